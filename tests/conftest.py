@@ -1,0 +1,24 @@
+"""Settings that hold for every test: no test may ever reach a real AWS account."""
+
+import os
+
+import pytest
+
+FAKE_AWS_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    # a profile of the person who runs the tests must not win over the keys above
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the false credentials in place before any test module is imported."""
+    del config
+    os.environ.pop("AWS_PROFILE", None)
+    os.environ.update(FAKE_AWS_ENVIRONMENT)
