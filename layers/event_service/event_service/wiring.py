@@ -1,0 +1,124 @@
+"""Builds the use cases out of adapters and settings: the only place that does.
+
+Every factory is cached for the life of the process and imports what it needs itself, so that a function loads only
+what it uses. Nothing is built on import.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from event_service.settings import get_settings
+
+if TYPE_CHECKING:
+    from pynamodb.connection import Connection
+
+    from event_service.adapters.dynamodb.change_log import DynamoChangeLog
+    from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+    from event_service.adapters.dynamodb.database import Database
+    from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+    from event_service.domain.webhook_url import UrlRules
+    from event_service.services.configuration import Configuration, EndpointObserver
+    from event_service.services.tokens import Tokens
+
+
+def clock() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@cache
+def connection() -> Connection:
+    """The one DynamoDB client of the process."""
+    from event_service.adapters.dynamodb.database import connect
+
+    return connect(get_settings().region, get_settings().aws_endpoint_url)
+
+
+@cache
+def database() -> Database:
+    """All tables."""
+    from event_service.adapters.dynamodb.database import Database
+
+    settings = get_settings()
+    return Database(connection(), lambda logical: str(getattr(settings, f"{logical}_table")))
+
+
+@cache
+def change_log() -> DynamoChangeLog:
+    """The chain of change sets."""
+    from event_service.adapters.dynamodb.change_log import DynamoChangeLog
+
+    return DynamoChangeLog(database())
+
+
+@cache
+def configuration_rows() -> DynamoConfigurationRows:
+    """The rows of endpoints, event filters and links."""
+    from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+
+    return DynamoConfigurationRows(database(), clock)
+
+
+@cache
+def secret_store() -> DynamoSecretStore:
+    """Signing secrets."""
+    from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+
+    return DynamoSecretStore(database())
+
+
+@cache
+def tokens() -> Tokens:
+    """Token checks and administration."""
+    from event_service.adapters.dynamodb.tokens import DynamoTokenStore
+    from event_service.services.tokens import Tokens
+
+    return Tokens(DynamoTokenStore(database()), clock)
+
+
+@cache
+def url_rules() -> UrlRules:
+    """What the operator allows of webhook URLs."""
+    from event_service.domain.addresses import AddressGuard
+    from event_service.domain.webhook_url import UrlRules
+
+    settings = get_settings()
+    return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks))
+
+
+def endpoint_observers() -> list[EndpointObserver]:
+    """Who is told when endpoints change."""
+    return []
+
+
+@cache
+def configuration() -> Configuration:
+    """Endpoints, event filters and links."""
+    from event_service.domain.webhook_url import parse_webhook_url
+    from event_service.services.configuration import Configuration, Quotas
+
+    settings = get_settings()
+    rules = url_rules()
+
+    def check_url(url: str) -> object:
+        return parse_webhook_url(url, rules)
+
+    return Configuration(
+        changes=change_log(),
+        rows=configuration_rows(),
+        secrets=secret_store(),
+        observers=endpoint_observers(),
+        quotas=Quotas(settings.max_endpoints, settings.max_event_filters),
+        check_url=check_url,
+        check_pattern=_check_pattern,
+        clock=clock,
+    )
+
+
+def _check_pattern(given: Any) -> dict[str, Any]:
+    from event_service.domain.patterns.compile import parse_pattern
+
+    return parse_pattern(given)
