@@ -1,0 +1,508 @@
+"""The configuration's use cases, over DynamoDB (moto, the template's tables) and over the fakes that other tests use:
+one set of rules for both, so that the fakes stay true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from event_service.adapters.dynamodb.change_log import DynamoChangeLog
+from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+from event_service.adapters.dynamodb.database import Database
+from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.domain.errors import BadUserInput, Conflict, NotFound, TooLarge
+from event_service.domain.event_filter import LAST_FILTER_DELETED
+from event_service.domain.identifiers import new_id
+from event_service.services.configuration import Configuration, Quotas
+from event_service.services.ports import ChangeLog, ConfigurationRows, EndpointPage, EventFilterPage, SecretStore
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
+from tests.integration.conftest import TickingClock
+
+WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
+FOREIGN = "53989c34-9729-4081-ab02-9e064de2884c"
+URL = "https://web-hook.server.com"
+ANY_TYPE = {"in": {"eventTypes": ["IDENTIFICATION"]}}
+
+
+@dataclass
+class Observed:
+    """Remembers what an observer is told."""
+
+    calls: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    def resuming(self, endpoints: Sequence[Endpoint]) -> None:
+        self.calls.append(("resuming", [one.id for one in endpoints]))
+
+    def changed(self, endpoints: Sequence[Endpoint]) -> None:
+        self.calls.append(("changed", [f"{one.id} {one.status}" for one in endpoints]))
+
+    def deleted(self, endpoints: Sequence[Endpoint]) -> None:
+        self.calls.append(("deleted", [one.id for one in endpoints]))
+
+
+@dataclass
+class World:
+    """The use cases and what stands behind them."""
+
+    configuration: Configuration
+    changes: ChangeLog
+    rows: ConfigurationRows
+    secrets: SecretStore
+    observed: Observed
+    build: Callable[[], Configuration]
+
+
+@pytest.fixture(params=["dynamodb", "fakes"])
+def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
+    changes: ChangeLog
+    rows: ConfigurationRows
+    secrets: SecretStore
+    if request.param == "dynamodb":
+        database: Database = request.getfixturevalue("database")
+        changes, rows = DynamoChangeLog(database), DynamoConfigurationRows(database, clock)
+        secrets = DynamoSecretStore(database)
+    else:
+        changes, rows, secrets = FakeChangeLog(), FakeConfigurationRows(clock), FakeSecretStore()
+    observed = Observed()
+
+    def check_url(url: str) -> object:
+        if not url.startswith("https://"):
+            raise BadUserInput("url: only https is allowed.")
+        return url
+
+    def check_pattern(pattern: Any) -> dict[str, Any]:
+        return dict(pattern)
+
+    def build() -> Configuration:
+        return Configuration(
+            changes=changes,
+            rows=rows,
+            secrets=secrets,
+            observers=[observed],
+            quotas=Quotas(endpoints=120, event_filters=4),
+            check_url=check_url,
+            check_pattern=check_pattern,
+            clock=clock,
+        )
+
+    return World(build(), changes, rows, secrets, observed, build)
+
+
+def ids(items: Sequence[Any]) -> list[str]:
+    return [one.id for one in items]
+
+
+def everything(of_type: EndpointType | None = None, **page: Any) -> EndpointPage:
+    return EndpointPage(**({"type": of_type, "descending": False, "offset": 0, "limit": 100} | page))
+
+
+def all_filters(**page: Any) -> EventFilterPage:
+    return EventFilterPage(**({"by_modification": False, "descending": False, "offset": 0, "limit": 100} | page))
+
+
+def test_a_created_endpoint_is_read_back_as_it_was_answered(world: World) -> None:
+    webhook = world.configuration.create_webhook_endpoint(WORKSPACE, "  My Endpoint ", URL, "post")
+    socket = world.configuration.create_web_socket_endpoint(WORKSPACE, "MyEndpoint")
+
+    assert (webhook.name, webhook.meta, webhook.created) == ("My Endpoint", {"url": URL, "method": "POST"}, webhook.modified)
+    assert (socket.meta, socket.type, socket.status) == ({}, EndpointType.WEB_SOCKET, EndpointStatus.ENABLED)
+    assert world.configuration.endpoint_page(WORKSPACE, everything()) == [webhook, socket]
+    assert world.configuration.endpoint(WORKSPACE, webhook.id) == webhook
+
+
+def test_pages_have_a_total_order_and_shift_by_offset(world: World) -> None:
+    created = [world.configuration.create_web_socket_endpoint(WORKSPACE, f"s{number}") for number in range(3)]
+    created.append(world.configuration.create_webhook_endpoint(WORKSPACE, "w", URL))
+
+    page = world.configuration.endpoint_page
+    assert page(WORKSPACE, everything()) == created
+    assert page(WORKSPACE, everything(descending=True)) == created[::-1]
+    assert page(WORKSPACE, everything(offset=1, limit=2)) == created[1:3]
+    assert page(WORKSPACE, everything(offset=4)) == []
+    assert page(WORKSPACE, everything(offset=10**9)) == []
+    assert page(WORKSPACE, everything(EndpointType.WEB_HOOK)) == created[3:]
+    assert page(WORKSPACE, everything(EndpointType.WEB_SOCKET, descending=True, limit=1)) == [created[2]]
+
+
+def test_a_deep_offset_skips_without_losing_or_repeating(world: World) -> None:
+    # given more than can be deleted or linked in one call, so created straight in the rows
+    created = [world.configuration.create_web_socket_endpoint(WORKSPACE, f"s{number:03}") for number in range(110)]
+    # when pages are taken beyond what is read in one go
+    world_module = "event_service.adapters.dynamodb.configuration_rows.SKIPPED_IN_ONE_READ"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world_module, 20)
+        pages = [world.configuration.endpoint_page(WORKSPACE, everything(offset=offset, limit=25)) for offset in range(0, 125, 25)]
+    # then together they are the whole list
+    assert [one for page in pages for one in page] == created
+
+
+def test_counts_follow_creation_and_deletion(world: World) -> None:
+    configuration = world.configuration
+    assert configuration.count_endpoints(WORKSPACE) == 0
+    socket = configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    webhook = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+    configuration.create_webhook_endpoint(WORKSPACE, "w2", URL)
+    configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+
+    configuration.delete_endpoints(WORKSPACE, [webhook.id, socket.id, webhook.id])
+    assert configuration.count_endpoints(WORKSPACE) == 1
+    assert configuration.count_endpoints(WORKSPACE, EndpointType.WEB_HOOK) == 1
+    assert configuration.count_endpoints(WORKSPACE, EndpointType.WEB_SOCKET) == 0
+    assert configuration.count_event_filters(WORKSPACE) == 1
+    assert configuration.count_endpoints(FOREIGN) == 0
+
+
+def test_an_endpoint_can_be_linked_from_its_creation_on(world: World) -> None:
+    event_filter = world.configuration.create_event_filters(WORKSPACE, ANY_TYPE, "F")
+    endpoint = world.configuration.create_web_socket_endpoint(WORKSPACE, "s", [event_filter.id.upper()])
+    other = world.configuration.create_event_filters(WORKSPACE, ANY_TYPE, None, [endpoint.id])
+
+    assert other.name == "Event filter"
+    assert world.configuration.event_filters_of(WORKSPACE, [endpoint.id]) == {endpoint.id: [event_filter, other]}
+    assert world.configuration.endpoints_of(WORKSPACE, [other.id]) == {other.id: [endpoint]}
+
+
+def test_linking_and_unlinking_twice_is_fine(world: World) -> None:
+    configuration = world.configuration
+    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    first = configuration.create_web_socket_endpoint(WORKSPACE, "a")
+    second = configuration.create_web_socket_endpoint(WORKSPACE, "b")
+
+    configuration.link(WORKSPACE, [first.id, second.id.upper(), first.id], event_filter.id)
+    configuration.link(WORKSPACE, [first.id], event_filter.id)
+    assert configuration.endpoints_of(WORKSPACE, [event_filter.id])[event_filter.id] == [first, second]
+
+    configuration.unlink(WORKSPACE, [first.id], event_filter.id)
+    configuration.unlink(WORKSPACE, [first.id], event_filter.id)
+    assert configuration.endpoints_of(WORKSPACE, [event_filter.id])[event_filter.id] == [second]
+    assert configuration.event_filters_of(WORKSPACE, [first.id])[first.id] == []
+
+
+def test_deleting_an_endpoint_removes_its_links_and_its_secret_and_tells_observers(world: World) -> None:
+    configuration = world.configuration
+    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL, "PUT", [event_filter.id])
+    assert world.secrets.get(WORKSPACE, endpoint.id) is not None
+
+    configuration.delete_endpoints(WORKSPACE, [endpoint.id])
+
+    assert configuration.endpoints_of(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
+    assert configuration.endpoint(WORKSPACE, endpoint.id) is None
+    assert world.secrets.get(WORKSPACE, endpoint.id) is None
+    assert world.observed.calls == [("deleted", [endpoint.id])]
+
+
+def test_what_was_deleted_within_a_day_may_be_deleted_again(world: World, clock: TickingClock) -> None:
+    from datetime import timedelta
+
+    endpoint = world.configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    event_filter = world.configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    for _ in range(2):
+        world.configuration.delete_endpoints(WORKSPACE, [endpoint.id])
+        world.configuration.delete_event_filters(WORKSPACE, [event_filter.id])
+
+    clock.now += timedelta(hours=25)
+    with pytest.raises(NotFound, match=endpoint.id):
+        world.configuration.delete_endpoints(WORKSPACE, [endpoint.id])
+    with pytest.raises(NotFound, match=event_filter.id):
+        world.configuration.delete_event_filters(WORKSPACE, [event_filter.id])
+
+
+def test_a_foreign_id_behaves_like_an_unknown_id_and_nothing_is_changed(world: World) -> None:
+    configuration = world.configuration
+    mine = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+    my_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    calls: list[Callable[[str, str, str], object]] = [
+        lambda workspace, endpoint, _: configuration.update_endpoint(workspace, endpoint, name="x"),
+        lambda workspace, endpoint, _: configuration.delete_endpoints(workspace, [endpoint]),
+        lambda workspace, endpoint, _: configuration.pause_endpoints(workspace, [endpoint]),
+        lambda workspace, endpoint, _: configuration.resume_endpoints(workspace, [endpoint]),
+        lambda workspace, endpoint, _: configuration.endpoint_secret(workspace, endpoint),
+        lambda workspace, endpoint, _: configuration.rotate_endpoint_secret(workspace, endpoint),
+        lambda workspace, endpoint, event_filter: configuration.link(workspace, [endpoint], event_filter),
+        lambda workspace, endpoint, event_filter: configuration.unlink(workspace, [endpoint], event_filter),
+        lambda workspace, endpoint, _: configuration.create_event_filters(workspace, ANY_TYPE, None, [endpoint]),
+        lambda workspace, _, event_filter: configuration.create_web_socket_endpoint(workspace, "s", [event_filter]),
+        lambda workspace, _, event_filter: configuration.update_event_filters(workspace, event_filter, name="x"),
+        lambda workspace, _, event_filter: configuration.delete_event_filters(workspace, [event_filter]),
+    ]
+    for call in calls:
+        with pytest.raises(NotFound) as foreign:
+            call(FOREIGN, mine.id, my_filter.id)
+        unknown_endpoint, unknown_filter = new_id(), new_id()
+        with pytest.raises(NotFound) as unknown:
+            call(FOREIGN, unknown_endpoint, unknown_filter)
+        expected = unknown.value.message.replace(unknown_endpoint, mine.id).replace(unknown_filter, my_filter.id)
+        assert foreign.value.message == expected
+    assert configuration.endpoint(FOREIGN, mine.id) is None
+    assert configuration.event_filters_of(FOREIGN, [mine.id]) == {mine.id: []}
+    assert configuration.count_endpoints(FOREIGN) == configuration.count_event_filters(FOREIGN) == 0
+    assert configuration.endpoint(WORKSPACE, mine.id) == mine
+
+
+def test_one_unknown_id_among_many_changes_nothing(world: World) -> None:
+    configuration = world.configuration
+    endpoint = configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    unknown = [new_id(), new_id()]
+    with pytest.raises(NotFound) as caught:
+        configuration.delete_endpoints(WORKSPACE, [unknown[0], endpoint.id, unknown[1]])
+    assert caught.value.ids == unknown
+    with pytest.raises(NotFound):
+        configuration.link(WORKSPACE, [endpoint.id, unknown[0]], event_filter.id)
+    assert configuration.endpoint(WORKSPACE, endpoint.id) == endpoint
+    assert configuration.endpoints_of(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
+
+
+def test_deleting_the_last_event_filter_disables_and_never_widens(world: World) -> None:
+    configuration = world.configuration
+    first = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    second = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    one = configuration.create_web_socket_endpoint(WORKSPACE, "one", [first.id])
+    both = configuration.create_web_socket_endpoint(WORKSPACE, "both", [first.id, second.id])
+    unlinked = configuration.create_web_socket_endpoint(WORKSPACE, "unlinked")
+
+    configuration.delete_event_filters(WORKSPACE, [first.id])
+
+    statuses = {row.id: (row.status, row.status_reason) for row in configuration.endpoint_page(WORKSPACE, everything())}
+    assert statuses == {
+        one.id: (EndpointStatus.DISABLED, LAST_FILTER_DELETED),
+        both.id: (EndpointStatus.ENABLED, None),
+        unlinked.id: (EndpointStatus.ENABLED, None),
+    }
+    # and linking one makes it work again
+    configuration.link(WORKSPACE, [one.id], second.id)
+    linked = configuration.endpoint(WORKSPACE, one.id)
+    assert linked is not None
+    assert (linked.status, linked.status_reason) == (EndpointStatus.ENABLED, None)
+    assert ("resuming", [one.id]) in world.observed.calls
+
+
+def test_pause_resume_and_disable(world: World) -> None:
+    configuration = world.configuration
+    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+
+    def status() -> tuple[EndpointStatus, str | None]:
+        current = configuration.endpoint(WORKSPACE, endpoint.id)
+        assert current is not None
+        return current.status, current.status_reason
+
+    configuration.pause_endpoints(WORKSPACE, [endpoint.id])
+    assert status() == (EndpointStatus.PAUSED, None)
+    assert not configuration.disable_endpoint(WORKSPACE, endpoint.id, "a paused one is not disabled")
+    configuration.resume_endpoints(WORKSPACE, [endpoint.id])
+    assert status() == (EndpointStatus.ENABLED, None)
+    assert configuration.disable_endpoint(WORKSPACE, endpoint.id, "it answered 410")
+    configuration.pause_endpoints(WORKSPACE, [endpoint.id])
+    assert status() == (EndpointStatus.DISABLED, "it answered 410")
+    assert not configuration.disable_endpoint(WORKSPACE, new_id(), "unknown")
+    configuration.resume_endpoints(WORKSPACE, [endpoint.id])
+    configuration.resume_endpoints(WORKSPACE, [endpoint.id])
+    assert status() == (EndpointStatus.ENABLED, None)
+    assert [call for call, _ in world.observed.calls] == [
+        "changed",  # paused
+        "resuming",
+        "changed",
+        "changed",  # disabled
+        "resuming",
+        "changed",
+    ]
+
+
+def test_an_update_changes_only_what_is_given(world: World) -> None:
+    configuration = world.configuration
+    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+    updated = configuration.update_endpoint(WORKSPACE, endpoint.id.upper(), method="patch")
+    assert (updated.name, updated.meta) == ("w", {"url": URL, "method": "PATCH"})
+    assert updated.created == endpoint.created
+    assert updated.modified > endpoint.modified
+    assert configuration.endpoint(WORKSPACE, endpoint.id) == updated
+    socket = configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    with pytest.raises(BadUserInput, match="WEB_SOCKET"):
+        configuration.update_endpoint(WORKSPACE, socket.id, url=URL)
+    with pytest.raises(BadUserInput, match="nothing to change"):
+        configuration.update_endpoint(WORKSPACE, socket.id)
+
+
+def test_event_filters_are_listed_by_creation_or_modification(world: World) -> None:
+    configuration = world.configuration
+    first = configuration.create_event_filters(WORKSPACE, ANY_TYPE, "first")
+    second = configuration.create_event_filters(WORKSPACE, {"pattern": {"type": ["A"]}, "in": None}, "second")
+    changed = configuration.update_event_filters(WORKSPACE, first.id, {"in": {"cameraIds": ["c"], "agentIds": None}})
+
+    assert changed.condition == {"in": {"cameraIds": ["c"]}}
+    assert second.condition == {"pattern": {"type": ["A"]}}
+    assert configuration.event_filter_page(WORKSPACE, all_filters()) == [changed, second]
+    assert configuration.event_filter_page(WORKSPACE, all_filters(by_modification=True)) == [second, changed]
+    assert configuration.event_filter_page(WORKSPACE, all_filters(descending=True, limit=1)) == [second]
+    assert configuration.event_filter(WORKSPACE, first.id) == changed
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ({}, "it is empty"),
+        ({"in": None, "pattern": None}, "it is empty"),
+        ({"in": {}}, "holds no list"),
+        ({"in": {"cameraIds": None}}, "holds no list"),
+        ({"in": {"cameras": ["x"]}}, "'cameras' is not known"),
+        ({"in": {"cameraIds": "x"}}, "not a list of strings"),
+        ({"in": {"cameraIds": [""]}}, "1 to 256 characters"),
+        ({"in": {"cameraIds": ["x"] * 1001}}, "at most 1000"),
+        ({"on": {}}, "'on' is not known"),
+    ],
+)
+def test_a_condition_without_sense_is_refused(world: World, condition: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadUserInput, match=says):
+        world.configuration.create_event_filters(WORKSPACE, condition)
+    assert world.configuration.count_event_filters(WORKSPACE) == 0
+
+
+def test_an_empty_list_is_kept_for_it_matches_nothing(world: World) -> None:
+    event_filter = world.configuration.create_event_filters(WORKSPACE, {"in": {"cameraIds": []}})
+    assert event_filter.condition == {"in": {"cameraIds": []}}
+
+
+def test_all_faults_of_a_call_are_reported_together(world: World) -> None:
+    with pytest.raises(BadUserInput) as caught:
+        world.configuration.create_webhook_endpoint(WORKSPACE, " ", "ftp://x", "P OST", ["no"])
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["name", "method", "url", "eventFiltersIds"]
+    assert world.configuration.count_endpoints(WORKSPACE) == 0
+
+
+def test_quotas_are_enforced_with_nothing_changed(world: World) -> None:
+    for _ in range(4):
+        world.configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    with pytest.raises(TooLarge, match="4 event filters"):
+        world.configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    assert world.configuration.count_event_filters(WORKSPACE) == 4
+
+
+def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, clock: TickingClock) -> None:
+    from datetime import timedelta
+
+    configuration = world.configuration
+    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+    first = configuration.endpoint_secret(WORKSPACE, endpoint.id)
+    second = configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, 3600)
+    third = configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, None)
+    stored = world.secrets.get(WORKSPACE, endpoint.id)
+    assert stored is not None
+    assert len({first, second, third}) == 3
+    assert first.startswith("whsec_")
+    assert stored.valid_at(clock.now) == (third, second, first)
+    assert stored.valid_at(clock.now + timedelta(hours=2)) == (third, second)
+    assert stored.valid_at(clock.now + timedelta(hours=25)) == (third,)
+    last = configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, 0)
+    stored = world.secrets.get(WORKSPACE, endpoint.id)
+    assert stored is not None
+    assert stored.valid_at(clock.now) == (last,)
+
+
+@pytest.mark.parametrize("seconds", [-1, 604_801])
+def test_a_grace_period_is_0_to_7_days(world: World, seconds: int) -> None:
+    endpoint = world.configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+    with pytest.raises(BadUserInput, match="604,800"):
+        world.configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, seconds)
+
+
+def test_only_webhooks_have_a_secret(world: World) -> None:
+    socket = world.configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    with pytest.raises(BadUserInput, match="WEB_SOCKET"):
+        world.configuration.endpoint_secret(WORKSPACE, socket.id)
+
+
+def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(world: World) -> None:
+    # given a deletion that is committed after a link was planned
+    configuration = world.configuration
+    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    endpoint = configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    rival = world.build()
+    append = world.changes.append
+    raced: list[bool] = []
+
+    def append_after_a_rival(change: Any) -> bool:
+        if not raced:
+            raced.append(True)
+            rival.delete_endpoints(WORKSPACE, [endpoint.id])
+        return append(change)
+
+    world.changes.append = append_after_a_rival  # type: ignore[method-assign]
+    # when the link is committed / then it is checked again and finds the endpoint gone
+    with pytest.raises(NotFound, match=endpoint.id):
+        configuration.link(WORKSPACE, [endpoint.id], event_filter.id)
+    assert configuration.endpoints_of(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
+
+
+def test_who_loses_five_times_is_told_so(world: World) -> None:
+    world.changes.append = lambda change: False  # type: ignore[method-assign]
+    with pytest.raises(Conflict):
+        world.configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    assert world.configuration.endpoint_page(WORKSPACE, everything()) == []
+
+
+def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(world: World) -> None:
+    configuration = world.configuration
+    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    apply = world.rows.apply
+
+    def die(change: Any) -> None:
+        raise KeyboardInterrupt
+
+    world.rows.apply = die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        configuration.create_web_socket_endpoint(WORKSPACE, "half done", [event_filter.id])
+    world.rows.apply = apply  # type: ignore[method-assign]
+    assert configuration.endpoint_page(WORKSPACE, everything()) == []
+
+    later = configuration.create_web_socket_endpoint(WORKSPACE, "later")
+
+    page = configuration.endpoint_page(WORKSPACE, everything())
+    assert [one.name for one in page] == ["half done", "later"]
+    assert configuration.event_filters_of(WORKSPACE, ids(page)) == {page[0].id: [event_filter], later.id: []}
+
+
+def test_applying_a_change_late_or_again_changes_nothing(world: World) -> None:
+    # given a history with every kind of operation
+    configuration = world.configuration
+    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    endpoint = configuration.create_web_socket_endpoint(WORKSPACE, "s", [event_filter.id])
+    kept = configuration.create_web_socket_endpoint(WORKSPACE, "kept", [event_filter.id])
+    configuration.pause_endpoints(WORKSPACE, [endpoint.id])
+    configuration.update_event_filters(WORKSPACE, event_filter.id, name="renamed")
+    configuration.unlink(WORKSPACE, [kept.id], event_filter.id)
+    configuration.delete_endpoints(WORKSPACE, [endpoint.id])
+    history = world.changes.after(WORKSPACE, 0, 100)
+
+    def state() -> object:
+        return (
+            configuration.endpoint_page(WORKSPACE, everything()),
+            configuration.event_filter_page(WORKSPACE, all_filters()),
+            configuration.endpoints_of(WORKSPACE, [event_filter.id]),
+            configuration.event_filters_of(WORKSPACE, [endpoint.id, kept.id]),
+        )
+
+    before = state()
+    # when each is applied again, the oldest last
+    for change in reversed(history):
+        world.rows.apply(change)
+    # then nothing has changed
+    assert state() == before
+
+
+def test_routing_loads_live_rows_only(world: World) -> None:
+    configuration = world.configuration
+    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    gone = configuration.create_web_socket_endpoint(WORKSPACE, "gone", [event_filter.id])
+    kept = configuration.create_webhook_endpoint(WORKSPACE, "kept", URL, "POST", [event_filter.id])
+    configuration.delete_endpoints(WORKSPACE, [gone.id])
+
+    rows = world.rows.load(WORKSPACE)
+
+    assert rows.endpoints == {kept.id: EndpointType.WEB_HOOK}
+    assert rows.event_filters == {event_filter.id: event_filter}
+    assert {one: filters for one, filters in rows.links.items() if filters} == {kept.id: {event_filter.id}}

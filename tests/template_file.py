@@ -1,0 +1,74 @@
+"""Reads ``template.yaml``, so that tests use the tables that are deployed and the two cannot drift."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags: ``!Ref x`` becomes ``{"Ref": "x"}`` and so on."""
+
+
+def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    return {name: value.split(".") if name == "Fn::GetAtt" and isinstance(value, str) else value}
+
+
+_Loader.add_multi_constructor("!", _short_tag)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The whole template; treat it as read-only."""
+    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), Loader=_Loader)  # noqa: S506 - a safe loader of our own
+    return loaded
+
+
+def resources(of_type: str) -> dict[str, dict[str, Any]]:
+    """The resources of one type, by logical id."""
+    return {name: one for name, one in template()["Resources"].items() if one["Type"] == of_type}
+
+
+def variable_of(table: str) -> str:
+    """The environment variable that names a table: ``EventFiltersTable`` is in ``EVENT_FILTERS_TABLE``."""
+    return "".join(f"_{letter}" if letter.isupper() else letter for letter in table).strip("_").upper()
+
+
+def create_tables(dynamodb: Any) -> dict[str, str]:
+    """Creates every table of the template.
+
+    Args:
+        dynamodb: a boto3 client.
+
+    Returns:
+        The environment variables that name them.
+    """
+    taken = (
+        "AttributeDefinitions",
+        "KeySchema",
+        "GlobalSecondaryIndexes",
+        "LocalSecondaryIndexes",
+        "BillingMode",
+    )
+    names: dict[str, str] = {}
+    for logical_id, table in resources("AWS::DynamoDB::Table").items():
+        properties = table["Properties"]
+        dynamodb.create_table(TableName=logical_id, **{key: properties[key] for key in taken if key in properties})
+        if "TimeToLiveSpecification" in properties:
+            dynamodb.update_time_to_live(TableName=logical_id, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+        names[variable_of(logical_id)] = logical_id
+    return names
