@@ -23,12 +23,13 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
-def loads(text: str | bytes, name: str) -> Any:
+def loads(text: str | bytes, name: str, maximum_depth: int = MAXIMUM_DEPTH) -> Any:
     """Reads one JSON text.
 
     Args:
         text: the JSON; bytes must be UTF-8.
         name: what it is, for the error.
+        maximum_depth: how deep it may nest; more than the default only where an envelope holds such JSON.
 
     Raises:
         BadUserInput: not JSON, or JSON that :func:`check` refuses.
@@ -37,8 +38,8 @@ def loads(text: str | bytes, name: str) -> Any:
         source = text.decode("utf-8") if isinstance(text, bytes) else text
     except UnicodeDecodeError as error:
         raise BadUserInput(f"{name}: not valid UTF-8 (byte {error.start}).") from None
-    if _deeper_than(source, MAXIMUM_DEPTH):
-        raise BadUserInput(f"{name}: nested deeper than {MAXIMUM_DEPTH} levels.")
+    if _deeper_than(source, maximum_depth):
+        raise BadUserInput(f"{name}: nested deeper than {maximum_depth} levels.")
 
     def constant(word: str) -> Any:
         raise BadUserInput(f"{name}: {word} is not JSON; only finite numbers are allowed.")

@@ -1,0 +1,49 @@
+"""The ASGI application. It knows nothing of Lambda: uvicorn and the tests run it as well."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from event_service.domain.errors import BadUserInput, NotFound
+from event_service.settings import Settings
+from functions.graphql_api.errors import from_domain, masked
+from functions.graphql_api.execution import Executor
+from functions.graphql_api.http.callers import caller_of
+from functions.graphql_api.http.responses import error_response
+from functions.graphql_api.routes import graphql
+from functions.graphql_api.schema.schema import build_schema
+from functions.graphql_api.services import Services
+
+
+def create_app(services: Services, settings: Settings) -> FastAPI:
+    """Builds the application.
+
+    Args:
+        services: the use cases; they are built when a request needs them.
+        settings: whether the IDE and introspection are on.
+    """
+    # No OpenAPI: the GraphQL schema describes this API, and FastAPI's description costs start-up time.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    executor = Executor(build_schema(), services, introspection=settings.graphql_introspection)
+    # Plain routes: the bodies are judged by our own strict reader, so FastAPI's dependencies have nothing to do here.
+    app.add_route(graphql.PATH, graphql.graphql_route(executor, ide=settings.graphql_ide), methods=graphql.METHODS)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _fault)
+    return app
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = f"There is nothing at {request.url.path[:200]}: the GraphQL API is at {graphql.PATH}." if status == 404 else str(error)
+    entry = from_domain(BadUserInput(message))
+    if status == 404:
+        entry["extensions"]["code"] = NotFound.code.value
+    return error_response(status, entry)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    # Starlette raises it again after this, and Mangum logs it with its trace.
+    return error_response(500, masked(error, caller_of(request.headers, request.scope).request_id))

@@ -1,0 +1,86 @@
+"""Reading a GraphQL request strictly: what cannot be read alike by everyone is refused before any work is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from event_service.domain import json_values
+from event_service.domain.errors import BadUserInput, TooLarge
+
+MAXIMUM_BODY_BYTES = 1_536 * 1024
+"""Room for the largest publish (900 KiB) written as GraphQL literals with escapes."""
+
+_ENVELOPE_DEPTH = 10
+"""``{"variables": {"events": [{"data": …}]}}``: how much deeper a body is than the JSON values in it."""
+
+_SHAPE = 'send one JSON object such as {"query": "{ endpoints { totalCount } }", "variables": {}}'
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What a client asks for."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+def read_graphql_request(content_type: str | None, body: bytes) -> GraphQLRequest:
+    """Reads the body of a POST.
+
+    Args:
+        content_type: the header; a missing one counts as JSON.
+        body: the bytes as received.
+
+    Raises:
+        TooLarge: more than 1,572,864 bytes.
+        BadUserInput: not a single GraphQL request in JSON.
+    """
+    if len(body) > MAXIMUM_BODY_BYTES:
+        raise TooLarge(f"The request has {len(body):,} bytes; at most {MAXIMUM_BODY_BYTES:,} are allowed. Send fewer events at a time.")
+    _check_content_type(content_type)
+    if not body.strip():
+        raise BadUserInput(f"The request body is empty: {_SHAPE}.")
+    value = json_values.loads(body, "request body", json_values.MAXIMUM_DEPTH + _ENVELOPE_DEPTH)
+    if isinstance(value, list):
+        raise BadUserInput(f"The request body is a list. Batched operations are not supported: {_SHAPE}.")
+    if not isinstance(value, dict):
+        raise BadUserInput(f"The request body is no JSON object: {_SHAPE}.")
+    query, variables, operation_name = value.get("query"), value.get("variables"), value.get("operationName")
+    problems: list[str] = []
+    if not isinstance(query, str) or not query.strip():
+        problems.append(f"query: it must be a string that holds a GraphQL document: {_SHAPE}.")
+    if variables is not None and not isinstance(variables, dict):
+        problems.append("variables: it must be an object, or null.")
+    if operation_name is not None and not isinstance(operation_name, str):
+        problems.append("operationName: it must be a string, or null.")
+    if problems:
+        raise BadUserInput(*problems)
+    return GraphQLRequest(query, variables, operation_name or None)
+
+
+def read_token(headers: dict[str, str]) -> str | None:
+    """The token of a request: ``Token: <token>`` as documented, or ``Authorization: Bearer <token>``; names in any case.
+
+    Args:
+        headers: by lower-case name.
+    """
+    token = headers.get("token", "").strip()
+    if token:
+        return token
+    scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
+    return rest.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _check_content_type(content_type: str | None) -> None:
+    if content_type is None or not content_type.strip():
+        return
+    media_type, _, parameters = content_type.partition(";")
+    if media_type.strip().lower() not in ("application/json", "application/graphql-response+json"):
+        shown = media_type.strip()[:60]
+        raise BadUserInput(f"content-type: {shown!r} cannot be read here: send JSON with 'content-type: application/json'.")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip(' "').lower() not in ("utf-8", "utf8", "us-ascii"):
+            raise BadUserInput(f"content-type: the charset {value.strip()[:40]!r} cannot be read here: JSON is UTF-8.")

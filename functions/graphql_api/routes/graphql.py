@@ -1,0 +1,52 @@
+"""``/event-service/graphql``: the GraphQL API, and for browsers the IDE."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from event_service.domain.errors import BadUserInput, TooLarge
+from functions.graphql_api.errors import from_domain
+from functions.graphql_api.execution import Executor
+from functions.graphql_api.http.callers import caller_of
+from functions.graphql_api.http.requests import read_graphql_request
+from functions.graphql_api.http.responses import error_response, json_response
+
+PATH = "/event-service/graphql"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+"""All of them, so that the answer to a wrong one is ours and says which is right."""
+
+
+def graphql_route(executor: Executor, *, ide: bool) -> Callable[[Request], Awaitable[Response]]:
+    """The route.
+
+    Args:
+        executor: runs the requests.
+        ide: whether browsers get the IDE.
+    """
+
+    async def graphql(request: Request) -> Response:
+        if request.method == "POST":
+            return await _execute(executor, request)
+        if request.method == "GET" and ide and "text/html" in request.headers.get("accept", "").lower():
+            from functions.graphql_api.routes.ide import ide_page
+
+            return ide_page(request)
+        error = BadUserInput(f"{request.method} is not possible here: send GraphQL as JSON by POST.")
+        return error_response(405, from_domain(error), headers={"allow": "GET, POST" if ide else "POST"})
+
+    return graphql
+
+
+async def _execute(executor: Executor, request: Request) -> Response:
+    headers = request.headers
+    try:
+        graphql_request = read_graphql_request(headers.get("content-type"), await request.body())
+    except TooLarge as error:
+        return error_response(413, from_domain(error))
+    except BadUserInput as error:
+        return error_response(400, from_domain(error))
+    answer = await executor.execute(graphql_request, caller_of(headers, request.scope))
+    return json_response(answer.body, answer.status)

@@ -1,0 +1,77 @@
+"""Reading the arguments that several lists share. Faults are collected, so that a caller sees all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from event_service.domain.errors import BadUserInput
+from functions.graphql_api.schema.inputs import PaginationInput
+from functions.graphql_api.schema.types import Ordering
+
+DEFAULT_LIMIT = 100
+MAXIMUM_LIMIT = 1_000
+
+T = TypeVar("T")
+
+
+class Lookup(Protocol[T]):
+    """One of the inputs that look for a value."""
+
+    exact: T | None
+
+
+class Problems:
+    """Collects what is wrong with the arguments of one field."""
+
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+
+    def add(self, problem: str) -> None:
+        """Notes a fault."""
+        self._problems.append(problem)
+
+    def collect(self, read: Callable[[], T]) -> T | None:
+        """What ``read`` returns, or ``None`` with its faults noted."""
+        try:
+            return read()
+        except BadUserInput as error:
+            self._problems.extend(error.problems)
+            return None
+
+    def refuse(self) -> None:
+        """Raises ``BadUserInput`` with all faults, if there are any."""
+        if self._problems:
+            raise BadUserInput(*self._problems)
+
+
+def exact(lookup: Lookup[T] | None) -> T | None:
+    """The value of a lookup; a missing lookup and a lookup without value both mean no constraint."""
+    return None if lookup is None else lookup.exact
+
+
+def page_of(pagination: PaginationInput | None, problems: Problems) -> tuple[int, int]:
+    """Offset and limit."""
+    offset = pagination.offset if pagination and pagination.offset is not None else 0
+    limit = pagination.limit if pagination and pagination.limit is not None else DEFAULT_LIMIT
+    if offset < 0:
+        problems.add(f"pagination.offset: {offset} is negative; give 0 or more.")
+    if not 0 <= limit <= MAXIMUM_LIMIT:
+        problems.add(f"pagination.limit: {limit} is not from 0 to {MAXIMUM_LIMIT}; without one it is {DEFAULT_LIMIT}.")
+    return offset, limit
+
+
+def order_of(keys: dict[str, Ordering | None], problems: Problems) -> tuple[str, Ordering] | None:
+    """The one key that was given, in camelCase, and its direction; ``None`` when none was.
+
+    Args:
+        keys: every key of the order input under its name in the schema; ``creation_date`` and ``creationDate`` are one
+            key in two spellings, and giving both is giving two.
+        problems: where to note that several were given.
+    """
+    given = {name: direction for name, direction in keys.items() if direction is not None}
+    if len(given) > 1:
+        problems.add(f"order: {' and '.join(given)} were given; a list has one order, give one key.")
+    for name, direction in given.items():
+        return ("lastModified" if name.startswith("last") else "creationDate" if name.startswith("creation") else name), direction
+    return None

@@ -1,0 +1,169 @@
+"""What the API takes. Every optional field treats ``null`` as left out."""
+
+from __future__ import annotations
+
+import strawberry
+
+from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
+from functions.graphql_api.schema.types import ID, DeliveryStatus, EndpointType, Ordering
+
+
+@strawberry.input
+class IdLookup:
+    """By id."""
+
+    exact: ID | None = None
+
+
+@strawberry.input
+class EndpointTypeLookup:
+    """By endpoint type."""
+
+    exact: EndpointType | None = None
+
+
+@strawberry.input
+class EventTypeLookup:
+    """By event type, without case."""
+
+    exact: EventType | None = None
+
+
+@strawberry.input
+class DeliveryStatusLookup:
+    """By delivery status."""
+
+    exact: DeliveryStatus | None = None
+
+
+@strawberry.input(description="All that are given must hold.")
+class DateLookup:
+    """By date."""
+
+    exact: DateTime | None = None
+    gt: DateTime | None = strawberry.field(default=None, description="After this date.")
+    gte: DateTime | None = strawberry.field(default=None, description="On or after this date.")
+    lt: DateTime | None = strawberry.field(default=None, description="Before this date.")
+    lte: DateTime | None = strawberry.field(default=None, description="On or before this date.")
+
+
+@strawberry.input(description="Skip `offset` of the ordered list, then take `limit`: 100 by default, at most 1000.")
+class PaginationInput:
+    """Which part of the list."""
+
+    offset: int | None = 0
+    limit: int | None = None
+
+
+@strawberry.input
+class EndpointFilters:
+    """Which endpoints."""
+
+    id: IdLookup | None = None
+    type: EndpointTypeLookup | None = None
+
+
+@strawberry.input(description="One key only; both spellings mean the same.")
+class EndpointOrder:
+    """By creation."""
+
+    creation_date_snake: Ordering | None = strawberry.field(name="creation_date", default=None)
+    creation_date: Ordering | None = None
+
+
+@strawberry.input
+class EventFiltersFilters:
+    """Which event filters."""
+
+    id: IdLookup | None = None
+
+
+@strawberry.input(description="One key only; both spellings mean the same.")
+class EventFiltersOrder:
+    """By creation or last modification."""
+
+    creation_date_snake: Ordering | None = strawberry.field(name="creation_date", default=None)
+    creation_date: Ordering | None = None
+    last_modified_snake: Ordering | None = strawberry.field(name="last_modified", default=None)
+    last_modified: Ordering | None = None
+
+
+@strawberry.input(description="All that are given must hold.")
+class EventFilters:
+    """Which events."""
+
+    id: IdLookup | None = None
+    type: EventTypeLookup | None = None
+    date: DateLookup | None = None
+    data_identification_data_profile_id: IdLookup | None = strawberry.field(
+        default=None, description="Some element of data.identification_data has this profile_id."
+    )
+    activity_id: IdLookup | None = strawberry.field(default=None, description="data.activity_id.")
+
+
+@strawberry.input
+class EventOrder:
+    """By date."""
+
+    date: Ordering | None = None
+
+
+@strawberry.input(description="All that are given must hold.")
+class DeliveryFilters:
+    """Which deliveries."""
+
+    id: IdLookup | None = None
+    event_id: IdLookup | None = None
+    endpoint_id: IdLookup | None = None
+    status: DeliveryStatusLookup | None = None
+
+
+@strawberry.input(description="OR inside a list, AND across the lists given. An empty list matches nothing.")
+class ConditionFields:
+    """Lists of allowed values."""
+
+    camera_ids: list[ID] | None = None
+    agent_ids: list[ID] | None = None
+    profile_group_ids: list[ID] | None = strawberry.field(
+        default=None, description="Some element of data.identification_data has a profile group with one of these ids."
+    )
+    event_types: list[str] | None = strawberry.field(default=None, description="Compared without case.")
+
+
+@strawberry.input(description="With both, both must match.")
+class EventFiltersInput:
+    """A condition."""
+
+    in_: ConditionFields | None = strawberry.field(name="in", default=None)
+    pattern: JSON | None = strawberry.field(
+        default=None, description="An Amazon EventBridge event pattern over the event as delivered: a JSON object, or a string that holds one."
+    )
+
+    def as_condition(self) -> dict[str, object]:
+        """The condition with only what was given, under the API's names."""
+        condition: dict[str, object] = {}
+        if self.in_ is not None:
+            lists = {
+                "cameraIds": self.in_.camera_ids,
+                "agentIds": self.in_.agent_ids,
+                "profileGroupIds": self.in_.profile_group_ids,
+                "eventTypes": self.in_.event_types,
+            }
+            condition["in"] = {name: values for name, values in lists.items() if values is not None}
+        if self.pattern is not None:
+            condition["pattern"] = self.pattern
+        return condition
+
+
+@strawberry.input
+class EventInput:
+    """An event to publish."""
+
+    id: ID | None = strawberry.field(
+        default=None, description="Your own id: publishing it again within the retention is a duplicate, not a second event."
+    )
+    type: EventType
+    date: DateTime | None = strawberry.field(default=None, description="When it happened; now by default.")
+    data: JSON = strawberry.field(description="A JSON object.")
+    agent_id: ID | None = None
+    camera_id: ID | None = None

@@ -1,0 +1,174 @@
+"""The root of mutations. Each may be null, so that one that fails does not hide the result of its sibling."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import strawberry
+
+from event_service.domain.new_event import NewEvent
+from functions.graphql_api.context import Info
+from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
+from functions.graphql_api.schema.scalars import DateTime
+from functions.graphql_api.schema.types import (
+    ID,
+    AttemptOutput,
+    EndpointOutput,
+    EventFiltersOutput,
+    OperationOutput,
+    PublishOutput,
+    ReplayOutput,
+)
+
+DEFAULT_METHOD = "POST"
+DEFAULT_GRACE_SECONDS = 86_400
+
+
+@strawberry.type
+class Mutation:
+    """Everything that can be changed. Each mutation is done wholly or not at all."""
+
+    # -- Endpoints -----------------------------------------------------------------------------------------------
+
+    @strawberry.mutation(description="Creates an endpoint that programs connect to by WebSocket.")
+    async def create_web_socket_endpoint(self, info: Info, name: str, event_filters_ids: list[ID] | None = None) -> EndpointOutput | None:
+        """Linked at once, so that no event slips through in between."""
+        context = info.context
+        create = context.configuration.create_web_socket_endpoint
+        return EndpointOutput.of(await context.change(create, context.workspace_id, name, event_filters_ids))
+
+    @strawberry.mutation(description="Creates an endpoint to which events are sent by HTTP. The method is POST, PUT or PATCH.")
+    async def create_webhook_endpoint(
+        self, info: Info, name: str, url: str, method: str | None = DEFAULT_METHOD, event_filters_ids: list[ID] | None = None
+    ) -> EndpointOutput | None:
+        """Linked at once, so that no event slips through in between."""
+        context = info.context
+        create = context.configuration.create_webhook_endpoint
+        chosen = DEFAULT_METHOD if method is None else method
+        return EndpointOutput.of(await context.change(create, context.workspace_id, name, url, chosen, event_filters_ids))
+
+    @strawberry.mutation(description="Changes what is given and leaves the rest.")
+    async def update_endpoint(
+        self, info: Info, id: ID, name: str | None = None, url: str | None = None, method: str | None = None  # noqa: A002
+    ) -> EndpointOutput | None:
+        """The endpoint as it is then."""
+        context = info.context
+        update = context.configuration.update_endpoint
+        return EndpointOutput.of(await context.change(update, context.workspace_id, id, name, url, method))
+
+    @strawberry.mutation(description="Deletes endpoints, their links and their open sockets.")
+    async def delete_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
+        """All or none."""
+        context = info.context
+        await context.change(context.configuration.delete_endpoints, context.workspace_id, ids)
+        return OperationOutput()
+
+    @strawberry.mutation(description="Stops sending; what arrives meanwhile waits.")
+    async def pause_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
+        """All or none."""
+        context = info.context
+        await context.change(context.configuration.pause_endpoints, context.workspace_id, ids)
+        return OperationOutput()
+
+    @strawberry.mutation(description="Sends what waited and goes on; also re-enables a DISABLED endpoint.")
+    async def resume_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
+        """All or none."""
+        context = info.context
+        await context.change(context.configuration.resume_endpoints, context.workspace_id, ids)
+        return OperationOutput()
+
+    @strawberry.mutation(description="Makes a new signing secret and returns it; the old one signs too until the grace period is over.")
+    async def rotate_endpoint_secret(
+        self, info: Info, id: ID, grace_period_seconds: int | None = DEFAULT_GRACE_SECONDS  # noqa: A002
+    ) -> str | None:
+        """The new secret."""
+        context = info.context
+        seconds = DEFAULT_GRACE_SECONDS if grace_period_seconds is None else grace_period_seconds
+        return await context.change(context.configuration.rotate_endpoint_secret, context.workspace_id, id, seconds)
+
+    @strawberry.mutation(description="Sends one test event now and says how it went.")
+    async def test_endpoint(self, info: Info, id: ID) -> AttemptOutput | None:  # noqa: A002
+        """The attempt; a failed one is no error of this mutation."""
+        context = info.context
+        return AttemptOutput.of(await context.change(context.deliveries.test_endpoint, context.workspace_id, id))
+
+    # -- Event filters -------------------------------------------------------------------------------------------
+
+    @strawberry.mutation(description="Creates an event filter, linked to the endpoints given.")
+    async def create_event_filters(
+        self, info: Info, event_filters_input: EventFiltersInput, name: str | None = None, endpoint_ids: list[ID] | None = None
+    ) -> EventFiltersOutput | None:
+        """One event filter, whatever the plural in the name says."""
+        context = info.context
+        create = context.configuration.create_event_filters
+        condition = event_filters_input.as_condition()
+        return EventFiltersOutput.of(await context.change(create, context.workspace_id, condition, name, endpoint_ids))
+
+    @strawberry.mutation(description="Changes what is given and leaves the rest.")
+    async def update_event_filters(
+        self, info: Info, id: ID, event_filters_input: EventFiltersInput | None = None, name: str | None = None  # noqa: A002
+    ) -> EventFiltersOutput | None:
+        """The event filter as it is then."""
+        context = info.context
+        update = context.configuration.update_event_filters
+        condition = None if event_filters_input is None else event_filters_input.as_condition()
+        return EventFiltersOutput.of(await context.change(update, context.workspace_id, id, condition, name))
+
+    @strawberry.mutation(description="Deletes event filters. An endpoint that loses its last one is DISABLED: it would otherwise receive everything.")
+    async def delete_event_filters(self, info: Info, ids: list[ID]) -> OperationOutput | None:
+        """All or none."""
+        context = info.context
+        await context.change(context.configuration.delete_event_filters, context.workspace_id, ids)
+        return OperationOutput()
+
+    @strawberry.mutation(description="Links endpoints to an event filter.")
+    async def link_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
+        """All or none."""
+        context = info.context
+        await context.change(context.configuration.link, context.workspace_id, endpoint_ids, event_filters_id)
+        return OperationOutput()
+
+    @strawberry.mutation(description="Unlinks endpoints from an event filter. With no filter left, an endpoint receives every event.")
+    async def unlink_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
+        """All or none."""
+        context = info.context
+        await context.change(context.configuration.unlink, context.workspace_id, endpoint_ids, event_filters_id)
+        return OperationOutput()
+
+    # -- Events and deliveries -----------------------------------------------------------------------------------
+
+    @strawberry.mutation(description="Accepts 1 to 100 events, all or none. The one operation that an agent's token allows.")
+    async def publish_events(self, info: Info, events: list[EventInput]) -> PublishOutput | None:
+        """The ids, in the order given."""
+        context = info.context
+        given = [
+            NewEvent(
+                type=event.type,
+                data=event.data,
+                id=event.id,
+                date=event.date,
+                agent_id=event.agent_id,
+                camera_id=event.camera_id,
+            )
+            for event in events
+        ]
+        result = await context.change(context.publishing.publish, context.token, given, context.traceparent)
+        return PublishOutput(ok=True, ids=[ID(value) for value in result.ids], duplicate_ids=[ID(value) for value in result.duplicate_ids])
+
+    @strawberry.mutation(description="Starts deliveries again that were given up.")
+    async def retry_deliveries(self, info: Info, ids: list[ID]) -> OperationOutput | None:
+        """All or none."""
+        context = info.context
+        await context.change(context.deliveries.retry, context.workspace_id, ids)
+        return OperationOutput()
+
+    @strawberry.mutation(description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match.")
+    async def replay_events(
+        self, info: Info, endpoint_id: ID, since: DateTime, until: DateTime | None = None, missing_only: bool | None = True
+    ) -> ReplayOutput | None:
+        """How many, and where to go on."""
+        context = info.context
+        replay = context.deliveries.replay
+        only_missing = True if missing_only is None else missing_only
+        count, continue_since = await context.change(replay, context.workspace_id, endpoint_id, since, until, only_missing)
+        return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))

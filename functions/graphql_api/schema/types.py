@@ -1,0 +1,309 @@
+"""What the API gives out.
+
+Plain attributes, filled when the object is made: graphql-core then reads a field without a call of ours. Only what
+costs a read (``totalCount``, items, nested lists) is a resolver, so it is done when it is selected and not otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Generic, TypeVar, cast
+
+import strawberry
+
+from event_service.domain.delivery import Attempt, Delivery
+from event_service.domain.delivery import DeliveryStatus as DomainDeliveryStatus
+from event_service.domain.endpoint import Endpoint
+from event_service.domain.endpoint import EndpointStatus as DomainEndpointStatus
+from event_service.domain.endpoint import EndpointType as DomainEndpointType
+from event_service.domain.event import Event
+from event_service.domain.event_filter import EventFilter
+from functions.graphql_api.context import Info, Once
+from functions.graphql_api.schema.look_ahead import selects
+from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
+
+ID = strawberry.ID
+
+EndpointType = strawberry.enum(DomainEndpointType, name="EndpointType", description="How an endpoint gets its events.")
+EndpointStatus = strawberry.enum(
+    DomainEndpointStatus, name="EndpointStatus", description="PAUSED by a person, DISABLED by the service. What arrives meanwhile waits."
+)
+DeliveryStatus = strawberry.enum(
+    DomainDeliveryStatus,
+    name="DeliveryStatus",
+    description="PENDING: another attempt will come. DELIVERED: a 2xx. FAILED: given up. DISCARDED: the endpoint was deleted or the event expired first.",
+)
+
+
+@strawberry.enum(description="ASC: the earliest first. DESC: the latest first.")
+class Ordering(StrEnum):
+    """Directions of a list."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+T = TypeVar("T")
+
+
+@strawberry.type(description="The flag of successful completion.")
+class OperationOutput:
+    """``ok`` is true whenever there is no error."""
+
+    ok: bool = True
+
+
+@strawberry.type(description="Where events are delivered.")
+class EndpointOutput:
+    """One endpoint."""
+
+    id: ID
+    creation_date: DateTime
+    last_modified: DateTime
+    name: str
+    type: EndpointType
+    meta: JSON = strawberry.field(description="`{}` for WEB_SOCKET; `url` and `method` for WEB_HOOK.")
+    workspace_id: ID
+    status: EndpointStatus
+    status_reason: str | None = strawberry.field(description="Why it is DISABLED.")
+
+    @strawberry.field(description="The linked event filters; with none, the endpoint receives every event of the workspace.")
+    async def event_filters(self, info: Info) -> list[EventFiltersOutput]:
+        """Batched over all endpoints of the result."""
+        found = await info.context.event_filters_of.load(self.id)
+        info.context.nodes.take(len(found))
+        return [EventFiltersOutput.of(event_filter) for event_filter in found]
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> EndpointOutput:
+        """The domain's endpoint as the API shows it."""
+        return cls(
+            id=ID(endpoint.id),
+            creation_date=DateTime(endpoint.created),
+            last_modified=DateTime(endpoint.modified),
+            name=endpoint.name,
+            type=endpoint.type,
+            meta=JSON(endpoint.meta),
+            workspace_id=ID(endpoint.workspace_id),
+            status=endpoint.status,
+            status_reason=endpoint.status_reason,
+        )
+
+
+@strawberry.type(description="Which events an endpoint wants.")
+class EventFiltersOutput:
+    """One event filter."""
+
+    id: ID
+    creation_date: DateTime
+    last_modified: DateTime
+    name: str
+    meta: JSON = strawberry.field(description='The condition as it was given: `{"in": …}` and/or `{"pattern": …}`.')
+    workspace_id: ID
+
+    @strawberry.field(description="The linked endpoints.")
+    async def endpoints(self, info: Info) -> list[EndpointOutput]:
+        """Batched over all event filters of the result."""
+        found = await info.context.endpoints_of.load(self.id)
+        info.context.nodes.take(len(found))
+        return [EndpointOutput.of(endpoint) for endpoint in found]
+
+    @classmethod
+    def of(cls, event_filter: EventFilter) -> EventFiltersOutput:
+        """The domain's event filter as the API shows it."""
+        return cls(
+            id=ID(event_filter.id),
+            creation_date=DateTime(event_filter.created),
+            last_modified=DateTime(event_filter.modified),
+            name=event_filter.name,
+            meta=JSON(event_filter.condition),
+            workspace_id=ID(event_filter.workspace_id),
+        )
+
+
+@strawberry.type(description="Something that happened, as published.")
+class EventOutput:
+    """One event."""
+
+    id: ID
+    date: DateTime = strawberry.field(description="When it happened.")
+    type: EventType
+    data: JSON
+    agent_id: ID | None
+    camera_id: ID | None
+    workspace_id: ID
+    creation_date: DateTime = strawberry.field(description="When it was accepted.")
+    last_modified: DateTime
+
+    @classmethod
+    def of(cls, event: Event) -> EventOutput:
+        """The domain's event as the API shows it."""
+        return cls(
+            id=ID(event.id),
+            date=DateTime(event.date),
+            type=EventType(event.type),
+            data=JSON(event.data),
+            agent_id=cast("ID | None", event.agent_id),
+            camera_id=cast("ID | None", event.camera_id),
+            workspace_id=ID(event.workspace_id),
+            creation_date=DateTime(event.created),
+            last_modified=DateTime(event.created),
+        )
+
+
+@strawberry.type(description="One try to deliver an event.")
+class AttemptOutput:
+    """One attempt."""
+
+    number: int = strawberry.field(description="1, 2, …")
+    date: DateTime
+    duration_ms: int
+    status_code: int | None = strawberry.field(description="null when no response arrived.")
+    error: str | None = strawberry.field(description="What went wrong, in a sentence that begins with its kind.")
+    response_body: str | None = strawberry.field(description="At most 16 KiB of it.")
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> AttemptOutput:
+        """The domain's attempt as the API shows it."""
+        return cls(
+            number=attempt.number,
+            date=DateTime(attempt.date),
+            duration_ms=attempt.duration_ms,
+            status_code=attempt.status_code,
+            error=attempt.error,
+            response_body=attempt.response_body,
+        )
+
+
+@strawberry.type(description="One event on its way to one WEB_HOOK endpoint.")
+class DeliveryOutput:
+    """One delivery."""
+
+    id: ID
+    event_id: ID
+    endpoint_id: ID
+    status: DeliveryStatus
+    attempts: list[AttemptOutput]
+    next_attempt_date: DateTime | None = strawberry.field(description="null unless PENDING.")
+    creation_date: DateTime
+    last_modified: DateTime
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> DeliveryOutput:
+        """The domain's delivery as the API shows it."""
+        return cls(
+            id=ID(delivery.id),
+            event_id=ID(delivery.event_id),
+            endpoint_id=ID(delivery.endpoint_id),
+            status=delivery.status,
+            attempts=[AttemptOutput.of(attempt) for attempt in delivery.attempts],
+            next_attempt_date=cast("DateTime | None", delivery.next_attempt),
+            creation_date=DateTime(delivery.created),
+            last_modified=DateTime(delivery.modified),
+        )
+
+
+class Selected(Generic[T]):
+    """The two halves of a list; each is fetched only when it is selected."""
+
+    def __init__(self, items: Once[list[T]], count: Once[int]) -> None:
+        self.items = items
+        self.count = count
+
+    async def counted_items(self, info: Info) -> list[T]:
+        """The items, counted against the size of the result."""
+        items = await self.items.get()
+        info.context.nodes.take(len(items))
+        return items
+
+
+@strawberry.type(description="A page of endpoints.")
+class EndpointCollection:
+    """A page of endpoints."""
+
+    selected: strawberry.Private[Selected[Endpoint]]
+
+    @strawberry.field(description="How many there are on all pages.")
+    async def total_count(self) -> int:
+        """Counted only when selected."""
+        return await self.selected.count.get()
+
+    @strawberry.field
+    async def collection_items(self, info: Info) -> list[EndpointOutput]:
+        """Read only when selected."""
+        return [EndpointOutput.of(item) for item in await self.selected.counted_items(info)]
+
+
+@strawberry.type(description="A page of event filters.")
+class EventFiltersCollection:
+    """A page of event filters."""
+
+    selected: strawberry.Private[Selected[EventFilter]]
+
+    @strawberry.field(description="How many there are on all pages.")
+    async def total_count(self) -> int:
+        """Counted only when selected."""
+        return await self.selected.count.get()
+
+    @strawberry.field
+    async def collection_items(self, info: Info) -> list[EventFiltersOutput]:
+        """Read only when selected."""
+        return [EventFiltersOutput.of(item) for item in await self.selected.counted_items(info)]
+
+
+@strawberry.type(description="A page of events.")
+class EventCollection:
+    """A page of events. ``page`` is told whether ``data`` is shown, by far the largest part of an event."""
+
+    page: strawberry.Private[Callable[[bool], Awaitable[list[Event]]]]
+    count: strawberry.Private[Once[int]]
+
+    @strawberry.field(description="How many there are on all pages. It reads all their index entries: give a date range.")
+    async def total_count(self) -> int:
+        """Counted only when selected."""
+        return await self.count.get()
+
+    @strawberry.field
+    async def collection_items(self, info: Info) -> list[EventOutput]:
+        """Read only when selected."""
+        items = await self.page(selects(info, "data"))
+        info.context.nodes.take(len(items))
+        return [EventOutput.of(item) for item in items]
+
+
+@strawberry.type(description="A page of deliveries.")
+class DeliveryCollection:
+    """A page of deliveries."""
+
+    selected: strawberry.Private[Selected[Delivery]]
+
+    @strawberry.field(description="How many there are on all pages. It reads them all: give an endpoint or an event.")
+    async def total_count(self) -> int:
+        """Counted only when selected."""
+        return await self.selected.count.get()
+
+    @strawberry.field
+    async def collection_items(self, info: Info) -> list[DeliveryOutput]:
+        """Read only when selected."""
+        items = await self.selected.counted_items(info)
+        info.context.nodes.take(sum(len(item.attempts) for item in items))
+        return [DeliveryOutput.of(item) for item in items]
+
+
+@strawberry.type(description="What became of a publish.")
+class PublishOutput:
+    """The ids are in the order of the input."""
+
+    ok: bool
+    ids: list[ID]
+    duplicate_ids: list[ID] = strawberry.field(description="Those that had been published before; they are not delivered again.")
+
+
+@strawberry.type(description="At most 10,000 events a call; `continueSince` is null when all are done.")
+class ReplayOutput:
+    """How far a replay came."""
+
+    ok: bool
+    count: int
+    continue_since: DateTime | None

@@ -1,0 +1,34 @@
+"""What the GraphQL function needs of the use cases.
+
+``event_service.wiring`` has these factories; tests pass others. Factories and not instances, so that a request builds
+(and loads the code of) only what it uses.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from event_service.services.configuration import Configuration
+from event_service.services.deliveries import Deliveries
+from event_service.services.events_reading import EventsReading
+from event_service.services.publishing import Publishing
+from event_service.services.tokens import Tokens
+
+
+class Services(Protocol):
+    """Factories of the use cases; each returns the same object every time."""
+
+    def tokens(self) -> Tokens:
+        """Who calls."""
+
+    def configuration(self) -> Configuration:
+        """Endpoints, event filters and links."""
+
+    def publishing(self) -> Publishing:
+        """Accepting events."""
+
+    def events_reading(self) -> EventsReading:
+        """Reading events back."""
+
+    def deliveries(self) -> Deliveries:
+        """The delivery log, retries, replay and tests."""
