@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from event_service.adapters.dynamodb.change_log import DynamoChangeLog
     from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
     from event_service.adapters.dynamodb.database import Database
+    from event_service.adapters.dynamodb.events import DynamoEventStore
     from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+    from event_service.adapters.sqs import Queues
     from event_service.domain.webhook_url import UrlRules
     from event_service.services.configuration import Configuration, EndpointObserver
+    from event_service.services.events_reading import EventsReading
+    from event_service.services.publishing import Publishing
+    from event_service.services.routing import Routing
     from event_service.services.tokens import Tokens
 
 
@@ -122,3 +127,54 @@ def _check_pattern(given: Any) -> dict[str, Any]:
     from event_service.domain.patterns.compile import parse_pattern
 
     return parse_pattern(given)
+
+
+@cache
+def queues() -> Queues:
+    """The one SQS client of the process."""
+    from event_service.adapters.sqs import Queues, connect
+
+    return Queues(lambda: connect(get_settings().region, get_settings().aws_endpoint_url))
+
+
+@cache
+def event_store() -> DynamoEventStore:
+    """Events by id."""
+    from event_service.adapters.dynamodb.events import DynamoEventStore
+
+    return DynamoEventStore(database(), clock, get_settings().event_retention_days)
+
+
+@cache
+def events_reading() -> EventsReading:
+    """Lists and counts of events."""
+    from event_service.adapters.dynamodb.event_index import DynamoEventIndexes
+    from event_service.services.events_reading import EventsReading
+
+    return EventsReading(event_store(), DynamoEventIndexes(database()), clock)
+
+
+@cache
+def publishing() -> Publishing:
+    """Accepting events."""
+    from event_service.adapters.sqs import SqsRoutingQueue
+    from event_service.services.publishing import Publishing
+
+    return Publishing(event_store(), SqsRoutingQueue(queues(), get_settings().routing_queue_url), clock)
+
+
+@cache
+def routing() -> Routing:
+    """From accepted events to deliveries."""
+    from event_service.adapters.sqs import SqsRoutingQueue, SqsWebhookQueue
+    from event_service.domain.matching.matcher import Matcher
+    from event_service.services.routing import Routing, RoutingTables
+
+    settings = get_settings()
+    return Routing(
+        tables=RoutingTables(change_log(), configuration_rows(), Matcher),
+        store=event_store(),
+        webhooks=SqsWebhookQueue(queues(), settings.webhook_queue_url),
+        sockets=socket_log(),
+        routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
+    )

@@ -7,7 +7,7 @@ retries) or :class:`~event_service.domain.errors.Unavailable` (failed or timed o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +16,7 @@ from event_service.domain.changes import ChangeSet
 from event_service.domain.endpoint import Endpoint, EndpointType
 from event_service.domain.event import Event
 from event_service.domain.event_filter import EventFilter
+from event_service.domain.queue_messages import RoutingMessage
 from event_service.domain.token import Token
 
 
@@ -149,9 +150,9 @@ class TokenStore(Protocol):
 
 
 class RoutingQueue(Protocol):
-    """From publishing to routing."""
+    """From publishing to routing, and from a routing that was cut short to its continuation."""
 
-    def send(self, workspace_id: str, body: str) -> None:
+    def send(self, message: RoutingMessage) -> None:
         """Sends one message: once this returned, the publish is accepted. Raises ``Unavailable`` when it is not known
         whether it was sent."""
 
@@ -159,14 +160,27 @@ class RoutingQueue(Protocol):
 class EventStore(Protocol):
     """Published events within their retention. An item past its expiry counts as absent."""
 
-    def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
-        """Strongly consistent, by id."""
+    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
+        """By id; strongly consistent unless the caller can live with less, at half the price."""
 
-    def put_if_absent(self, event: Event, nonce: str) -> StoredEvent | None:
-        """Stores; when the id is taken returns what stands there and writes nothing."""
+    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
+        """Of each (workspace id, event id) that is stored, which publish brought it."""
+
+    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
+        """Stores those whose id is free. Does not raise: what could not be written is in the outcome."""
 
     def put(self, events: Sequence[Event], nonce: str) -> None:
         """Stores events with ids of our own making, which cannot be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutOutcome:
+    """What became of events that were to be stored under ids that may be taken."""
+
+    taken: Mapping[str, str]
+    """Event id to the nonce of the publish that has it. One's own nonce is here too, when the router was faster."""
+    failed: tuple[str, ...]
+    """Ids of which it is not known whether they were stored."""
 
 
 @dataclass(frozen=True, slots=True)

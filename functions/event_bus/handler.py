@@ -1,0 +1,36 @@
+"""The Lambda behind the EventBridge rule.
+
+A failure is raised: Lambda calls again twice, then the event goes to the dead-letter queue, where it can be read and
+sent again. The event's own id makes those repeats one event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from event_service import wiring
+from event_service.domain.new_event import NewEvent
+from event_service.services.publishing import Publishing
+from event_service.settings import get_settings
+
+
+def create_handler(
+    publishing: Callable[[], Publishing], workspace_id: Callable[[], str]
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """A Lambda handler for the events of a rule.
+
+    Args:
+        publishing: gives the use case.
+        workspace_id: gives the workspace that the events belong to.
+    """
+
+    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        new = NewEvent(id=event["id"], type=event["detail-type"], date=event["time"], data=event["detail"])
+        result = publishing().publish_from_bus(workspace_id(), [new])
+        return {"ids": result.ids, "duplicateIds": result.duplicate_ids}
+
+    return handle
+
+
+lambda_handler = create_handler(wiring.publishing, lambda: get_settings().event_bus_workspace_id)

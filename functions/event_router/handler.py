@@ -1,0 +1,59 @@
+"""The Lambda behind the routing queue."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from event_service import wiring
+from event_service.domain.queue_messages import RoutingMessage
+from event_service.services.routing import Received, Routing
+
+_LOG = logging.getLogger(__name__)
+
+
+def create_handler(routing: Callable[[], Routing]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """A Lambda handler for SQS batches, which answers with the messages that must come again.
+
+    Args:
+        routing: gives the use case; asked at each invocation, so that importing this module builds nothing.
+    """
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        ids: list[str] = []
+        batch: list[Received] = []
+        failed: list[str] = []
+        for record in event["Records"]:
+            try:
+                message = RoutingMessage.parse(record["body"])
+            except (ValueError, KeyError, TypeError):
+                # Another format or no message of ours: after its tries it waits in the dead-letter queue for a version
+                # of the code that reads it.
+                _LOG.exception("message %s cannot be read", record["messageId"])
+                failed.append(record["messageId"])
+                continue
+            ids.append(record["messageId"])
+            received_before = int(record["attributes"]["ApproximateReceiveCount"]) > 1
+            batch.append(Received(message, repeat=received_before or message.repeat))
+        report = routing().route(batch, lambda: context.get_remaining_time_in_millis() / 1000)
+        failed.extend(ids[position] for position in report.failed)
+        _LOG.info(
+            json.dumps(
+                {
+                    "messages": len(event["Records"]),
+                    "failed": len(failed),
+                    "events": report.events,
+                    "duplicates": report.duplicates,
+                    "deliveries": report.deliveries,
+                    "continued": report.continued,
+                }
+            )
+        )
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    return handle
+
+
+lambda_handler = create_handler(wiring.routing)

@@ -1,0 +1,234 @@
+"""The way of an event from a publish to its hand-over, with the real adapters on AWS in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from event_service.adapters.dynamodb.change_log import DynamoChangeLog
+from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+from event_service.adapters.dynamodb.database import Database
+from event_service.adapters.dynamodb.database import connect as connect_dynamodb
+from event_service.adapters.dynamodb.event_index import DynamoEventIndexes
+from event_service.adapters.dynamodb.events import DynamoEventStore
+from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+from event_service.adapters.sqs import Queues, SqsRoutingQueue, SqsWebhookQueue
+from event_service.adapters.sqs import connect as connect_sqs
+from event_service.domain.matching.matcher import Matcher
+from event_service.domain.token import Token, TokenKind
+from event_service.services.configuration import Configuration, Quotas
+from event_service.services.events_reading import EventsReading
+from event_service.services.publishing import Publishing
+from event_service.services.routing import CALLS_AN_INVOCATION, Routing, RoutingTables
+from event_service.services.socket_log import Routed
+from event_service.settings import Settings
+from functions.event_router.handler import create_handler
+from tests.template_file import create_tables
+
+REGION = "us-east-1"
+WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
+RETENTION_DAYS = 14
+
+
+class SettableClock:
+    """A time that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_time(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+class Context:
+    """What Lambda tells a handler of its invocation."""
+
+    def __init__(self, milliseconds: int = 60_000) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._milliseconds
+
+
+class RecordedSockets:
+    """A socket log that takes each nonce once for each endpoint, as the real one."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def append(self, messages: Sequence[Routed]) -> set[str]:
+        for message in messages:
+            for endpoint_id, event_ids in message.event_ids.items():
+                self.logs.setdefault(endpoint_id, {}).setdefault(message.nonce, tuple(event_ids))
+        return set()
+
+    def events_of(self, endpoint_id: str) -> list[str]:
+        return [event_id for ids in self.logs.get(endpoint_id, {}).values() for event_id in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """One message in the webhook queue."""
+
+    head: dict[str, Any]
+    body: dict[str, Any]
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Endpoint and event."""
+        return self.head["endpointId"], self.head["eventId"]
+
+    @property
+    def repeat(self) -> bool:
+        return bool(self.head.get("repeat", False))
+
+
+@dataclass
+class World:
+    """Everything that one workspace needs, on AWS in memory."""
+
+    database: Database
+    queues: Queues
+    sqs: Any
+    clock: SettableClock
+    routing_url: str
+    webhook_url: str
+    sockets: RecordedSockets = field(default_factory=RecordedSockets)
+    calls_an_invocation: int = CALLS_AN_INVOCATION
+
+    def __post_init__(self) -> None:
+        self.changes = DynamoChangeLog(self.database)
+        self.rows = DynamoConfigurationRows(self.database, self.clock)
+        self.configuration = Configuration(
+            changes=self.changes,
+            rows=self.rows,
+            secrets=DynamoSecretStore(self.database),
+            observers=[],
+            quotas=Quotas(10_000, 100_000),
+            check_url=lambda url: url,
+            check_pattern=lambda given: given,
+            clock=self.clock,
+        )
+        self.store = DynamoEventStore(self.database, self.clock, RETENTION_DAYS)
+        self.reading = EventsReading(self.store, DynamoEventIndexes(self.database), self.clock)
+        self.publishing = Publishing(self.store, SqsRoutingQueue(self.queues, self.routing_url), self.clock)
+        self.start_router()
+
+    def start_router(self) -> None:
+        """A router process that knows nothing yet."""
+        routing = Routing(
+            tables=RoutingTables(self.changes, self.rows, Matcher),
+            store=self.store,
+            webhooks=SqsWebhookQueue(self.queues, self.webhook_url),
+            sockets=self.sockets,
+            routing_queue=SqsRoutingQueue(self.queues, self.routing_url),
+            calls_an_invocation=self.calls_an_invocation,
+        )
+        self.router = create_handler(lambda: routing)
+
+    # -- driving the queues as Lambda does -----------------------------------------------------------------------
+
+    def receive(self, maximum: int = 10) -> list[dict[str, Any]]:
+        """A batch for the router; the messages stay in the queue and can be received again."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.routing_url, MaxNumberOfMessages=maximum, VisibilityTimeout=0, MessageSystemAttributeNames=["All"]
+        )
+        return [
+            {
+                "messageId": one["MessageId"],
+                "receiptHandle": one["ReceiptHandle"],
+                "body": one["Body"],
+                "attributes": {"ApproximateReceiveCount": one["Attributes"]["ApproximateReceiveCount"]},
+            }
+            for one in answer.get("Messages", [])
+        ]
+
+    def route_once(self, maximum: int = 10) -> int:
+        """One invocation; deletes what it did. Returns the number of messages it was given."""
+        records = self.receive(maximum)
+        if not records:
+            return 0
+        answer = self.router({"Records": records}, Context())
+        failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        for record in records:
+            if record["messageId"] not in failed:
+                self.sqs.delete_message(QueueUrl=self.routing_url, ReceiptHandle=record["receiptHandle"])
+        return len(records)
+
+    def route_all(self, rounds: int = 50) -> None:
+        """Until the queue is empty."""
+        for _ in range(rounds):
+            if not self.route_once():
+                return
+        raise AssertionError(f"the routing queue is not empty after {rounds} invocations")
+
+    def handed_over(self) -> list[HandedOver]:
+        """Takes everything out of the webhook queue."""
+        found: list[HandedOver] = []
+        while True:
+            answer = self.sqs.receive_message(QueueUrl=self.webhook_url, MaxNumberOfMessages=10)
+            messages = answer.get("Messages", [])
+            if not messages:
+                return found
+            for message in messages:
+                head, _, body = message["Body"].partition("\n")
+                found.append(HandedOver(json.loads(head), json.loads(body)))
+                self.sqs.delete_message(QueueUrl=self.webhook_url, ReceiptHandle=message["ReceiptHandle"])
+
+    # -- short-hands ---------------------------------------------------------------------------------------------
+
+    def webhook(self, *event_filter_ids: str) -> str:
+        return self.configuration.create_webhook_endpoint(
+            WORKSPACE, "hook", "https://hook.example.com", event_filter_ids=list(event_filter_ids) or None
+        ).id
+
+    def socket(self, *event_filter_ids: str) -> str:
+        return self.configuration.create_web_socket_endpoint(WORKSPACE, "socket", event_filter_ids=list(event_filter_ids) or None).id
+
+    def event_filter(self, **listed: list[str]) -> str:
+        return self.configuration.create_event_filters(WORKSPACE, {"in": listed}).id
+
+
+def token(kind: TokenKind = TokenKind.ACCESS, agent_id: str | None = None, workspace_id: str = WORKSPACE) -> Token:
+    return Token("hash", workspace_id, kind, agent_id, "test", datetime(2026, 1, 1, tzinfo=UTC), None, None)
+
+
+@pytest.fixture
+def make_world() -> Iterator[Callable[..., World]]:
+    """Makes worlds on one AWS in memory."""
+    with mock_aws():
+        settings = Settings(create_tables(boto3.client("dynamodb", region_name=REGION)))
+
+        def table_name(logical: str) -> str:
+            name: Any = getattr(settings, f"{logical}_table")
+            return str(name)
+
+        sqs = boto3.client("sqs", region_name=REGION)
+
+        def make(**options: Any) -> World:
+            return World(
+                database=Database(connect_dynamodb(REGION, None), table_name, sleep=lambda seconds: None),
+                queues=Queues(lambda: connect_sqs(REGION, None), sleep=lambda seconds: None),
+                sqs=sqs,
+                clock=SettableClock(),
+                routing_url=sqs.create_queue(QueueName="routing")["QueueUrl"],
+                webhook_url=sqs.create_queue(QueueName="webhook")["QueueUrl"],
+                **options,
+            )
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()
