@@ -1,0 +1,240 @@
+"""Publishing's and routing's ports in memory, misbehaving as AWS does. ``tests/unit/fakes`` shows that they misbehave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from event_service.domain.errors import Unavailable
+from event_service.domain.event import Event
+from event_service.domain.event_index import EventEntry, activity_id, expiry, profile_ids, read_sort_key, sort_key
+from event_service.domain.identifiers import shard_of
+from event_service.domain.queue_messages import RoutingMessage, WebhookMessage
+from event_service.services.event_ports import SHARDS, EntryPage, Track, TrackKey
+from event_service.services.ports import Clock, PutOutcome, StoredEvent
+from event_service.services.socket_log import Routed
+
+RETENTION_DAYS = 14
+MOST_ENTRIES_A_PAGE = 50
+"""DynamoDB ends a page at a megabyte, whatever limit was asked for."""
+
+
+class FakeEventStore:
+    """Events in a dictionary.
+
+    ``before`` is called with the name of each operation and its ids, to count, fail or interleave. ``failing`` are ids
+    whose put fails. Reads that are not consistent see nothing that is in ``lagging``.
+    """
+
+    def __init__(self, clock: Clock, before: Callable[[str, list[str]], None] = lambda operation, ids: None) -> None:
+        self.clock = clock
+        self.before = before
+        self.items: dict[tuple[str, str], StoredEvent] = {}
+        self.failing: set[str] = set()
+        self.lagging: set[str] = set()
+
+    def _standing(self, workspace_id: str, event_id: str, *, consistent: bool = True) -> StoredEvent | None:
+        stored = self.items.get((workspace_id, event_id))
+        if stored is None or (not consistent and event_id in self.lagging):
+            return None
+        return stored if expiry(stored.event.created, RETENTION_DAYS) > self.clock().timestamp() else None
+
+    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
+        self.before("get", list(event_ids))
+        found = {event_id: self._standing(workspace_id, event_id, consistent=consistent) for event_id in event_ids}
+        return {event_id: stored for event_id, stored in found.items() if stored is not None}
+
+    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
+        self.before("nonces", [event_id for _, event_id in keys])
+        found = {key: self._standing(*key, consistent=consistent) for key in keys}
+        return {key: stored.nonce for key, stored in found.items() if stored is not None}
+
+    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
+        self.before("put_if_absent", [event.id for event in events])
+        taken: dict[str, str] = {}
+        failed: list[str] = []
+        for event in events:
+            standing = self._standing(event.workspace_id, event.id)
+            if event.id in self.failing:
+                failed.append(event.id)
+            elif standing is not None:
+                taken[event.id] = standing.nonce
+            else:
+                self.items[event.workspace_id, event.id] = StoredEvent(event, nonce)
+        return PutOutcome(taken, tuple(failed))
+
+    def put(self, events: Sequence[Event], nonce: str) -> None:
+        self.before("put", [event.id for event in events])
+        for event in events:
+            if event.id in self.failing:
+                # A batch is not atomic: what stands before the one that failed is written.
+                raise Unavailable("BatchWriteItem: timed out")
+            self.items[event.workspace_id, event.id] = StoredEvent(event, nonce)
+
+
+class FakeEventIndexes:
+    """The time-ordered indexes over a :class:`FakeEventStore`, in pages that may be shorter than asked for.
+
+    ``hidden`` ids are not in the indexes yet; ``stale`` entries are in them although the event is gone.
+    """
+
+    def __init__(self, store: FakeEventStore) -> None:
+        self._store = store
+        self.reads: list[tuple[TrackKey, int, int]] = []
+        self.entries_read = 0
+        self.hidden: set[str] = set()
+        self.stale: list[Event] = []
+
+    def read(
+        self, key: TrackKey, shard: int, dates: tuple[str, str], *, descending: bool, limit: int, position: object | None
+    ) -> EntryPage:
+        self.reads.append((key, shard, limit))
+        events = [stored.event for (workspace, _), stored in self._store.items.items() if workspace == key.workspace_id]
+        found = sorted(
+            entry
+            for event in [*events, *self.stale]
+            if shard_of(event.id, SHARDS) == shard and event.id not in self.hidden
+            for entry in self._entries(event, key)
+            if dates[0] <= entry.date < dates[1]
+        )
+        if descending:
+            found.reverse()
+        start = position if isinstance(position, int) else 0
+        end = start + min(limit, MOST_ENTRIES_A_PAGE)
+        self.entries_read += len(found[start:end])
+        # As in DynamoDB, a full page has a position behind it even when nothing follows.
+        return EntryPage(found[start:end], end if end <= len(found) else None)
+
+    @staticmethod
+    def _entries(event: Event, key: TrackKey) -> list[EventEntry]:
+        date = event.created if key.track is Track.ACCEPTANCE else event.date
+        wanted = {
+            Track.DATE: True,
+            Track.ACCEPTANCE: event.date != event.created,
+            Track.PROFILE: key.value in profile_ids(event.data),
+            Track.ACTIVITY: key.value == activity_id(event.data),
+        }[key.track]
+        entry = read_sort_key(sort_key(event, date, expiry(event.created, RETENTION_DAYS)))
+        return [entry] if wanted else []
+
+
+@dataclass
+class FakeRoutingQueue:
+    """Keeps what was sent. ``fault`` is raised by the next send, before or (``acted``) after it acted."""
+
+    sent: list[RoutingMessage] = field(default_factory=list)
+    fault: Exception | None = None
+    acted: bool = False
+
+    def send(self, message: RoutingMessage) -> None:
+        fault, self.fault = self.fault, None
+        if fault is None or self.acted:
+            # As text and back: what a queue does to it.
+            self.sent.append(RoutingMessage.parse(message.text()))
+        if fault is not None:
+            raise fault
+
+
+@dataclass
+class FakeWebhookQueue:
+    """Keeps what was sent, but for the endpoints in ``refusing``."""
+
+    sent: list[WebhookMessage] = field(default_factory=list)
+    refusing: set[str] = field(default_factory=set)
+
+    def send(self, messages: Sequence[WebhookMessage], time_left: Callable[[], float]) -> list[int]:
+        refused = [position for position, message in enumerate(messages) if message.endpoint_id in self.refusing]
+        self.sent.extend(message for position, message in enumerate(messages) if position not in refused)
+        return refused
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return [(message.endpoint_id, message.event_id) for message in self.sent]
+
+
+@dataclass
+class FakeSocketLog:
+    """A log that takes each nonce once for each endpoint; nonces in ``refusing`` are not taken."""
+
+    logs: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    refusing: set[str] = field(default_factory=set)
+
+    def append(self, messages: Sequence[Routed]) -> set[str]:
+        nonces = [message.nonce for message in messages]
+        assert len(nonces) == len(set(nonces)), "a log takes a nonce once in a call"
+        for message in messages:
+            if message.nonce not in self.refusing:
+                for endpoint_id, event_ids in message.event_ids.items():
+                    self.logs.setdefault(endpoint_id, {}).setdefault(message.nonce, tuple(event_ids))
+        return self.refusing & set(nonces)
+
+
+def throttled(operation: str = "SendMessageBatch") -> ClientError:
+    """SQS took nothing."""
+    return ClientError({"Error": {"Code": "RequestThrottled", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 403}}, operation)  # type: ignore[typeddict-item]
+
+
+def server_fault(operation: str = "SendMessageBatch") -> ClientError:
+    """SQS failed; whether it acted is unknown."""
+    return ClientError({"Error": {"Code": "InternalError", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 500}}, operation)  # type: ignore[typeddict-item]
+
+
+def refused(operation: str = "SendMessageBatch") -> ClientError:
+    """SQS will never take it."""
+    return ClientError({"Error": {"Code": "AccessDenied", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 403}}, operation)  # type: ignore[typeddict-item]
+
+
+def timed_out() -> ReadTimeoutError:
+    """The request was sent, no answer came."""
+    return ReadTimeoutError(endpoint_url="https://sqs")
+
+
+def never_left() -> Exception:
+    """No connection."""
+    return EndpointConnectionError(endpoint_url="https://sqs")
+
+
+def never_connected() -> Exception:
+    """No connection in time."""
+    return ConnectTimeoutError(endpoint_url="https://sqs")
+
+
+@dataclass
+class FakeSqsClient:
+    """SendMessage and SendMessageBatch with prepared faults.
+
+    A fault that is an exception is raised after ``acts`` (a timed-out call acts, a throttled one does not). One that is
+    a set of positions in the call fails those entries; with ``sender_fault`` for what they are, otherwise for now.
+    """
+
+    faults: list[Exception | set[int] | None] = field(default_factory=list)
+    sender_fault: bool = False
+    acts: bool = True
+    calls: list[list[dict[str, Any]]] = field(default_factory=list)
+    arrived: list[dict[str, Any]] = field(default_factory=list)
+
+    def send_message(self, *, QueueUrl: str, **arguments: Any) -> dict[str, Any]:  # noqa: N803 - botocore's names
+        self.calls.append([arguments])
+        self._take([arguments])
+        return {"MessageId": "id"}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append(Entries)
+        assert 1 <= len(Entries) <= 10, "SQS: TooManyEntriesInBatchRequest"
+        assert sum(len(entry["MessageBody"].encode()) for entry in Entries) <= 1_048_576, "SQS: BatchRequestTooLong"
+        failing = self._take(Entries)
+        failed = [{"Id": entry["Id"], "SenderFault": self.sender_fault, "Code": "X"} for entry in failing]
+        return {"Failed": failed} if failed else {}
+
+    def _take(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Exception):
+            if isinstance(fault, ReadTimeoutError) and self.acts:
+                self.arrived.extend(entries)
+            raise fault
+        failing = [entry for position, entry in enumerate(entries) if position in (fault or ())]
+        self.arrived.extend(entry for entry in entries if entry not in failing)
+        return failing
