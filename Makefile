@@ -1,0 +1,59 @@
+# Everything a person needs. Nothing has to be installed but a CPython 3.11 to 3.14, make and git.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup run listen token test lint format types unit integration e2e template build deploy bench soak lock clean
+
+PY := .venv/bin/python
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## make the environments (every other target does it by itself)
+	@local/setup.sh
+
+run: export PORT := $(PORT)
+run: ## the whole service on this machine until Ctrl-C      PORT=4566
+	@local/setup.sh
+	@$(PY) -m local.run
+
+token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent STACK=<deployed stack>
+	@local/setup.sh dev
+	@$(PY) -m local.issue_token --workspace "$(WORKSPACE)" --kind "$(or $(KIND),access)" --stack "$(STACK)"
+
+test: ## all that CI checks: lint, types, unit, integration, e2e, template
+	@local/setup.sh
+	@$(MAKE) --no-print-directory lint
+	@$(PY) -m pytest $(PYTEST)
+
+lint: ## style, types, and the template's syntax
+	@local/setup.sh dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+format: ## let ruff rewrite what it can
+	@local/setup.sh dev
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+unit integration e2e template: ## one part of the tests
+	@local/setup.sh
+	@$(PY) -m pytest tests/$@ $(PYTEST)
+
+build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
+	@local/setup.sh dev sam
+	@$(PY) -m local.build --architecture "$(or $(ARCHITECTURE),arm64)" $(if $(RUNTIME),--runtime "$(RUNTIME)")
+
+deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=<samconfig environment>
+	@local/setup.sh dev sam
+	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)"
+
+lock: ## resolve the dependencies anew and export the requirements of the artifacts
+	@local/setup.sh dev
+	@.local/env/uv/bin/uv lock $(if $(UPGRADE),--upgrade)
+	@local/setup.sh
+	@$(PY) -m local.build --requirements
+
+clean: ## remove everything that was made here, the local stack's state included
+	rm -rf .venv .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,101 @@
+"""A deployed stack, local or in AWS: what its outputs say, and the tokens in its table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
+
+from event_service.adapters.dynamodb.database import Database, connect
+from event_service.adapters.dynamodb.tokens import DynamoTokenStore
+from event_service.domain.errors import Unauthenticated
+from event_service.domain.token import TokenKind
+from event_service.services.tokens import Tokens
+from local.tools import ToolError
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStack:
+    """One stack as CloudFormation describes it."""
+
+    name: str
+    status: str
+    outputs: dict[str, str]
+    tags: dict[str, str]
+    client_settings: dict[str, Any]
+    """How botocore reaches the account it is in."""
+
+    @property
+    def release(self) -> str | None:
+        """Hash of what was deployed last."""
+        return self.tags.get("release")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last deployment succeeded."""
+        return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+    def knows_token(self, token: str) -> bool:
+        """Whether a token opens anything in this stack."""
+        try:
+            tokens_of(self).authenticate(token)
+        except Unauthenticated:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token that can be shown this once."""
+
+    workspace_id: str
+    token: str
+    kind: str
+
+
+def describe(name: str, client_settings: dict[str, Any]) -> DeployedStack | None:
+    """The stack of that name, or ``None`` where there is none.
+
+    Raises:
+        ToolError: no credentials, no Region, or an AWS that refuses or is not there.
+    """
+    try:
+        client: Any = botocore.session.get_session().create_client("cloudformation", **client_settings)
+        stack = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise ToolError(f"CloudFormation: {error}") from error
+    except BotoCoreError as error:
+        raise ToolError(f"CloudFormation cannot be asked for the stack {name!r}: {error}") from error
+    return DeployedStack(
+        name=name,
+        status=stack["StackStatus"],
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        tags={tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])},
+        client_settings=client_settings,
+    )
+
+
+def tokens_of(stack: DeployedStack) -> Tokens:
+    """The use cases of tokens, on the stack's own table."""
+    database = Database(_connection(stack.client_settings), {"tokens": stack.outputs["TokensTableName"]}.__getitem__)
+    return Tokens(DynamoTokenStore(database), lambda: datetime.now(UTC))
+
+
+def issue_token(stack: DeployedStack, *, workspace_id: str | None, kind: str, name: str) -> IssuedToken:
+    """Issues a token, in a new workspace where none is given."""
+    text, token = tokens_of(stack).issue(workspace_id, TokenKind(kind), name)
+    return IssuedToken(token.workspace_id, text, token.kind.value)
+
+
+def _connection(client_settings: dict[str, Any]) -> Connection:
+    connection = connect(client_settings.get("region_name") or "us-east-1", client_settings.get("endpoint_url"))
+    if "aws_access_key_id" in client_settings:
+        # PynamoDB reads credentials from its botocore session; the local stack's must not come from a person's profile.
+        connection.session.set_credentials(client_settings["aws_access_key_id"], client_settings["aws_secret_access_key"])
+    return connection
