@@ -1,0 +1,171 @@
+"""Which of a workspace's event filters an event fulfils.
+
+Every filter (each `$or` alternative of one) waits in the index of one of its fields, the one where it is found least
+often in vain; an event is looked up field by field, and of the filters found this way the other conditions are
+checked. So the cost of an event follows the filters that nearly match it, not the filters there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from event_service.domain.matching.conditions import Condition, add_listed_values, compile_condition
+from event_service.domain.matching.path_index import PathIndex, SharedCondition
+from event_service.domain.matching.postings import Postings
+from event_service.domain.matching.work import Work
+from event_service.domain.patterns.event_fields import EventFields
+from event_service.domain.patterns.pattern import FieldCondition, search_of_elements
+
+
+class _Waiter:
+    """One alternative of one filter: all ``conditions`` must hold; ``place`` is the one it waits at."""
+
+    __slots__ = ("conditions", "filter_id", "place")
+
+    def __init__(self, filter_id: str, conditions: tuple[SharedCondition, ...], place: SharedCondition) -> None:
+        self.filter_id = filter_id
+        self.conditions = conditions
+        self.place = place
+
+
+class Matcher:
+    """All event filters of a workspace. Filters come and go one by one; not safe for use by several threads."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, tuple[_Waiter, ...]] = {}
+        self._shared: dict[FieldCondition, SharedCondition] = {}
+        self._indexes: dict[str, PathIndex[_Waiter]] = {}
+        self._absent: Postings[str, _Waiter] = Postings()
+        # Every path that is asked for and all its beginnings, with the number of conditions below it.
+        self._wanted: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def __contains__(self, filter_id: object) -> bool:
+        return filter_id in self._waiters
+
+    def add(self, filter_id: str, condition: Condition | Mapping[str, Any]) -> None:
+        """Adds a filter, or gives it another condition.
+
+        Args:
+            filter_id: its id.
+            condition: compiled, or as it is stored: ``{"in": {…}}``, ``{"pattern": …}`` or both.
+
+        Raises:
+            BadUserInput: the condition is refused; the matcher is as it was.
+        """
+        compiled = condition if isinstance(condition, Condition) else compile_condition(condition)
+        self.remove(filter_id)
+        self._waiters[filter_id] = tuple(self._wait(filter_id, (*alternative, *compiled.lists)) for alternative in compiled.alternatives)
+
+    def remove(self, filter_id: str) -> None:
+        """Removes a filter; one that is not there is fine."""
+        for waiter in self._waiters.pop(filter_id, ()):
+            place = waiter.place
+            index = self._indexes[place.condition.path]
+            index.remove(place, waiter)
+            if not index:
+                del self._indexes[place.condition.path]
+            if place.condition.or_absent:
+                self._absent.discard(place.condition.path, waiter)
+            for shared in waiter.conditions:
+                self._release(shared)
+
+    def matches(self, event: Mapping[str, Any], work: Work | None = None) -> set[str]:
+        """The ids of all filters that ``event`` fulfils.
+
+        Args:
+            event: the delivered event, as ``json.loads`` makes it.
+            work: counts the steps taken, for tests.
+        """
+        work = Work() if work is None else work
+        fields = EventFields(event, self._wanted)
+        add_listed_values(event, fields)
+        work.leaves += fields.leaves
+        found = self._candidates(fields, work)
+        work.candidates += len(found)
+        matching: set[str] = set()
+        verdicts: dict[SharedCondition, bool] = {}
+        for waiter in found:
+            if waiter.filter_id not in matching and self._holds(waiter, fields, verdicts, work):
+                matching.add(waiter.filter_id)
+        return matching
+
+    def _candidates(self, fields: EventFields, work: Work) -> set[_Waiter]:
+        found: set[_Waiter] = set()
+        for path, values in fields.values.items():
+            index = self._indexes.get(path)
+            if index is not None:
+                index.collect(fields, values, found, work)
+        for path in self._absent:
+            work.lookups += 1
+            missing = fields.values.get(path)
+            if missing is None or (fields.has_element_objects and missing.all_in_elements):
+                self._absent.collect(path, found)
+        return found
+
+    def _holds(self, waiter: _Waiter, fields: EventFields, verdicts: dict[SharedCondition, bool], work: Work) -> bool:
+        for shared in waiter.conditions:
+            if shared is waiter.place:
+                continue
+            work.checked += 1
+            if shared.uses == 1:
+                if not shared.condition.may_hold(fields):
+                    return False
+                continue
+            verdict = verdicts.get(shared)
+            if verdict is None:
+                verdict = verdicts[shared] = shared.condition.may_hold(fields)
+            if not verdict:
+                return False
+        search = search_of_elements([shared.condition for shared in waiter.conditions], fields)
+        if search is None:
+            return True
+        verdict = search.succeeds()
+        work.placed += search.visits
+        return verdict
+
+    def _wait(self, filter_id: str, conditions: tuple[FieldCondition, ...]) -> _Waiter:
+        shared = tuple(self._share(condition) for condition in conditions)
+        place = min(shared, key=self._cost)
+        waiter = _Waiter(filter_id, shared, place)
+        index = self._indexes.get(place.condition.path)
+        if index is None:
+            index = self._indexes[place.condition.path] = PathIndex()
+        index.add(place, waiter)
+        if place.condition.or_absent:
+            self._absent.add(place.condition.path, waiter)
+        return waiter
+
+    def _cost(self, shared: SharedCondition) -> int:
+        index = self._indexes.get(shared.condition.path)
+        return (_NOBODY if index is None else index).cost(shared)
+
+    def _share(self, condition: FieldCondition) -> SharedCondition:
+        shared = self._shared.get(condition)
+        if shared is None:
+            shared = self._shared[condition] = SharedCondition(condition)
+            for beginning in _beginnings(condition.path):
+                self._wanted[beginning] = self._wanted.get(beginning, 0) + 1
+        shared.uses += 1
+        return shared
+
+    def _release(self, shared: SharedCondition) -> None:
+        shared.uses -= 1
+        if shared.uses:
+            return
+        del self._shared[shared.condition]
+        for beginning in _beginnings(shared.condition.path):
+            self._wanted[beginning] -= 1
+            if not self._wanted[beginning]:
+                del self._wanted[beginning]
+
+
+_NOBODY: PathIndex[_Waiter] = PathIndex()
+
+
+def _beginnings(path: str) -> list[str]:
+    """``path`` and what stands before each of its dots."""
+    return [path[:index] for index, character in enumerate(path) if character == "."] + [path]
