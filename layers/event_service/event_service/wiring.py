@@ -6,26 +6,35 @@ what it uses. Nothing is built on import.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from event_service.settings import get_settings
 
 if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
+    from botocore.session import Session
     from pynamodb.connection import Connection
 
     from event_service.adapters.dynamodb.change_log import DynamoChangeLog
     from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+    from event_service.adapters.dynamodb.connections import DynamoConnectionStore
     from event_service.adapters.dynamodb.database import Database
     from event_service.adapters.dynamodb.events import DynamoEventStore
     from event_service.adapters.dynamodb.secrets import DynamoSecretStore
-    from event_service.adapters.sqs import Queues
+    from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
+    from event_service.adapters.management_api import HttpManagementApi
+    from event_service.adapters.sqs import Queues, SqsWakeUpQueue
     from event_service.domain.webhook_url import UrlRules
     from event_service.services.configuration import Configuration, EndpointObserver
     from event_service.services.events_reading import EventsReading
     from event_service.services.publishing import Publishing
     from event_service.services.routing import Routing
+    from event_service.services.socket_connections import SocketConnections
+    from event_service.services.socket_delivery import SocketDelivery
+    from event_service.services.socket_log import SocketLog
+    from event_service.services.socket_ports import ManagementApi
     from event_service.services.tokens import Tokens
 
 
@@ -96,7 +105,7 @@ def url_rules() -> UrlRules:
 
 def endpoint_observers() -> list[EndpointObserver]:
     """Who is told when endpoints change."""
-    return []
+    return [socket_connections()]
 
 
 @cache
@@ -178,3 +187,80 @@ def routing() -> Routing:
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
     )
+
+
+# -- sockets -----------------------------------------------------------------------------------------------------------
+
+
+def socket_retention() -> timedelta:
+    """How long a client can resume: no longer than the events themselves are kept."""
+    settings = get_settings()
+    return min(timedelta(hours=settings.socket_retention_hours), timedelta(days=settings.event_retention_days))
+
+
+@cache
+def wake_up_queue() -> SqsWakeUpQueue:
+    """Wakes socket delivery."""
+    from event_service.adapters.sqs import SqsWakeUpQueue
+
+    return SqsWakeUpQueue(queues(), get_settings().socket_queue_url)
+
+
+@cache
+def socket_log_store() -> DynamoSocketLogStore:
+    """The logs of WEB_SOCKET endpoints."""
+    from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
+
+    return DynamoSocketLogStore(database(), clock)
+
+
+@cache
+def socket_log() -> SocketLog:
+    """Appending to the logs."""
+    from event_service.services.socket_log import SocketLog
+
+    return SocketLog(socket_log_store(), wake_up_queue(), clock, socket_retention())
+
+
+@cache
+def connection_store() -> DynamoConnectionStore:
+    """Open connections."""
+    from event_service.adapters.dynamodb.connections import DynamoConnectionStore
+
+    return DynamoConnectionStore(database())
+
+
+@cache
+def socket_connections() -> SocketConnections:
+    """Opening and closing connections."""
+    from event_service.services.socket_connections import SocketConnections
+
+    needs_token = get_settings().web_socket_auth == "token"
+    return SocketConnections(connection_store(), socket_log_store(), wake_up_queue(), clock, socket_retention(), needs_token=needs_token)
+
+
+def management_api() -> HttpManagementApi:
+    """API Gateway's side of connections: a new one for each event loop."""
+    from event_service.adapters.management_api import HttpManagementApi
+
+    settings = get_settings()
+    return HttpManagementApi(settings.web_socket_management_url, settings.region, _credentials)
+
+
+@cache
+def _session() -> Session:
+    from botocore.session import get_session
+
+    return get_session()
+
+
+def _credentials() -> ReadOnlyCredentials | None:
+    credentials = _session().get_credentials()
+    return credentials.get_frozen_credentials() if credentials else None
+
+
+def socket_delivery(api: ManagementApi) -> SocketDelivery:
+    """Serving connections through one event loop's ``api``."""
+    from event_service.services.socket_delivery import SocketDelivery
+
+    return SocketDelivery(connection_store(), socket_log_store(), event_store(), api, wake_up_queue(), clock)

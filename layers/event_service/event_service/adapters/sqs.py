@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 
 from event_service.domain.errors import RateLimited, Unavailable
 from event_service.domain.queue_messages import QueueMessage, RoutingMessage, WebhookMessage
+from event_service.domain.wake_up import WakeUp
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -36,6 +38,9 @@ TRIES: Final = 4
 FIRST_PAUSE_SECONDS: Final = 0.05
 LEAST_SECONDS: Final = READ_TIMEOUT_SECONDS + CONNECT_TIMEOUT_SECONDS
 """With less time left, a call is not begun: it could not end before the process is stopped."""
+
+_WAKE_UP_SECONDS: Final = 60.0
+"""Wake-ups are few and small; their tries are bounded by their number."""
 
 MAXIMUM_BATCH_ENTRIES: Final = 10
 # SQS takes 1 MiB; marking all ten messages as repeats must not make a batch larger than that.
@@ -232,6 +237,24 @@ class SqsWebhookQueue:
 
     def send(self, messages: Sequence[WebhookMessage], time_left: Callable[[], float]) -> list[int]:
         return self._queues.send_all(self._url, [Entry(message) for message in messages], time_left)
+
+
+class SqsWakeUpQueue:
+    """Implements :class:`~event_service.services.socket_ports.WakeUpQueue` (FIFO)."""
+
+    def __init__(self, queues: Queues, url: str) -> None:
+        self._queues = queues
+        self._url = url
+
+    def send(self, wake_ups: Sequence[WakeUp]) -> None:
+        # Never the same id twice: a wake-up that equals one sent a moment ago may be about something newer.
+        entries = [Entry(wake_up, deduplication_id=uuid.uuid4().hex) for wake_up in wake_ups]
+        if len(entries) == 1:
+            self._queues.send(self._url, entries[0])
+            return
+        unsent = self._queues.send_all(self._url, entries, lambda: _WAKE_UP_SECONDS)
+        if unsent:
+            raise Unavailable(f"SQS SendMessageBatch: {len(unsent)} of {len(entries)} wake-ups may not have been sent")
 
 
 def _as_repeats(batch: _Batch) -> _Batch:

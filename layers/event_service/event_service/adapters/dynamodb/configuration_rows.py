@@ -69,6 +69,24 @@ class EndpointItem(Model):
     expires_at = NumberAttribute(null=True, attr_name="expiresAt")
 
 
+class WebSocketItem(Model):
+    """The workspace of a WEB_SOCKET endpoint, under the endpoint's id: a client that connects gives no workspace."""
+
+    KEY = "web-socket"
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "endpoints"
+
+    endpoint_id = UnicodeAttribute(hash_key=True, attr_name="workspaceId")
+    key = UnicodeAttribute(range_key=True, attr_name="id")
+    owner = UnicodeAttribute(null=True)
+    version = NumberAttribute()
+    deleted = BooleanAttribute(null=True)
+    expires_at = NumberAttribute(null=True, attr_name="expiresAt")
+
+
 class EventFilterItem(Model):
     """An event filter or its tombstone."""
 
@@ -122,6 +140,9 @@ class DynamoConfigurationRows:
         match operation:
             case PutEndpoint(endpoint):
                 self._once(lambda: self._database.put(_endpoint_item(endpoint, version), _older(EndpointItem, version)))
+                if endpoint.type is EndpointType.WEB_SOCKET:
+                    row = WebSocketItem(endpoint.id, WebSocketItem.KEY, owner=workspace_id, version=version)
+                    self._once(lambda: self._database.put(row, _older(WebSocketItem, version)))
             case SetStatus(ids, status, reason, modified):
                 self._set_status(workspace_id, version, ids, status, reason, modified)
             case PutEventFilter(event_filter):
@@ -134,6 +155,7 @@ class DynamoConfigurationRows:
                 self._change_links(workspace_id, version, "endpoint", endpoint_ids, event_filter_ids, add=False)
                 self._change_links(workspace_id, version, "filter", event_filter_ids, endpoint_ids, add=False)
             case DeleteEndpoints(ids):
+                self._bury_web_sockets(version, ids)
                 self._bury(EndpointItem, workspace_id, version, ids)
                 self._drop_links(workspace_id, version, "endpoint", "filter", ids)
             case DeleteEventFilters(ids):
@@ -163,6 +185,15 @@ class DynamoConfigurationRows:
         def bury(one: str) -> None:
             tombstone = model(workspace_id, one, version=version, deleted=True, expires_at=self._end_of_tombstones())
             self._database.put(tombstone, _older(model, version))
+
+        self._each(ids, bury)
+
+    def _bury_web_sockets(self, version: int, ids: Sequence[str]) -> None:
+        """Also under the ids of webhooks, since the change does not say which ones they are."""
+
+        def bury(one: str) -> None:
+            tombstone = WebSocketItem(one, WebSocketItem.KEY, version=version, deleted=True, expires_at=self._end_of_tombstones())
+            self._database.put(tombstone, _older(WebSocketItem, version))
 
         self._each(ids, bury)
 
@@ -221,7 +252,7 @@ class DynamoConfigurationRows:
 
     def endpoints(self, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
         found = self._items(EndpointItem, workspace_id, ids)
-        return {item.id: _endpoint(item) for item in found if not item.deleted}
+        return {item.id: endpoint_of(item) for item in found if not item.deleted}
 
     def deleted_endpoints(self, workspace_id: str, ids: Sequence[str]) -> set[str]:
         return self._deleted(self._items(EndpointItem, workspace_id, ids))
@@ -233,7 +264,7 @@ class DynamoConfigurationRows:
             condition &= EndpointItem.type_key.startswith(f"{page.type.value}#")
             index = "by_type"
         rows = self._page(EndpointItem, condition, index, page.offset, page.limit, descending=page.descending)
-        return [_endpoint(EndpointItem.from_raw_data(row)) for row in rows]
+        return [endpoint_of(EndpointItem.from_raw_data(row)) for row in rows]
 
     def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
         found = self._items(EventFilterItem, workspace_id, ids)
@@ -329,7 +360,7 @@ class DynamoConfigurationRows:
         return rows[skip:]
 
 
-def _older(model: type[EndpointItem | EventFilterItem | LinksItem], version: int) -> Condition:
+def _older(model: type[EndpointItem | EventFilterItem | LinksItem | WebSocketItem], version: int) -> Condition:
     condition: Condition = model.version.does_not_exist() | (model.version < version)
     return condition
 
@@ -357,7 +388,8 @@ def _endpoint_item(endpoint: Endpoint, version: int) -> EndpointItem:
     )
 
 
-def _endpoint(item: EndpointItem) -> Endpoint:
+def endpoint_of(item: EndpointItem) -> Endpoint:
+    """Reads the stored form of one that is no tombstone."""
     return Endpoint(
         id=item.id,
         workspace_id=item.workspace_id,

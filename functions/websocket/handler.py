@@ -1,0 +1,78 @@
+"""The Lambda behind the routes of the WebSocket API."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from event_service import wiring
+from event_service.domain.connection import read_connect_request
+from event_service.domain.errors import DomainError, ErrorCode
+from event_service.domain.socket_frames import answer_to
+from event_service.observability import Metric, configure, count, invocation
+from event_service.services.socket_connections import SocketConnections
+
+_LOG = logging.getLogger(__name__)
+
+_STATUSES = {
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.BAD_USER_INPUT: 400,
+    ErrorCode.RATE_LIMITED: 429,
+}
+
+configure()
+
+
+def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """A Lambda handler for the routes ``$connect``, ``$disconnect`` and ``$default``.
+
+    Args:
+        connections: gives the use case; asked only when it is needed, so that importing this module builds nothing and
+            a ping reads nothing.
+    """
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        request = event["requestContext"]
+        with invocation(context, connection_id=request["connectionId"]):
+            match request["eventType"]:
+                case "CONNECT":
+                    return _connect(connections(), event)
+                case "DISCONNECT":
+                    count(Metric.DISCONNECTS)
+                    connections().disconnect(request["connectionId"])
+                    return {"statusCode": 200}
+                case _:
+                    text = None if event.get("isBase64Encoded") else event.get("body")
+                    return {"statusCode": 200, "body": answer_to(text)}
+
+    return handle
+
+
+def _connect(connections: SocketConnections, event: Mapping[str, Any]) -> dict[str, Any]:
+    context = event["requestContext"]
+    request = read_connect_request(
+        connection_id=context["connectionId"],
+        connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, UTC),
+        headers=event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()},
+        query=event.get("queryStringParameters") or {},
+    )
+    try:
+        connections.connect(request)
+    except DomainError as error:
+        status = _STATUSES.get(error.code, 500)
+        count(Metric.REFUSED_CONNECTS)
+        # A browser shows its program nothing of this; the log is where the reason can be found.
+        _LOG.info("refused: %s", error.message, extra={"status": status, "code": error.code.value})
+        return {"statusCode": status, "body": error.message}
+    count(Metric.CONNECTS)
+    answer: dict[str, Any] = {"statusCode": 200}
+    if request.subprotocol is not None:
+        answer["headers"] = {"Sec-WebSocket-Protocol": request.subprotocol}
+    return answer
+
+
+lambda_handler = create_handler(wiring.socket_connections)

@@ -1,0 +1,98 @@
+"""API Gateway's management interface over aiohttp: posting to a socket is the hot path, and an SDK client takes about
+five times the processor time for it. Only the SDK's signer is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+import aiohttp
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+from yarl import URL
+
+from event_service.services.socket_ports import Posted
+
+TIMEOUT_SECONDS: Final = 3.0
+CONNECTIONS: Final = 64
+
+_OUTCOMES: Final = {
+    200: Posted.SENT,
+    204: Posted.SENT,
+    410: Posted.GONE,
+    413: Posted.TOO_LARGE,
+    429: Posted.THROTTLED,
+}
+
+
+class ManagementApiRefused(Exception):
+    """API Gateway refused the call itself: a wrong URL, or a permission that is missing. Trying again cannot help."""
+
+
+class HttpManagementApi:
+    """Implements :class:`~event_service.services.socket_ports.ManagementApi`. Use it as an async context manager, once:
+    a Lambda's event loop ends with the invocation, and so do the HTTP connections."""
+
+    def __init__(self, url: str, region: str, credentials: Callable[[], ReadOnlyCredentials | None]) -> None:
+        """
+        Args:
+            url: the endpoint of the management interface, with the stage.
+            region: for the signature.
+            credentials: the current ones; asked for each call, because Lambda renews them. ``None``: do not sign.
+        """
+        self._url = url.rstrip("/")
+        self._region = region
+        self._credentials = credentials
+        self._session: aiohttp.ClientSession | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent",),
+            )
+        )
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._stack.aclose()
+
+    async def post(self, connection_id: str, data: bytes) -> Posted:
+        return await self._call("POST", connection_id, data)
+
+    async def close(self, connection_id: str) -> Posted:
+        return await self._call("DELETE", connection_id, b"")
+
+    async def _call(self, method: str, connection_id: str, data: bytes) -> Posted:
+        if self._session is None:
+            raise RuntimeError("the management API is used outside its context")
+        url, headers = self.signed(method, connection_id, data)
+        try:
+            # encoded=True: the path must leave exactly as it was signed.
+            async with self._session.request(method, URL(url, encoded=True), data=data, headers=headers) as response:
+                await response.read()
+                status = response.status
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            return Posted.UNKNOWN
+        outcome = _OUTCOMES.get(status)
+        if outcome is not None:
+            return outcome
+        if status >= 500:
+            return Posted.UNKNOWN
+        raise ManagementApiRefused(f"{method} @connections answered {status}")
+
+    def signed(self, method: str, connection_id: str, data: bytes) -> tuple[str, dict[str, str]]:
+        """The URL and the headers of one call."""
+        url = f"{self._url}/@connections/{quote(connection_id, safe='')}"
+        request = AWSRequest(method=method, url=url, data=data, headers={"content-type": "application/json"} if data else {})
+        credentials = self._credentials()
+        if credentials is not None:
+            SigV4Auth(credentials, "execute-api", self._region).add_auth(request)
+        return url, dict(request.headers.items())

@@ -1,0 +1,57 @@
+"""Wake-ups: what the queue in front of socket delivery carries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from event_service.domain import json_values
+from event_service.domain.connection import Shard
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """Says that there may be something to do for an endpoint's connections; what, is read.
+
+    Attributes:
+        shard: only these connections; ``None``: all, or whoever serves them decides on shards.
+        hop: how often the work was handed on.
+    """
+
+    workspace_id: str
+    endpoint_id: str
+    shard: Shard | None = None
+    hop: int = 0
+
+    @property
+    def group(self) -> str:
+        """One worker at a time serves a group."""
+        if self.shard is None:
+            return self.endpoint_id
+        return f"{self.endpoint_id}#{self.shard.index}of{self.shard.count}"
+
+    def text(self, *, repeat: bool = False) -> str:
+        """The JSON text that is sent. A repeat needs no mark: waking twice does no harm."""
+        del repeat
+        value: dict[str, Any] = {"v": FORMAT, "workspaceId": self.workspace_id, "endpointId": self.endpoint_id}
+        if self.shard is not None:
+            value["shard"] = [self.shard.index, self.shard.count]
+        if self.hop:
+            value["hop"] = self.hop
+        return json_values.dumps(value)
+
+    @classmethod
+    def parse(cls, text: str) -> WakeUp:
+        """Reads what :meth:`text` made.
+
+        Raises:
+            ValueError: another format, which a newer version of the code wrote.
+        """
+        value = json.loads(text)
+        if value["v"] != FORMAT:
+            raise ValueError(f"wake-up of format {value['v']!r}; this version reads {FORMAT}")
+        shard = value.get("shard")
+        return cls(value["workspaceId"], value["endpointId"], Shard(*shard) if shard else None, value.get("hop", 0))
