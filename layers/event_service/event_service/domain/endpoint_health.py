@@ -1,0 +1,136 @@
+"""How an endpoint's receiver is doing, and what follows from it.
+
+Only failing endpoints have a health record; the first success after failures removes it. Two things follow:
+
+* *Cooling*: for a while nothing is sent but one probe at a time, until one succeeds. It begins after 5 time-outs or failed
+  connections in a row, which each hold one of our workers for long, and when the receiver asks for it: 429, 502, 504 or
+  ``Retry-After``.
+* *Disabling*: after 5 days without one success, with warnings before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+STRIKES_THAT_COOL: Final = 5
+FIRST_COOLING_SECONDS: Final = 30.0
+"""After time-outs and failed connections. Doubled after each probe that fails, up to the limit below."""
+FIRST_SLOWING_SECONDS: Final = 5.0
+"""After 429, 502 or 504 without a wish; doubled likewise."""
+MAXIMUM_COOLING_SECONDS: Final = 900.0
+"""A receiver that is back is noticed within this time, unless it asked for more with ``Retry-After``."""
+WARN_AFTER: Final = (timedelta(days=1), timedelta(days=3))
+DISABLE_AFTER: Final = timedelta(days=5)
+FORGOTTEN_AFTER: Final = timedelta(days=2)
+"""Longer than the longest pause between two attempts (24 h and its jitter). After a longer silence the next failure is a new
+one: an endpoint with one bad delivery in January and one in March was not failing in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """What is known of an endpoint that fails.
+
+    Attributes:
+        version: of the record; each change is one higher.
+        strikes: time-outs and failed connections in a row.
+        failing_since: the first failure without a success since.
+        last_failure: the newest one.
+        cooling_until: nothing is sent before; then one probe. ``None``: not cooling.
+        coolings: how often cooling was begun or prolonged without a success.
+        warned: how many of the warnings before disabling were given.
+    """
+
+    endpoint_id: str
+    version: int
+    strikes: int
+    failing_since: datetime
+    last_failure: datetime
+    cooling_until: datetime | None = None
+    coolings: int = 0
+    warned: int = 0
+
+    def days_failing(self, now: datetime) -> timedelta:
+        """How long there has been no success."""
+        return now - self.failing_since
+
+    def warnings_due(self, now: datetime) -> int:
+        """How many warnings should have been given."""
+        return sum(self.days_failing(now) >= limit for limit in WARN_AFTER)
+
+    def must_be_disabled(self, now: datetime) -> bool:
+        """Whether 5 days have passed without one success."""
+        return self.days_failing(now) >= DISABLE_AFTER
+
+    def claimed(self, now: datetime, seconds: float) -> EndpointHealth:
+        """As it stands while a probe is under way, which may take ``seconds``: nobody else sends."""
+        return replace(self, version=self.version + 1, cooling_until=now + timedelta(seconds=seconds))
+
+
+@dataclass(slots=True)
+class Failures:
+    """What a worker saw of one endpoint since its last success, in order.
+
+    Attributes:
+        strikes: time-outs and failed connections at the end of the row.
+        unbroken: whether the row goes back to what was known before.
+        slow: whether the receiver is overloaded (429, 502, 504).
+        retry_after: the longest wish, in seconds.
+    """
+
+    strikes: int = 0
+    unbroken: bool = True
+    slow: bool = False
+    retry_after: float | None = None
+
+    def add(self, *, strike: bool, slow: bool, retry_after: float | None) -> None:
+        """Counts one more failure."""
+        if strike:
+            self.strikes += 1
+        else:
+            self.strikes, self.unbroken = 0, False
+        self.slow = self.slow or slow
+        if retry_after is not None:
+            self.retry_after = max(retry_after, self.retry_after or 0.0)
+
+
+def after_failures(known: EndpointHealth | None, endpoint_id: str, seen: Failures, now: datetime) -> EndpointHealth:
+    """The new record.
+
+    Args:
+        known: the record so far; ``None`` when the endpoint was fine.
+        endpoint_id: whose.
+        seen: at least one failure, none followed by a success.
+        now: the time.
+    """
+    if known is None or now - known.last_failure > FORGOTTEN_AFTER:
+        known = EndpointHealth(endpoint_id, known.version if known else 0, 0, now, now, warned=0)
+    strikes = seen.strikes + (known.strikes if seen.unbroken else 0)
+    wait: float | None = None
+    # Once it cools, every failure of a probe prolongs it, whatever kind it is of.
+    if strikes >= STRIKES_THAT_COOL or (known.cooling_until is not None and not seen.slow):
+        wait = min(FIRST_COOLING_SECONDS * 2.0 ** min(known.coolings, 20), MAXIMUM_COOLING_SECONDS)
+    elif seen.slow:
+        wait = min(FIRST_SLOWING_SECONDS * 2.0 ** min(known.coolings, 20), MAXIMUM_COOLING_SECONDS)
+    if seen.retry_after is not None:
+        wait = max(seen.retry_after, wait or 0.0)
+    return EndpointHealth(
+        endpoint_id=endpoint_id,
+        version=known.version + 1,
+        strikes=strikes,
+        failing_since=known.failing_since,
+        last_failure=now,
+        cooling_until=known.cooling_until if wait is None else now + timedelta(seconds=wait),
+        coolings=known.coolings + (wait is not None),
+        warned=known.warned,
+    )
+
+
+def after_resume(known: EndpointHealth | None, endpoint_id: str, now: datetime, *, was_disabled: bool) -> EndpointHealth | None:
+    """The record after a person resumed the endpoint: as if it had never failed. One that the service had disabled keeps a
+    trace, so that its first success is reported as a recovery."""
+    if not was_disabled:
+        return None
+    version = known.version + 1 if known else 1
+    return EndpointHealth(endpoint_id, version, 0, now, now, warned=len(WARN_AFTER))
