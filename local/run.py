@@ -92,8 +92,8 @@ def _on_signals(action: object) -> None:
 
 def _welcome(ready: StackFile) -> str:
     call = f"curl -s {ready.graphqlUrl} -H 'Token: {ready.token}' -H 'content-type: application/json' -d"
-    create = 'mutation { createWebSocketEndpoint(input: {name: "first"}) { data { id } } }'
-    publish = 'mutation { publishEvents(input: {events: [{type: "hello", data: {greeting: "hi"}}]}) { data { id } } }'
+    create = 'mutation { createWebSocketEndpoint(name: "first") { id } }'
+    publish = 'mutation { publishEvents(events: [{type: "hello", data: {greeting: "hi"}}]) { ok ids } }'
     return f"""
   GraphQL    {ready.graphqlUrl}   (a browser gets the IDE)
   WebSocket  {ready.webSocketUrl}

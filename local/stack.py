@@ -27,7 +27,7 @@ import psutil
 
 from event_service.domain.identifiers import new_id
 from local.build import build
-from local.deployed import DeployedStack, describe, issue_token
+from local.deployed import DeployedStack, IssuedToken, describe, issue_token
 from local.tools import LOCAL, MINISTACK_PYTHON, ROOT, SAM, ToolError, architecture, interpreter, quiet_environment, run_tool, runtime, tail
 
 HOST: Final = "127.0.0.1"
@@ -80,6 +80,8 @@ class LocalStack:
         self._url = f"http://{HOST}:{port}"
         self._file = file or directory / "stack.json"
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready: StackFile | None = None
+        self._deployed: DeployedStack | None = None
         self._parameters = {
             "Architecture": architecture(),
             "PythonRuntime": runtime(),
@@ -109,6 +111,26 @@ class LocalStack:
         if self._process is None:
             raise ToolError("the stack is not running")
         return self._process.pid
+
+    @property
+    def ready(self) -> StackFile:
+        """What :meth:`start` returned."""
+        if self._ready is None:
+            raise ToolError("the stack is not ready")
+        return self._ready
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of template.yaml: names of tables, URLs of queues."""
+        if self._deployed is None:
+            raise ToolError("the stack is not ready")
+        return self._deployed.outputs
+
+    def new_token(self, workspace_id: str | None = None, kind: str = "access") -> IssuedToken:
+        """A token, in a new workspace where none is given."""
+        if self._deployed is None:
+            raise ToolError("the stack is not ready")
+        return issue_token(self._deployed, workspace_id=workspace_id, kind=kind, name="made for a test")
 
     def start(self) -> StackFile:
         """Builds, starts and deploys what is not yet built and deployed, and waits until the API answers.
@@ -144,11 +166,13 @@ class LocalStack:
         self._say("Waiting for the first answer")
         self._require_answer(stack)
         _write(self._file, asdict(stack))
+        self._ready, self._deployed = stack, deployed
         return stack
 
     def stop(self) -> None:
         """Stops MiniStack and lets it write its state; then makes sure that no process of it is left."""
         self._file.unlink(missing_ok=True)
+        self._ready = None
         process, self._process = self._process, None
         if process is None:
             return
@@ -238,6 +262,7 @@ class LocalStack:
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(state / "s3"),
             "TMPDIR": str(temporary),
+            "LOG_LEVEL": "WARNING",
             "DOCKER_HOST": "unix:///nonexistent",  # an engine that happens to run here is none of its business
         }
         with (self.directory / "ministack.log").open("wb") as log:
