@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import example, given, settings
 
-from event_service.domain.patterns.compiler import compile_pattern
+from event_service.domain.patterns.compile import compile_pattern
 from tests.unit.patterns import reference
 from tests.unit.patterns.strategies import EVENTS, PATTERNS
 

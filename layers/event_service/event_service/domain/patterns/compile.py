@@ -70,6 +70,26 @@ class _TooManyAlternatives(Exception):
     """Stops the multiplication before it costs memory."""
 
 
+def parse_pattern(pattern: object, name: str = "eventFiltersInput.pattern") -> dict[str, Any]:
+    """Checks an event pattern and returns it as an object.
+
+    Args:
+        pattern: a JSON object, or a string that holds one.
+        name: how the caller calls it; the paths of faults begin with it.
+
+    Raises:
+        PatternError: it is refused; each fault has its path and reason.
+    """
+    compiled = compile_pattern(pattern, name)
+    if isinstance(pattern, dict):
+        return pattern
+    result: dict[str, Any] = _as_object(_read(pattern, name))
+    # An object holds each key once. Repeated keys nearly always have an object that means the same.
+    if compile_pattern(result, name) != compiled:
+        raise PatternError([Fault(name, "it repeats a key in a way that no object can say; write each key once")])
+    return result
+
+
 def compile_pattern(pattern: object, name: str = "pattern") -> Pattern:
     """Reads and checks an event pattern.
 
@@ -136,6 +156,25 @@ def _as_pairs(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_pairs(child) for child in value]
     return value
+
+
+def _as_object(value: Any) -> Any:
+    """The inverse of :func:`_as_pairs`; of repeated keys objects are joined, and otherwise the last one counts."""
+    if isinstance(value, list) and not isinstance(value, _Pairs):
+        return [_as_object(child) for child in value]
+    if isinstance(value, WrittenNumber):
+        return float(value.text)
+    if not isinstance(value, _Pairs):
+        return value
+    joined: dict[str, Any] = {}
+    for key, child in value:
+        before = joined.get(key)
+        if isinstance(before, _Pairs) and isinstance(child, _Pairs):
+            joined[key] = _Pairs((*before, *child))
+        else:
+            joined.pop(key, None)
+            joined[key] = child
+    return {key: _as_object(child) for key, child in joined.items()}
 
 
 def _mentions_or(tree: Any) -> bool:
