@@ -22,8 +22,9 @@ from functions.graphql_api.limits import QUERY_SECONDS, NodeBudget
 from functions.graphql_api.services import Services
 
 if TYPE_CHECKING:
-    from event_service.services.configuration import Configuration
     from event_service.services.deliveries import Deliveries
+
+    from event_service.services.configuration import Configuration
     from event_service.services.events_reading import EventsReading
     from event_service.services.publishing import Publishing
 
@@ -96,7 +97,9 @@ class Context:
             TooLarge: the mutations before it took all the time a request has.
         """
         if time.monotonic() > self._deadline:
-            raise TooLarge(f"The mutations before this one took more than {QUERY_SECONDS:.0f} s; this one was not begun. Send it again by itself.")
+            raise TooLarge(
+                f"The mutations before this one took more than {QUERY_SECONDS:.0f} s; this one was not begun. Send it again by itself."
+            )
         try:
             return await _in_thread(use_case, *args, **kwargs)
         finally:

@@ -29,7 +29,9 @@ def to_graphql(error: GraphQLError, request_id: str) -> dict[str, Any]:
         formatted["extensions"] = {"code": ErrorCode.BAD_USER_INPUT.value}
     else:
         logger.error(
-            "a resolver failed", exc_info=cause, extra={"graphql_path": error.path, "fault": type(cause).__name__, "graphql_request_id": request_id}
+            "a resolver failed",
+            exc_info=cause,
+            extra={"graphql_path": error.path, "fault": type(cause).__name__, "graphql_request_id": request_id},
         )
         return masked(cause, request_id) | {key: formatted[key] for key in ("locations", "path") if key in formatted}
     return formatted
@@ -43,7 +45,10 @@ def from_domain(error: DomainError) -> dict[str, Any]:
 def masked(cause: BaseException, request_id: str) -> dict[str, Any]:
     """An entry that says nothing about our fault but where its trace is."""
     if isinstance(cause, Unavailable):
-        message = f"A part of the service did not answer; whether anything was done is not known. Try again; the log knows this as request {request_id}."
+        message = (
+            "A part of the service did not answer, and whether anything was done is not known. Try again. "
+            f"The log knows this as request {request_id}."
+        )
     else:
         message = f"The service failed. The log knows this as request {request_id}."
     return {"message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "requestId": request_id}}

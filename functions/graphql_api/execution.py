@@ -99,4 +99,6 @@ def _refused(status: int, *errors: dict[str, Any]) -> Answer:
 
 
 def _too_slow() -> TooLarge:
-    return TooLarge(f"The query took more than {limits.QUERY_SECONDS:.0f} s. Give smaller limits, a date range, or ask for one list at a time.")
+    return TooLarge(
+        f"The query took more than {limits.QUERY_SECONDS:.0f} s. Give smaller limits, a date range, or ask for one list at a time."
+    )

@@ -85,9 +85,7 @@ class NodeBudget:
             raise TooLarge(f"The result holds more than {MAXIMUM_NODES:,} objects. Give smaller limits, or select fewer nested lists.")
 
 
-def _measure(
-    selections: SelectionSetNode | None, fragments: dict[str, FragmentDefinitionNode], measured: dict[str, _Size | None]
-) -> _Size:
+def _measure(selections: SelectionSetNode | None, fragments: dict[str, FragmentDefinitionNode], measured: dict[str, _Size | None]) -> _Size:
     depth = aliases = fields = 0
     for selection in selections.selections if selections else ():
         if isinstance(selection, FragmentSpreadNode):

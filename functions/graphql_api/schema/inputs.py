@@ -136,7 +136,8 @@ class EventFiltersInput:
 
     in_: ConditionFields | None = strawberry.field(name="in", default=None)
     pattern: JSON | None = strawberry.field(
-        default=None, description="An Amazon EventBridge event pattern over the event as delivered: a JSON object, or a string that holds one."
+        default=None,
+        description="An Amazon EventBridge event pattern over the event as delivered: a JSON object, or a string that holds one.",
     )
 
     def as_condition(self) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
 
@@ -20,6 +20,8 @@ from functions.graphql_api.schema.types import (
     ReplayOutput,
 )
 
+Id = Annotated[ID, strawberry.argument(name="id")]
+"""The argument ``id``, under a Python name that says whose."""
 DEFAULT_METHOD = "POST"
 DEFAULT_GRACE_SECONDS = 86_400
 
@@ -49,12 +51,17 @@ class Mutation:
 
     @strawberry.mutation(description="Changes what is given and leaves the rest.")
     async def update_endpoint(
-        self, info: Info, id: ID, name: str | None = None, url: str | None = None, method: str | None = None  # noqa: A002
+        self,
+        info: Info,
+        endpoint_id: Id,
+        name: str | None = None,
+        url: str | None = None,
+        method: str | None = None,
     ) -> EndpointOutput | None:
         """The endpoint as it is then."""
         context = info.context
         update = context.configuration.update_endpoint
-        return EndpointOutput.of(await context.change(update, context.workspace_id, id, name, url, method))
+        return EndpointOutput.of(await context.change(update, context.workspace_id, endpoint_id, name, url, method))
 
     @strawberry.mutation(description="Deletes endpoints, their links and their open sockets.")
     async def delete_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
@@ -79,18 +86,21 @@ class Mutation:
 
     @strawberry.mutation(description="Makes a new signing secret and returns it; the old one signs too until the grace period is over.")
     async def rotate_endpoint_secret(
-        self, info: Info, id: ID, grace_period_seconds: int | None = DEFAULT_GRACE_SECONDS  # noqa: A002
+        self,
+        info: Info,
+        endpoint_id: Id,
+        grace_period_seconds: int | None = DEFAULT_GRACE_SECONDS,
     ) -> str | None:
         """The new secret."""
         context = info.context
         seconds = DEFAULT_GRACE_SECONDS if grace_period_seconds is None else grace_period_seconds
-        return await context.change(context.configuration.rotate_endpoint_secret, context.workspace_id, id, seconds)
+        return await context.change(context.configuration.rotate_endpoint_secret, context.workspace_id, endpoint_id, seconds)
 
     @strawberry.mutation(description="Sends one test event now and says how it went.")
-    async def test_endpoint(self, info: Info, id: ID) -> AttemptOutput | None:  # noqa: A002
+    async def test_endpoint(self, info: Info, endpoint_id: Id) -> AttemptOutput | None:
         """The attempt; a failed one is no error of this mutation."""
         context = info.context
-        return AttemptOutput.of(await context.change(context.deliveries.test_endpoint, context.workspace_id, id))
+        return AttemptOutput.of(await context.change(context.deliveries.test_endpoint, context.workspace_id, endpoint_id))
 
     # -- Event filters -------------------------------------------------------------------------------------------
 
@@ -106,15 +116,21 @@ class Mutation:
 
     @strawberry.mutation(description="Changes what is given and leaves the rest.")
     async def update_event_filters(
-        self, info: Info, id: ID, event_filters_input: EventFiltersInput | None = None, name: str | None = None  # noqa: A002
+        self,
+        info: Info,
+        event_filter_id: Id,
+        event_filters_input: EventFiltersInput | None = None,
+        name: str | None = None,
     ) -> EventFiltersOutput | None:
         """The event filter as it is then."""
         context = info.context
         update = context.configuration.update_event_filters
         condition = None if event_filters_input is None else event_filters_input.as_condition()
-        return EventFiltersOutput.of(await context.change(update, context.workspace_id, id, condition, name))
+        return EventFiltersOutput.of(await context.change(update, context.workspace_id, event_filter_id, condition, name))
 
-    @strawberry.mutation(description="Deletes event filters. An endpoint that loses its last one is DISABLED: it would otherwise receive everything.")
+    @strawberry.mutation(
+        description="Deletes event filters. An endpoint that loses its last one is DISABLED: it would otherwise receive everything."
+    )
     async def delete_event_filters(self, info: Info, ids: list[ID]) -> OperationOutput | None:
         """All or none."""
         context = info.context

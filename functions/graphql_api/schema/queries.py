@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import strawberry
 
 from event_service.domain.endpoint import Endpoint
+from event_service.domain.errors import BadUserInput
 from event_service.domain.event import parse_event_id, parse_event_type
 from event_service.domain.event_filter import EventFilter
-from event_service.domain.identifiers import parse_uuid
-from event_service.services.deliveries import DeliveryQuery
+from event_service.domain.identifiers import parse_delivery_id, parse_uuid
 from event_service.services.events_reading import DateRange, EventQuery
 from event_service.services.ports import EndpointPage, EventFilterPage
 from functions.graphql_api.context import Info, Once
@@ -161,6 +161,8 @@ class Query:
         pagination: PaginationInput | None = None,
     ) -> DeliveryCollection:
         """A page of deliveries."""
+        from event_service.services.deliveries import DeliveryQuery
+
         context, deliveries = info.context, info.context.deliveries
         problems = Problems()
         offset, limit = page_of(pagination, problems)
@@ -184,10 +186,10 @@ class Query:
         )
 
     @strawberry.field(description="The secret that signs this webhook's requests: `whsec_…`.")
-    async def endpoint_secret(self, info: Info, id: ID) -> str:  # noqa: A002
+    async def endpoint_secret(self, info: Info, endpoint_id: Annotated[ID, strawberry.argument(name="id")]) -> str:
         """The current secret."""
         context = info.context
-        return await context.read(context.configuration.endpoint_secret, context.workspace_id, id)
+        return await context.read(context.configuration.endpoint_secret, context.workspace_id, endpoint_id)
 
 
 def _creation_order(order: EndpointOrder | None, problems: Problems) -> Ordering | None:
@@ -212,6 +214,13 @@ def _at_most_one(find: Callable[[], Awaitable[list[T]]], offset: int, limit: int
 def _checked(lookup: Lookup[str] | None, name: str, parse: Callable[[str, str], str], problems: Problems) -> str | None:
     value = exact(lookup)
     return None if value is None else problems.collect(lambda: parse(value, name))
+
+
+def _parse_delivery_id(value: str, name: str) -> str:
+    if parse_delivery_id(value) is None:
+        shown = value if len(value) <= 60 else value[:57] + "..."
+        raise BadUserInput(f"{name}: {shown!r} is not the id of a delivery.")
+    return value
 
 
 def _parse_any_type(value: str, name: str) -> str:

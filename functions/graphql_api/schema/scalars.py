@@ -35,7 +35,7 @@ _ABSENT = object()
 
 def _read_date(value: Any) -> datetime:
     if not isinstance(value, str):
-        raise BadUserInput("DateTime: a string is needed, such as \"2024-05-22T08:55:23.460103+00:00\".")
+        raise BadUserInput('DateTime: a string is needed, such as "2024-05-22T08:55:23.460103+00:00".')
     return parse_date(value, "DateTime")
 
 
@@ -84,7 +84,7 @@ def _json_of(node: ValueNode, variables: Mapping[str, Any]) -> Any:
         case NullValueNode():
             return None
         case EnumValueNode():
-            raise BadUserInput(f"JSON: {node.value} is a bare name; write it as a string: \"{node.value}\".")
+            raise BadUserInput(f'JSON: {node.value} is a bare name; write it as a string: "{node.value}".')
         case _:
             raise BadUserInput("JSON: this is no JSON value.")
 
@@ -125,7 +125,8 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     EventType: strawberry.scalar(
         name="EventType",
-        description='A string. Literals may be written as a string (`"IDENTIFICATION"`) or as a bare name (`IDENTIFICATION`). Compared without case.',
+        description="A string, compared without case. "
+        'Literals may be written as a string (`"IDENTIFICATION"`) or as a bare name (`IDENTIFICATION`).',
         serialize=_as_it_is,
         parse_value=_read_event_type,
         parse_literal=_read_event_type_literal,

@@ -32,7 +32,8 @@ EndpointStatus = strawberry.enum(
 DeliveryStatus = strawberry.enum(
     DomainDeliveryStatus,
     name="DeliveryStatus",
-    description="PENDING: another attempt will come. DELIVERED: a 2xx. FAILED: given up. DISCARDED: the endpoint was deleted or the event expired first.",
+    description="PENDING: another attempt will come. DELIVERED: a 2xx. FAILED: given up. "
+    "DISCARDED: the endpoint was deleted, or the event expired first.",
 )
 
 

@@ -1,0 +1,222 @@
+"""The use cases behind the GraphQL function, in memory, with every call counted.
+
+Tokens and configuration are the real ones over fake stores; what reaches beyond them (events, deliveries) is kept in
+lists, so that a test sees what the door handed over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from event_service.domain.delivery import Attempt, Delivery
+from event_service.domain.errors import BadUserInput, NotFound
+from event_service.domain.event import Event
+from event_service.domain.identifiers import new_id, parse_uuid
+from event_service.domain.new_event import NewEvent, Origin, accept_all
+from event_service.domain.token import Token, TokenKind, hash_token
+from event_service.domain.webhook_exchange import FailureClass
+from event_service.services.configuration import Configuration, Quotas
+from event_service.services.events_reading import EventQuery
+from event_service.services.publishing import PublishResult
+from event_service.services.tokens import Tokens
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
+
+if TYPE_CHECKING:
+    from event_service.services.deliveries import DeliveryQuery
+
+
+class TickingClock:
+    """A time that moves by a second at each look, so that no two dates are equal by chance."""
+
+    def __init__(self, now: datetime = datetime(2026, 3, 1, 12, 0, 0, 460103, tzinfo=UTC)) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+class FakeTokenStore:
+    """Tokens by hash."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, Token] = {}
+        self.reads = 0
+
+    def get(self, token_hash: str) -> Token | None:
+        self.reads += 1
+        return self.tokens.get(token_hash)
+
+    def put(self, token: Token) -> None:
+        self.tokens[token.token_hash] = token
+
+    def of_workspace(self, workspace_id: str) -> list[Token]:
+        return [token for token in self.tokens.values() if token.workspace_id == workspace_id]
+
+
+class FakePublishing:
+    """Accepts by the real rules and keeps what was accepted."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self.events: list[Event] = []
+        self.traceparents: list[str | None] = []
+
+    def publish(self, caller: Token, events: Sequence[NewEvent], traceparent: str | None = None) -> PublishResult:
+        self.traceparents.append(traceparent)
+        agent_id = caller.agent_id if caller.kind is TokenKind.AGENT else None
+        accepted = accept_all(events, Origin(caller.workspace_id, self._clock(), agent_id=agent_id), new_id)
+        known = {event.id for event in self.events if event.workspace_id == caller.workspace_id}
+        self.events.extend(event for event in accepted if event.id not in known)
+        return PublishResult([event.id for event in accepted], [event.id for event in accepted if event.id in known])
+
+
+class FakeEventsReading:
+    """Reads what was published; of the filters it knows the id."""
+
+    def __init__(self, publishing: FakePublishing) -> None:
+        self._publishing = publishing
+        self.queries: list[EventQuery] = []
+        self.counts = 0
+
+    def page(self, workspace_id: str, query: EventQuery) -> list[Event]:
+        self.queries.append(query)
+        found = self._of(workspace_id, query)
+        return found[query.offset : query.offset + query.limit]
+
+    def count(self, workspace_id: str, query: EventQuery) -> int:
+        self.counts += 1
+        return len(self._of(workspace_id, query))
+
+    def _of(self, workspace_id: str, query: EventQuery) -> list[Event]:
+        found = [event for event in self._publishing.events if event.workspace_id == workspace_id and query.id in (None, event.id)]
+        return sorted(found, key=lambda event: (event.date, event.id), reverse=query.descending)
+
+
+class FakeDeliveries:
+    """A delivery log that is filled by hand."""
+
+    def __init__(self, configuration: Configuration, clock: Callable[[], datetime]) -> None:
+        self._configuration = configuration
+        self._clock = clock
+        self.log: dict[str, list[Delivery]] = {}
+        self.retried: list[str] = []
+        self.replayed: list[tuple[str, datetime, datetime | None, bool]] = []
+        self.counts = 0
+
+    def page(self, workspace_id: str, query: DeliveryQuery) -> list[Delivery]:
+        found = [one for one in self.log.get(workspace_id, []) if query.id in (None, one.id) and query.status in (None, one.status)]
+        return found[query.offset : query.offset + query.limit]
+
+    def count(self, workspace_id: str, query: DeliveryQuery) -> int:
+        self.counts += 1
+        return len(self.page(workspace_id, query))
+
+    def retry(self, workspace_id: str, ids: Sequence[str]) -> None:
+        known = {one.id for one in self.log.get(workspace_id, [])}
+        if not ids:
+            raise BadUserInput("ids: the list is empty.")
+        unknown = [one for one in ids if one not in known]
+        if unknown:
+            raise NotFound("delivery", unknown)
+        self.retried.extend(ids)
+
+    def replay(
+        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None, missing_only: bool
+    ) -> tuple[int, datetime | None]:
+        self._require(workspace_id, endpoint_id)
+        self.replayed.append((endpoint_id, since, until, missing_only))
+        return 1, since
+
+    def test_endpoint(self, workspace_id: str, endpoint_id: str) -> Attempt:
+        self._require(workspace_id, endpoint_id)
+        return Attempt(
+            number=1,
+            date=self._clock(),
+            duration_ms=12,
+            status_code=None,
+            failure=FailureClass.REFUSED,
+            explanation="nobody listens",
+            response_body=None,
+        )
+
+    def _require(self, workspace_id: str, endpoint_id: str) -> None:
+        wanted = parse_uuid(endpoint_id, "endpointId")
+        if self._configuration.endpoint(workspace_id, wanted) is None:
+            raise NotFound("endpoint", [wanted])
+
+
+class FakeServices:
+    """All of them. ``calls`` counts operations on the fake stores by name; ``before`` may fail one."""
+
+    def __init__(self) -> None:
+        self.clock = TickingClock()
+        self.calls: Counter[str] = Counter()
+        self.failures: dict[str, BaseException] = {}
+        self.token_store = FakeTokenStore()
+        self._tokens = Tokens(self.token_store, self.clock)
+        self.rows = FakeConfigurationRows(self.clock, self._count)
+        self._configuration = Configuration(
+            changes=FakeChangeLog(self._count),
+            rows=self.rows,
+            secrets=FakeSecretStore(),
+            observers=(),
+            quotas=Quotas(100_000, 100_000),
+            check_url=_check_url,
+            check_pattern=_check_pattern,
+            clock=self.clock,
+        )
+        self._publishing = FakePublishing(self.clock)
+        self._events_reading = FakeEventsReading(self._publishing)
+        self._deliveries = FakeDeliveries(self._configuration, self.clock)
+
+    def tokens(self) -> Tokens:
+        return self._tokens
+
+    def configuration(self) -> Configuration:
+        return self._configuration
+
+    def publishing(self) -> FakePublishing:
+        return self._publishing
+
+    def events_reading(self) -> FakeEventsReading:
+        return self._events_reading
+
+    def deliveries(self) -> FakeDeliveries:
+        return self._deliveries
+
+    def add_token(self, text: str, workspace_id: str, kind: TokenKind = TokenKind.ACCESS, **changes: Any) -> Token:
+        """Makes ``text`` a token; ``changes`` are fields of :class:`Token` such as ``revoked``."""
+        agent_id = new_id() if kind is TokenKind.AGENT else None
+        fields = {"agent_id": agent_id, "expires": None, "revoked": None, **changes}
+        token = Token(token_hash=hash_token(text), workspace_id=workspace_id, kind=kind, name="test", created=self.clock(), **fields)
+        self.token_store.put(token)
+        return token
+
+    def add_delivery(self, workspace_id: str, endpoint_id: str, event_id: str, **fields: Any) -> Delivery:
+        """Puts a delivery into the log."""
+        now = self.clock()
+        delivery = Delivery(workspace_id=workspace_id, event_id=event_id, endpoint_id=endpoint_id, created=now, modified=now, **fields)
+        self._deliveries.log.setdefault(workspace_id, []).append(delivery)
+        return delivery
+
+    def _count(self, operation: str) -> None:
+        self.calls[operation] += 1
+        if operation in self.failures:
+            raise self.failures[operation]
+
+
+def _check_url(url: str) -> object:
+    from event_service.domain.addresses import AddressGuard
+    from event_service.domain.webhook_url import UrlRules, parse_webhook_url
+
+    return parse_webhook_url(url, UrlRules(allow_http=False, guard=AddressGuard.allowing(())))
+
+
+def _check_pattern(given: Any) -> dict[str, Any]:
+    from event_service.domain.patterns.compile import parse_pattern
+
+    return parse_pattern(given)
