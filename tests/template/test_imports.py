@@ -1,0 +1,117 @@
+"""Who may import whom: functions → wiring → adapters → services → domain, and never the other way."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.tools import ROOT
+
+PACKAGE = ROOT / "layers" / "event_service" / "event_service"
+FUNCTIONS = ROOT / "functions"
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """The modules a file imports, and whether only for type checkers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in for_types
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or "", id(node) in for_types
+
+
+def _files(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+    assert found, folder
+    return found
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _offences(folder: Path, allowed: tuple[str, ...]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in _files(folder)
+        for module, _ in _imports(path)
+        if not _is_standard(module) and not any(module == package or module.startswith(f"{package}.") for package in allowed)
+    ]
+
+
+def test_the_domain_knows_the_standard_library_only() -> None:
+    assert _offences(PACKAGE / "domain", ("event_service.domain",)) == []
+
+
+def test_services_know_the_domain_and_protocols() -> None:
+    assert _offences(PACKAGE / "services", ("event_service.domain", "event_service.services")) == []
+
+
+def test_adapters_do_not_know_who_wires_them() -> None:
+    offences = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in _files(PACKAGE / "adapters")
+        for module, _ in _imports(path)
+        if module in ("event_service.wiring", "event_service.settings")
+    ]
+
+    assert offences == []
+
+
+def test_the_shared_package_knows_no_function_and_no_tool() -> None:
+    offences = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in _files(PACKAGE)
+        for module, _ in _imports(path)
+        if module.partition(".")[0] in ("functions", "local", "tests", "benchmarks", "fastapi", "starlette", "strawberry", "boto3")
+    ]
+
+    assert offences == []
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in FUNCTIONS.iterdir() if (path / "__init__.py").exists()))
+def test_a_function_knows_no_other_function_and_no_tool(folder: str) -> None:
+    offences = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in _files(FUNCTIONS / folder)
+        for module, _ in _imports(path)
+        if module.partition(".")[0] in ("local", "tests", "benchmarks", "boto3")
+        or (module.startswith("functions.") and not (module + ".").startswith(f"functions.{folder}."))
+    ]
+
+    assert offences == []
+
+
+def _reads_environment(node: ast.AST) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")) or (
+        isinstance(node, ast.alias) and node.name in ("environ", "getenv")
+    )
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    files = [*_files(PACKAGE), *_files(FUNCTIONS)]
+
+    readers = [path.name for path in files if any(map(_reads_environment, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))]
+
+    assert readers == ["settings.py"]
+
+
+def test_nothing_edits_the_search_path_and_package_files_are_empty() -> None:
+    for path in [*_files(PACKAGE), *_files(FUNCTIONS), *_files(ROOT / "local")]:
+        text = path.read_text(encoding="utf-8")
+        assert "sys.path" not in text, path
+        if path.name == "__init__.py":
+            assert text == "", path

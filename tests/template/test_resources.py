@@ -1,0 +1,125 @@
+"""What must hold of queues, tables, APIs, alarms and outputs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from local.tools import ROOT
+from tests.template_file import resources, template
+
+QUEUES = resources("AWS::SQS::Queue")
+TABLES = resources("AWS::DynamoDB::Table")
+RESTORABLE = {"TokensTable", "ChangesTable", "EndpointsTable", "EventFiltersTable", "LinksTable"}
+"""Configuration and tokens. Events and what follows from them expire by themselves."""
+
+every_queue = pytest.mark.parametrize("name", sorted(QUEUES))
+every_table = pytest.mark.parametrize("name", sorted(TABLES))
+
+
+@every_queue
+def test_a_queue_has_a_dead_letter_queue_of_its_kind_or_is_one(name: str) -> None:
+    properties = QUEUES[name]["Properties"]
+    if name.endswith("Dlq"):
+        assert properties["MessageRetentionPeriod"] == 14 * 86_400
+        return
+
+    target = properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+
+    assert target == name.removesuffix("Queue") + "Dlq"
+    assert QUEUES[target]["Properties"].get("FifoQueue") == properties.get("FifoQueue")
+    # a message's age counts from its first sending, so the dead-letter queue must keep longer
+    assert properties["MessageRetentionPeriod"] < QUEUES[target]["Properties"]["MessageRetentionPeriod"]
+
+
+@every_queue
+def test_a_queue_is_encrypted_and_takes_nothing_without_tls(name: str) -> None:
+    policy = template()["Resources"][f"{name}Policy"]["Properties"]
+    refusal = policy["PolicyDocument"]["Statement"][0]
+
+    assert policy["Queues"] == [{"Ref": name}]
+    assert refusal["Effect"] == "Deny"
+    assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert refusal["Resource"] == {"Fn::GetAtt": [name, "Arn"]}
+    assert QUEUES[name]["Properties"]["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", {"Ref": "AWS::NoValue"}, True]}
+    assert QUEUES[name]["Properties"]["KmsMasterKeyId"] == {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
+
+
+@every_table
+def test_a_table_costs_nothing_when_idle_and_can_be_protected(name: str) -> None:
+    properties = TABLES[name]["Properties"]
+
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsProtected", True, False]}
+    assert "HasKmsKey" in properties["SSESpecification"]["Fn::If"]
+    assert "TableName" not in properties, "a fixed name allows one stack an account only"
+
+
+@every_table
+def test_configuration_and_tokens_can_be_restored(name: str) -> None:
+    restorable = TABLES[name]["Properties"].get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled", False)
+
+    assert restorable == (name in RESTORABLE)
+
+
+def test_everything_that_holds_data_says_what_becomes_of_it() -> None:
+    stateful = TABLES | QUEUES | resources("AWS::Logs::LogGroup")
+
+    undecided = [name for name, one in stateful.items() if "DeletionPolicy" not in one or "UpdateReplacePolicy" not in one]
+
+    assert undecided == []
+    assert all(TABLES[name]["DeletionPolicy"] == "RetainExceptOnCreate" for name in RESTORABLE)
+
+
+def test_apis_are_throttled_and_log_without_headers_and_queries() -> None:
+    stage = resources("AWS::ApiGatewayV2::Stage")["HttpApiStage"]["Properties"]
+    socket = resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]
+
+    for settings in (stage["DefaultRouteSettings"], socket["DefaultRouteSettings"]):
+        assert set(settings) == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+    for logged in (stage["AccessLogSettings"]["Format"], socket["AccessLogSettings"]["Fn::If"][1]["Format"]):
+        assert logged.startswith("{")
+        assert not re.search(r"header|querystring|authorizer|\$context\.path", logged)
+
+
+def test_the_web_socket_stage_has_no_dash() -> None:
+    # the local AWS takes what follows a dash for another part of the URL
+    assert "-" not in resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]["StageName"]
+
+
+def test_every_alarm_tells_somebody_and_is_explained() -> None:
+    alarms = resources("AWS::CloudWatch::Alarm")
+    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    for name, alarm in alarms.items():
+        assert alarm["Condition"] in ("HasAlarms", "HasEventBusAlarms")
+        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
+        assert alarm["Properties"]["AlarmDescription"]
+        assert name in manual, f"docs/operations.md does not say what to do about {name}"
+
+
+def test_parameters_are_described_bounded_and_grouped() -> None:
+    parameters: dict[str, dict[str, Any]] = template()["Parameters"]
+    groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+
+    grouped = [name for group in groups for name in group["Parameters"]]
+
+    assert sorted(grouped) == sorted(parameters)
+    for name, parameter in parameters.items():
+        assert parameter["Description"], name
+        assert "Default" in parameter, f"{name}: a first deployment must need no answer"
+        bounded = {"AllowedValues", "AllowedPattern"} & set(parameter) or {"MinValue", "MaxValue"} <= set(parameter)
+        assert bounded or parameter["Type"] == "CommaDelimitedList", name
+
+
+def test_outputs_are_described() -> None:
+    assert all(output["Description"] for output in template()["Outputs"].values())
+
+
+def test_no_account_region_or_partition_is_written_down() -> None:
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+
+    assert not re.search(r"\b\d{12}\b|\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b|arn:aws:", text)
