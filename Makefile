@@ -45,9 +45,9 @@ build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
 	@local/setup.sh dev sam
 	@$(PY) -m local.build --architecture "$(or $(ARCHITECTURE),arm64)" $(if $(RUNTIME),--runtime "$(RUNTIME)")
 
-deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=<samconfig environment>
+deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=production PARAMETERS='Name=value ...'
 	@local/setup.sh dev sam
-	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)"
+	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)" --parameters "$(PARAMETERS)" $(if $(YES),--yes)
 
 lock: ## resolve the dependencies anew and export the requirements of the artifacts
 	@local/setup.sh dev

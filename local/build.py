@@ -39,6 +39,8 @@ class Built:
     """What a build left."""
 
     template: Path
+    runtime: str
+    """What they were built for, such as ``python3.13``."""
     fingerprint: str
     """Of everything that went in: sources, lock, interpreter and processor."""
 
@@ -65,7 +67,7 @@ def build(
     directory.parent.mkdir(parents=True, exist_ok=True)
     with directory.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        built = Built(directory / "template.yaml", _fingerprint(python, processor))
+        built = Built(directory / "template.yaml", minor, _fingerprint(python, processor))
         stamp = directory / "fingerprint"
         if stamp.exists() and stamp.read_text(encoding="utf-8") == built.fingerprint:
             return built
@@ -173,7 +175,7 @@ def main() -> int:
     except ToolError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps({"template": str(built.template), "runtime": _minor(python), "architecture": processor}))
+    print(json.dumps({"template": str(built.template), "runtime": built.runtime, "architecture": processor}))
     return 0
 
 

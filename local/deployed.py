@@ -57,14 +57,19 @@ class IssuedToken:
     kind: str
 
 
-def describe(name: str, client_settings: dict[str, Any]) -> DeployedStack | None:
+def describe(name: str, client_settings: dict[str, Any], profile: str | None = None) -> DeployedStack | None:
     """The stack of that name, or ``None`` where there is none.
+
+    Args:
+        name: of the stack.
+        client_settings: how botocore reaches the account; empty for what the person's environment says.
+        profile: of the person's AWS configuration.
 
     Raises:
         ToolError: no credentials, no Region, or an AWS that refuses or is not there.
     """
     try:
-        client: Any = botocore.session.get_session().create_client("cloudformation", **client_settings)
+        client: Any = botocore.session.Session(profile=profile).create_client("cloudformation", **client_settings)
         stack = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in error.response["Error"]["Message"]:
