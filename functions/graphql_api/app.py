@@ -11,9 +11,9 @@ from event_service.domain.errors import BadUserInput, NotFound
 from event_service.settings import Settings
 from functions.graphql_api.errors import from_domain, masked
 from functions.graphql_api.execution import Executor
-from functions.graphql_api.http.callers import caller_of
+from functions.graphql_api.http.callers import request_id_of
 from functions.graphql_api.http.responses import error_response
-from functions.graphql_api.routes import graphql
+from functions.graphql_api.routes import cloud_events, graphql
 from functions.graphql_api.schema.schema import build_schema
 from functions.graphql_api.services import Services
 
@@ -30,6 +30,7 @@ def create_app(services: Services, settings: Settings) -> FastAPI:
     executor = Executor(build_schema(), services, introspection=settings.graphql_introspection)
     # Plain routes: the bodies are judged by our own strict reader, so FastAPI's dependencies have nothing to do here.
     app.add_route(graphql.PATH, graphql.graphql_route(executor, ide=settings.graphql_ide), methods=graphql.METHODS)
+    app.add_route(cloud_events.PATH, cloud_events.cloud_events_route(services), methods=["POST"])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
     return app
@@ -46,4 +47,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _fault(request: Request, error: Exception) -> Response:
     # Starlette raises it again after this, and Mangum logs it with its trace.
-    return error_response(500, masked(error, caller_of(request.headers, request.scope).request_id))
+    return error_response(500, masked(error, request_id_of(request.scope)))

@@ -8,6 +8,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from event_service.domain.errors import BadUserInput, DomainError, ErrorCode, NotFound, Unavailable
+from event_service.observability import Metric, count
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,9 @@ def to_graphql(error: GraphQLError, request_id: str) -> dict[str, Any]:
         # graphql-core's own errors: syntax, validation, coercion of variables and arguments.
         formatted["extensions"] = {"code": ErrorCode.BAD_USER_INPUT.value}
     else:
-        logger.error(
-            "a resolver failed",
-            exc_info=cause,
-            extra={"graphql_path": error.path, "fault": type(cause).__name__, "graphql_request_id": request_id},
-        )
+        count(Metric.FAULTS)
+        path = ".".join(str(key) for key in error.path or ())
+        logger.error("a resolver failed", exc_info=cause, extra={"graphql_path": path, "fault": type(cause).__name__})
         return masked(cause, request_id) | {key: formatted[key] for key in ("locations", "path") if key in formatted}
     return formatted
 

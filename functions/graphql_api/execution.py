@@ -10,29 +10,22 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import OperationType
+from graphql import OperationDefinitionNode, OperationType
 
 from event_service.domain.errors import DomainError, TooLarge, Unavailable
+from event_service.observability import Metric, count, logging_context
 from functions.graphql_api import limits
 from functions.graphql_api.answers import encode_answer
 from functions.graphql_api.context import Context
 from functions.graphql_api.documents import Documents, InvalidDocument, UnreadableDocument, choose_operation
 from functions.graphql_api.errors import from_domain, masked, to_graphql
+from functions.graphql_api.http.callers import Caller
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
 from functions.graphql_api.services import Services
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sent a request, as its headers say, and how to find it again in the log."""
-
-    token: str | None
-    request_id: str
-    traceparent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +68,13 @@ class Executor:
         except DomainError as error:
             return _refused(200, from_domain(error))
         except Unavailable as error:
+            count(Metric.FAULTS)
             logger.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
-        context = Context(token, self._services, document, caller.traceparent)
+        with logging_context(workspace_id=token.workspace_id):
+            return await self._execute(request, caller, operation, Context(token, self._services, document, caller.traceparent))
+
+    async def _execute(self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context) -> Answer:
         is_query = operation.operation is OperationType.QUERY
         try:
             # Only queries are cut short: of a mutation the caller must learn what was done.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from mangum import Mangum
 
 from event_service import wiring
+from event_service.observability import configure, invocation
 from event_service.settings import Settings, get_settings
 from functions.graphql_api.app import create_app
 from functions.graphql_api.services import Services
@@ -20,8 +23,24 @@ def create_handler(services: Services, settings: Settings) -> Callable[[dict[str
         services: the use cases.
         settings: see :func:`functions.graphql_api.app.create_app`.
     """
+    asyncio.set_event_loop(_event_loop())
     # lifespan="off": Mangum would run the lifespan on every invocation, not once.
-    return Mangum(create_app(services, settings), lifespan="off")
+    adapter = Mangum(create_app(services, settings), lifespan="off")
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        # Mangum takes the thread's current loop, which since Python 3.14 is there only if somebody has set it.
+        asyncio.set_event_loop(_event_loop())
+        with invocation(context):
+            return adapter(event, context)
+
+    return handle
 
 
+@cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """One loop for all invocations: what one has left waiting must not meet a closed loop in the next."""
+    return asyncio.new_event_loop()
+
+
+configure()
 lambda_handler = create_handler(wiring, get_settings())

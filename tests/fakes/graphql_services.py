@@ -12,14 +12,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from event_service.domain.delivery import Attempt, Delivery
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.domain.errors import BadUserInput, NotFound
 from event_service.domain.event import Event
+from event_service.domain.event_filter import EventFilter
 from event_service.domain.identifiers import new_id, parse_uuid
 from event_service.domain.new_event import NewEvent, Origin, accept_all
 from event_service.domain.token import Token, TokenKind, hash_token
 from event_service.domain.webhook_exchange import FailureClass
 from event_service.services.configuration import Configuration, Quotas
 from event_service.services.events_reading import EventQuery
+from event_service.services.ports import EndpointSecrets
 from event_service.services.publishing import PublishResult
 from event_service.services.tokens import Tokens
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
@@ -159,10 +162,11 @@ class FakeServices:
         self.token_store = FakeTokenStore()
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
+        self.secrets = FakeSecretStore()
         self._configuration = Configuration(
             changes=FakeChangeLog(self._count),
             rows=self.rows,
-            secrets=FakeSecretStore(),
+            secrets=self.secrets,
             observers=(),
             quotas=Quotas(100_000, 100_000),
             check_url=_check_url,
@@ -202,6 +206,34 @@ class FakeServices:
         delivery = Delivery(workspace_id=workspace_id, event_id=event_id, endpoint_id=endpoint_id, created=now, modified=now, **fields)
         self._deliveries.log.setdefault(workspace_id, []).append(delivery)
         return delivery
+
+    def put_endpoint(self, workspace_id: str, endpoint_id: str, url: str | None = "https://web-hook.server.com") -> Endpoint:
+        """An endpoint with the id that a documented request uses: a WEB_SOCKET when ``url`` is ``None``."""
+        now = self.clock()
+        endpoint = Endpoint(
+            id=endpoint_id,
+            workspace_id=workspace_id,
+            type=EndpointType.WEB_HOOK if url else EndpointType.WEB_SOCKET,
+            name="test",
+            url=url,
+            method="POST" if url else None,
+            status=EndpointStatus.ENABLED,
+            status_reason=None,
+            created=now,
+            modified=now,
+        )
+        self.rows.endpoint_rows[workspace_id, endpoint_id] = (0, endpoint)
+        if url:
+            self.secrets.stored[workspace_id, endpoint_id] = EndpointSecrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        return endpoint
+
+    def put_event_filter(self, workspace_id: str, event_filter_id: str, endpoint_ids: Sequence[str] = ()) -> EventFilter:
+        """An event filter with the id that a documented request uses."""
+        now = self.clock()
+        event_filter = EventFilter(event_filter_id, workspace_id, "filter", {"in": {"eventTypes": ["IDENTIFICATION"]}}, now, now)
+        self.rows.filter_rows[workspace_id, event_filter_id] = (0, event_filter)
+        self.rows.links.setdefault(workspace_id, set()).update((endpoint_id, event_filter_id) for endpoint_id in endpoint_ids)
+        return event_filter
 
     def _count(self, operation: str) -> None:
         self.calls[operation] += 1

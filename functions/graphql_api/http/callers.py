@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from functions.graphql_api.execution import Caller
-from functions.graphql_api.http.requests import read_token
+from event_service.domain.trace_context import trace_of
 
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request, as its headers say, and how to find it again in the log."""
+
+    token: str | None
+    request_id: str
+    traceparent: str
 
 
 def caller_of(headers: Mapping[str, str], scope: Mapping[str, Any]) -> Caller:
     """Reads the token and the ids that a request is traced by.
 
     Args:
-        headers: by lower-case name.
+        headers: names in any case.
         scope: the ASGI scope; in Lambda it carries the invocation's context.
     """
-    context = scope.get("aws.context")
-    request_id = getattr(context, "aws_request_id", None) or secrets.token_hex(16)
-    given = headers.get("traceparent", "").strip()
-    traceparent = given if _TRACEPARENT.fullmatch(given) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    return Caller(read_token(headers), str(request_id), traceparent)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return Caller(_token(lowered), request_id_of(scope), trace_of(lowered).traceparent)
+
+
+def request_id_of(scope: Mapping[str, Any]) -> str:
+    """The id that every log line of the invocation has; outside Lambda a new one."""
+    return getattr(scope.get("aws.context"), "aws_request_id", None) or secrets.token_hex(16)
+
+
+def _token(headers: Mapping[str, str]) -> str | None:
+    """``Token: <token>`` as documented, or ``Authorization: Bearer <token>``, the scheme in any case."""
+    token = headers.get("token", "").strip()
+    if token:
+        return token
+    scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
+    return rest.strip() or None if scheme.lower() == "bearer" else None

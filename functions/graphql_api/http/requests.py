@@ -60,19 +60,6 @@ def read_graphql_request(content_type: str | None, body: bytes) -> GraphQLReques
     return GraphQLRequest(query, variables, operation_name or None)
 
 
-def read_token(headers: dict[str, str]) -> str | None:
-    """The token of a request: ``Token: <token>`` as documented, or ``Authorization: Bearer <token>``; names in any case.
-
-    Args:
-        headers: by lower-case name.
-    """
-    token = headers.get("token", "").strip()
-    if token:
-        return token
-    scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
-    return rest.strip() or None if scheme.lower() == "bearer" else None
-
-
 def _check_content_type(content_type: str | None) -> None:
     if content_type is None or not content_type.strip():
         return

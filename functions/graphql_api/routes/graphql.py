@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from event_service.domain.errors import BadUserInput, TooLarge
+from event_service.observability import logging_context, note_trace
 from functions.graphql_api.errors import from_domain
 from functions.graphql_api.execution import Executor
 from functions.graphql_api.http.callers import caller_of
@@ -48,5 +49,8 @@ async def _execute(executor: Executor, request: Request) -> Response:
         return error_response(413, from_domain(error))
     except BadUserInput as error:
         return error_response(400, from_domain(error))
-    answer = await executor.execute(graphql_request, caller_of(headers, request.scope))
+    caller = caller_of(headers, request.scope)
+    note_trace(caller.traceparent)
+    with logging_context(traceparent=caller.traceparent, hidden=caller.token):
+        answer = await executor.execute(graphql_request, caller)
     return json_response(answer.body, answer.status)

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 import strawberry
 
 from event_service.domain.new_event import NewEvent
+from event_service.observability import Metric, count
 from functions.graphql_api.context import Info
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
 from functions.graphql_api.schema.scalars import DateTime
@@ -169,6 +170,8 @@ class Mutation:
             for event in events
         ]
         result = await context.change(context.publishing.publish, context.token, given, context.traceparent)
+        count(Metric.PUBLISHED, len(result.ids) - len(result.duplicate_ids))
+        count(Metric.DUPLICATES, len(result.duplicate_ids))
         return PublishOutput(ok=True, ids=[ID(value) for value in result.ids], duplicate_ids=[ID(value) for value in result.duplicate_ids])
 
     @strawberry.mutation(description="Starts deliveries again that were given up.")

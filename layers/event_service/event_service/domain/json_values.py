@@ -17,6 +17,7 @@ from event_service.domain.errors import BadUserInput
 MAXIMUM_DEPTH = 100
 # CPython converts at most 4,300 digits (int_max_str_digits) and raises ValueError beyond; few receivers read even that.
 MAXIMUM_NUMBER_CHARACTERS = 1_000
+_MAXIMUM_BITS = (10**MAXIMUM_NUMBER_CHARACTERS).bit_length()
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -104,7 +105,7 @@ def _check_scalar(item: Any, name: str) -> None:
         return
     elif isinstance(item, int):
         # bit_length and not str(): str() of a huge int raises, and is quadratic.
-        if item.bit_length() > MAXIMUM_NUMBER_CHARACTERS * 3:
+        if item.bit_length() > _MAXIMUM_BITS:
             raise BadUserInput(f"{name}: a number is too long; at most {MAXIMUM_NUMBER_CHARACTERS} characters are allowed.")
     elif isinstance(item, float):
         if not math.isfinite(item):
