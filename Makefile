@@ -7,7 +7,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-32s %s\n", $$1, $$2}' Makefile
 
 setup: ## make the environments (every other target does it by itself)
 	@local/setup.sh

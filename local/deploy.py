@@ -63,11 +63,12 @@ def main() -> int:
     parser.add_argument("--parameters", default="", help="template parameters: 'Name=value Other=value'")
     parser.add_argument("--yes", action="store_true", help="do not ask before the change set is carried out")
     options = parser.parse_args()
+    if not options.stack:
+        print(
+            "Name the stack: make deploy STACK=event-service [PROFILE=...] [CONFIG=production] [PARAMETERS='Name=value']", file=sys.stderr
+        )
+        return 2
     try:
-        if not options.stack:
-            raise ToolError(
-                "Name the stack: make deploy STACK=event-service [PROFILE=...] [CONFIG=production] [PARAMETERS='Name=value ...']"
-            )
         return _deploy(options)
     except ToolError as error:
         print(error, file=sys.stderr)
@@ -90,9 +91,8 @@ def _deploy(options: argparse.Namespace) -> int:
         print(f"  It is {stack.status}; what is deployed is release {stack.release or 'unknown'}, this is {release[:12]}")
     for name, value in sorted(parameters.items()):
         print(f"    {name} = {value}")
-    print(
-        "  SAM may create roles (CAPABILITY_IAM) and expands the template (CAPABILITY_AUTO_EXPAND); it shows the changes before it makes them.\n"
-    )
+    print("  SAM may create roles (CAPABILITY_IAM) and expands the template (CAPABILITY_AUTO_EXPAND).")
+    print(f"  It {'makes the changes without asking' if options.yes else 'shows the changes and asks before it makes them'}.\n")
     command = [
         *(str(SAM), "deploy", "--template-file", str(built.template), "--config-file", str(CONFIGURATION), "--config-env", options.config),
         *("--stack-name", options.stack, "--region", region, "--tags", f"release={release[:12]}"),
