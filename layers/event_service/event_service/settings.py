@@ -197,6 +197,24 @@ class Settings:
         """The workspace that events from the EventBridge rule belong to."""
         return self._text("EVENT_BUS_WORKSPACE_ID")
 
+    # -- Logs and metrics ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def log_level(self) -> int:
+        """The least important lines of ours that are written, as a number of ``logging``."""
+        name = self._choice("POWERTOOLS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARN", "ERROR"))
+        return {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}[name]
+
+    @cached_property
+    def metrics_namespace(self) -> str:
+        """Where CloudWatch keeps the metrics."""
+        return self._text("POWERTOOLS_METRICS_NAMESPACE", "EventService")
+
+    @cached_property
+    def service_name(self) -> str:
+        """The function, as log lines name it."""
+        return self._text("POWERTOOLS_SERVICE_NAME", "event-service")
+
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:

@@ -1,0 +1,348 @@
+"""Logs and metrics of the functions.
+
+Everybody logs with the standard library (``logging.getLogger(__name__)``). A handler calls :func:`configure` when it is
+imported, and does its work inside :func:`invocation`; that puts the ids of the unit of work on every line and writes
+one line with what was done. Tracing is Lambda's own (parameter ``Tracing``); there is no X-Ray SDK here.
+
+Two kinds of line go to CloudWatch, as JSON:
+
+* Lines about something in particular, through Powertools' formatter. It is loaded when the first of them is written:
+  an invocation in which all goes well writes none, so a cold start does not pay for it.
+* The summary of an invocation, which is its metrics as well (CloudWatch's embedded metric format), written here with
+  one ``json.dumps``. Powertools' Metrics would write a second line, and would be loaded by every invocation.
+
+What a line must never hold: tokens, secrets, payloads, whole URLs (their paths and queries are where receivers keep
+keys). Nothing that has one is given to a logger; and since people err, :func:`redact` is the last to see each line, and
+only the keys in :data:`KEYS` are written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from event_service.domain.trace_context import trace_id_of
+from event_service.settings import get_settings
+
+KEYS: Final = frozenset(
+    {
+        # the ids of a unit of work
+        "request_id", "workspace_id", "event_id", "endpoint_id", "event_filter_id", "delivery_id", "connection_id", "message_id",
+        "trace_id", "trace_ids",
+        # what else may be told
+        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "hop", "milliseconds", "nonce",
+        "operation", "queue", "reason", "seconds", "sequence", "status", "table", "version",
+    }
+)  # fmt: skip
+"""The keys that a line may have beside level, time, place, message and exception. Others are named and left out."""
+
+_MOST_MESSAGE_CHARACTERS: Final = 1_000
+_MOST_VALUE_CHARACTERS: Final = 300
+_MOST_EXCEPTION_CHARACTERS: Final = 10_000
+_MOST_TRACES: Final = 20
+"""In a summary: enough to find a batch by one of its events, and few bytes a delivery."""
+
+_LOGGERS_OF_OURS: Final = ("event_service", "functions")
+"""Only these follow the chosen level. botocore and others log whole requests at DEBUG, tokens and events included."""
+
+
+class Metric(StrEnum):
+    """What is counted. No dimension names an endpoint or a workspace: each value of a dimension is billed as a metric."""
+
+    PUBLISHED = "Published"
+    """Events accepted, duplicates left out."""
+    DUPLICATES = "Duplicates"
+    """Events that had been published before."""
+    ROUTED = "Routed"
+    """Events routed."""
+    DELIVERIES = "Deliveries"
+    """Deliveries that routing began."""
+    DELIVERED = "Delivered"
+    """Deliveries that a receiver took."""
+    ATTEMPTS_FAILED = "AttemptsFailed"
+    """Attempts that will be made again."""
+    FAILED = "Failed"
+    """Deliveries given up."""
+    DISCARDED = "Discarded"
+    """Deliveries whose endpoint or event is no more."""
+    DISABLED = "Disabled"
+    """Endpoints that the service turned off."""
+    REPEATS_DROPPED = "RepeatsDropped"
+    """Queue messages that had been done before."""
+    RETRIED = "Retried"
+    """Deliveries that the due index gave back."""
+    OLDEST_WAITING_SECONDS = "OldestWaitingSeconds"
+    """By how much the most overdue delivery of the due index is late."""
+    POSTED = "Posted"
+    """Frames sent to sockets."""
+    SOCKETS_GONE = "SocketsGone"
+    """Sockets found closed when something was sent."""
+    CONNECTS = "Connects"
+    """Sockets opened."""
+    DISCONNECTS = "Disconnects"
+    """Sockets that said good-bye."""
+    REFUSED_CONNECTS = "RefusedConnects"
+    """Sockets turned away."""
+    SOCKETS_OPEN = "SocketsOpen"
+    """The most connections that were found on one endpoint."""
+    FAULTS = "Faults"
+    """Requests and messages that failed through our own fault."""
+
+
+_UNITS: Final = {Metric.OLDEST_WAITING_SECONDS: "Seconds"}
+_GREATEST: Final = frozenset({Metric.OLDEST_WAITING_SECONDS, Metric.SOCKETS_OPEN})
+"""Of these an invocation reports its greatest value; of all others the sum."""
+
+_context: ContextVar[Mapping[str, Any]] = ContextVar("log_context", default={})  # noqa: B039 - it is replaced, never changed
+
+
+@contextmanager
+def logging_context(*, traceparent: str | None = None, hidden: str | None = None, **ids: str | None) -> Iterator[None]:
+    """Puts ids on every line that is logged inside, also by threads and tasks that were started with this context.
+
+    Args:
+        traceparent: the trace it belongs to; its id becomes ``trace_id``.
+        hidden: text that is blotted out wherever it appears in a line, such as the caller's token.
+        ids: keys of :data:`KEYS`; ``None`` is left out.
+
+    Raises:
+        ValueError: a key that no line may have.
+    """
+    unknown = ids.keys() - KEYS
+    if unknown:
+        raise ValueError(f"no log line has the keys {', '.join(sorted(unknown))}; see event_service.observability.KEYS")
+    merged: dict[str, Any] = dict(_context.get())
+    merged.update((key, value) for key, value in ids.items() if value is not None)
+    trace_id = trace_id_of(traceparent)
+    if trace_id is not None:
+        merged["trace_id"] = trace_id
+    if hidden:
+        merged["hidden"] = (*merged.get("hidden", ()), hidden)
+    before = _context.set(merged)
+    try:
+        yield
+    finally:
+        _context.reset(before)
+
+
+def configure() -> None:
+    """Makes the loggers of this process write JSON to standard output. Cheap: nothing is loaded before the first line."""
+    root = logging.getLogger()
+    root.handlers[:] = [_JsonHandler()]  # Lambda's own handler would write each line a second time
+    root.setLevel(logging.WARNING)
+    for name in _LOGGERS_OF_OURS:
+        logging.getLogger(name).setLevel(get_settings().log_level)
+
+
+@contextmanager
+def invocation(context: Any, **ids: str | None) -> Iterator[Metrics]:
+    """One invocation of a function: its ids are on every line, its summary is written when it ends, also by an exception.
+
+    Args:
+        context: what Lambda gave the handler.
+        ids: as for :func:`logging_context`.
+    """
+    begun = time.monotonic()
+    _context.set({})  # an invocation that Lambda cut short has left its ids behind
+    _metrics.clear()
+    with logging_context(request_id=getattr(context, "aws_request_id", None), **ids):
+        try:
+            yield _metrics
+        except BaseException:
+            _metrics.count(Metric.FAULTS)
+            raise
+        finally:
+            _metrics.flush(time.monotonic() - begun)
+
+
+class Metrics:
+    """What one invocation has done. Safe to use from several threads.
+
+    Zeros are not written: a metric that is reported is billed by the hour, and an idle service should cost nothing.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[Metric, float] = {}
+        self._traces: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    def count(self, metric: Metric, value: float = 1) -> None:
+        """Adds to a metric, or raises it to ``value`` if it is one whose greatest value counts."""
+        with self._lock:
+            known = self._values.get(metric, 0)
+            self._values[metric] = max(known, value) if metric in _GREATEST else known + value
+
+    def note_trace(self, traceparent: str | None) -> None:
+        """Has the summary name a trace, so that the batch is found by each of its events (of the first 20 traces)."""
+        trace_id = trace_id_of(traceparent)
+        if trace_id is not None and len(self._traces) < _MOST_TRACES:
+            with self._lock:
+                self._traces[trace_id] = None
+
+    def value(self, metric: Metric) -> float:
+        """What was counted so far."""
+        return self._values.get(metric, 0)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            self._values, self._traces = {}, {}
+
+    def flush(self, seconds: float) -> None:
+        """Writes the summary, unless there is nothing to tell."""
+        with self._lock:
+            values = {metric: value for metric, value in self._values.items() if value}
+            traces = list(self._traces)
+            self._values, self._traces = {}, {}
+        if not values:
+            return
+        now = time.time()
+        line: dict[str, Any] = {
+            # Lambda drops lines below the chosen level; metrics must not be lost when only errors are wanted.
+            "level": logging.getLevelName(max(logging.INFO, get_settings().log_level)),
+            "message": "done",
+            "service": get_settings().service_name,
+            **{key: value for key, value in _context.get().items() if key != "hidden"},
+            "milliseconds": round(seconds * 1_000),
+        }
+        if traces:
+            line["trace_ids"] = traces
+        line["_aws"] = {
+            "Timestamp": int(now * 1_000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": get_settings().metrics_namespace,
+                    "Dimensions": [[]],
+                    "Metrics": [{"Name": metric.value, "Unit": _UNITS.get(metric, "Count")} for metric in values],
+                }
+            ],
+        }
+        line.update((metric.value, value) for metric, value in values.items())
+        _write(json.dumps(line, separators=(",", ":"), ensure_ascii=False))
+
+
+_metrics = Metrics()
+
+
+def count(metric: Metric, value: float = 1) -> None:
+    """Adds to a metric of the current invocation."""
+    _metrics.count(metric, value)
+
+
+def note_trace(traceparent: str | None) -> None:
+    """Has the summary of the current invocation name a trace."""
+    _metrics.note_trace(traceparent)
+
+
+# -- what is written ---------------------------------------------------------------------------------------------------
+
+_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
+_NAMED = re.compile(
+    r"""(?ix) \b (token | authorization | bearer | secret | password | webhook-signature | x-amz-security-token)
+        (["']? \s* [:=] \s* (?:\\?["'])? (?:bearer\s+)? | \s+ (?=[0-9a-f]{8}-[0-9a-f]{4}-))
+        [^\s"'\\,;&})]+"""
+)
+# user information, path, query and fragment of a URL: where receivers keep their keys
+_URL = re.compile(r"""(?i)\b(https?|wss?)://(?:[^\s"'\\/@?#]*@)?([^\s"'\\/?#<>]+)[^\s"'\\<>]*""")
+
+
+def redact(text: str) -> str:
+    """Blots out what looks like a token or a secret, and cuts URLs to scheme and host."""
+    text = _SECRET.sub("whsec_***", text)
+    text = _NAMED.sub(r"\1\2***", text)
+    return _URL.sub(r"\1://\2", text)
+
+
+def _write(line: str) -> None:
+    for hidden in _context.get().get("hidden", ()):
+        line = line.replace(hidden, "***")
+    # In one piece: threads of one invocation write to the same stream.
+    sys.stdout.write(redact(line) + "\n")
+    sys.stdout.flush()
+
+
+class _JsonHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(_formatter().format(_prepared(record)))
+
+
+@cache
+def _formatter() -> logging.Formatter:
+    from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+    return LambdaPowertoolsFormatter(
+        use_rfc3339=True,
+        utc=True,
+        serialize_stacktrace=False,  # the text of the exception has it already
+        log_record_order=["level", "timestamp", "message"],
+        location="%(name)s:%(lineno)d",
+        service=get_settings().service_name,
+        xray_trace_id=None,  # trace_id says the same where the trace began at our door
+    )
+
+
+_STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def _prepared(record: logging.LogRecord) -> logging.LogRecord:
+    """The record with the ids of the context, with the keys that are allowed, and with nothing long in it."""
+    fields: dict[str, Any] = {key: value for key, value in _context.get().items() if key != "hidden"}
+    left_out = []
+    for key, value in vars(record).items():
+        if key in _STANDARD_ATTRIBUTES:
+            continue
+        if key in KEYS:
+            fields[key] = value
+        else:
+            left_out.append(key)
+    if left_out:
+        fields["left_out"] = sorted(left_out)
+    fields = {key: _bounded(value) for key, value in fields.items()}
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError):
+        # logging's own answer to arguments that do not fit is to print them, whatever they hold.
+        message, fields["left_out"] = str(record.msg), [*left_out, "args"]
+    if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
+        fields["exception_name"] = type(record.exc_info[1]).__name__
+        fields["exception"] = _cut(_describe(record.exc_info[1]), _MOST_EXCEPTION_CHARACTERS)
+    prepared = logging.makeLogRecord({key: vars(record)[key] for key in ("name", "levelno", "levelname", "lineno", "created", "msecs")})
+    prepared.msg, prepared.args = "%s", (_cut(message, _MOST_MESSAGE_CHARACTERS),)  # the formatter would read a bare message as JSON
+    vars(prepared).update(fields)
+    return prepared
+
+
+def _bounded(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_bounded(one) for one in value[:100]]
+    return _cut(value if isinstance(value, str) else str(value), _MOST_VALUE_CHARACTERS)
+
+
+def _describe(error: BaseException, depth: int = 0) -> str:
+    """The places an exception came through, and its text, cut: other people's exceptions quote what they choke on."""
+    frames = "".join(traceback.StackSummary.from_list(traceback.extract_tb(error.__traceback__, limit=-30)).format())
+    text = f"{frames}{type(error).__module__}.{type(error).__qualname__}: {_cut(str(error), _MOST_VALUE_CHARACTERS)}"
+    if depth < 5:
+        if isinstance(error, BaseExceptionGroup):
+            text += "".join(f"\n-- one of several:\n{_describe(one, depth + 1)}" for one in error.exceptions[:5])
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if cause is not None:
+            text += f"\n-- while handling:\n{_describe(cause, depth + 1)}"
+    return text
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
