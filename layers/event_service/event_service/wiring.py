@@ -21,21 +21,28 @@ if TYPE_CHECKING:
     from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
     from event_service.adapters.dynamodb.connections import DynamoConnectionStore
     from event_service.adapters.dynamodb.database import Database
+    from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
+    from event_service.adapters.dynamodb.due import DynamoParkedStore
     from event_service.adapters.dynamodb.events import DynamoEventStore
+    from event_service.adapters.dynamodb.health import DynamoHealthStore
     from event_service.adapters.dynamodb.secrets import DynamoSecretStore
     from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
     from event_service.adapters.management_api import HttpManagementApi
-    from event_service.adapters.sqs import Queues, SqsWakeUpQueue
+    from event_service.adapters.sqs import Queues, SqsDeliveryQueue, SqsWakeUpQueue
     from event_service.domain.webhook_url import UrlRules
     from event_service.services.configuration import Configuration, EndpointObserver
     from event_service.services.events_reading import EventsReading
+    from event_service.services.operational_events import OperationalEvents
+    from event_service.services.parked_deliveries import Drains, WebhookObserver
     from event_service.services.publishing import Publishing
+    from event_service.services.retries import RetryScheduler
     from event_service.services.routing import Routing
     from event_service.services.socket_connections import SocketConnections
     from event_service.services.socket_delivery import SocketDelivery
     from event_service.services.socket_log import SocketLog
     from event_service.services.socket_ports import ManagementApi
     from event_service.services.tokens import Tokens
+    from event_service.services.webhook_delivery import WebhookDelivery
 
 
 def clock() -> datetime:
@@ -105,7 +112,7 @@ def url_rules() -> UrlRules:
 
 def endpoint_observers() -> list[EndpointObserver]:
     """Who is told when endpoints change."""
-    return [socket_connections()]
+    return [socket_connections(), webhook_observer()]
 
 
 @cache
@@ -264,3 +271,109 @@ def socket_delivery(api: ManagementApi) -> SocketDelivery:
     from event_service.services.socket_delivery import SocketDelivery
 
     return SocketDelivery(connection_store(), socket_log_store(), event_store(), api, wake_up_queue(), clock)
+
+
+@cache
+def delivery_log() -> DynamoDeliveryLog:
+    """The log of delivery attempts."""
+    from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
+
+    return DynamoDeliveryLog(database(), clock, get_settings().event_retention_days)
+
+
+@cache
+def parked_store() -> DynamoParkedStore:
+    """What waits for its endpoint."""
+    from event_service.adapters.dynamodb.due import DynamoParkedStore
+
+    return DynamoParkedStore(database(), get_settings().event_retention_days)
+
+
+@cache
+def health_store() -> DynamoHealthStore:
+    """What is known of endpoints that fail."""
+    from event_service.adapters.dynamodb.health import DynamoHealthStore
+
+    return DynamoHealthStore(database())
+
+
+@cache
+def delivery_queue() -> SqsDeliveryQueue:
+    """Webhook delivery's own queue."""
+    from event_service.adapters.sqs import SqsDeliveryQueue
+
+    return SqsDeliveryQueue(queues(), get_settings().webhook_queue_url)
+
+
+@cache
+def drains() -> Drains:
+    """Starts the sending of what waits."""
+    from event_service.services.parked_deliveries import Drains
+
+    return Drains(parked_store(), delivery_queue(), clock)
+
+
+@cache
+def operational_events() -> OperationalEvents:
+    """What the service itself has to say."""
+    from event_service.services.operational_events import OperationalEvents
+
+    return OperationalEvents(publishing)
+
+
+@cache
+def webhook_observer() -> WebhookObserver:
+    """What changed endpoints mean for deliveries."""
+    from event_service.services.parked_deliveries import WebhookObserver
+
+    return WebhookObserver(drains(), health_store(), operational_events(), clock)
+
+
+@cache
+def webhook_delivery() -> WebhookDelivery:
+    """From messages to requests."""
+    from event_service.adapters.dynamodb.due import DynamoDueStore
+    from event_service.adapters.dynamodb.health import DynamoSnapshotReader
+    from event_service.adapters.http_sender import HttpSender
+    from event_service.domain.webhook_url import WebhookUrl, parse_webhook_url
+    from event_service.services.webhook_delivery import WebhookDelivery
+
+    settings = get_settings()
+    rules = url_rules()
+
+    def parse_url(url: str) -> WebhookUrl:
+        return parse_webhook_url(url, rules)
+
+    return WebhookDelivery(
+        snapshots=DynamoSnapshotReader(database(), clock),
+        log=delivery_log(),
+        sender=HttpSender(rules.guard, deadline_seconds=settings.webhook_timeout_seconds),
+        queue=delivery_queue(),
+        due=DynamoDueStore(database()),
+        parked=parked_store(),
+        health=health_store(),
+        store=event_store(),
+        drains=drains(),
+        events=operational_events(),
+        disabler=configuration,
+        parse_url=parse_url,
+        clock=clock,
+        retention_days=settings.event_retention_days,
+        deadline_seconds=settings.webhook_timeout_seconds,
+    )
+
+
+@cache
+def retry_scheduler() -> RetryScheduler:
+    """Hands back what is due."""
+    from event_service.adapters.dynamodb.due import DynamoDueStore
+    from event_service.services.retries import RetryScheduler
+
+    return RetryScheduler(
+        due=DynamoDueStore(database()),
+        parked=parked_store(),
+        store=event_store(),
+        log=delivery_log(),
+        queue=delivery_queue(),
+        clock=clock,
+    )

@@ -8,6 +8,7 @@ refused or never left is sent again as it is.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import time
 import uuid
@@ -22,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from event_service.domain.errors import RateLimited, Unavailable
-from event_service.domain.queue_messages import QueueMessage, RoutingMessage, WebhookMessage
+from event_service.domain.queue_messages import DrainMessage, QueueMessage, RoutingMessage, WebhookMessage
 from event_service.domain.wake_up import WakeUp
 
 if TYPE_CHECKING:
@@ -237,6 +238,19 @@ class SqsWebhookQueue:
 
     def send(self, messages: Sequence[WebhookMessage], time_left: Callable[[], float]) -> list[int]:
         return self._queues.send_all(self._url, [Entry(message) for message in messages], time_left)
+
+
+class SqsDeliveryQueue:
+    """Implements :class:`~event_service.services.webhook_ports.DeliveryQueue`."""
+
+    def __init__(self, queues: Queues, url: str) -> None:
+        self._queues = queues
+        self._url = url
+
+    def send(self, messages: Sequence[tuple[WebhookMessage | DrainMessage, float]]) -> list[int]:
+        # Rounded up: a wait that a receiver asked for is never undercut.
+        entries = [Entry(message, delay_seconds=math.ceil(delay)) for message, delay in messages]
+        return self._queues.send_all(self._url, entries, lambda: math.inf)
 
 
 class SqsWakeUpQueue:

@@ -63,6 +63,10 @@ class EndpointHealth:
         """Whether 5 days have passed without one success."""
         return self.days_failing(now) >= DISABLE_AFTER
 
+    def cools(self, now: datetime) -> bool:
+        """Whether nothing but a probe may be sent. What was known long ago holds nothing back any more."""
+        return self.cooling_until is not None and now - max(self.last_failure, self.cooling_until) <= FORGOTTEN_AFTER
+
     def claimed(self, now: datetime, seconds: float) -> EndpointHealth:
         """As it stands while a probe is under way, which may take ``seconds``: nobody else sends."""
         return replace(self, version=self.version + 1, cooling_until=now + timedelta(seconds=seconds))
@@ -77,12 +81,14 @@ class Failures:
         unbroken: whether the row goes back to what was known before.
         slow: whether the receiver is overloaded (429, 502, 504).
         retry_after: the longest wish, in seconds.
+        probe: whether one of them was the probe that a cooling endpoint gets.
     """
 
     strikes: int = 0
     unbroken: bool = True
     slow: bool = False
     retry_after: float | None = None
+    probe: bool = False
 
     def add(self, *, strike: bool, slow: bool, retry_after: float | None) -> None:
         """Counts one more failure."""
@@ -104,24 +110,30 @@ def after_failures(known: EndpointHealth | None, endpoint_id: str, seen: Failure
         seen: at least one failure, none followed by a success.
         now: the time.
     """
-    if known is None or now - known.last_failure > FORGOTTEN_AFTER:
+    if known is None or now - max(known.last_failure, known.cooling_until or known.last_failure) > FORGOTTEN_AFTER:
         known = EndpointHealth(endpoint_id, known.version if known else 0, 0, now, now, warned=0)
     strikes = seen.strikes + (known.strikes if seen.unbroken else 0)
+    cools = known.cooling_until is not None
     wait: float | None = None
-    # Once it cools, every failure of a probe prolongs it, whatever kind it is of.
-    if strikes >= STRIKES_THAT_COOL or (known.cooling_until is not None and not seen.slow):
-        wait = min(FIRST_COOLING_SECONDS * 2.0 ** min(known.coolings, 20), MAXIMUM_COOLING_SECONDS)
-    elif seen.slow:
-        wait = min(FIRST_SLOWING_SECONDS * 2.0 ** min(known.coolings, 20), MAXIMUM_COOLING_SECONDS)
+    # While it cools only the probe prolongs it, whatever kind of failure that was. Requests that were under way when it
+    # began to cool say nothing new; ten of them would double the time ten times.
+    if seen.probe or not cools:
+        factor = 2.0 ** min(known.coolings, 20)
+        if seen.slow:
+            wait = min(FIRST_SLOWING_SECONDS * factor, MAXIMUM_COOLING_SECONDS)
+        elif cools or strikes >= STRIKES_THAT_COOL:
+            wait = min(FIRST_COOLING_SECONDS * factor, MAXIMUM_COOLING_SECONDS)
+    until = known.cooling_until if wait is None else now + timedelta(seconds=wait)
     if seen.retry_after is not None:
-        wait = max(seen.retry_after, wait or 0.0)
+        wish = now + timedelta(seconds=seen.retry_after)
+        until = wish if until is None else max(until, wish)
     return EndpointHealth(
         endpoint_id=endpoint_id,
         version=known.version + 1,
         strikes=strikes,
         failing_since=known.failing_since,
         last_failure=now,
-        cooling_until=known.cooling_until if wait is None else now + timedelta(seconds=wait),
+        cooling_until=until,
         coolings=known.coolings + (wait is not None),
         warned=known.warned,
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -126,7 +127,14 @@ class DynamoDeliveryLog:
         condition: Condition = LogItem.event_key == f"{workspace_id}#{event_id}"
         condition &= LogItem.attempt_key.startswith(f"{endpoint_id}#")
         records = list(self._alive(self._database.query_all(LogItem, condition, consistent=True)))
-        return delivery_of(records) if records else None
+        return self._delivery(records) if records else None
+
+    def _delivery(self, records: Iterable[LogRecord]) -> Delivery:
+        delivery = delivery_of(records)
+        # What waits past the end of its event is never sent. That is so from that moment on, not from when somebody looks.
+        if delivery.status is DeliveryStatus.PENDING and delivery.created + self._retention <= self._clock():
+            return replace(delivery, status=DeliveryStatus.DISCARDED, next_attempt=None)
+        return delivery
 
     def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
         wanted = list(dict.fromkeys(keys))
@@ -149,7 +157,7 @@ class DynamoDeliveryLog:
         # Two records an endpoint at first: most have one.
         items = self._database.query_all(LogItem, condition, consistent=True, limit=min(2 * limit + 2, 1_000))
         groups = itertools.groupby(self._alive(items), key=lambda record: record.endpoint_id)
-        return [delivery_of(records) for _, records in itertools.islice(groups, limit)]
+        return [self._delivery(records) for _, records in itertools.islice(groups, limit)]
 
     def of_endpoint(
         self,

@@ -1,0 +1,31 @@
+"""The Lambda that runs once a minute and hands back to webhook delivery what has become due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from event_service import wiring
+from event_service.observability import Metric, configure, count, invocation
+from event_service.services.retries import RetryScheduler
+
+configure()
+
+
+def create_handler(scheduler: Callable[[], RetryScheduler]) -> Callable[[dict[str, Any], Any], None]:
+    """A Lambda handler for the schedule.
+
+    Args:
+        scheduler: gives the use case; asked at each invocation, so that importing this module builds nothing.
+    """
+
+    def handle(_event: dict[str, Any], context: Any) -> None:
+        with invocation(context):
+            report = scheduler().run(lambda: context.get_remaining_time_in_millis() / 1000)
+            count(Metric.RETRIED, report.sent)
+            count(Metric.DISCARDED, report.discarded)
+
+    return handle
+
+
+lambda_handler = create_handler(wiring.retry_scheduler)
