@@ -3,7 +3,7 @@
 Both `sam validate` and `cfn-lint` overlook mistakes that only show in the expanded template. Run with the interpreter of
 the SAM environment, which has the translator; needs neither credentials nor a network:
 
-    .local/env/sam/bin/python local/translate_template.py template.yaml > cloudformation.json
+    .local/env/sam/bin/python local/translate_template.py template.yaml [Parameter=value ...] > cloudformation.json
 """
 
 import json
@@ -23,18 +23,19 @@ class _NoManagedPolicies:
         return {}
 
 
-def translate(template: dict[str, Any]) -> dict[str, Any]:
-    """The expanded template, with every parameter at its default."""
+def translate(template: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
+    """The expanded template, with every parameter that is not given at its default."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         for name in ("CodeUri", "ContentUri"):
             if isinstance(properties.get(name), str):  # a folder here; packaging makes it a place in a bucket
                 properties[name] = {"Bucket": "artifacts", "Key": properties[name]}
     parameters = {name: parameter.get("Default", "x") for name, parameter in template["Parameters"].items()}
-    expanded: dict[str, Any] = transform(template, parameters | {"AWS::Region": "us-east-1"}, _NoManagedPolicies())
+    expanded: dict[str, Any] = transform(template, parameters | given | {"AWS::Region": "us-east-1"}, _NoManagedPolicies())
     return expanded
 
 
 if __name__ == "__main__":
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    json.dump(translate(yaml_parse(Path(sys.argv[1]).read_text(encoding="utf-8"))), sys.stdout, indent=1)
+    overrides = dict(pair.split("=", 1) for pair in sys.argv[2:])
+    json.dump(translate(yaml_parse(Path(sys.argv[1]).read_text(encoding="utf-8")), overrides), sys.stdout, indent=1)
