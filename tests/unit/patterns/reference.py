@@ -30,11 +30,7 @@ def _alternatives(pattern: dict[str, Any]) -> list[dict[str, list[Any]]]:
 def _with_object(so_far: list[dict[str, list[Any]]], tree: dict[str, Any], base: str) -> list[dict[str, list[Any]]]:
     for key, value in tree.items():
         if key == "$or":
-            so_far = [
-                alternative
-                for branch in value
-                for alternative in _with_object([dict(fields) for fields in so_far], branch, base)
-            ]
+            so_far = [alternative for branch in value for alternative in _with_object([dict(fields) for fields in so_far], branch, base)]
         elif isinstance(value, dict):
             so_far = _with_object(so_far, value, f"{base}{key}.")
         else:
@@ -89,8 +85,7 @@ def accepts(entry: Any, value: Any) -> bool:
         return operand is True
     if operator == "numeric":
         return _is_number(value) and all(
-            _compare(operand[index], Decimal(repr(value)), Decimal(repr(operand[index + 1])))
-            for index in range(0, len(operand), 2)
+            _compare(operand[index], Decimal(repr(value)), Decimal(repr(operand[index + 1]))) for index in range(0, len(operand), 2)
         )
     if operator == "anything-but":
         return not any(accepts(refused, value) for refused in _refused(operand))

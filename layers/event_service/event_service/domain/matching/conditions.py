@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from event_service.domain.errors import BadUserInput
-from event_service.domain.patterns.compiler import compile_pattern
+from event_service.domain.patterns.compile import compile_pattern
 from event_service.domain.patterns.event_fields import NOWHERE, EventFields, FieldValues, Key
 from event_service.domain.patterns.pattern import FieldCondition, alternative_holds
 from event_service.domain.patterns.predicates import Exactly, OneOf, Predicate

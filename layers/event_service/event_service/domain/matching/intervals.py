@@ -8,7 +8,6 @@ list. Ranges come and go one by one, and one costs the same memory wherever it l
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
 
 from event_service.domain.patterns.numbers import order
 
@@ -64,19 +63,20 @@ class Intervals:
             if not self._forks_by_level[place[0]]:
                 del self._forks_by_level[place[0]]
 
-    def holding(self, number: float) -> Iterator[Bounds]:
+    def holding(self, number: float) -> list[Bounds]:
         """The ranges that hold ``number``, as :func:`bounds_of` gives them."""
         position = order(number)
+        held: list[Bounds] = []
         for level in self._forks_by_level:
             fork = self._forks.get((level, position >> level))
             if fork is None:
                 continue
             if level and position >> (level - 1) & 1:
                 by_high = fork.by_high
-                for high, low in by_high[bisect_left(by_high, (position, -1)) :]:
-                    yield low, high
+                held += [(low, high) for high, low in by_high[bisect_left(by_high, (position, -1)) :]]
             else:
-                yield from fork.by_low[: bisect_right(fork.by_low, (position, _BEYOND))]
+                held += fork.by_low[: bisect_right(fork.by_low, (position, _BEYOND))]
+        return held
 
 
 def bounds_of(low: float, high: float) -> Bounds:

@@ -15,18 +15,18 @@ from event_service.domain.matching.path_index import PathIndex, SharedCondition
 from event_service.domain.matching.postings import Postings
 from event_service.domain.matching.work import Work
 from event_service.domain.patterns.event_fields import EventFields
-from event_service.domain.patterns.pattern import FieldCondition, search_of_elements
+from event_service.domain.patterns.pattern import FieldCondition, path_order, search_of_elements
 
 
 class _Waiter:
-    """One alternative of one filter: all ``conditions`` must hold; ``place`` is the one it waits at."""
+    """One alternative of one filter: it waits at ``place``, and ``others`` must hold too."""
 
-    __slots__ = ("conditions", "filter_id", "place")
+    __slots__ = ("filter_id", "others", "place")
 
-    def __init__(self, filter_id: str, conditions: tuple[SharedCondition, ...], place: SharedCondition) -> None:
+    def __init__(self, filter_id: str, place: SharedCondition, others: tuple[SharedCondition, ...]) -> None:
         self.filter_id = filter_id
-        self.conditions = conditions
         self.place = place
+        self.others = others
 
 
 class Matcher:
@@ -70,7 +70,7 @@ class Matcher:
                 del self._indexes[place.condition.path]
             if place.condition.or_absent:
                 self._absent.discard(place.condition.path, waiter)
-            for shared in waiter.conditions:
+            for shared in (place, *waiter.others):
                 self._release(shared)
 
     def matches(self, event: Mapping[str, Any], work: Work | None = None) -> set[str]:
@@ -89,8 +89,21 @@ class Matcher:
         matching: set[str] = set()
         verdicts: dict[SharedCondition, bool] = {}
         for waiter in found:
-            if waiter.filter_id not in matching and self._holds(waiter, fields, verdicts, work):
-                matching.add(waiter.filter_id)
+            if waiter.filter_id in matching:
+                continue
+            # As few calls as possible: conditions that nearly all hold may bring every filter of a workspace here.
+            for shared in waiter.others:
+                work.checked += 1
+                verdict = verdicts.get(shared)
+                if verdict is None:
+                    verdict = _may_hold(shared, fields)
+                    if shared.uses > 1:
+                        verdicts[shared] = verdict
+                if not verdict:
+                    break
+            else:
+                if not fields.has_element_objects or _elements_agree(waiter, fields, work):
+                    matching.add(waiter.filter_id)
         return matching
 
     def _candidates(self, fields: EventFields, work: Work) -> set[_Waiter]:
@@ -98,7 +111,7 @@ class Matcher:
         for path, values in fields.values.items():
             index = self._indexes.get(path)
             if index is not None:
-                index.collect(fields, values, found, work)
+                index.collect(values, found, work)
         for path in self._absent:
             work.lookups += 1
             missing = fields.values.get(path)
@@ -106,31 +119,10 @@ class Matcher:
                 self._absent.collect(path, found)
         return found
 
-    def _holds(self, waiter: _Waiter, fields: EventFields, verdicts: dict[SharedCondition, bool], work: Work) -> bool:
-        for shared in waiter.conditions:
-            if shared is waiter.place:
-                continue
-            work.checked += 1
-            if shared.uses == 1:
-                if not shared.condition.may_hold(fields):
-                    return False
-                continue
-            verdict = verdicts.get(shared)
-            if verdict is None:
-                verdict = verdicts[shared] = shared.condition.may_hold(fields)
-            if not verdict:
-                return False
-        search = search_of_elements([shared.condition for shared in waiter.conditions], fields)
-        if search is None:
-            return True
-        verdict = search.succeeds()
-        work.placed += search.visits
-        return verdict
-
     def _wait(self, filter_id: str, conditions: tuple[FieldCondition, ...]) -> _Waiter:
         shared = tuple(self._share(condition) for condition in conditions)
         place = min(shared, key=self._cost)
-        waiter = _Waiter(filter_id, shared, place)
+        waiter = _Waiter(filter_id, place, tuple(condition for condition in shared if condition is not place))
         index = self._indexes.get(place.condition.path)
         if index is None:
             index = self._indexes[place.condition.path] = PathIndex()
@@ -164,6 +156,26 @@ class Matcher:
 
 
 _NOBODY: PathIndex[_Waiter] = PathIndex()
+
+
+def _may_hold(shared: SharedCondition, fields: EventFields) -> bool:
+    """:meth:`FieldCondition.may_hold` with the calls saved that a shared condition knows to be needless."""
+    values = fields.values.get(shared.path)
+    if values is None:
+        return shared.or_absent
+    if shared.accepts_any(values):
+        return True
+    return shared.or_absent and fields.has_element_objects and values.all_in_elements
+
+
+def _elements_agree(waiter: _Waiter, fields: EventFields, work: Work) -> bool:
+    conditions = sorted((shared.condition for shared in (waiter.place, *waiter.others)), key=path_order)
+    search = search_of_elements(conditions, fields)
+    if search is None:
+        return True
+    verdict = search.succeeds()
+    work.placed += search.visits
+    return verdict
 
 
 def _beginnings(path: str) -> list[str]:

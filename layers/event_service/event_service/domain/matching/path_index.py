@@ -25,7 +25,7 @@ from event_service.domain.matching.tables import (
     WildcardTable,
 )
 from event_service.domain.matching.work import Work
-from event_service.domain.patterns.event_fields import EventFields, FieldValues
+from event_service.domain.patterns.event_fields import FieldValues
 from event_service.domain.patterns.numbers import HIGHEST, LOWEST
 from event_service.domain.patterns.pattern import FieldCondition
 from event_service.domain.patterns.predicates import (
@@ -77,26 +77,36 @@ class SharedCondition:
 
     Compared by identity: it stands in tables that are read while matching, where the condition itself would be hashed
     field by field each time.
+
+    Attributes:
+        condition: the condition.
+        uses: how many filters (`$or` alternatives apart) state it.
+        accepts_any: whether its predicates accept one of a field's values.
     """
 
-    __slots__ = ("condition", "uses")
+    __slots__ = ("accepts_any", "condition", "or_absent", "path", "uses")
 
     def __init__(self, condition: FieldCondition) -> None:
         self.condition = condition
+        self.path = condition.path
+        self.or_absent = condition.or_absent
         self.uses = 0
+        single = len(condition.predicates) == 1
+        self.accepts_any = condition.predicates[0].accepts_any if single else condition.accepts_any
 
 
 class PathIndex(Generic[W]):
     """The waiters at one path."""
 
-    __slots__ = ("_refusals", "_scanned", "_tables", "_waiting")
+    __slots__ = ("_refusal_of", "_refusals", "_scanned", "_tables", "_waiting")
 
     def __init__(self) -> None:
         self._waiting = 0
         self._tables: dict[type[Predicate], Table[Any, W]] = {}
         self._scanned: Postings[SharedCondition, W] | None = None
-        # What is scanned, by one predicate whose values it refuses; None where there is no such predicate.
-        self._refusals: Postings[Predicate | None, SharedCondition] | None = None
+        # What is scanned, by one predicate whose values it refuses; Anything() where there is no such predicate.
+        self._refusals: Postings[Predicate, SharedCondition] | None = None
+        self._refusal_of: dict[SharedCondition, Predicate] = {}
 
     def __bool__(self) -> bool:
         return self._waiting > 0
@@ -132,9 +142,10 @@ class PathIndex(Generic[W]):
                 table.add(predicate, waiter)
             return
         if self._scanned is None or self._refusals is None:
-            self._scanned, self._refusals = Postings(), Postings()
+            self._scanned, self._refusals, self._refusal_of = Postings(), Postings(), {}
         if self._scanned.add(shared, waiter):
-            self._refusals.add(_refusal(shared.condition), shared)
+            refusal = self._refusal_of[shared] = self._refusal(shared.condition)
+            self._refusals.add(refusal, shared)
 
     def remove(self, shared: SharedCondition, waiter: W) -> None:
         """Takes back an :meth:`add`."""
@@ -143,23 +154,34 @@ class PathIndex(Generic[W]):
             for predicate in _split(shared.condition):
                 self._tables[type(predicate)].remove(predicate, waiter)
         elif self._scanned is not None and self._refusals is not None and self._scanned.discard(shared, waiter):
-            self._refusals.discard(_refusal(shared.condition), shared)
+            self._refusals.discard(self._refusal_of.pop(shared), shared)
 
-    def collect(self, fields: EventFields, values: FieldValues, found: set[W], work: Work) -> None:
+    def collect(self, values: FieldValues, found: set[W], work: Work) -> None:
         """Puts all whose condition holds for ``values`` into ``found``."""
         tables = self._tables.values()
         for key in values.places:
             for table in tables:
                 table.collect(key, found, work)
         if self._scanned and self._refusals:
-            for refusal in self._refusals:
+            holding: list[SharedCondition] = []
+            for refusal, group in self._refusals.groups():
                 work.tried += 1
-                if refusal is not None and all(map(refusal.accepts, values.places)):
+                if len(group) > 1 and refusal != _NO_REFUSAL and all(map(refusal.accepts, values.places)):
                     continue
-                for shared in self._refusals.values(refusal):
-                    work.tried += 1
-                    if shared.condition.may_hold(fields):
-                        self._scanned.collect(shared, found)
+                work.tried += len(group)
+                holding += [shared for shared in group if shared.accepts_any(values)]
+            self._scanned.collect_all(holding, found)
+
+    def _refusal(self, condition: FieldCondition) -> Predicate:
+        """A predicate none of whose values fulfils ``condition``: the one that most others here refuse too."""
+        predicate = condition.predicates[0]
+        if len(condition.predicates) != 1 or not isinstance(predicate, AnythingBut) or self._refusals is None:
+            return _NO_REFUSAL
+        return max((*map(Exactly, predicate.keys), *predicate.others), key=self._refusals.count)
+
+
+# Stands for conditions that refuse nothing in particular.
+_NO_REFUSAL = Anything()
 
 
 def _is_scanned(condition: FieldCondition) -> bool:
@@ -180,11 +202,3 @@ def _split(condition: FieldCondition) -> list[Predicate]:
         else:
             predicates.append(predicate)
     return predicates
-
-
-def _refusal(condition: FieldCondition) -> Predicate | None:
-    """A predicate none of whose values fulfils ``condition``, if it is easily told."""
-    if len(condition.predicates) != 1 or condition.or_absent:
-        return None
-    predicate = condition.predicates[0]
-    return predicate.refused[0] if isinstance(predicate, AnythingBut) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, MutableSet
+from collections.abc import Collection, Hashable, Iterable, Iterator, MutableSet
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -69,6 +69,21 @@ class Postings(Generic[K, V]):
                 found |= entry
             else:
                 found.add(entry)
+
+    def collect_all(self, keys: Iterable[K], found: MutableSet[V]) -> None:
+        """Puts the values of all ``keys`` into ``found``."""
+        get = self._entries.get
+        for key in keys:
+            entry = get(key)
+            if isinstance(entry, set):
+                found |= entry
+            elif entry is not None:
+                found.add(entry)
+
+    def groups(self) -> Iterator[tuple[K, Collection[V]]]:
+        """Each key with its values."""
+        for key, entry in self._entries.items():
+            yield key, entry if isinstance(entry, set) else (entry,)
 
     def values(self, key: K) -> Iterator[V]:
         """The values of ``key``."""

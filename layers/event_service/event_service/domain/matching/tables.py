@@ -221,10 +221,9 @@ class RangeTable(Generic[W]):
 
     def collect(self, key: Key, found: set[W], work: Work) -> None:
         if isinstance(key, float):
-            work.lookups += 1
-            for bounds in self._intervals.holding(key):
-                work.lookups += 1
-                self._waiters.collect(bounds, found)
+            held = self._intervals.holding(key)
+            work.lookups += 1 + len(held)
+            self._waiters.collect_all(held, found)
 
 
 class BeginningTable(Generic[W]):
@@ -249,9 +248,9 @@ class BeginningTable(Generic[W]):
 
     def collect(self, key: Key, found: set[W], work: Work) -> None:
         if isinstance(key, str):
-            for part in self._parts(key):
-                work.lookups += 1
-                self._waiters.collect(part, found)
+            parts = self._parts(key)
+            work.lookups += len(parts)
+            self._waiters.collect_all(parts, found)
 
     def _parts(self, text: str) -> list[str]:
         return self._lengths.beginnings(text)

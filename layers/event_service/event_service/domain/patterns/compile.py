@@ -16,7 +16,7 @@ from event_service.domain.patterns.event_fields import FALSE, NULL, TRUE, Key, k
 from event_service.domain.patterns.faults import Fault, PatternError
 from event_service.domain.patterns.ip_addresses import parse_address, parse_network
 from event_service.domain.patterns.numbers import HIGHEST, LOWEST, WrittenNumber, as_float, next_above, next_below
-from event_service.domain.patterns.pattern import FieldCondition, Pattern
+from event_service.domain.patterns.pattern import FieldCondition, Pattern, path_order
 from event_service.domain.patterns.predicates import (
     Anything,
     AnythingBut,
@@ -126,8 +126,7 @@ def compile_pattern(pattern: object, name: str = "pattern") -> Pattern:
 
 
 def _sorted(alternative: dict[str, FieldCondition]) -> tuple[FieldCondition, ...]:
-    # By UTF-16 code units, as AWS sorts: `"exists": false` looks at array elements chosen by the fields before it.
-    return tuple(alternative[path] for path in sorted(alternative, key=lambda path: path.encode("utf-16-be", "surrogatepass")))
+    return tuple(sorted(alternative.values(), key=path_order))
 
 
 def _read(pattern: object, name: str) -> Any:
@@ -447,16 +446,16 @@ _REFUSABLE = ("prefix", "suffix", IGNORE_CASE, "wildcard")
 _RANGES = frozenset([("=",), ("<",), ("<=",), (">",), (">=",), *((lower, upper) for lower in (">", ">=") for upper in ("<", "<="))])
 
 # Not a question about a value: `"exists": false` becomes `FieldCondition.or_absent`.
-_ABSENT = AnythingBut((Anything(),))
+_ABSENT = AnythingBut(frozenset(), (Anything(),))
 
 
 def _but(refused: Iterable[Predicate]) -> Predicate:
     """Everything but what ``refused`` accept; exact values are asked as one set."""
-    keys = dict.fromkeys(predicate.key for predicate in refused if isinstance(predicate, Exactly))
-    others = dict.fromkeys(predicate for predicate in refused if not isinstance(predicate, Exactly))
-    if keys:
-        others[OneOf(frozenset(keys)) if len(keys) > 1 else Exactly(next(iter(keys)))] = None
-    return AnythingBut(tuple(others))
+    listed = list(refused)
+    return AnythingBut(
+        frozenset(predicate.key for predicate in listed if isinstance(predicate, Exactly)),
+        tuple(dict.fromkeys(predicate for predicate in listed if not isinstance(predicate, Exactly))),
+    )
 
 
 def _value(entry: Any) -> Predicate:

@@ -54,14 +54,16 @@ class FieldValues:
 
     Attributes:
         places: the places of each distinct value.
+        sole: the value where all are the same one, else ``None``.
         in_elements: how many values have a place in an array's element.
         outside: how many have none.
     """
 
-    __slots__ = ("_ends", "_numbers", "_strings", "in_elements", "outside", "places")
+    __slots__ = ("_ends", "_numbers", "_strings", "in_elements", "outside", "places", "sole")
 
     def __init__(self) -> None:
         self.places: dict[Key, list[Place]] = {}
+        self.sole: Key | None = None
         self.in_elements = 0
         self.outside = 0
         self._strings: list[str] | None = None
@@ -98,6 +100,7 @@ class FieldValues:
         """Adds one value."""
         places = self.places.get(key)
         if places is None:
+            self.sole = None if self.places else key
             self.places[key] = [place]
         else:
             places.append(place)

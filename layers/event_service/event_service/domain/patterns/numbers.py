@@ -25,7 +25,7 @@ class WrittenNumber:
     text: str
 
 
-def as_float(number: int | float | WrittenNumber) -> float | None:
+def as_float(number: int | float | WrittenNumber) -> float | None:  # noqa: PYI041 - mypy tells the two apart
     """The float that stands for ``number``, or ``None`` when no float does exactly."""
     if isinstance(number, WrittenNumber):
         return _written_as_float(number.text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from event_service.domain.patterns.consistency import Demand, Search
-from event_service.domain.patterns.event_fields import EventFields
+from event_service.domain.patterns.event_fields import EventFields, FieldValues
 from event_service.domain.patterns.predicates import Predicate
 
 
@@ -25,15 +25,26 @@ class FieldCondition:
     predicates: tuple[Predicate, ...]
     or_absent: bool = False
 
+    def accepts_any(self, values: FieldValues) -> bool:
+        """Whether a predicate accepts one of ``values``."""
+        return any(predicate.accepts_any(values) for predicate in self.predicates)
+
     def may_hold(self, fields: EventFields) -> bool:
         """Whether it holds by itself; which values go together is not asked yet."""
         values = fields.values.get(self.path)
         if values is None:
             return self.or_absent
-        for predicate in self.predicates:
-            if predicate.accepts_any(values):
-                return True
+        if self.accepts_any(values):
+            return True
         return self.or_absent and fields.has_element_objects and values.all_in_elements
+
+
+def path_order(condition: FieldCondition) -> bytes:
+    """Sorts conditions as AWS sorts paths, by UTF-16 code units.
+
+    It matters: `"exists": false` looks at the array elements that the fields before it have chosen.
+    """
+    return condition.path.encode("utf-16-be", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class Predicate:
 
     def accepts_any(self, values: FieldValues) -> bool:
         """Whether one of ``values`` does."""
-        return any(map(self.accepts, values.places))
+        sole = values.sole
+        return self.accepts(sole) if sole is not None else any(map(self.accepts, values.places))
 
     def accepted(self, values: FieldValues) -> Iterable[Key]:
         """The distinct values that do."""
@@ -102,6 +103,9 @@ class InRange(Predicate):
         return isinstance(key, float) and self.low <= key <= self.high
 
     def accepts_any(self, values: FieldValues) -> bool:
+        sole = values.sole
+        if sole is not None:
+            return isinstance(sole, float) and self.low <= sole <= self.high
         numbers = values.numbers
         index = bisect_left(numbers, self.low)
         return index < len(numbers) and numbers[index] <= self.high
@@ -127,6 +131,9 @@ class StartsWith(Predicate):
         return isinstance(key, str) and key.startswith(self.text)
 
     def accepts_any(self, values: FieldValues) -> bool:
+        sole = values.sole
+        if sole is not None:
+            return isinstance(sole, str) and sole.startswith(self.text)
         strings = values.strings
         index = bisect_left(strings, self.text)
         return index < len(strings) and strings[index].startswith(self.text)
@@ -142,6 +149,9 @@ class EndsWith(Predicate):
         return isinstance(key, str) and key.endswith(self.text)
 
     def accepts_any(self, values: FieldValues) -> bool:
+        sole = values.sole
+        if sole is not None:
+            return isinstance(sole, str) and sole.endswith(self.text)
         strings = values.reversed_strings
         turned = self.text[::-1]
         index = bisect_left(strings, turned)
@@ -207,17 +217,23 @@ class Anything(Predicate):
 
 @dataclass(frozen=True, slots=True)
 class AnythingBut(Predicate):
-    """Any value of any kind that none of ``refused`` accepts."""
+    """Any value of any kind but ``keys`` and what one of ``others`` accepts."""
 
-    refused: tuple[Predicate, ...]
+    keys: frozenset[Key]
+    others: tuple[Predicate, ...] = ()
 
     def accepts(self, key: Key) -> bool:
-        return not any(predicate.accepts(key) for predicate in self.refused)
+        if key in self.keys:
+            return False
+        for predicate in self.others:  # noqa: SIM110 - any() and its generator cost more than the question
+            if predicate.accepts(key):
+                return False
+        return True
 
     def accepts_any(self, values: FieldValues) -> bool:
-        if len(self.refused) == 1 and isinstance(self.refused[0], OneOf | Exactly):
-            refused = self.refused[0]
-            keys = refused.keys if isinstance(refused, OneOf) else (refused.key,)
-            if len(values.places) > len(keys):
-                return True
+        sole = values.sole
+        if sole is not None:
+            return self.accepts(sole)
+        if not self.others and len(values.places) > len(self.keys):
+            return True
         return any(map(self.accepts, values.places))
