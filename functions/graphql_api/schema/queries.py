@@ -161,9 +161,9 @@ class Query:
         pagination: PaginationInput | None = None,
     ) -> DeliveryCollection:
         """A page of deliveries."""
+        context, deliveries = info.context, info.context.deliveries
         from event_service.services.deliveries import DeliveryQuery
 
-        context, deliveries = info.context, info.context.deliveries
         problems = Problems()
         offset, limit = page_of(pagination, problems)
         chosen = _creation_order(order, problems) or Ordering.DESC

@@ -1,0 +1,211 @@
+"""Who may do what, for every operation of the schema. An operation without a verdict here fails the test.
+
+Each is tried with the ids of another workspace, without a token, with a wrong, a revoked and an expired one, and with an
+agent's. What an operation then does must be what it does for an id that does not exist, and must change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from graphql import GraphQLField
+
+from event_service.domain.delivery import DeliveryStatus
+from event_service.domain.identifiers import delivery_id
+from functions.graphql_api.schema.schema import build_schema
+from tests.fakes.graphql_services import FakeServices
+from tests.unit.graphql_api.door import AGENT_TOKEN, OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
+
+UNKNOWN = "00000000-0000-4000-8000-000000000001"
+THEIRS = "8374c43d-7561-4a08-b3b7-afce7799e2a8"
+THEIR_FILTER = "452cb352-1315-44d1-95d0-15eb9a7760fb"
+OURS = "357fe643-2396-4919-bd9e-a30f0ac28818"
+OUR_FILTER = "36ce940c-d8c7-4770-8f76-2d03a3aa8275"
+REVOKED_TOKEN = "11111111-1111-4111-8111-111111111111"
+EXPIRED_TOKEN = "22222222-2222-4222-8222-222222222222"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an operation is tried.
+
+    Attributes:
+        call: the operation, with ``%(endpoint)s``, ``%(filter)s``, ``%(event)s`` and ``%(delivery)s`` for ids.
+        foreign: what it answers to the ids of another workspace: a code, or data.
+        agent: whether an agent's token may call it.
+    """
+
+    call: str
+    foreign: str | dict[str, Any] = field(default="NOT_FOUND")
+    agent: bool = False
+
+
+EMPTY = {"totalCount": 0, "collectionItems": []}
+VERDICTS: dict[str, Verdict] = {
+    # -- queries
+    "endpoints": Verdict('{ endpoints(filters: {id: {exact: "%(endpoint)s"}}) { totalCount collectionItems { id } } }', EMPTY),
+    "eventsFilters": Verdict('{ eventsFilters(filters: {id: {exact: "%(filter)s"}}) { totalCount collectionItems { id } } }', EMPTY),
+    "events": Verdict('{ events(filters: {id: {exact: "%(event)s"}}) { totalCount collectionItems { id } } }', EMPTY),
+    "deliveries": Verdict('{ deliveries(filters: {id: {exact: "%(delivery)s"}}) { totalCount collectionItems { id } } }', EMPTY),
+    "endpointSecret": Verdict('{ endpointSecret(id: "%(endpoint)s") }'),
+    # -- mutations
+    "createWebSocketEndpoint": Verdict('mutation { createWebSocketEndpoint(name: "a", eventFiltersIds: ["%(filter)s"]) { id } }'),
+    "createWebhookEndpoint": Verdict(
+        'mutation { createWebhookEndpoint(name: "a", url: "https://web-hook.server.com", eventFiltersIds: ["%(filter)s"]) { id } }'
+    ),
+    "updateEndpoint": Verdict('mutation { updateEndpoint(id: "%(endpoint)s", name: "a") { id } }'),
+    "deleteEndpoints": Verdict('mutation { deleteEndpoints(ids: ["%(endpoint)s"]) { ok } }'),
+    "pauseEndpoints": Verdict('mutation { pauseEndpoints(ids: ["%(endpoint)s"]) { ok } }'),
+    "resumeEndpoints": Verdict('mutation { resumeEndpoints(ids: ["%(endpoint)s"]) { ok } }'),
+    "rotateEndpointSecret": Verdict('mutation { rotateEndpointSecret(id: "%(endpoint)s") }'),
+    "testEndpoint": Verdict('mutation { testEndpoint(id: "%(endpoint)s") { number } }'),
+    "createEventFilters": Verdict(
+        'mutation { createEventFilters(eventFiltersInput: {in: {eventTypes: ["A"]}}, endpointIds: ["%(endpoint)s"]) { id } }'
+    ),
+    "updateEventFilters": Verdict('mutation { updateEventFilters(id: "%(filter)s", name: "a") { id } }'),
+    "deleteEventFilters": Verdict('mutation { deleteEventFilters(ids: ["%(filter)s"]) { ok } }'),
+    "linkEndpointsToEventFilters": Verdict(
+        'mutation { linkEndpointsToEventFilters(endpointIds: ["%(endpoint)s"], eventFiltersId: "%(filter)s") { ok } }'
+    ),
+    "unlinkEndpointsToEventFilters": Verdict(
+        'mutation { unlinkEndpointsToEventFilters(endpointIds: ["%(endpoint)s"], eventFiltersId: "%(filter)s") { ok } }'
+    ),
+    # an id that another workspace has published is free in this one
+    "publishEvents": Verdict(
+        'mutation { publishEvents(events: [{id: "%(event)s", type: A, data: {}}]) { ok duplicateIds } }',
+        {"ok": True, "duplicateIds": []},
+        agent=True,
+    ),
+    "retryDeliveries": Verdict('mutation { retryDeliveries(ids: ["%(delivery)s"]) { ok } }'),
+    "replayEvents": Verdict('mutation { replayEvents(endpointId: "%(endpoint)s", since: "2026-03-01T00:00:00Z") { ok } }'),
+}
+
+
+def root_fields() -> dict[str, GraphQLField]:
+    core = build_schema().core
+    assert core.query_type is not None
+    assert core.mutation_type is not None
+    return {**core.query_type.fields, **core.mutation_type.fields}
+
+
+FIELDS = sorted(root_fields())
+
+
+@pytest.fixture
+def door(services: FakeServices) -> Door:
+    """Two workspaces with the same things in each, under ids of their own."""
+    for workspace, endpoint, event_filter in ((WORKSPACE, OURS, OUR_FILTER), (OTHER_WORKSPACE, THEIRS, THEIR_FILTER)):
+        services.put_endpoint(workspace, endpoint)
+        services.put_event_filter(workspace, event_filter, [endpoint])
+        services.add_delivery(workspace, endpoint, "e-1", status=DeliveryStatus.FAILED, attempts=(), next_attempt=None)
+    services.add_token(REVOKED_TOKEN, WORKSPACE, revoked=services.clock())
+    services.add_token(EXPIRED_TOKEN, WORKSPACE, expires=services.clock() - timedelta(seconds=1))
+    door = Door(services)
+    door.ask('mutation { publishEvents(events: [{id: "e-theirs", type: A, data: {}}]) { ok } }', token=OTHER_TOKEN)
+    return door
+
+
+def call(name: str, *, endpoint: str, event_filter: str, event: str) -> str:
+    ids = {"endpoint": endpoint, "filter": event_filter, "event": event, "delivery": delivery_id(endpoint, "e-1")}
+    return VERDICTS[name].call % ids
+
+
+def snapshot(services: FakeServices) -> tuple[Any, ...]:
+    """Everything that an operation could have changed."""
+    return (
+        services.calls["changes.append"],
+        dict(services.rows.endpoint_rows),
+        dict(services.rows.filter_rows),
+        dict(services.secrets.stored),
+        list(services.publishing().events),
+        list(services.deliveries().retried),
+        list(services.deliveries().replayed),
+    )
+
+
+def test_every_operation_of_the_schema_has_a_verdict() -> None:
+    assert sorted(VERDICTS) == FIELDS
+
+
+def test_every_argument_that_takes_an_id_is_tried() -> None:
+    """An id argument that no call uses would let a new way in slip past this matrix."""
+    for name, definition in root_fields().items():
+        for argument, details in definition.args.items():
+            if "ID" in str(details.type):
+                assert f"{argument}:" in VERDICTS[name].call, f"{name}({argument})"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("token", [None, "wrong", UNKNOWN, REVOKED_TOKEN, EXPIRED_TOKEN])
+def test_without_a_valid_token_nothing_happens(name: str, token: str | None, door: Door, services: FakeServices) -> None:
+    before = snapshot(services)
+
+    response = door.ask(call(name, endpoint=OURS, event_filter=OUR_FILTER, event="e-2"), token=token)
+
+    assert response.code == "UNAUTHENTICATED"
+    assert "data" not in response.json
+    assert snapshot(services) == before
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_agents_token_only_publishes(name: str, door: Door, services: FakeServices) -> None:
+    before = snapshot(services)
+
+    response = door.ask(call(name, endpoint=OURS, event_filter=OUR_FILTER, event="e-2"), token=AGENT_TOKEN)
+
+    if VERDICTS[name].agent:
+        assert "errors" not in response.json
+    else:
+        assert response.code == "FORBIDDEN"
+        assert not any((response.json["data"] or {}).values())
+        assert snapshot(services) == before
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_ids_of_another_workspace_behave_like_unknown_ids(name: str, door: Door, services: FakeServices) -> None:
+    verdict = VERDICTS[name]
+    before = snapshot(services)
+
+    foreign = door.ask(call(name, endpoint=THEIRS, event_filter=THEIR_FILTER, event="e-theirs"), token=TOKEN)
+    after = snapshot(services)
+    unknown = door.ask(call(name, endpoint=UNKNOWN, event_filter=UNKNOWN, event="e-unknown"), token=TOKEN)
+
+    if isinstance(verdict.foreign, str):
+        assert foreign.code == unknown.code == verdict.foreign
+        assert after == before
+        shown = foreign.error["message"].replace(delivery_id(THEIRS, "e-1"), "…").replace(THEIRS, "…").replace(THEIR_FILTER, "…")
+        wanted = unknown.error["message"].replace(delivery_id(UNKNOWN, "e-1"), "…").replace(UNKNOWN, "…")
+        assert shown == wanted
+    else:
+        assert foreign.data == unknown.data == {name: verdict.foreign}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_same_call_with_ids_of_ones_own_works(name: str, door: Door) -> None:
+    """So that the refusals above are for the ids and not for a mistake in the call."""
+    response = door.ask(call(name, endpoint=OURS, event_filter=OUR_FILTER, event="e-2"), token=TOKEN)
+
+    assert "errors" not in response.json
+
+
+def test_nested_lists_stay_in_the_workspace(door: Door, services: FakeServices) -> None:
+    services.rows.links[WORKSPACE].update({(OURS, THEIR_FILTER), (THEIRS, OUR_FILTER)})
+
+    answered = door.ask("{ endpoints { collectionItems { eventFilters { id endpoints { id } } } } }").data
+
+    ((only,),) = ([item["eventFilters"] for item in answered["endpoints"]["collectionItems"]],)
+    assert only == [{"id": OUR_FILTER, "endpoints": [{"id": OURS}]}]
+
+
+def test_an_agent_publishes_only_for_itself(door: Door, services: FakeServices) -> None:
+    response = door.ask(
+        f'mutation {{ publishEvents(events: [{{type: A, data: {{}}, agentId: "{UNKNOWN}"}}]) {{ ok }} }}', token=AGENT_TOKEN
+    )
+
+    assert response.code == "FORBIDDEN"
+    agent_id = services.tokens().authenticate(AGENT_TOKEN).agent_id
+    door.ask("mutation { publishEvents(events: [{type: A, data: {}}]) { ok } }", token=AGENT_TOKEN)
+    assert services.publishing().events[-1].agent_id == agent_id
