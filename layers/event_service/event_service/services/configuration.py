@@ -169,9 +169,7 @@ class Configuration:
             created=now,
             modified=now,
         )
-        if endpoint_type is EndpointType.WEB_HOOK:
-            # Before the commit: an endpoint without a secret could not be delivered to. Left alone if the commit fails.
-            self._secrets.put(workspace_id, endpoint.id, EndpointSecrets(new_secret()), None)
+        secrets = EndpointSecrets(new_secret())
 
         def plan(counts: Counts) -> _Plan:
             if counts.endpoints >= self._quotas.endpoints:
@@ -181,6 +179,10 @@ class Configuration:
                 self._require_event_filters(workspace_id, filter_ids)
                 self._require_room_for_links(workspace_id, [endpoint.id], filter_ids)
                 operations.append(Link((endpoint.id,), tuple(filter_ids)))
+            if endpoint_type is EndpointType.WEB_HOOK:
+                # Before the commit: an endpoint without a secret could not be delivered to. Left alone if the commit
+                # fails, and not there when the request is refused; at a second try the first one's stands.
+                self._secrets.put(workspace_id, endpoint.id, secrets, None)
             return _Plan(tuple(operations), counts.plus(endpoint_type, 1))
 
         self._commit(workspace_id, plan)
