@@ -20,6 +20,7 @@ _KNOWN_ALREADY: Final = {
     "function_request_id",
     "cold_start",
     "xray_trace_id",
+    "_aws",
     "exception",
     "exception_name",
     "stack_trace",
@@ -45,8 +46,6 @@ def readable(entry: dict[str, Any], names: dict[str, str]) -> str | None:
         structured = None
     if not isinstance(structured, dict):
         return f"{_clock(entry)} {_short(entry, names):<17}        {text}"
-    if "_aws" in structured:  # a metric, in CloudWatch's format
-        return None
     details = "".join(
         f"  {key}={_value(value)}" for key, value in structured.items() if key not in _KNOWN_ALREADY and value not in (None, "")
     )
