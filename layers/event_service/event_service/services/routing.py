@@ -33,9 +33,12 @@ LEAST_CALLS_A_MESSAGE: Final = 50
 MAXIMUM_HOPS: Final = 10_000
 """A publish of 100 events for 10,000 endpoints takes 2,000 when every message that comes along is as large. The cursor
 grows with each hop, so a chain ends by itself; the bound stops what a fault of ours might keep going."""
+PARTS_OF_A_CALL: Final = 1_000
+"""Costs are whole numbers of these: sums of tenths would drift."""
+MESSAGE_PARTS: Final = 100
+"""A call sends ten messages, or a megabyte."""
 CALL_BYTES: Final = 1_048_576
-MESSAGES_A_CALL: Final = 10
-CALLS_A_SOCKET: Final = 2
+SOCKET_PARTS: Final = 2_000
 """The transaction that appends, and the wake-up."""
 
 
@@ -250,14 +253,15 @@ class Routing:
             report.duplicates += len(message.events) - len(work.events)
 
     def _choose_endpoints(self, works: Sequence[_Work]) -> None:
-        calls = float(self._calls_an_invocation)
+        parts = self._calls_an_invocation * PARTS_OF_A_CALL
         open_works = [work for work in works if work.failure is None]
         for number, work in enumerate(open_works):
-            share = max(calls / (len(open_works) - number), float(LEAST_CALLS_A_MESSAGE))
-            calls -= self._plan(work, share)
+            share = max(parts // (len(open_works) - number), LEAST_CALLS_A_MESSAGE * PARTS_OF_A_CALL)
+            parts -= self._plan(work, share)
 
-    def _plan(self, work: _Work, calls: float) -> float:
-        """Decides what is handed over now, endpoint by endpoint in order of their ids; returns the calls it takes.
+    def _plan(self, work: _Work, parts: int) -> int:
+        """Decides what is handed over now, endpoint by endpoint in order of their ids; returns what it takes, in parts
+        of calls.
 
         All events of a message that go to one endpoint are handed over together: a socket's log takes them as one.
         """
@@ -270,24 +274,24 @@ class Routing:
                 if message.after is None or endpoint_id > message.after:
                     per_endpoint.setdefault(endpoint_id, []).append(event)
         bodies: dict[str, str] = {}
-        used = 0.0
+        used = 0
         served = message.after
         for endpoint_id in sorted(per_endpoint):
-            if used >= calls:
+            if used >= parts:
                 work.rest = replace(message.only(work.events), repeat=work.received.repeat).continued(served)
                 break
             served = endpoint_id
             events = per_endpoint[endpoint_id]
             if table.type_of(endpoint_id) is EndpointType.WEB_SOCKET:
                 work.per_socket[endpoint_id] = [event.id for event in events]
-                used += CALLS_A_SOCKET
+                used += SOCKET_PARTS
                 continue
             for event in events:
                 body = bodies.get(event.id)
                 if body is None:
                     body = bodies[event.id] = event.as_json()
                 work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body))
-                used += max(1 / MESSAGES_A_CALL, len(body) / CALL_BYTES)
+                used += max(MESSAGE_PARTS, len(body) * PARTS_OF_A_CALL // CALL_BYTES)
         if work.rest is not None and work.rest.hop > MAXIMUM_HOPS:
             work.failure = f"it was continued {MAXIMUM_HOPS} times"
         return used

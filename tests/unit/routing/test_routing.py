@@ -1,0 +1,404 @@
+"""The router: what becomes of a batch of routing messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from event_service.domain.changes import DeleteEndpoints, Link, PutEndpoint, PutEventFilter
+from event_service.domain.endpoint import EndpointType
+from event_service.domain.errors import RateLimited, Unavailable
+from event_service.domain.event import Event
+from event_service.domain.matching.matcher import Matcher
+from event_service.domain.queue_messages import RoutingMessage
+from event_service.services.routing import MAXIMUM_HOPS, Received, Routing, RoutingReport, RoutingTables
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.events import FakeEventStore, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+STORED_AT = "2026-03-01T12:00:00.000000+00:00"
+
+
+def endpoint_id(number: int) -> str:
+    return f"e0000000-0000-4000-8000-{number:012d}"
+
+
+def event(event_id: str, event_type: str = "a", data: dict[str, Any] | None = None) -> Event:
+    return Event(event_id, event_type, AT, data or {}, None, None, WORKSPACE, AT)
+
+
+def message(nonce: int, *events: Event, repeat: bool = False, **changes: Any) -> Received:
+    return Received(RoutingMessage(WORKSPACE, f"{nonce:032x}", STORED_AT, events, **changes), repeat)
+
+
+class Router:
+    """The router over fakes."""
+
+    def __init__(self, hooks: int = 0, sockets: int = 0, calls: int = 1_000) -> None:
+        self.now = AT
+        self.log = FakeChangeLog()
+        self.rows = FakeConfigurationRows(lambda: AT)
+        self.store = FakeEventStore(lambda: self.now)
+        self.webhooks = FakeWebhookQueue()
+        self.sockets = FakeSocketLog()
+        self.queue = FakeRoutingQueue()
+        self.hooks = [endpoint_id(number) for number in range(hooks)]
+        self.socket_ids = [endpoint_id(1_000_000 + number) for number in range(sockets)]
+        self.configure(*[PutEndpoint(endpoint(one)) for one in self.hooks])
+        self.configure(*[PutEndpoint(endpoint(one, EndpointType.WEB_SOCKET)) for one in self.socket_ids])
+        self.routing = Routing(
+            RoutingTables(self.log, self.rows, Matcher), self.store, self.webhooks, self.sockets, self.queue, calls_an_invocation=calls
+        )
+
+    def configure(self, *operations: Any) -> None:
+        head = self.log.head(WORKSPACE)
+        one = change(head.version + 1 if head else 1, *operations)
+        self.log.append(one)
+        self.rows.apply(one)
+        self.log.mark_applied(WORKSPACE, one.version)
+
+    def route(self, *batch: Received) -> RoutingReport:
+        return self.routing.route(batch, lambda: 60)
+
+    def stored(self, received: Received) -> Received:
+        self.store.put(received.message.events, received.message.nonce)
+        return received
+
+    def drain(self) -> int:
+        """Routes continuations until none is left; returns their number."""
+        hops = 0
+        while self.queue.sent:
+            sent, self.queue.sent = self.queue.sent, []
+            for one in sent:
+                hops += 1
+                assert self.route(Received(one, one.repeat)).failed == []
+        return hops
+
+
+# -- whose event it is ---------------------------------------------------------------------------------------------
+
+
+def test_an_event_with_the_messages_nonce_is_routed() -> None:
+    router = Router(hooks=2)
+
+    report = router.route(router.stored(message(1, event("x"))))
+
+    assert router.webhooks.pairs == [(router.hooks[0], "x"), (router.hooks[1], "x")]
+    assert (report.failed, report.events, report.deliveries, report.duplicates) == ([], 1, 2, 0)
+
+
+def test_an_event_with_another_nonce_is_a_duplicate_and_is_dropped() -> None:
+    router = Router(hooks=1)
+    router.stored(message(1, event("x")))
+
+    report = router.route(message(2, event("x"), event("y")))
+
+    assert router.webhooks.pairs == [(router.hooks[0], "y")]
+    assert (report.failed, report.events, report.duplicates) == ([], 1, 1)
+
+
+def test_an_event_that_is_missing_is_stored_and_routed() -> None:
+    router = Router(hooks=1)
+
+    router.route(message(1, event("x")))
+
+    assert router.webhooks.pairs == [(router.hooks[0], "x")]
+    assert router.store.items[WORKSPACE, "x"].nonce == f"{1:032x}"
+
+
+def test_a_publisher_that_is_faster_between_read_and_put_is_recognised() -> None:
+    for publisher, routed in ((1, 1), (2, 0)):
+        router = Router(hooks=1)
+
+        def put_first(operation: str, ids: list[str], router: Router = router, publisher: int = publisher) -> None:
+            if operation == "put_if_absent":
+                router.store.before = lambda operation, ids: None
+                router.stored(message(publisher, event("x")))
+
+        router.store.before = put_first
+
+        router.route(message(1, event("x")))
+
+        assert len(router.webhooks.sent) == routed
+
+
+def test_two_publishes_of_one_id_in_one_batch_are_one_event() -> None:
+    router = Router(hooks=1)
+
+    report = router.route(message(1, event("x", data={"n": 1})), message(2, event("x", data={"n": 2})))
+
+    assert router.webhooks.pairs == [(router.hooks[0], "x")]
+    assert '"n":1' in router.webhooks.sent[0].body
+    assert (report.failed, report.duplicates) == ([], 1)
+
+
+def test_an_event_that_expired_counts_as_absent() -> None:
+    router = Router(hooks=1)
+    router.stored(message(1, event("x")))
+    router.now += timedelta(days=14)
+
+    router.route(message(2, event("x")))
+
+    assert router.webhooks.pairs == [(router.hooks[0], "x")]
+
+
+def test_a_workspaces_ids_are_its_own() -> None:
+    router = Router(hooks=1)
+    router.store.put([Event("x", "a", AT, {}, None, None, "another", AT)], f"{9:032x}")
+
+    router.route(message(1, event("x")))
+
+    assert router.webhooks.pairs == [(router.hooks[0], "x")]
+
+
+# -- what is handed over -------------------------------------------------------------------------------------------
+
+
+def test_each_endpoint_gets_its_own_events_in_the_order_of_the_publish() -> None:
+    router = Router(hooks=2, sockets=2)
+    router.configure(PutEventFilter(event_filter(endpoint_id(9), {"in": {"eventTypes": ["b"]}})))
+    router.configure(Link((router.hooks[1], router.socket_ids[1]), (endpoint_id(9),)))
+
+    report = router.route(message(1, event("1", "a"), event("2", "b"), event("3", "a"), event("4", "b")))
+
+    first, second = router.hooks
+    assert [pair for pair in router.webhooks.pairs if pair[0] == first] == [(first, one) for one in "1234"]
+    assert [pair for pair in router.webhooks.pairs if pair[0] == second] == [(second, one) for one in "24"]
+    assert router.sockets.logs == {
+        router.socket_ids[0]: {f"{1:032x}": ("1", "2", "3", "4")},
+        router.socket_ids[1]: {f"{1:032x}": ("2", "4")},
+    }
+    assert report.deliveries == 4 + 2 + 4 + 2
+
+
+def test_a_webhook_message_carries_what_the_delivery_needs() -> None:
+    router = Router(hooks=1)
+
+    router.route(message(1, event("x", data={"k": "é"}), traceparent="00-1-2-01"))
+
+    (sent,) = router.webhooks.sent
+    assert (sent.workspace_id, sent.endpoint_id, sent.event_id) == (WORKSPACE, router.hooks[0], "x")
+    assert (sent.accepted_at, sent.traceparent) == (STORED_AT, "00-1-2-01")
+    assert sent.body == event("x", data={"k": "é"}).as_json()
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_what_comes_from_a_message_that_may_be_a_repeat_says_so(repeat: bool) -> None:
+    router = Router(hooks=1)
+
+    router.route(message(1, event("x"), repeat=repeat))
+
+    assert [sent.repeat for sent in router.webhooks.sent] == [repeat]
+
+
+def test_the_messages_of_a_batch_share_calls() -> None:
+    """The queue packs ten messages into a call, so the router gives it all of them at once."""
+    router = Router(hooks=1)
+    sends: list[int] = []
+    send = router.webhooks.send
+
+    def counting(messages: Any, time_left: Any) -> list[int]:
+        sends.append(len(messages))
+        return send(messages, time_left)
+
+    router.webhooks.send = counting  # type: ignore[method-assign]
+
+    router.route(*[message(number, event(str(number))) for number in range(10)])
+
+    assert sends == [10]
+
+
+def test_two_copies_of_a_message_in_one_batch_go_to_a_log_once() -> None:
+    router = Router(sockets=1)
+
+    report = router.route(message(1, event("x")), message(1, event("x"), repeat=True))
+
+    assert report.failed == []
+    assert router.sockets.logs == {router.socket_ids[0]: {f"{1:032x}": ("x",)}}
+
+
+# -- failures ------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_messages_whose_deliveries_were_not_queued_come_again() -> None:
+    router = Router(hooks=2)
+    router.configure(PutEventFilter(event_filter(endpoint_id(9), {"in": {"eventTypes": ["b"]}})))
+    router.configure(Link((router.hooks[1],), (endpoint_id(9),)))
+    router.webhooks.refusing = {router.hooks[1]}
+
+    report = router.route(message(1, event("x", "a")), message(2, event("y", "b")), message(3, event("z", "a")))
+
+    assert report.failed == [1]
+    assert router.route(message(2, event("y", "b"), repeat=True)).failed == [0]
+
+
+def test_only_the_messages_that_a_log_did_not_take_come_again() -> None:
+    router = Router(sockets=1)
+    router.sockets.refusing = {f"{2:032x}"}
+
+    assert router.route(*[message(number, event(str(number))) for number in (1, 2, 3)]).failed == [1]
+
+
+def test_when_a_workspace_cannot_be_read_only_its_messages_come_again() -> None:
+    router = Router(hooks=1)
+    other = RoutingMessage("other", "0" * 32, STORED_AT, (Event("y", "a", AT, {}, None, None, "other", AT),))
+
+    after = router.log.after
+
+    def fail(workspace_id: str, version: int, limit: int) -> Any:
+        if workspace_id == "other":
+            raise Unavailable("DynamoDB Query")
+        return after(workspace_id, version, limit)
+
+    router.log.after = fail  # type: ignore[method-assign]
+
+    report = router.route(Received(other, repeat=False), message(1, event("x")))
+
+    assert report.failed == [0]
+    assert router.webhooks.pairs == [(router.hooks[0], "x")]
+    assert ("other", "y") not in router.store.items
+
+
+def test_when_the_events_cannot_be_read_all_come_again_and_nothing_is_sent() -> None:
+    router = Router(hooks=1)
+
+    def fail(operation: str, ids: list[str]) -> None:
+        if operation == "nonces":
+            raise RateLimited("busy")
+
+    router.store.before = fail
+
+    assert router.route(message(1, event("x")), message(2, event("y"))).failed == [0, 1]
+    assert router.webhooks.sent == []
+
+
+def test_an_event_that_cannot_be_stored_is_not_sent_before_it_is() -> None:
+    """Otherwise a publish of the same id that is stored meanwhile would be a second event."""
+    router = Router(hooks=1)
+    router.store.failing = {"x"}
+
+    assert router.route(message(1, event("x")), message(2, event("y"))).failed == [0]
+    assert router.webhooks.pairs == [(router.hooks[0], "y")]
+
+
+# -- large fan-outs ------------------------------------------------------------------------------------------------
+
+
+def test_a_fan_out_to_10_000_endpoints_is_continued_through_the_queue() -> None:
+    router = Router(hooks=10_000, calls=300)
+
+    report = router.route(message(1, event("x")))
+
+    assert report.continued == 1
+    assert report.deliveries < 10_000
+    hops = router.drain()
+    assert sorted(router.webhooks.pairs) == [(one, "x") for one in router.hooks]
+    assert hops == 3
+
+
+def test_every_endpoint_gets_all_events_of_a_message_in_one_hop() -> None:
+    router = Router(hooks=30, sockets=30, calls=50)
+    events = [event(str(number)) for number in range(100)]
+
+    router.route(message(1, *events))
+    router.drain()
+
+    assert sorted(router.webhooks.pairs) == sorted((one, each.id) for one in router.hooks for each in events)
+    assert {one: list(log.values()) for one, log in router.sockets.logs.items()} == {
+        one: [tuple(each.id for each in events)] for one in router.socket_ids
+    }
+
+
+def test_large_bodies_use_up_the_calls_faster() -> None:
+    small, large = Router(hooks=2_000, calls=100), Router(hooks=2_000, calls=100)
+
+    small.route(message(1, event("x")))
+    large.route(message(1, event("x", data={"x": "y" * 250_000})))
+
+    assert len(small.webhooks.sent) == 1_000
+    # A quarter of a megabyte each: four to a call, where there are ten small ones.
+    assert len(large.webhooks.sent) == 421
+
+
+def test_a_message_that_is_continued_leaves_room_for_the_others_of_its_batch() -> None:
+    router = Router(hooks=5_000, calls=500)
+
+    report = router.route(*[message(number, event(str(number))) for number in range(5)])
+
+    assert report.continued == 5
+    assert {event_id: sum(pair[1] == event_id for pair in router.webhooks.pairs) for event_id in "01234"} == dict.fromkeys("01234", 1_000)
+
+
+def test_what_one_message_does_not_use_the_next_may() -> None:
+    router = Router(hooks=2_000, calls=200)
+    other = RoutingMessage("other", "0" * 32, STORED_AT, (Event("y", "a", AT, {}, None, None, "other", AT),))
+
+    assert router.route(Received(other, repeat=False), message(1, event("x"))).continued == 0
+
+
+def test_a_continuation_does_not_look_at_ids_again() -> None:
+    """Its events were settled by the first hop; a look could find them expired, or cost a read for nothing."""
+    router = Router(hooks=1)
+    operations: list[str] = []
+    router.store.before = lambda operation, ids: operations.append(operation)
+
+    router.route(message(1, event("x"), after=endpoint_id(0).replace("e0", "d0"), hop=1))
+
+    assert operations == []
+    assert router.webhooks.pairs == [(router.hooks[0], "x")]
+
+
+def test_only_the_events_that_are_its_own_go_into_a_continuation() -> None:
+    router = Router(hooks=2_000, calls=100)
+    router.stored(message(9, event("taken")))
+
+    router.route(message(1, event("taken"), event("x")))
+
+    assert [each.id for each in router.queue.sent[0].events] == ["x"]
+
+
+def test_a_continuation_that_may_repeat_says_so() -> None:
+    router = Router(hooks=2_000, calls=100)
+
+    router.route(message(1, event("x"), repeat=True))
+    router.drain()
+
+    assert all(sent.repeat for sent in router.webhooks.sent)
+
+
+def test_when_the_continuation_cannot_be_sent_the_message_comes_again() -> None:
+    router = Router(hooks=2_000, calls=100)
+    router.queue.fault = Unavailable("SQS")
+
+    assert router.route(message(1, event("x"))).failed == [0]
+
+
+def test_when_deliveries_failed_no_continuation_hides_it() -> None:
+    router = Router(hooks=2_000, calls=100)
+    router.webhooks.refusing = {router.hooks[3]}
+
+    assert router.route(message(1, event("x"))).failed == [0]
+    assert router.queue.sent == []
+
+
+def test_an_endpoint_that_is_deleted_between_hops_gets_nothing_more() -> None:
+    router = Router(hooks=2_000, calls=100)
+    router.route(message(1, event("x")))
+
+    router.configure(DeleteEndpoints((router.hooks[-1],)))
+    router.drain()
+
+    assert sorted(router.webhooks.pairs) == [(one, "x") for one in router.hooks[:-1]]
+
+
+def test_a_chain_of_continuations_has_an_end() -> None:
+    router = Router(hooks=2_000, calls=100)
+
+    report = router.route(message(1, event("x"), after="", hop=MAXIMUM_HOPS))
+
+    assert report.failed == [0]
+    assert router.queue.sent == []
+    assert router.webhooks.sent == []
