@@ -14,11 +14,15 @@ from tests.unit.patterns.strategies import EVENTS, PATTERNS
 
 IDS = st.sampled_from(["k1", "K1", "k2", "10.0.0.1"])
 TYPES = st.sampled_from(["Door", "door", "WINDOW", "Straße"])
-LISTS = (
-    st.dictionaries(st.sampled_from(["cameraIds", "agentIds", "profileGroupIds"]), st.lists(IDS, max_size=2), max_size=2)
-    .flatmap(lambda lists: st.one_of(st.just(lists), st.lists(TYPES, max_size=2).map(lambda types: {**lists, "eventTypes": types})))
-    .filter(bool)
-)
+LISTS: st.SearchStrategy[dict[str, list[str]]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "cameraIds": st.lists(IDS, max_size=2),
+        "agentIds": st.lists(IDS, max_size=2),
+        "profileGroupIds": st.lists(IDS, max_size=2),
+        "eventTypes": st.lists(TYPES, max_size=2),
+    },
+).filter(bool)
 GROUPS = st.one_of(
     st.none(),
     st.lists(st.one_of(IDS, st.builds(lambda group: {"id": group, "name": "n"}, IDS), st.just({}), st.none()), max_size=3),

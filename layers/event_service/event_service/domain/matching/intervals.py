@@ -7,84 +7,106 @@ list. Ranges come and go one by one, and one costs the same memory wherever it l
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
 from event_service.domain.patterns.numbers import order
 
-Bounds = tuple[int, int]
-"""Two ends as :func:`~event_service.domain.patterns.numbers.order` maps them."""
+W = TypeVar("W", bound=Hashable)
 
+_Bounds = tuple[int, int]
 _BEYOND = 1 << 64
 
 
-class _Fork:
-    """The ranges at one fork: (low, high) sorted, and (high, low) sorted."""
+class _Rows(Generic[W]):
+    """Waiters in the order of their bounds. Two lists, so that a run of waiters is one slice."""
+
+    __slots__ = ("bounds", "waiters")
+
+    def __init__(self) -> None:
+        self.bounds: list[_Bounds] = []
+        self.waiters: list[W] = []
+
+    def count(self, bounds: _Bounds) -> int:
+        return bisect_right(self.bounds, bounds) - bisect_left(self.bounds, bounds)
+
+    def add(self, bounds: _Bounds, waiter: W) -> None:
+        index = bisect_right(self.bounds, bounds)
+        self.bounds.insert(index, bounds)
+        self.waiters.insert(index, waiter)
+
+    def remove(self, bounds: _Bounds, waiter: W) -> None:
+        index = self.waiters.index(waiter, bisect_left(self.bounds, bounds))
+        del self.bounds[index]
+        del self.waiters[index]
+
+
+class _Fork(Generic[W]):
+    """The ranges at one fork: by (low, high) and by (high, low)."""
 
     __slots__ = ("by_high", "by_low")
 
     def __init__(self) -> None:
-        self.by_low: list[Bounds] = []
-        self.by_high: list[Bounds] = []
+        self.by_low: _Rows[W] = _Rows()
+        self.by_high: _Rows[W] = _Rows()
 
 
-class Intervals:
-    """A set of closed ranges of floats."""
+class Intervals(Generic[W]):
+    """Waiters for numbers in closed ranges of floats."""
 
     __slots__ = ("_forks", "_forks_by_level")
 
     def __init__(self) -> None:
-        self._forks: dict[tuple[int, int], _Fork] = {}
+        self._forks: dict[tuple[int, int], _Fork[W]] = {}
         self._forks_by_level: dict[int, int] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._forks)
+    def count(self, low: float, high: float) -> int:
+        """How many wait for this very range."""
+        bounds = order(low), order(high)
+        fork = self._forks.get(_place(bounds))
+        return 0 if fork is None else fork.by_low.count(bounds)
 
-    def add(self, low: float, high: float) -> None:
-        """Adds a range that is not in the set; one that is empty is never found."""
-        bounds = (order(low), order(high))
+    def add(self, low: float, high: float, waiter: W) -> None:
+        """Lets ``waiter`` wait for numbers from ``low`` to ``high``; where none lies between, it is never found."""
+        bounds = order(low), order(high)
         place = _place(bounds)
         fork = self._forks.get(place)
         if fork is None:
             fork = self._forks[place] = _Fork()
             self._forks_by_level[place[0]] = self._forks_by_level.get(place[0], 0) + 1
-        insort(fork.by_low, bounds)
-        insort(fork.by_high, bounds[::-1])
+        fork.by_low.add(bounds, waiter)
+        fork.by_high.add(bounds[::-1], waiter)
 
-    def remove(self, low: float, high: float) -> None:
-        """Removes a range that is in the set."""
-        bounds = (order(low), order(high))
+    def remove(self, low: float, high: float, waiter: W) -> None:
+        """Takes back an :meth:`add`."""
+        bounds = order(low), order(high)
         place = _place(bounds)
         fork = self._forks[place]
-        del fork.by_low[bisect_left(fork.by_low, bounds)]
-        del fork.by_high[bisect_left(fork.by_high, bounds[::-1])]
-        if not fork.by_low:
+        fork.by_low.remove(bounds, waiter)
+        fork.by_high.remove(bounds[::-1], waiter)
+        if not fork.by_low.bounds:
             del self._forks[place]
             self._forks_by_level[place[0]] -= 1
             if not self._forks_by_level[place[0]]:
                 del self._forks_by_level[place[0]]
 
-    def holding(self, number: float) -> list[Bounds]:
-        """The ranges that hold ``number``, as :func:`bounds_of` gives them."""
+    def holding(self, number: float) -> list[W]:
+        """Who waits for ``number``."""
         position = order(number)
-        held: list[Bounds] = []
+        held: list[W] = []
         for level in self._forks_by_level:
             fork = self._forks.get((level, position >> level))
             if fork is None:
                 continue
             if level and position >> (level - 1) & 1:
-                by_high = fork.by_high
-                held += [(low, high) for high, low in by_high[bisect_left(by_high, (position, -1)) :]]
+                held += fork.by_high.waiters[bisect_left(fork.by_high.bounds, (position, -1)) :]
             else:
-                held += fork.by_low[: bisect_right(fork.by_low, (position, _BEYOND))]
+                held += fork.by_low.waiters[: bisect_right(fork.by_low.bounds, (position, _BEYOND))]
         return held
 
 
-def bounds_of(low: float, high: float) -> Bounds:
-    """How :meth:`Intervals.holding` names the range from ``low`` to ``high``."""
-    return order(low), order(high)
-
-
-def _place(bounds: Bounds) -> tuple[int, int]:
+def _place(bounds: _Bounds) -> tuple[int, int]:
     """Level and number of the fork where the ends part."""
     level = (bounds[0] ^ bounds[1]).bit_length()
     return level, bounds[0] >> level

@@ -86,24 +86,44 @@ class Matcher:
         work.leaves += fields.leaves
         found = self._candidates(fields, work)
         work.candidates += len(found)
+        return self._verify(found, fields, work)
+
+    def _verify(self, found: set[_Waiter], fields: EventFields, work: Work) -> set[str]:
+        """The filters of those found whose other conditions hold as well.
+
+        Conditions that nearly every event fulfils may bring all filters of a workspace here. So this loop calls as
+        little as it can.
+        """
         matching: set[str] = set()
         verdicts: dict[SharedCondition, bool] = {}
+        get = fields.values.get
+        checked = 0
         for waiter in found:
             if waiter.filter_id in matching:
                 continue
-            # As few calls as possible: conditions that nearly all hold may bring every filter of a workspace here.
             for shared in waiter.others:
-                work.checked += 1
-                verdict = verdicts.get(shared)
-                if verdict is None:
-                    verdict = _may_hold(shared, fields)
-                    if shared.uses > 1:
-                        verdicts[shared] = verdict
-                if not verdict:
-                    break
+                checked += 1
+                if shared.uses > 1:
+                    verdict = verdicts.get(shared)
+                    if verdict is None:
+                        verdict = verdicts[shared] = shared.condition.may_hold(fields)
+                    if verdict:
+                        continue
+                else:
+                    values = get(shared.path)
+                    if values is None:
+                        if shared.or_absent:
+                            continue
+                    elif shared.accepts_any(values) or (shared.or_absent and shared.condition.may_hold(fields)):
+                        continue
+                if shared is not waiter.others[0]:
+                    # What failed once fails again: events of a workspace are alike. The order changes no verdict.
+                    waiter.others = (shared, *(other for other in waiter.others if other is not shared))
+                break
             else:
                 if not fields.has_element_objects or _elements_agree(waiter, fields, work):
                     matching.add(waiter.filter_id)
+        work.checked += checked
         return matching
 
     def _candidates(self, fields: EventFields, work: Work) -> set[_Waiter]:
@@ -156,16 +176,6 @@ class Matcher:
 
 
 _NOBODY: PathIndex[_Waiter] = PathIndex()
-
-
-def _may_hold(shared: SharedCondition, fields: EventFields) -> bool:
-    """:meth:`FieldCondition.may_hold` with the calls saved that a shared condition knows to be needless."""
-    values = fields.values.get(shared.path)
-    if values is None:
-        return shared.or_absent
-    if shared.accepts_any(values):
-        return True
-    return shared.or_absent and fields.has_element_objects and values.all_in_elements
 
 
 def _elements_agree(waiter: _Waiter, fields: EventFields, work: Work) -> bool:

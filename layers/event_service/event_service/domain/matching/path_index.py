@@ -1,8 +1,8 @@
 """Who waits for which values at one path.
 
 A waiter is found by what an event holds and not by trying its condition: see :mod:`tables`. What has nothing to be
-found by (anything-but, exists, a wildcard without a literal character) is asked one by one, but each distinct
-condition once, and those that refuse the same value are dismissed together when an event has nothing but that value.
+found by (exists, anything-but with an operator, a wildcard without a literal character) is asked one by one, but each
+distinct predicate once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from event_service.domain.matching.tables import (
     FoldedTable,
     NetworkTable,
     RangeTable,
+    RefusalTable,
     Table,
     WildcardTable,
 )
@@ -98,15 +99,14 @@ class SharedCondition:
 class PathIndex(Generic[W]):
     """The waiters at one path."""
 
-    __slots__ = ("_refusal_of", "_refusals", "_scanned", "_tables", "_waiting")
+    __slots__ = ("_refusals", "_scanned", "_tables", "_waiting")
 
     def __init__(self) -> None:
         self._waiting = 0
+        # Tables come when they are needed: a workspace may have 100,000 paths.
         self._tables: dict[type[Predicate], Table[Any, W]] = {}
-        self._scanned: Postings[SharedCondition, W] | None = None
-        # What is scanned, by one predicate whose values it refuses; Anything() where there is no such predicate.
-        self._refusals: Postings[Predicate, SharedCondition] | None = None
-        self._refusal_of: dict[SharedCondition, Predicate] = {}
+        self._refusals: RefusalTable[W] | None = None
+        self._scanned: Postings[Predicate, W] | None = None
 
     def __bool__(self) -> bool:
         return self._waiting > 0
@@ -115,11 +115,11 @@ class PathIndex(Generic[W]):
         """How crowded it would be to wait here for ``shared``."""
         condition = shared.condition
         cost = shared.uses + COST_OF_ABSENCE * condition.or_absent
-        if _is_scanned(condition):
-            return cost + COST_OF_SCAN
         return cost + sum(self._cost(predicate) for predicate in _split(condition))
 
     def _cost(self, predicate: Predicate) -> int:
+        if isinstance(predicate, AnythingBut) or _is_scanned(predicate):
+            return COST_OF_SCAN
         table = self._tables.get(type(predicate))
         crowd = 1 if table is None else 1 + table.crowd(predicate)
         if isinstance(predicate, InRange):
@@ -134,27 +134,33 @@ class PathIndex(Generic[W]):
     def add(self, shared: SharedCondition, waiter: W) -> None:
         """Lets ``waiter`` wait for values that fulfil ``shared``."""
         self._waiting += 1
-        if not _is_scanned(shared.condition):
-            for predicate in _split(shared.condition):
+        for predicate in _split(shared.condition):
+            if _is_scanned(predicate):
+                if self._scanned is None:
+                    self._scanned = Postings()
+                self._scanned.add(predicate, waiter)
+            elif isinstance(predicate, AnythingBut):
+                if self._refusals is None:
+                    self._refusals = RefusalTable()
+                self._refusals.add(predicate, waiter)
+            else:
                 table = self._tables.get(type(predicate))
                 if table is None:
                     table = self._tables[type(predicate)] = _TABLES[type(predicate)]()
                 table.add(predicate, waiter)
-            return
-        if self._scanned is None or self._refusals is None:
-            self._scanned, self._refusals, self._refusal_of = Postings(), Postings(), {}
-        if self._scanned.add(shared, waiter):
-            refusal = self._refusal_of[shared] = self._refusal(shared.condition)
-            self._refusals.add(refusal, shared)
 
     def remove(self, shared: SharedCondition, waiter: W) -> None:
         """Takes back an :meth:`add`."""
         self._waiting -= 1
-        if not _is_scanned(shared.condition):
-            for predicate in _split(shared.condition):
+        for predicate in _split(shared.condition):
+            if _is_scanned(predicate):
+                if self._scanned is not None:
+                    self._scanned.discard(predicate, waiter)
+            elif isinstance(predicate, AnythingBut):
+                if self._refusals is not None:
+                    self._refusals.remove(predicate, waiter)
+            else:
                 self._tables[type(predicate)].remove(predicate, waiter)
-        elif self._scanned is not None and self._refusals is not None and self._scanned.discard(shared, waiter):
-            self._refusals.discard(self._refusal_of.pop(shared), shared)
 
     def collect(self, values: FieldValues, found: set[W], work: Work) -> None:
         """Puts all whose condition holds for ``values`` into ``found``."""
@@ -162,35 +168,24 @@ class PathIndex(Generic[W]):
         for key in values.places:
             for table in tables:
                 table.collect(key, found, work)
-        if self._scanned and self._refusals:
-            holding: list[SharedCondition] = []
-            for refusal, group in self._refusals.groups():
+        if self._refusals:
+            self._refusals.collect(values, found, work)
+        if self._scanned:
+            for predicate, waiters in self._scanned.groups():
                 work.tried += 1
-                if len(group) > 1 and refusal != _NO_REFUSAL and all(map(refusal.accepts, values.places)):
-                    continue
-                work.tried += len(group)
-                holding += [shared for shared in group if shared.accepts_any(values)]
-            self._scanned.collect_all(holding, found)
-
-    def _refusal(self, condition: FieldCondition) -> Predicate:
-        """A predicate none of whose values fulfils ``condition``: the one that most others here refuse too."""
-        predicate = condition.predicates[0]
-        if len(condition.predicates) != 1 or not isinstance(predicate, AnythingBut) or self._refusals is None:
-            return _NO_REFUSAL
-        return max((*map(Exactly, predicate.keys), *predicate.others), key=self._refusals.count)
+                if predicate.accepts_any(values):
+                    found.update(waiters)
 
 
-# Stands for conditions that refuse nothing in particular.
-_NO_REFUSAL = Anything()
-
-
-def _is_scanned(condition: FieldCondition) -> bool:
-    return any(
-        isinstance(predicate, AnythingBut | Anything)
-        or (isinstance(predicate, StartsWith | EndsWith | StartsWithButForCase | EndsWithButForCase) and not predicate.text)
-        or (isinstance(predicate, Wildcard) and not any(predicate.pieces))
-        for predicate in condition.predicates
-    )
+def _is_scanned(predicate: Predicate) -> bool:
+    """Whether there is no table for it, since nearly every value may fulfil it."""
+    if isinstance(predicate, AnythingBut):
+        return bool(predicate.others)
+    if isinstance(predicate, Wildcard):
+        return not any(predicate.pieces)
+    if isinstance(predicate, StartsWith | EndsWith | StartsWithButForCase | EndsWithButForCase):
+        return not predicate.text
+    return isinstance(predicate, Anything)
 
 
 def _split(condition: FieldCondition) -> list[Predicate]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from event_service.domain.matching.intervals import Bounds, Intervals, bounds_of
+from event_service.domain.matching.intervals import Intervals
 from event_service.domain.matching.postings import Postings
 from event_service.domain.matching.work import Work
 from event_service.domain.patterns import letter_case
-from event_service.domain.patterns.event_fields import Key
+from event_service.domain.patterns.event_fields import FieldValues, Key
 from event_service.domain.patterns.ip_addresses import Address, parse_address
 from event_service.domain.patterns.predicates import (
+    AnythingBut,
     EndsWith,
     EndsWithButForCase,
     Exactly,
@@ -202,28 +203,25 @@ class NetworkTable(Generic[W]):
 class RangeTable(Generic[W]):
     """Numeric ranges."""
 
-    __slots__ = ("_intervals", "_waiters")
+    __slots__ = ("_intervals",)
 
     def __init__(self) -> None:
-        self._intervals = Intervals()
-        self._waiters: Postings[Bounds, W] = Postings()
+        self._intervals: Intervals[W] = Intervals()
 
     def crowd(self, predicate: InRange) -> int:
-        return self._waiters.count(bounds_of(predicate.low, predicate.high))
+        return self._intervals.count(predicate.low, predicate.high)
 
     def add(self, predicate: InRange, waiter: W) -> None:
-        if self._waiters.add(bounds_of(predicate.low, predicate.high), waiter):
-            self._intervals.add(predicate.low, predicate.high)
+        self._intervals.add(predicate.low, predicate.high, waiter)
 
     def remove(self, predicate: InRange, waiter: W) -> None:
-        if self._waiters.discard(bounds_of(predicate.low, predicate.high), waiter):
-            self._intervals.remove(predicate.low, predicate.high)
+        self._intervals.remove(predicate.low, predicate.high, waiter)
 
     def collect(self, key: Key, found: set[W], work: Work) -> None:
         if isinstance(key, float):
             held = self._intervals.holding(key)
             work.lookups += 1 + len(held)
-            self._waiters.collect_all(held, found)
+            found.update(held)
 
 
 class BeginningTable(Generic[W]):
@@ -345,3 +343,56 @@ class WildcardTable(Generic[W]):
                 run = piece[start : start + length]
                 runs[run] = self._guarded.crowd(run) + handicap * ADVANTAGE_OF_LONGER_RUN
         return min(runs, key=runs.__getitem__)
+
+
+class RefusalTable(Generic[W]):
+    """Anything but listed values: found are all, less those that refuse every value of the field.
+
+    Each waits under one of the values it refuses, the one that most refuse, so that an event with that very value
+    passes over all of them at once. This table alone is asked for all values of a field together.
+    """
+
+    __slots__ = ("_also_refusing", "_chosen", "_waiters")
+
+    def __init__(self) -> None:
+        self._waiters: Postings[Key, W] = Postings()
+        self._also_refusing: Postings[Key, W] = Postings()
+        self._chosen: dict[AnythingBut, tuple[Key, int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._chosen)
+
+    def add(self, predicate: AnythingBut, waiter: W) -> None:
+        chosen, uses = self._chosen.get(predicate) or (max(predicate.keys, key=self._waiters.count), 0)
+        self._chosen[predicate] = chosen, uses + 1
+        self._waiters.add(chosen, waiter)
+        for key in predicate.keys - {chosen}:
+            self._also_refusing.add(key, waiter)
+
+    def remove(self, predicate: AnythingBut, waiter: W) -> None:
+        chosen, uses = self._chosen.pop(predicate)
+        if uses > 1:
+            self._chosen[predicate] = chosen, uses - 1
+        self._waiters.discard(chosen, waiter)
+        for key in predicate.keys - {chosen}:
+            self._also_refusing.discard(key, waiter)
+
+    def collect(self, values: FieldValues, found: set[W], work: Work) -> None:
+        """Puts all that some value of ``values`` satisfies into ``found``."""
+        sole = values.sole
+        holding: set[W] = set()
+        for key, waiters in self._waiters.groups():
+            work.lookups += 1
+            if key != sole:
+                holding.update(waiters)
+        work.lookups += len(holding)
+        if holding:
+            refusing: set[W] | None = None
+            for key in values.places:
+                refusing = self._refusing(key) if refusing is None else refusing & self._refusing(key)
+                if not refusing:
+                    break
+            found |= holding - refusing if refusing else holding
+
+    def _refusing(self, key: Key) -> set[W]:
+        return {*self._waiters.values(key), *self._also_refusing.values(key)}

@@ -233,7 +233,7 @@ class AnythingBut(Predicate):
     def accepts_any(self, values: FieldValues) -> bool:
         sole = values.sole
         if sole is not None:
-            return self.accepts(sole)
+            return sole not in self.keys and (not self.others or self.accepts(sole))
         if not self.others and len(values.places) > len(self.keys):
             return True
         return any(map(self.accepts, values.places))
