@@ -119,9 +119,9 @@ class EventsReading:
         with ThreadPoolExecutor(max_workers=SHARDS) as threads:
             return sum(threads.map(search.count, range(SHARDS)))
 
-    def accepted(self, workspace_id: str, since: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
+    def accepted(self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False) -> Iterator[tuple[datetime, str]]:
         """All events accepted in ``[since, until)`` that have not expired, as (moment of acceptance, id), in that
-        order; read as they are taken, for as long as the caller takes them."""
+        order or backwards; read as they are taken, for as long as the caller takes them."""
         now = self._clock().timestamp()
         by_date = _Search(
             self._indexes,
@@ -129,9 +129,10 @@ class EventsReading:
             (format_date(since), format_date(until)),
             accept=lambda entry: entry.punctual and entry.expires > now,
             check=lambda: None,
+            descending=descending,
         )
         late = replace(by_date, keys=[TrackKey(workspace_id, Track.ACCEPTANCE)], accept=lambda entry: entry.expires > now)
-        merged = heapq.merge(by_date.merged(EVENTS_IN_ONE_READ), late.merged(EVENTS_IN_ONE_READ))
+        merged = heapq.merge(by_date.merged(EVENTS_IN_ONE_READ), late.merged(EVENTS_IN_ONE_READ), reverse=descending)
         for entry in merged:
             yield datetime.fromisoformat(entry.date), entry.id
 
