@@ -19,7 +19,12 @@ run: ## the whole service on this machine until Ctrl-C      PORT=4566
 
 token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent STACK=<deployed stack>
 	@local/setup.sh dev
-	@$(PY) -m local.issue_token --workspace "$(WORKSPACE)" --kind "$(or $(KIND),access)" --stack "$(STACK)"
+	@$(PY) -m cli.main --json $(if $(STACK),--stack "$(STACK)") token issue --kind "$(or $(KIND),access)" \
+		$(if $(WORKSPACE),--workspace "$(WORKSPACE)",--new-workspace)
+
+listen: ## a socket endpoint's events as they come      ENDPOINT=<id> FORWARD=http://localhost:3000/hook AFTER=<sequence>
+	@local/setup.sh dev
+	@$(PY) -m cli.main listen "$(ENDPOINT)" $(if $(FORWARD),--forward "$(FORWARD)") $(if $(AFTER),--after "$(AFTER)")
 
 test: ## all that CI checks: lint, types, unit, integration, e2e, template
 	@local/setup.sh

@@ -28,6 +28,8 @@ class DeployedStack:
     tags: dict[str, str]
     client_settings: dict[str, Any]
     """How botocore reaches the account it is in."""
+    profile: str | None = None
+    """Of the person's AWS configuration; ``None``: what their environment says."""
 
     @property
     def release(self) -> str | None:
@@ -82,13 +84,15 @@ def describe(name: str, client_settings: dict[str, Any], profile: str | None = N
         status=stack["StackStatus"],
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         tags={tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])},
-        client_settings=client_settings,
+        # the Region may have come from the profile or the environment
+        client_settings={**client_settings, "region_name": client.meta.region_name},
+        profile=profile,
     )
 
 
 def tokens_of(stack: DeployedStack) -> Tokens:
     """The use cases of tokens, on the stack's own table."""
-    database = Database(_connection(stack.client_settings), {"tokens": stack.outputs["TokensTableName"]}.__getitem__)
+    database = Database(_connection(stack), {"tokens": stack.outputs["TokensTableName"]}.__getitem__)
     return Tokens(DynamoTokenStore(database), lambda: datetime.now(UTC))
 
 
@@ -98,8 +102,27 @@ def issue_token(stack: DeployedStack, *, workspace_id: str | None, kind: str, na
     return IssuedToken(token.workspace_id, text, token.kind.value)
 
 
-def _connection(client_settings: dict[str, Any]) -> Connection:
-    connection = connect(client_settings.get("region_name") or "us-east-1", client_settings.get("endpoint_url"))
+def close_sockets_of(stack: DeployedStack, token_hash: str) -> int:
+    """Has the open sockets of a token that was revoked closed; returns at how many endpoints it had been used."""
+    from event_service.adapters.dynamodb.connections import DynamoConnectionStore
+    from event_service.adapters.sqs import Queues, SqsWakeUpQueue
+    from event_service.domain.wake_up import WakeUp
+
+    def make_client() -> Any:
+        return botocore.session.Session(profile=stack.profile).create_client("sqs", **stack.client_settings)
+
+    database = Database(_connection(stack), {"connections": stack.outputs["ConnectionsTableName"]}.__getitem__)
+    wake_ups = [WakeUp(workspace, endpoint) for workspace, endpoint in DynamoConnectionStore(database).endpoints_of_token(token_hash)]
+    if wake_ups:
+        SqsWakeUpQueue(Queues(make_client), stack.outputs["SocketQueueUrl"]).send(wake_ups)
+    return len(wake_ups)
+
+
+def _connection(stack: DeployedStack) -> Connection:
+    client_settings = stack.client_settings
+    connection = connect(client_settings["region_name"], client_settings.get("endpoint_url"))
+    if stack.profile is not None:
+        connection.session.set_config_variable("profile", stack.profile)
     if "aws_access_key_id" in client_settings:
         # PynamoDB reads credentials from its botocore session; the local stack's must not come from a person's profile.
         connection.session.set_credentials(client_settings["aws_access_key_id"], client_settings["aws_secret_access_key"])

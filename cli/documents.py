@@ -1,0 +1,60 @@
+"""Every GraphQL operation that the tool sends. A test checks each against docs/schema.graphql."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_ENDPOINT = "id name type status statusReason meta creationDate lastModified eventFilters { id name }"
+_FILTER = "id name meta creationDate lastModified endpoints { id name }"
+_ATTEMPT = "number date durationMs statusCode error responseBody"
+_EVENT = "id type date data agentId cameraId workspaceId creationDate lastModified"
+
+ENDPOINTS: Final = f"""query Endpoints($filters: EndpointFilters, $pagination: PaginationInput) {{
+  endpoints(filters: $filters, pagination: $pagination) {{ collectionItems {{ {_ENDPOINT} }} }}
+}}"""
+CREATE_WEBHOOK: Final = f"""mutation CreateWebhook($name: String!, $url: String!, $method: String, $filters: [ID!]) {{
+  createWebhookEndpoint(name: $name, url: $url, method: $method, eventFiltersIds: $filters) {{ {_ENDPOINT} }}
+}}"""
+CREATE_SOCKET: Final = f"""mutation CreateSocket($name: String!, $filters: [ID!]) {{
+  createWebSocketEndpoint(name: $name, eventFiltersIds: $filters) {{ {_ENDPOINT} }}
+}}"""
+DELETE_ENDPOINTS: Final = "mutation DeleteEndpoints($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }"
+PAUSE_ENDPOINTS: Final = "mutation PauseEndpoints($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }"
+RESUME_ENDPOINTS: Final = "mutation ResumeEndpoints($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }"
+ENDPOINT_SECRET: Final = "query EndpointSecret($id: ID!) { endpointSecret(id: $id) }"  # noqa: S105 - a query, no secret
+ROTATE_SECRET: Final = """mutation RotateSecret($id: ID!, $gracePeriodSeconds: Int) {
+  rotateEndpointSecret(id: $id, gracePeriodSeconds: $gracePeriodSeconds)
+}"""  # noqa: S105 - as above
+TEST_ENDPOINT: Final = f"mutation TestEndpoint($id: ID!) {{ testEndpoint(id: $id) {{ {_ATTEMPT} }} }}"
+
+EVENT_FILTERS: Final = f"""query EventFilters($filters: EventFiltersFilters, $pagination: PaginationInput) {{
+  eventsFilters(filters: $filters, pagination: $pagination) {{ collectionItems {{ {_FILTER} }} }}
+}}"""
+CREATE_FILTER: Final = f"""mutation CreateFilter($input: EventFiltersInput!, $name: String, $endpoints: [ID!]) {{
+  createEventFilters(eventFiltersInput: $input, name: $name, endpointIds: $endpoints) {{ {_FILTER} }}
+}}"""
+UPDATE_FILTER: Final = f"""mutation UpdateFilter($id: ID!, $input: EventFiltersInput, $name: String) {{
+  updateEventFilters(id: $id, eventFiltersInput: $input, name: $name) {{ {_FILTER} }}
+}}"""
+DELETE_FILTERS: Final = "mutation DeleteFilters($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }"
+LINK: Final = """mutation Link($endpoints: [ID!]!, $filter: ID!) {
+  linkEndpointsToEventFilters(endpointIds: $endpoints, eventFiltersId: $filter) { ok }
+}"""
+UNLINK: Final = """mutation Unlink($endpoints: [ID!]!, $filter: ID!) {
+  unlinkEndpointsToEventFilters(endpointIds: $endpoints, eventFiltersId: $filter) { ok }
+}"""
+
+PUBLISH: Final = "mutation Publish($events: [EventInput!]!) { publishEvents(events: $events) { ok ids duplicateIds } }"
+EVENTS: Final = f"""query Events($filters: EventFilters, $order: EventOrder, $pagination: PaginationInput) {{
+  events(filters: $filters, order: $order, pagination: $pagination) {{ collectionItems {{ {_EVENT} }} }}
+}}"""
+
+DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination: PaginationInput) {{
+  deliveries(filters: $filters, pagination: $pagination) {{
+    collectionItems {{ id eventId endpointId status nextAttemptDate creationDate lastModified attempts {{ {_ATTEMPT} }} }}
+  }}
+}}"""
+RETRY_DELIVERIES: Final = "mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }"
+REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean) {
+  replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly) { ok count continueSince }
+}"""

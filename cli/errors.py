@@ -1,0 +1,83 @@
+"""What can go wrong for the person at the terminal, and the exit status that scripts see.
+
+========  ==========================================================================================
+status    meaning
+========  ==========================================================================================
+0         done
+1         the service refused or failed (the API's error code is shown), or a receiver did not take the event
+2         wrong usage
+3         the service cannot be reached, or it is not known where it is
+4         the token is missing, wrong or may not do this
+5         done in part: some of the input was taken, the message says how far
+130       interrupted
+========  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+
+class ExitStatus(IntEnum):
+    """See the table above."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOT_ALLOWED = 4
+    IN_PART = 5
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A sentence for the person, and the status to exit with."""
+
+    status = ExitStatus.FAILED
+    code = "FAILED"
+
+    def __init__(self, message: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+
+
+class UsageError(CommandError):
+    """What was typed cannot be understood."""
+
+    status = ExitStatus.USAGE
+    code = "USAGE"
+
+
+class Unreachable(CommandError):
+    """No answer, or nobody to ask."""
+
+    status = ExitStatus.UNREACHABLE
+    code = "UNREACHABLE"
+
+
+class NotAllowed(CommandError):
+    """The token does not open this."""
+
+    status = ExitStatus.NOT_ALLOWED
+    code = "UNAUTHENTICATED"
+
+
+class DoneInPart(CommandError):
+    """Some of it was done."""
+
+    status = ExitStatus.IN_PART
+    code = "IN_PART"
+
+
+class ApiError(CommandError):
+    """The API answered with errors."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        first = errors[0]
+        extensions = first.get("extensions") or {}
+        self.code = str(extensions.get("code", "INTERNAL"))
+        self.status = ExitStatus.NOT_ALLOWED if self.code in ("UNAUTHENTICATED", "FORBIDDEN") else ExitStatus.FAILED
+        details = {key: value for key, value in extensions.items() if key != "code"}
+        super().__init__("\n".join(str(error.get("message", "")) for error in errors), details)

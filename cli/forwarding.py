@@ -1,0 +1,84 @@
+"""Posts received events to a URL of the developer's, signed like a webhook, so that a receiver can be built behind a firewall."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from cli.errors import UsageError
+from cli.graphql_client import opener_for
+from event_service.domain import json_values
+from event_service.domain.signature import InvalidSecret, secret_key, signed_headers, webhook_id
+from event_service.domain.trace_context import new_trace
+
+TIMEOUT_SECONDS: Final = 15.0
+"""What a webhook has by default."""
+LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarder:
+    """Sends one event after the other; the next waits until one is taken or given up.
+
+    Attributes:
+        url: where to.
+        endpoint_id: part of ``webhook-id``, which is the same for every try.
+        secret: signs; ``whsec_`` and base64.
+        tries: before an event is given up.
+        note: told of tries that fail.
+        sleep: waits between tries.
+    """
+
+    url: str
+    endpoint_id: str
+    secret: str
+    tries: int
+    note: Callable[[str], None]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
+            raise UsageError(f"--forward: {self.url!r} is not a URL such as http://localhost:3000/hook.")
+        try:
+            secret_key(self.secret)
+        except InvalidSecret as error:
+            raise UsageError(f"--secret: {error}.") from None
+
+    async def send(self, event: dict[str, Any]) -> bool:
+        """Whether it was taken: answered with 2xx. The body is the event as a webhook gets it, without ``sequence``."""
+        body = json_values.dumps({key: value for key, value in event.items() if key != "sequence"}).encode()
+        message_id = webhook_id(event["workspaceId"], event["id"], self.endpoint_id)
+        traceparent = new_trace().traceparent
+        for attempt in range(1, self.tries + 1):
+            headers = {
+                "content-type": "application/json",
+                "user-agent": "event-service-cli",
+                "traceparent": traceparent,
+                **signed_headers([self.secret], message_id, int(time.time()), body),
+            }
+            fault = await asyncio.to_thread(self._post, body, headers)
+            if fault is None:
+                return True
+            if attempt == self.tries:
+                self.note(f"event {event['id']} was given up after {attempt} tries: {fault}")
+                return False
+            pause = min(LONGEST_PAUSE_SECONDS, 2.0 ** (attempt - 1))
+            self.note(f"event {event['id']} was not taken ({fault}); again in {pause:.0f} s")
+            await self.sleep(pause)
+        return False
+
+    def _post(self, body: bytes, headers: dict[str, str]) -> str | None:
+        request = urllib.request.Request(self.url, data=body, headers=headers, method="POST")  # noqa: S310 - the scheme was checked
+        try:
+            with opener_for(self.url).open(request, timeout=TIMEOUT_SECONDS):
+                return None
+        except urllib.error.HTTPError as error:
+            return f"HTTP {error.code}"
+        except OSError as error:
+            return str(getattr(error, "reason", None) or error)

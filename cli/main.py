@@ -1,0 +1,108 @@
+"""`event-service`: the daily chores at the command line, for local and deployed stacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from cli.commands import deliveries, endpoints, events, filters, listen, publish, replay, token
+from cli.errors import CommandError, ExitStatus
+from cli.output import Output
+from cli.session import Session
+from cli.target import Target
+from event_service.domain.errors import DomainError, Unavailable
+
+STACK_FILE: Final = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
+
+_FLAGS: Final = ("--json",)
+_VALUES: Final = ("--url", "--socket-url", "--token", "--stack", "--profile", "--region", "--stack-file")
+
+
+class _Root(TyperGroup):
+    """Takes the common options anywhere on the line, and turns what went wrong into a sentence and an exit status."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _common_options_first(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        output = Output(as_json=bool(ctx.params.get("as_json")))
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            output.error(error.message, error.code, error.details)
+            raise typer.Exit(int(error.status)) from error
+        except DomainError as error:  # from the tokens, which are not behind the API
+            output.error(error.message, error.code.value, {})
+            raise typer.Exit(int(ExitStatus.FAILED)) from error
+        except Unavailable as error:
+            output.error(str(error), "UNREACHABLE", {})
+            raise typer.Exit(int(ExitStatus.UNREACHABLE)) from error
+        except KeyboardInterrupt:
+            output.note("interrupted")
+            raise typer.Exit(int(ExitStatus.INTERRUPTED)) from None
+
+
+def _common_options_first(args: list[str]) -> list[str]:
+    """`endpoints list --json` is what people type; Click wants `--json endpoints list`."""
+    common: list[str] = []
+    rest: list[str] = []
+    waiting = iter(args)
+    for argument in waiting:
+        if argument == "--":
+            rest.extend([argument, *waiting])
+        elif argument in _FLAGS or argument.partition("=")[0] in _VALUES:
+            common.append(argument)
+            if argument in _VALUES:
+                common.extend(value for value in [next(waiting, None)] if value is not None)
+        else:
+            rest.append(argument)
+    return common + rest
+
+
+app = typer.Typer(
+    name="event-service",
+    cls=_Root,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 service unreachable, 4 token not allowed, 5 done in part, "
+    "130 interrupted.",
+)
+
+
+@app.callback()
+def main(  # noqa: PLR0917 - Typer calls it, by name
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: results on standard output, errors on standard error.")] = False,
+    token: Annotated[str | None, typer.Option(envvar="EVENT_SERVICE_TOKEN", help="The token; of the local stack it is known.")] = None,
+    stack: Annotated[str | None, typer.Option(envvar="EVENT_SERVICE_STACK", help="A stack in AWS, instead of the local one.")] = None,
+    profile: Annotated[str | None, typer.Option(help="With --stack: a profile of your AWS configuration.")] = None,
+    region: Annotated[str | None, typer.Option(help="With --stack: its Region.")] = None,
+    url: Annotated[str | None, typer.Option(envvar="EVENT_SERVICE_URL", help="The GraphQL API, instead of a stack.")] = None,
+    socket_url: Annotated[str | None, typer.Option(envvar="EVENT_SERVICE_SOCKET_URL", help="With --url: where sockets connect.")] = None,
+    stack_file: Annotated[Path, typer.Option(help="What `make run` wrote about the local stack.", show_default=False)] = STACK_FILE,
+) -> None:
+    """Endpoints, event filters, events and deliveries of an event-service.
+
+    Without --stack or --url it talks to the local stack that `make run` started. These options may stand anywhere on the line.
+    """
+    target = Target(url=url, socket_url=socket_url, token=token, stack=stack, profile=profile, region=region, stack_file=stack_file)
+    context.obj = Session(target, Output(as_json))
+
+
+app.add_typer(token.app, name="token")
+app.add_typer(endpoints.app, name="endpoints")
+app.add_typer(filters.app, name="filters")
+app.add_typer(events.app, name="events")
+app.add_typer(deliveries.app, name="deliveries")
+app.command("publish")(publish.publish)
+app.command("replay")(replay.replay)
+app.command("listen")(listen.listen)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,90 @@
+"""What all commands of one run share, and how the list commands page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import typer
+
+from cli.errors import UsageError
+from cli.output import Output
+from cli.target import Target
+from event_service.domain.dates import format_date, parse_date
+from event_service.domain.errors import BadUserInput
+
+PAGE: Final = 1000
+"""The most that one page of the API has."""
+IDS_A_CALL: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The options that stand for every command."""
+
+    target: Target
+    output: Output
+
+
+def session_of(context: typer.Context) -> Session:
+    """What the options before the command said."""
+    session = context.find_object(Session)
+    if session is None:  # the root command sets it before any other runs
+        raise RuntimeError("a command ran without its session")
+    return session
+
+
+def pages(session: Session, document: str, collection: str, *, limit: int, offset: int = 0, **variables: Any) -> Iterator[dict[str, Any]]:
+    """The items of a list, asked for page by page.
+
+    Args:
+        session: whom to ask.
+        document: a query with the variable ``pagination``.
+        collection: the field that holds the page.
+        limit: the most to give; 0 for all.
+        offset: how many to skip.
+        variables: the query's other variables.
+    """
+    given = 0
+    while limit == 0 or given < limit:
+        wanted = PAGE if limit == 0 else min(PAGE, limit - given)
+        data = session.target.graphql.execute(document, **variables, pagination={"offset": offset + given, "limit": wanted})
+        items = data[collection]["collectionItems"]
+        yield from items
+        given += len(items)
+        if len(items) < wanted:
+            return
+
+
+def in_groups(ids: list[str]) -> Iterator[list[str]]:
+    """Ids by the hundred, as a mutation takes them."""
+    for start in range(0, len(ids), IDS_A_CALL):
+        yield ids[start : start + IDS_A_CALL]
+
+
+_AGO = re.compile(r"([0-9]{1,6})([smhd])")
+_UNIT: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment(text: str | None, option: str) -> str | None:
+    """A date-time as the API takes it.
+
+    Args:
+        text: RFC 3339, or a time before now such as ``90s``, ``15m``, ``2h`` or ``7d``.
+        option: which one it was given for.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text is None:
+        return None
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return format_date(datetime.now(UTC) - timedelta(**{_UNIT[ago[2]]: int(ago[1])}))
+    try:
+        return format_date(parse_date(text, option))
+    except BadUserInput as error:
+        raise UsageError(f"{error.message} A time before now is fine, too: 90s, 15m, 2h, 7d.") from None
