@@ -11,8 +11,11 @@ from typing import Any
 
 from event_service import wiring
 from event_service.domain.new_event import NewEvent
+from event_service.observability import configure, invocation
 from event_service.services.publishing import Publishing
 from event_service.settings import get_settings
+
+configure()
 
 
 def create_handler(
@@ -25,10 +28,11 @@ def create_handler(
         workspace_id: gives the workspace that the events belong to.
     """
 
-    def handle(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        new = NewEvent(id=event["id"], type=event["detail-type"], date=event["time"], data=event["detail"])
-        result = publishing().publish_from_bus(workspace_id(), [new])
-        return {"ids": result.ids, "duplicateIds": result.duplicate_ids}
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        with invocation(context, event_id=event["id"]):
+            new = NewEvent(id=event["id"], type=event["detail-type"], date=event["time"], data=event["detail"])
+            result = publishing().publish_from_bus(workspace_id(), [new])
+            return {"ids": result.ids, "duplicateIds": result.duplicate_ids}
 
     return handle
 
