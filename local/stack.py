@@ -18,11 +18,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
+import botocore.session
 import psutil
 
 from event_service.domain.identifiers import new_id
@@ -37,6 +39,14 @@ ACCESS_KEY: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 60
 """For writing the state of a big stack to disk."""
+
+WAKE_UP: Final[Mapping[str, Mapping[str, Any]]] = {
+    "EventRouterFunction": {"Records": []},
+    "WebhookDeliveryFunction": {"Records": []},
+    "SocketDeliveryFunction": {"Records": []},
+    "WebsocketFunction": {"requestContext": {"eventType": "MESSAGE", "connectionId": "none"}, "body": '{"action": "ping"}'},
+}
+"""An event for each function that lets it do nothing."""
 
 Say = Callable[[str], None]
 
@@ -163,7 +173,8 @@ class LocalStack:
             stackName=STACK_NAME,
             region=REGION,
         )
-        self._say("Waiting for the first answer")
+        self._say("Waiting for the first answers")
+        self._wake_functions()
         self._require_answer(stack)
         _write(self._file, asdict(stack))
         self._ready, self._deployed = stack, deployed
@@ -314,6 +325,24 @@ class LocalStack:
         access["token"] = issued.token
         _write(self.directory / "access.json", access)
         return issued.token
+
+    def _wake_functions(self) -> None:
+        """Has each function of an event's way started once, so that the first event need not wait for four cold starts in a row."""
+        clients = self._client_settings()
+        session = botocore.session.get_session()
+        cloudformation: Any = session.create_client("cloudformation", **clients)
+        lambda_: Any = session.create_client("lambda", **clients)
+
+        def wake(function: str, event: Mapping[str, Any]) -> None:
+            resource = cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=function)
+            name = resource["StackResourceDetail"]["PhysicalResourceId"]
+            answer = lambda_.invoke(FunctionName=name, Qualifier="live", Payload=json.dumps(event))
+            if "FunctionError" in answer:
+                raise ToolError(f"{function} does not start: {answer['Payload'].read().decode(errors='replace')[:4000]}")
+
+        with ThreadPoolExecutor() as pool:
+            for woken in [pool.submit(wake, function, event) for function, event in WAKE_UP.items()]:
+                woken.result()
 
     def _require_answer(self, stack: StackFile) -> None:
         request = urllib.request.Request(  # noqa: S310 - a URL of our own
