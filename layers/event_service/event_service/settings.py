@@ -140,6 +140,11 @@ class Settings:
         """The endpoint of the WebSocket API's management interface."""
         return self._text("WEB_SOCKET_MANAGEMENT_URL")
 
+    @cached_property
+    def webhook_function(self) -> str:
+        """The webhook function's alias, which tests endpoints."""
+        return self._text("WEBHOOK_FUNCTION")
+
     # -- Behaviour -----------------------------------------------------------------------------------------------
 
     @cached_property

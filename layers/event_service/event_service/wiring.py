@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from event_service.adapters.sqs import Queues, SqsDeliveryQueue, SqsWakeUpQueue
     from event_service.domain.webhook_url import UrlRules
     from event_service.services.configuration import Configuration, EndpointObserver
+    from event_service.services.deliveries import Deliveries
     from event_service.services.events_reading import EventsReading
     from event_service.services.operational_events import OperationalEvents
     from event_service.services.parked_deliveries import Drains, WebhookObserver
@@ -375,5 +376,27 @@ def retry_scheduler() -> RetryScheduler:
         store=event_store(),
         log=delivery_log(),
         queue=delivery_queue(),
+        clock=clock,
+    )
+
+
+@cache
+def deliveries() -> Deliveries:
+    """The delivery log, sending again, and testing."""
+    from event_service.adapters.endpoint_tester import LambdaEndpointTester
+    from event_service.domain.matching.matcher import Matcher
+    from event_service.services.deliveries import Deliveries
+
+    settings = get_settings()
+    return Deliveries(
+        log=delivery_log(),
+        queue=delivery_queue(),
+        store=event_store(),
+        accepted=events_reading(),
+        endpoints=configuration(),
+        tester=LambdaEndpointTester(
+            settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds
+        ),
+        make_matcher=Matcher,
         clock=clock,
     )

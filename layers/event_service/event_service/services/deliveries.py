@@ -69,8 +69,8 @@ class Endpoints(Protocol):
 class EndpointTester(Protocol):
     """Makes one attempt now, by the way and under the guards of a real delivery."""
 
-    def test(self, workspace_id: str, endpoint_id: str, body: str) -> Attempt:
-        """Sends ``body`` and waits for the outcome."""
+    def test(self, workspace_id: str, endpoint_id: str) -> Attempt:
+        """Sends one event made for this purpose and waits for the outcome."""
 
 
 class Deliveries:
@@ -87,7 +87,6 @@ class Deliveries:
         tester: EndpointTester,
         make_matcher: Callable[[], Matcher],
         clock: Clock,
-        draw_id: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
@@ -98,7 +97,6 @@ class Deliveries:
         self._tester = tester
         self._make_matcher = make_matcher
         self._clock = clock
-        self._draw_id = draw_id
         self._monotonic = monotonic
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -299,10 +297,7 @@ class Deliveries:
             Unavailable: the attempt could not be made.
         """
         endpoint = self._require_webhook(workspace_id, endpoint_id, "id", "publish an event and watch its clients")
-        now = self._clock()
-        data = {"endpointId": endpoint.id, "message": "This is a test."}
-        event = Event(self._draw_id(), "event-service.test", now, data, None, None, workspace_id, now)
-        return self._tester.test(workspace_id, endpoint.id, event.as_json())
+        return self._tester.test(workspace_id, endpoint.id)
 
     def _require_webhook(self, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
         parsed = parse_uuid(endpoint_id, name)
