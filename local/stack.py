@@ -95,7 +95,7 @@ class LocalStack:
         self._parameters = {
             "Architecture": architecture(),
             "PythonRuntime": runtime(),
-            "LocalExecuteApiUrl": f"{self._url}/_aws/execute-api",
+            "LocalAwsUrl": self._url,
             "AllowHttp": "true",
             "AllowedNetworks": "127.0.0.0/8,::1/128",
             "GraphqlIde": "true",
@@ -174,6 +174,7 @@ class LocalStack:
             region=REGION,
         )
         self._say("Waiting for the first answers")
+        _write(self.directory / "sam-local-env.json", self._environments())
         self._wake_functions()
         self._require_answer(stack)
         _write(self._file, asdict(stack))
@@ -325,6 +326,17 @@ class LocalStack:
         access["token"] = issued.token
         _write(self.directory / "access.json", access)
         return issued.token
+
+    def _environments(self) -> dict[str, dict[str, str]]:
+        """The environment of each function as deployed, for `sam local invoke --env-vars`: SAM itself knows no table's name."""
+        session = botocore.session.get_session()
+        cloudformation: Any = session.create_client("cloudformation", **self._client_settings())
+        lambda_: Any = session.create_client("lambda", **self._client_settings())
+        resources = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+        names = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources if one["ResourceType"] == "AWS::Lambda::Function"}
+        return {
+            function: lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"] for function, name in names.items()
+        }
 
     def _wake_functions(self) -> None:
         """Has each function of an event's way started once, so that the first event need not wait for four cold starts in a row."""

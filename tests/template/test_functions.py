@@ -15,8 +15,7 @@ from tests.template_file import resources, template
 FUNCTIONS = resources("AWS::Serverless::Function")
 ROLES = resources("AWS::IAM::Role")
 GLOBALS: dict[str, Any] = template()["Globals"]["Function"]
-SET_BY_LAMBDA = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"}
-"""AWS_ENDPOINT_URL: by the local stack only."""
+SET_BY_LAMBDA = {"AWS_REGION", "AWS_DEFAULT_REGION"}
 
 every_function = pytest.mark.parametrize("name", sorted(FUNCTIONS))
 
