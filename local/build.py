@@ -28,7 +28,7 @@ REQUIREMENTS: Final = {
 }
 """Dependency group of pyproject.toml: the file that is exported from it."""
 
-AWS_SERVICES: Final = {"apigatewaymanagementapi", "dynamodb", "sqs"}
+AWS_SERVICES: Final = {"dynamodb", "lambda", "sqs"}
 """The services that functions call. botocore brings the descriptions of some 400 others, 25 MB of the layer."""
 
 SOURCES: Final = ("template.yaml", "functions", "layers", "local/build.py")

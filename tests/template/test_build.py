@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.build import AWS_SERVICES, REQUIREMENTS, Built, build, export_requirements
-from local.tools import LOCAL, architecture, interpreter
+from local.tools import LOCAL, ROOT, architecture, interpreter
 from tests.template_file import resources
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -73,8 +74,12 @@ def test_artifacts_hold_bytecode_for_every_module(built: Built, name: str) -> No
 
 
 def test_the_layer_describes_the_services_that_functions_call_and_no_others(built: Built) -> None:
+    sources = [path for folder in ("layers", "functions") for path in (ROOT / folder).rglob("*.py")]
+    called = {name for path in sources for name in re.findall(r"create_client\(\s*\"(\w+)\"", path.read_text(encoding="utf-8"))}
+    called.add("dynamodb")  # PynamoDB makes this client itself
     data = built.template.parent / "DependenciesLayer" / "python" / "botocore" / "data"
 
+    assert called == AWS_SERVICES
     assert {path.name for path in data.iterdir() if path.is_dir()} == AWS_SERVICES
 
 
