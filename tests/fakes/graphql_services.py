@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from event_service.domain.delivery import Attempt, Delivery
 from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
@@ -21,14 +21,12 @@ from event_service.domain.new_event import NewEvent, Origin, accept_all
 from event_service.domain.token import Token, TokenKind, hash_token
 from event_service.domain.webhook_exchange import FailureClass
 from event_service.services.configuration import Configuration, Quotas
+from event_service.services.deliveries import DeliveryQuery
 from event_service.services.events_reading import EventQuery
 from event_service.services.ports import EndpointSecrets
 from event_service.services.publishing import PublishResult
 from event_service.services.tokens import Tokens
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
-
-if TYPE_CHECKING:
-    from event_service.services.deliveries import DeliveryQuery
 
 
 class TickingClock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import strawberry
 
@@ -13,7 +13,6 @@ from event_service.domain.errors import BadUserInput
 from event_service.domain.event import parse_event_id, parse_event_type
 from event_service.domain.event_filter import EventFilter
 from event_service.domain.identifiers import parse_delivery_id, parse_uuid
-from event_service.services.events_reading import DateRange, EventQuery
 from event_service.services.ports import EndpointPage, EventFilterPage
 from functions.graphql_api.context import Info, Once
 from functions.graphql_api.schema.arguments import Lookup, Problems, exact, order_of, page_of
@@ -37,6 +36,9 @@ from functions.graphql_api.schema.types import (
     Ordering,
     Selected,
 )
+
+if TYPE_CHECKING:
+    from event_service.services.events_reading import DateRange
 
 T = TypeVar("T")
 
@@ -129,6 +131,8 @@ class Query:
         pagination: PaginationInput | None = None,
     ) -> EventCollection:
         """A page of events."""
+        from event_service.services.events_reading import EventQuery
+
         context, reading = info.context, info.context.events_reading
         problems = Problems()
         offset, limit = page_of(pagination, problems)
@@ -161,9 +165,9 @@ class Query:
         pagination: PaginationInput | None = None,
     ) -> DeliveryCollection:
         """A page of deliveries."""
-        context, deliveries = info.context, info.context.deliveries
         from event_service.services.deliveries import DeliveryQuery
 
+        context, deliveries = info.context, info.context.deliveries
         problems = Problems()
         offset, limit = page_of(pagination, problems)
         chosen = _creation_order(order, problems) or Ordering.DESC
@@ -228,4 +232,6 @@ def _parse_any_type(value: str, name: str) -> str:
 
 
 def _date_range(lookup: DateLookup | None) -> DateRange:
+    from event_service.services.events_reading import DateRange
+
     return DateRange() if lookup is None else DateRange(lookup.exact, lookup.gt, lookup.gte, lookup.lt, lookup.lte)
