@@ -106,6 +106,8 @@ class SocketLog:
             with ThreadPoolExecutor(max_workers=min(THREADS, len(kept))) as threads:
                 for left in threads.map(append_to, kept):
                     failed |= left
+        if not kept:
+            return failed
         try:
             self._queue.send([WakeUp(workspaces[one], one) for one in kept])
         except (RateLimited, Unavailable) as error:

@@ -1,0 +1,177 @@
+"""One endpoint, its clients and those who serve them, over fakes and a clock that only tests move."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from event_service.domain.connection import Connection, ConnectRequest
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.domain.event import Event
+from event_service.domain.token import Token, TokenKind, hash_token
+from event_service.services.socket_connections import SocketConnections
+from event_service.services.socket_delivery import ServingReport, SocketDelivery
+from event_service.services.socket_log import Routed, SocketLog
+from tests.fakes.sockets import FakeEvents, FakeManagementApi, FakeSocketTables, FakeWakeUpQueue
+
+WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
+ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
+TOKEN = "6f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+AGENT_TOKEN = "7f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+FOREIGN_TOKEN = "8f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+RETENTION = timedelta(hours=24)
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class StillClock:
+    """A time that moves only when it is told to, or when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **parts: float) -> None:
+        self.now += timedelta(**parts)
+
+
+def an_event(number: int, size: int = 0, event_id: str | None = None) -> Event:
+    return Event(
+        id=event_id or f"event-{number:06d}",
+        type="ALARM",
+        date=START,
+        data={"n": number, "text": "x" * size} if size else {"n": number},
+        agent_id=None,
+        camera_id=None,
+        workspace_id=WORKSPACE,
+        created=START,
+    )
+
+
+def a_token(text: str, kind: TokenKind = TokenKind.ACCESS, workspace_id: str = WORKSPACE) -> Token:
+    return Token(hash_token(text), workspace_id, kind, None, "t", START, None, None)
+
+
+def an_endpoint(
+    endpoint_id: str = ENDPOINT, kind: EndpointType = EndpointType.WEB_SOCKET, status: EndpointStatus = EndpointStatus.ENABLED
+) -> Endpoint:
+    return Endpoint(endpoint_id, WORKSPACE, kind, "name", None, None, status, None, START, START)
+
+
+class Scene:
+    """Everything together. ``calls`` counts what was asked of AWS."""
+
+    def __init__(self, hook: Callable[[str], None] = lambda operation: None, *, needs_token: bool = True) -> None:
+        self.clock = StillClock()
+        self.calls: Counter[str] = Counter()
+        self.hook = hook
+        self.tables = FakeSocketTables(self._called)
+        self.queue = FakeWakeUpQueue(self._called)
+        self.events = FakeEvents(self._called)
+        self.api = FakeManagementApi(self.clock)
+        self.tables.endpoints[ENDPOINT] = an_endpoint()
+        for token in (
+            a_token(TOKEN),
+            a_token(AGENT_TOKEN, TokenKind.AGENT),
+            a_token(FOREIGN_TOKEN, workspace_id="1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"),
+        ):
+            self.tables.tokens[token.token_hash] = token
+        self.connections = SocketConnections(
+            self.tables, self.tables, self.queue, self.clock, RETENTION, needs_token=needs_token
+        )
+        self.log = SocketLog(self.tables, self.queue, self.clock, RETENTION, sleep=lambda seconds: None)
+        self.delivery = SocketDelivery(
+            self.tables, self.tables, self.events, self.api, self.queue, self.clock, run_blocking=_at_once, sleep=self.sleep
+        )
+        self.published = 0
+        self.connected = 0
+        self.in_real_time = False
+
+    def _called(self, operation: str) -> None:
+        self.calls[operation] += 1
+        self.hook(operation)
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes at once, but everybody else gets a turn."""
+        await asyncio.sleep(seconds if self.in_real_time else 0)
+        if not self.in_real_time:
+            self.clock.pass_by(seconds=seconds)
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    def connect(self, after: int | str | None = None, *, opens: timedelta = timedelta(), **more: Any) -> str:
+        """A client connects; its connection id."""
+        self.connected += 1
+        connection_id = f"client-{self.connected}"
+        token = more.pop("token", TOKEN)
+        self.connections.connect(
+            ConnectRequest(
+                connection_id=connection_id,
+                connected_at=self.clock(),
+                endpoint_id=more.pop("endpoint_id", ENDPOINT),
+                token=token,
+                after=None if after is None else str(after),
+                **more,
+            )
+        )
+        self.api.open(connection_id, self.clock() + opens)
+        return connection_id
+
+    def publish(self, number: int = 1, *, size: int = 0, nonce: str | None = None, endpoint_id: str = ENDPOINT) -> list[str]:
+        """One routing message of so many events, routed; their ids."""
+        events = [an_event(self.published + offset + 1, size) for offset in range(number)]
+        self.published += number
+        for event in events:
+            self.events.add(event)
+        ids = [event.id for event in events]
+        self.log.append([Routed(WORKSPACE, nonce or f"nonce-{self.published}", {endpoint_id: ids})])
+        return ids
+
+    def set_status(self, status: EndpointStatus) -> None:
+        endpoint = an_endpoint(status=status)
+        self.tables.endpoints[ENDPOINT] = endpoint
+        self.connections.changed([endpoint])
+
+    def delete_endpoint(self) -> None:
+        self.connections.deleted([self.tables.endpoints.pop(ENDPOINT)])
+
+    # -- what the service does -----------------------------------------------------------------------------------
+
+    def work(self, seconds_left: Callable[[], float] = lambda: 60.0, most: int = 1_000) -> list[ServingReport]:
+        """Workers take wake-ups until there are none."""
+        reports: list[ServingReport] = []
+        while (groups := self.queue.groups()) and len(reports) < most:
+            for group in groups:
+                wake_ups = self.queue.receive(group)
+                report = asyncio.run(self.delivery.serve(wake_ups, seconds_left))
+                reports.append(report)
+                if report.again:
+                    self.queue.failed(group)
+                    return reports
+                self.queue.done(group, wake_ups)
+        return reports
+
+    # -- what a client sees --------------------------------------------------------------------------------------
+
+    def frames(self, connection_id: str) -> list[Any]:
+        """Everything that arrived, parsed."""
+        return [json.loads(data) for data in self.api.received[connection_id]]
+
+    def sequences(self, connection_id: str) -> list[int]:
+        """Of the events that arrived one by one."""
+        return [frame["sequence"] for frame in self.frames(connection_id)]
+
+    def row(self, connection_id: str) -> Connection:
+        return self.tables.rows[ENDPOINT, connection_id]
+
+
+async def _at_once(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+Served = Callable[[], Awaitable[ServingReport]]

@@ -1,0 +1,331 @@
+"""Who may connect, and from where on they are served."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from event_service.domain.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
+from event_service.domain.endpoint import EndpointType
+from event_service.domain.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
+from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, START, TOKEN, Scene, an_endpoint
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def request(headers: dict[str, str], **query: str) -> ConnectRequest:
+    return read_connect_request("c", START, {name: [value] for name, value in headers.items()}, query)
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        ({"Token": TOKEN}, {}),
+        ({"token": TOKEN}, {}),
+        ({"Authorization": f"Bearer {TOKEN}"}, {}),
+        ({"authorization": f"bearer  {TOKEN}"}, {}),
+        ({}, {"token": TOKEN}),
+        ({"Sec-WebSocket-Protocol": f"event-service, {TOKEN}"}, {}),
+        ({"sec-websocket-protocol": f"{TOKEN},event-service"}, {}),
+    ],
+)
+def test_the_token_is_found_wherever_a_client_can_put_it(headers: dict[str, str], query: dict[str, str]) -> None:
+    assert request(headers, endpoint_id=ENDPOINT, **query).token == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (f"event-service, {TOKEN}", "event-service"),
+        (f"{TOKEN}, anything", "anything"),
+        (TOKEN, TOKEN),
+        ("a, b", "a"),
+    ],
+)
+def test_an_offered_subprotocol_is_chosen_and_it_is_not_the_token_if_it_can_be_helped(offered: str, chosen: str) -> None:
+    assert request({"Sec-WebSocket-Protocol": offered}, token=TOKEN).subprotocol == chosen
+
+
+def test_two_lines_of_subprotocols_are_one_list() -> None:
+    parsed = read_connect_request("c", START, {"Sec-WebSocket-Protocol": ["event-service", TOKEN]}, {})
+
+    assert (parsed.token, parsed.subprotocol) == (TOKEN, "event-service")
+
+
+def test_who_offers_no_subprotocol_is_given_none() -> None:
+    assert request({}, token=TOKEN).subprotocol is None
+
+
+@pytest.mark.parametrize(
+    ("token", "error"),
+    [(None, Unauthenticated), ("", Unauthenticated), (UNKNOWN, Unauthenticated), ("x" * 10_000, Unauthenticated), (AGENT_TOKEN, Forbidden)],
+)
+def test_only_an_access_token_opens_a_socket(token: str | None, error: type[DomainError]) -> None:
+    scene = Scene()
+
+    with pytest.raises(error):
+        scene.connect(token=token)
+
+    assert not scene.tables.rows
+    assert not scene.queue.sent
+
+
+def test_who_shows_no_token_costs_no_read() -> None:
+    scene = Scene()
+
+    with pytest.raises(Unauthenticated):
+        scene.connect(token=None)
+
+    assert not scene.calls
+
+
+@pytest.mark.parametrize("case", ["unknown", "foreign", "deleted", "webhook", "no-uuid"])
+def test_a_foreign_deleted_or_webhook_endpoint_is_as_unknown_as_any(case: str) -> None:
+    scene = Scene()
+    asked, token = ENDPOINT, TOKEN
+    match case:
+        case "unknown":
+            asked = UNKNOWN
+        case "foreign":
+            token = FOREIGN_TOKEN
+        case "deleted":
+            scene.tables.endpoints.clear()
+        case "webhook":
+            scene.tables.endpoints[ENDPOINT] = an_endpoint(kind=EndpointType.WEB_HOOK)
+        case _:
+            asked = "no-uuid"
+
+    with pytest.raises(NotFound) as raised:
+        scene.connect(endpoint_id=asked, token=token)
+
+    assert raised.value.message == NotFound("WEB_SOCKET endpoint", [asked]).message
+    assert not scene.tables.rows
+
+
+def test_an_id_in_capitals_is_the_same_endpoint() -> None:
+    scene = Scene()
+
+    scene.connect(endpoint_id=ENDPOINT.upper())
+
+    assert [row.endpoint_id for row in scene.tables.rows.values()] == [ENDPOINT]
+
+
+@pytest.mark.parametrize("after", ["-1", "1.5", "x", "1e3", "٣", str(GREATEST_SEQUENCE + 1), "9" * 400, " 1"])
+def test_an_after_that_is_no_sequence_is_refused_and_nothing_is_stored(after: str) -> None:
+    scene = Scene()
+
+    with pytest.raises(BadUserInput, match="after"):
+        scene.connect(after)
+
+    assert not scene.tables.rows
+    assert not scene.tables.log_heads
+
+
+def test_a_bad_after_of_somebody_without_a_valid_token_is_not_even_looked_at() -> None:
+    with pytest.raises(Unauthenticated):
+        Scene().connect("-1", token=UNKNOWN)
+
+
+def test_batch_is_one_or_left_out() -> None:
+    with pytest.raises(BadUserInput, match="batch"):
+        Scene().connect(batch="yes")
+
+
+def test_with_endpoint_ids_enough_no_token_is_asked_for() -> None:
+    scene = Scene(needs_token=False)
+
+    client = scene.connect(token=None)
+
+    assert scene.row(client).token_hash is None
+
+
+def test_a_first_connect_costs_one_read_two_writes_and_one_wake_up() -> None:
+    scene = Scene()
+
+    scene.connect()
+
+    assert scene.calls == {"handshake": 1, "put_head": 1, "add": 1, "queue.send": 1}
+
+
+def test_any_other_connect_costs_one_read_one_write_and_one_wake_up() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.calls.clear()
+    scene.clock.pass_by(minutes=20)
+
+    scene.connect()
+
+    assert scene.calls == {"handshake": 1, "add": 1, "queue.send": 1}
+
+
+def test_a_connect_that_nears_the_end_of_the_log_s_life_extends_it() -> None:
+    scene = Scene()
+    scene.connect()
+    before = scene.tables.log_heads[ENDPOINT].kept_until
+    scene.clock.pass_by(hours=3)
+    scene.calls.clear()
+
+    scene.connect()
+
+    assert scene.tables.log_heads[ENDPOINT].kept_until >= before + timedelta(hours=3)
+    assert scene.calls == {"handshake": 1, "extend": 1, "add": 1, "queue.send": 1}
+
+
+def test_two_first_connects_at_once_make_one_log() -> None:
+    scene = Scene()
+    others: list[str] = []
+
+    def another_connects(operation: str) -> None:
+        if operation == "put_head" and not others:
+            others.append("started")
+            others.append(scene.connect())
+            scene.publish(3)
+
+    scene.hook = another_connects
+    late = scene.connect()
+
+    assert scene.tables.log_heads[ENDPOINT].next == 4
+    assert scene.row(late).cursor == 3
+
+
+def test_without_after_a_client_is_served_from_its_connect_on() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(5)
+
+    client = scene.connect()
+    scene.publish(2)
+    scene.work()
+
+    assert scene.sequences(client) == [6, 7]
+
+
+def test_with_after_a_client_is_served_what_follows_it() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(5)
+
+    client = scene.connect(after=2)
+    scene.publish(2)
+    scene.work()
+
+    assert scene.sequences(client) == [3, 4, 5, 6, 7]
+
+
+def test_an_after_beyond_the_end_is_answered_with_one_gap_notice_then_what_comes() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(5)
+
+    client = scene.connect(after=9)
+    scene.publish(6)
+    scene.work()
+
+    notice, *frames = scene.frames(client)
+    assert notice == {"notice": "gap", "from": 6, "to": 9, "next": 6}
+    assert [frame["sequence"] for frame in frames] == [6, 7, 8, 9, 10, 11]
+
+
+def test_an_after_older_than_the_retention_is_answered_with_one_gap_notice_then_what_there_is() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(5)
+    scene.clock.pass_by(hours=20)
+    scene.publish(2)
+    scene.clock.pass_by(hours=5)
+
+    client = scene.connect(after=1)
+    scene.work()
+
+    notice, *frames = scene.frames(client)
+    assert notice == {"notice": "gap", "from": 2, "to": 5, "next": 6}
+    assert [frame["sequence"] for frame in frames] == [6, 7]
+
+
+def test_segments_that_were_removed_and_segments_that_only_expired_are_the_same_gap() -> None:
+    frames = []
+    for removed in (False, True):
+        scene = Scene()
+        scene.connect()
+        scene.publish(5)
+        scene.clock.pass_by(hours=25)
+        if removed:
+            scene.tables.expire(scene.clock())
+        client = scene.connect(after=2)
+        scene.work()
+        frames.append(scene.frames(client))
+
+    assert frames[0] == frames[1] == [{"notice": "gap", "from": 3, "to": 5, "next": 6}]
+
+
+def test_who_has_seen_everything_is_told_of_no_gap_however_old_it_is() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(5)
+    scene.clock.pass_by(hours=25)
+    scene.tables.expire(scene.clock())
+
+    client = scene.connect(after=5)
+    scene.publish()
+    scene.work()
+
+    assert scene.sequences(client) == [6]
+
+
+def test_nothing_is_logged_for_an_endpoint_that_nobody_ever_connected_to() -> None:
+    scene = Scene()
+
+    scene.publish(3)
+
+    assert not scene.tables.log
+    assert not scene.queue.sent
+    assert scene.calls == {"heads": 1}
+
+
+def test_nothing_is_logged_once_nobody_can_resume_and_who_returns_later_is_told() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(5)
+    scene.clock.pass_by(hours=2, minutes=45, seconds=RETENTION.total_seconds())
+    scene.publish(3)
+    assert scene.tables.log_heads[ENDPOINT].next == 6
+
+    client = scene.connect(after=5)
+    scene.publish()
+    scene.work()
+
+    notice, frame = scene.frames(client)
+    assert notice == {"notice": "gap", "from": 6, "to": 6, "next": 7}
+    assert frame["sequence"] == 7
+
+
+def test_the_log_is_kept_for_the_retention_after_the_end_of_the_longest_connection() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.clock.pass_by(hours=2, seconds=RETENTION.total_seconds() - 1)
+    scene.publish(3)
+
+    client = scene.connect(after=0)
+    scene.work()
+
+    assert scene.sequences(client) == [1, 2, 3]
+
+
+def test_a_disconnect_forgets_the_connection_without_a_look_at_any_index() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.calls.clear()
+
+    scene.connections.disconnect(client)
+    scene.connections.disconnect("unknown")
+
+    assert not scene.tables.rows
+    assert scene.calls == {"endpoint_of": 2, "forget": 1}
+
+
+def test_a_row_outlives_its_connection_by_a_little() -> None:
+    scene = Scene()
+    row = scene.row(scene.connect())
+
+    assert timedelta(hours=2) < row.ends_at - scene.clock() <= timedelta(hours=2, minutes=15)
