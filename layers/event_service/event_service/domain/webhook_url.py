@@ -16,6 +16,7 @@ import stringprep
 import unicodedata
 from dataclasses import dataclass, field
 from encodings import idna
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
@@ -137,6 +138,8 @@ class _RefusedUrl(Exception):
     """The rest of a sentence that begins with the name of the argument."""
 
 
+# Every delivery reads its endpoint's URL again, so that a rule that changed applies; under load these are few different ones.
+@lru_cache(maxsize=1024)
 def _parse(given: str, rules: UrlRules) -> WebhookUrl:
     _check_characters(given)
     scheme, rest = _split_scheme(given, rules)
