@@ -81,9 +81,7 @@ class Scene:
             a_token(FOREIGN_TOKEN, workspace_id="1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"),
         ):
             self.tables.tokens[token.token_hash] = token
-        self.connections = SocketConnections(
-            self.tables, self.tables, self.queue, self.clock, RETENTION, needs_token=needs_token
-        )
+        self.connections = SocketConnections(self.tables, self.tables, self.queue, self.clock, RETENTION, needs_token=needs_token)
         self.log = SocketLog(self.tables, self.queue, self.clock, RETENTION, sleep=lambda seconds: None)
         self.delivery = SocketDelivery(
             self.tables, self.tables, self.events, self.api, self.queue, self.clock, run_blocking=_at_once, sleep=self.sleep
@@ -97,10 +95,13 @@ class Scene:
         self.hook(operation)
 
     async def sleep(self, seconds: float) -> None:
-        """Time passes at once, but everybody else gets a turn."""
-        await asyncio.sleep(seconds if self.in_real_time else 0)
-        if not self.in_real_time:
-            self.clock.pass_by(seconds=seconds)
+        """Time passes at once, but a second is a thousand turns of everybody else; a post takes one."""
+        if self.in_real_time:
+            await asyncio.sleep(seconds)
+            return
+        for _ in range(int(seconds * 1_000)):
+            await asyncio.sleep(0)
+        self.clock.pass_by(seconds=seconds)
 
     # -- what people do ------------------------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class Scene:
 
     # -- what the service does -----------------------------------------------------------------------------------
 
-    def work(self, seconds_left: Callable[[], float] = lambda: 60.0, most: int = 1_000) -> list[ServingReport]:
+    def work(self, seconds_left: Callable[[], float] = lambda: 60.0, most: int = 10_000) -> list[ServingReport]:
         """Workers take wake-ups until there are none."""
         reports: list[ServingReport] = []
         while (groups := self.queue.groups()) and len(reports) < most:

@@ -78,6 +78,11 @@ class Shard:
         first = self.index * width
         return f"{first:0{SHARD_DIGITS}x}", f"{first + width - 1:0{SHARD_DIGITS}x}"
 
+    def holds(self, prefix: str) -> bool:
+        """Whether a connection with this hash prefix belongs to it."""
+        first, last = self.bounds
+        return first <= prefix <= last
+
 
 def hash_prefix(connection_id: str) -> str:
     """What a connection's sort key begins with, so that one shard is one range of keys."""

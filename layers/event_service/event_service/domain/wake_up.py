@@ -18,12 +18,15 @@ class WakeUp:
 
     Attributes:
         shard: only these connections; ``None``: all, or whoever serves them decides on shards.
+        prefix: the hash prefix of the one connection it is about; ``None``: it is about all. Where there are shards, it
+            saves the others a useless wake-up.
         hop: how often the work was handed on.
     """
 
     workspace_id: str
     endpoint_id: str
     shard: Shard | None = None
+    prefix: str | None = None
     hop: int = 0
 
     @property
@@ -39,6 +42,8 @@ class WakeUp:
         value: dict[str, Any] = {"v": FORMAT, "workspaceId": self.workspace_id, "endpointId": self.endpoint_id}
         if self.shard is not None:
             value["shard"] = [self.shard.index, self.shard.count]
+        if self.prefix is not None:
+            value["prefix"] = self.prefix
         if self.hop:
             value["hop"] = self.hop
         return json_values.dumps(value)
@@ -54,4 +59,10 @@ class WakeUp:
         if value["v"] != FORMAT:
             raise ValueError(f"wake-up of format {value['v']!r}; this version reads {FORMAT}")
         shard = value.get("shard")
-        return cls(value["workspaceId"], value["endpointId"], Shard(*shard) if shard else None, value.get("hop", 0))
+        return cls(
+            workspace_id=value["workspaceId"],
+            endpoint_id=value["endpointId"],
+            shard=Shard(*shard) if shard else None,
+            prefix=value.get("prefix"),
+            hop=value.get("hop", 0),
+        )

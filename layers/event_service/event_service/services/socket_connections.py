@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from event_service.domain.connection import ROW_LIFE, Connection, ConnectRequest, parse_after, parse_batch
+from event_service.domain.connection import ROW_LIFE, Connection, ConnectRequest, hash_prefix, parse_after, parse_batch
 from event_service.domain.endpoint import Endpoint, EndpointType
 from event_service.domain.errors import BadUserInput, Forbidden, NotFound, RateLimited, Unauthenticated
 from event_service.domain.identifiers import parse_uuid
@@ -84,7 +84,7 @@ class SocketConnections:
         self._connections.add(connection)
         # What was appended, paused, deleted or revoked between the read above and this row was done by someone who
         # could not see the row yet: so the connection is looked after once, whatever it asked for.
-        self._queue.send([WakeUp(workspace_id, endpoint_id)])
+        self._queue.send([WakeUp(workspace_id, endpoint_id, prefix=hash_prefix(request.connection_id))])
         return connection
 
     def disconnect(self, connection_id: str) -> None:

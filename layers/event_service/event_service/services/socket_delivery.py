@@ -12,7 +12,7 @@ import logging
 import math
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -137,19 +137,30 @@ class SocketDelivery:
         """
         report = ServingReport()
         targets: dict[str, WakeUp] = {}
+        prefixes: dict[str, set[str | None]] = {}
         for wake_up in wake_ups:
             known = targets.get(wake_up.group)
             # Of several the lowest hop counts: a fresh wake-up gives the work a fresh life.
             targets[wake_up.group] = wake_up if known is None or wake_up.hop < known.hop else known
+            prefixes.setdefault(wake_up.group, set()).add(wake_up.prefix)
         posts = asyncio.Semaphore(POSTS_AT_ONCE)
-        results = await asyncio.gather(*(self._serve_one(target, posts, seconds_left, report) for target in targets.values()))
+        results = await asyncio.gather(
+            *(self._serve_one(target, prefixes[group], posts, seconds_left, report) for group, target in targets.items())
+        )
         failed = {target.group for target, done in zip(targets.values(), results, strict=True) if not done}
         report.again = [wake_up for wake_up in wake_ups if wake_up.group in failed]
         return report
 
-    async def _serve_one(self, target: WakeUp, posts: asyncio.Semaphore, seconds_left: Callable[[], float], report: ServingReport) -> bool:
+    async def _serve_one(
+        self,
+        target: WakeUp,
+        prefixes: Collection[str | None],
+        posts: asyncio.Semaphore,
+        seconds_left: Callable[[], float],
+        report: ServingReport,
+    ) -> bool:
         """Whether the work is finished or handed on."""
-        run = _Run(self._outside, target, posts, seconds_left, report)
+        run = _Run(self._outside, target, None if None in prefixes else prefixes, posts, seconds_left, report)
         try:
             finished = await run.work()
         except (RateLimited, Unavailable) as error:
@@ -163,7 +174,7 @@ class SocketDelivery:
             _logger.warning("endpoint %s is not up to date after %d hops", target.endpoint_id, target.hop)
             return False
         try:
-            await self._outside.call(lambda: self._outside.queue.send([replace(target, hop=target.hop + 1)]))
+            await self._outside.call(lambda: self._outside.queue.send([replace(target, prefix=None, hop=target.hop + 1)]))
         except (RateLimited, Unavailable) as error:
             _logger.warning("endpoint %s could not be handed on: %s", target.endpoint_id, error)
             return False
@@ -187,10 +198,17 @@ class _Run:
     """One invocation's work for one target."""
 
     def __init__(
-        self, outside: _Outside, target: WakeUp, posts: asyncio.Semaphore, seconds_left: Callable[[], float], report: ServingReport
+        self,
+        outside: _Outside,
+        target: WakeUp,
+        prefixes: Collection[str | None] | None,
+        posts: asyncio.Semaphore,
+        seconds_left: Callable[[], float],
+        report: ServingReport,
     ) -> None:
         self._outside = outside
         self._target = target
+        self._prefixes = prefixes
         self._posts = posts
         self._seconds_left = seconds_left
         self._report = report
@@ -283,8 +301,12 @@ class _Run:
 
     async def _hand_to_shards(self, rows: Sequence[Connection]) -> None:
         target = self._target
+        # A connect is about one connection. Without this, a thousand clients that come back at once would wake every
+        # shard a thousand times.
         wake_ups = [
-            WakeUp(target.workspace_id, target.endpoint_id, shard) for shard in shards_for([hash_prefix(row.connection_id) for row in rows])
+            WakeUp(target.workspace_id, target.endpoint_id, shard)
+            for shard in shards_for([hash_prefix(row.connection_id) for row in rows])
+            if self._prefixes is None or any(shard.holds(prefix) for prefix in self._prefixes if prefix is not None)
         ]
         outside = self._outside
         await outside.call(lambda: outside.queue.send(wake_ups))

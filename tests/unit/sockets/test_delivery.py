@@ -1,0 +1,516 @@
+"""Posting: what each answer of API Gateway leads to, and what one client's trouble means for others (nothing)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from event_service.domain.connection import CONNECTIONS_OF_ONE_GROUP, hash_prefix, shards_for
+from event_service.domain.endpoint import EndpointStatus
+from event_service.domain.errors import RateLimited, Unavailable
+from event_service.domain.socket_frames import MAXIMUM_FRAME_BYTES
+from event_service.domain.wake_up import WakeUp
+from event_service.services.socket_delivery import MAXIMUM_HOPS
+from event_service.services.socket_ports import Posted
+from tests.unit.sockets.scene import ENDPOINT, START, TOKEN, WORKSPACE, Scene, a_token, an_event
+
+
+def test_every_client_of_an_endpoint_gets_every_event_in_order() -> None:
+    scene = Scene()
+    clients = [scene.connect() for _ in range(5)]
+    for _ in range(7):
+        scene.publish(3)
+
+    scene.work()
+
+    for client in clients:
+        assert scene.sequences(client) == list(range(1, 22))
+        assert [frame["id"] for frame in scene.frames(client)] == [f"event-{number:06d}" for number in range(1, 22)]
+
+
+def test_a_frame_is_the_event_as_delivered_and_its_sequence() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.publish()
+
+    scene.work()
+
+    assert scene.frames(client) == [{**an_event(1).as_delivered(), "sequence": 1}]
+    assert list(scene.frames(client)[0]) == [*an_event(1).as_delivered(), "sequence"]
+
+
+def test_batches_hold_a_hundred_events() -> None:
+    scene = Scene()
+    client = scene.connect(batch="1")
+    for _ in range(3):
+        scene.publish(90)
+
+    scene.work()
+
+    sizes = [len(batch) for batch in scene.frames(client)]
+    assert max(sizes) <= 100
+    assert len(sizes) == 3
+    assert [event["sequence"] for batch in scene.frames(client) for event in batch] == list(range(1, 271))
+
+
+def test_batches_hold_a_hundred_kilobytes() -> None:
+    scene = Scene()
+    client = scene.connect(batch="1")
+    scene.publish(20, size=30_000)
+
+    scene.work()
+
+    assert all(len(data) <= 102_400 for data in scene.api.received[client])
+    assert [len(batch) for batch in scene.frames(client)] == [3] * 6 + [2]
+
+
+@pytest.mark.parametrize("batch", ["0", "1"])
+def test_frames_up_to_128_kilobytes_arrive_whole_and_bigger_events_as_notices(batch: str) -> None:
+    scene = Scene()
+    client = scene.connect(batch=batch)
+    scene.publish(1, size=40_000)
+    scene.publish(1, size=125_000)
+    scene.publish(1, size=200_000)
+    scene.publish(1)
+
+    scene.work()
+
+    flat = [event for frame in scene.frames(client) for event in (frame if isinstance(frame, list) else [frame])]
+    assert flat[2] == {"notice": "too-large", "id": "event-000003", "sequence": 3}
+    assert [event["sequence"] for event in flat] == [1, 2, 3, 4]
+    assert len(flat[1]["data"]["text"]) == 125_000
+
+
+def test_a_frame_of_exactly_128_kilobytes_is_sent() -> None:
+    scene = Scene()
+    client = scene.connect()
+    fixed = len(an_event(1, size=1).as_json()) + len(',"sequence":1') - 1
+    scene.publish(1, size=MAXIMUM_FRAME_BYTES - fixed)
+    scene.publish(1, size=MAXIMUM_FRAME_BYTES - fixed + 1)
+
+    scene.work()
+
+    assert len(scene.api.received[client][0]) == MAXIMUM_FRAME_BYTES
+    assert scene.frames(client)[1]["notice"] == "too-large"
+
+
+def test_a_frame_that_api_gateway_finds_too_large_becomes_a_notice() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.api.answers[client] = deque([Posted.TOO_LARGE])
+    scene.publish(2)
+
+    scene.work()
+
+    notice, frame = scene.frames(client)
+    assert notice == {"notice": "too-large", "id": "event-000001", "sequence": 1}
+    assert frame["sequence"] == 2
+
+
+def test_gone_in_the_first_seconds_means_not_open_yet() -> None:
+    scene = Scene()
+    client = scene.connect(opens=timedelta(seconds=4))
+    scene.publish(3)
+
+    reports = scene.work()
+
+    assert scene.sequences(client) == [1, 2, 3]
+    assert sum(report.gone for report in reports) == 0
+
+
+def test_gone_later_means_gone_and_is_forgotten_after_one_post() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.work()
+    scene.clock.pass_by(seconds=11)
+    scene.api.hang_up(client)
+    scene.publish(5)
+
+    reports = scene.work()
+
+    assert not scene.tables.rows
+    assert scene.api.posts == 1
+    assert sum(report.gone for report in reports) == 1
+    assert not any(report.again for report in reports)
+
+
+def test_a_connection_that_never_opens_is_forgotten_when_it_is_no_longer_young() -> None:
+    scene = Scene()
+    client = scene.connect(opens=timedelta(days=1))
+    scene.publish()
+
+    scene.work()
+
+    assert not scene.tables.rows
+    assert scene.api.received[client] == []
+
+
+@pytest.mark.parametrize("trouble", [Posted.THROTTLED, Posted.UNKNOWN])
+def test_after_a_passing_trouble_the_same_frame_is_sent_again_and_none_overtakes_it(trouble: Posted) -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.api.answers[client] = deque([trouble] * 4)
+    scene.publish(3)
+
+    scene.work()
+
+    assert scene.sequences(client) == [1, 2, 3]
+
+
+def test_a_frame_whose_answer_was_lost_comes_again_with_the_same_sequence() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.api.answers[client] = deque(["lost"])
+    scene.publish(2)
+
+    scene.work()
+
+    assert scene.sequences(client) == [1, 1, 2]
+
+
+def test_trouble_that_lasts_is_handed_on_with_a_hop_and_loses_nothing() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.api.answers[client] = deque([Posted.THROTTLED] * 40)
+    scene.publish(3)
+
+    scene.work()
+
+    assert scene.sequences(client) == [1, 2, 3]
+    assert max(wake_up.hop for wake_up in scene.queue.sent) > 0
+
+
+def test_trouble_that_never_ends_stops_at_the_last_hop() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.api.answers[client] = deque([Posted.THROTTLED] * 100_000)
+    scene.publish()
+
+    reports = scene.work()
+
+    assert max(wake_up.hop for wake_up in scene.queue.sent) == MAXIMUM_HOPS
+    assert [wake_up.hop for wake_up in reports[-1].again] == [MAXIMUM_HOPS]
+
+
+def test_a_slow_client_does_not_keep_others_from_what_comes_meanwhile() -> None:
+    scene = Scene()
+    scene.in_real_time = True
+    slow, quick = scene.connect(), scene.connect()
+    scene.publish(2)
+    seen_while_slow: list[int] = []
+    released = asyncio.Event()
+
+    async def run() -> None:
+        async def post(connection_id: str, data: bytes) -> Posted:
+            if connection_id == slow:
+                await released.wait()
+            scene.api.received[connection_id].append(data)
+            return Posted.SENT
+
+        scene.api.post = post  # type: ignore[method-assign]
+        serving = asyncio.ensure_future(scene.delivery.serve([WakeUp(WORKSPACE, ENDPOINT)], lambda: 60.0))
+        while len(scene.sequences(quick)) < 2:  # noqa: ASYNC110 - what is waited for are the fake's own lists
+            await asyncio.sleep(0)
+        scene.publish(3)
+        late = scene.connect()
+        while len(scene.sequences(quick)) < 5 or not serving.done():
+            if len(scene.sequences(quick)) == 5 and not released.is_set():
+                seen_while_slow.extend(scene.sequences(slow))
+                released.set()
+            await asyncio.sleep(0.01)
+        assert scene.sequences(late) == []
+
+    asyncio.run(run())
+
+    assert seen_while_slow == []
+    assert scene.sequences(slow) == [1, 2, 3, 4, 5]
+    assert scene.sequences(quick) == [1, 2, 3, 4, 5]
+
+
+def test_when_time_runs_short_the_cursor_is_stored_and_the_rest_handed_on() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.publish(50)
+    wake_ups = scene.queue.receive(ENDPOINT)
+
+    report = asyncio.run(scene.delivery.serve(wake_ups, lambda: 10.0 - scene.api.posts))
+    scene.queue.done(ENDPOINT, wake_ups)
+
+    assert not report.again
+    assert scene.sequences(client) == list(range(1, 11))
+    assert scene.row(client).cursor == 10
+    assert [wake_up.hop for wake_up in scene.queue.waiting[ENDPOINT]] == [1]
+    scene.work()
+    assert scene.sequences(client) == list(range(1, 51))
+
+
+def test_a_paused_endpoint_s_clients_are_told_once_and_sent_what_waited_on_resume() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.publish(2)
+    scene.work()
+    scene.set_status(EndpointStatus.PAUSED)
+    scene.work()
+    scene.publish(3)
+    scene.work()
+    late = scene.connect(after=1)
+    scene.work()
+    while_paused = scene.frames(client)[2:], scene.frames(late)
+
+    scene.set_status(EndpointStatus.ENABLED)
+    scene.work()
+
+    assert while_paused == ([{"notice": "paused"}], [{"notice": "paused"}])
+    assert [frame["sequence"] for frame in scene.frames(client)[3:]] == [3, 4, 5]
+    assert [frame["sequence"] for frame in scene.frames(late)[1:]] == [2, 3, 4, 5]
+
+
+def test_pausing_again_tells_again() -> None:
+    scene = Scene()
+    client = scene.connect()
+    for status in (EndpointStatus.PAUSED, EndpointStatus.ENABLED, EndpointStatus.PAUSED):
+        scene.set_status(status)
+        scene.work()
+
+    assert scene.frames(client) == [{"notice": "paused"}] * 2
+
+
+def test_deleting_an_endpoint_closes_its_sockets_and_forgets_them_and_the_head() -> None:
+    scene = Scene()
+    clients = [scene.connect() for _ in range(3)]
+    scene.publish()
+    scene.delete_endpoint()
+
+    scene.work()
+
+    assert {scene.api.closed[client] for client in clients} == {"service"}
+    assert not scene.tables.rows
+    assert not scene.tables.log_heads
+
+
+def test_a_connect_that_races_with_the_deletion_is_closed_by_its_own_wake_up() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.work()
+
+    def delete_meanwhile(operation: str) -> None:
+        if operation == "add" and ENDPOINT in scene.tables.endpoints:
+            scene.delete_endpoint()
+            scene.work()
+
+    scene.hook = delete_meanwhile
+    client = scene.connect()
+    scene.work()
+
+    assert scene.api.closed[client] == "service"
+    assert not scene.tables.rows
+
+
+def test_revoking_a_token_closes_the_sockets_it_opened_and_no_others() -> None:
+    scene = Scene()
+    other = a_token("9f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55")
+    scene.tables.tokens[other.token_hash] = other
+    mine, theirs = scene.connect(), scene.connect(token="9f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55")
+    scene.work()
+    token = a_token(TOKEN)
+    scene.tables.tokens[token.token_hash] = replace(token, revoked=START)
+
+    scene.connections.token_revoked(token.token_hash)
+    scene.work()
+
+    assert scene.api.closed == {mine: "service"}
+    assert [connection for _, connection in scene.tables.rows] == [theirs]
+
+
+def test_nothing_is_sent_over_a_revoked_token_s_socket_even_if_nobody_was_woken_for_it() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.work()
+    token = a_token(TOKEN)
+    scene.tables.tokens[token.token_hash] = replace(token, expires=START + timedelta(minutes=1))
+    scene.clock.pass_by(minutes=2)
+
+    scene.publish(3)
+    scene.work()
+
+    assert scene.frames(client) == []
+    assert scene.api.closed == {client: "service"}
+
+
+def test_a_wake_up_without_connections_costs_one_query() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.work()
+    scene.connections.disconnect(client)
+    scene.publish()
+    scene.calls.clear()
+
+    scene.work()
+
+    assert scene.calls == {"of_endpoint": 1}
+
+
+@pytest.mark.parametrize("clients", [1, 10, 100])
+def test_an_event_costs_five_calls_an_endpoint_a_post_a_connection_and_a_write_for_25(clients: int) -> None:
+    scene = Scene()
+    for _ in range(clients):
+        scene.connect()
+    scene.publish()
+    scene.work()
+    scene.calls.clear()
+    scene.api.posts = 0
+
+    scene.publish()
+    scene.work()
+
+    assert scene.api.posts == clients
+    assert scene.calls == {
+        "heads": 1, "append": 1, "queue.send": 1,  # by routing
+        "of_endpoint": 1, "situation": 1, "segments": 1, "events.get": 1, "save": 1,  # by delivery, whose save is 25 a call
+    }  # fmt: skip
+
+
+def test_ten_thousand_missed_events_are_read_a_hundred_at_a_time() -> None:
+    scene = Scene()
+    scene.connect()
+    for _ in range(100):
+        scene.publish(100)
+    scene.queue.waiting.clear()
+    scene.tables.rows.clear()
+    scene.calls.clear()
+
+    client = scene.connect(after=0)
+    scene.work()
+
+    assert scene.sequences(client) == list(range(1, 10_001))
+    assert scene.calls["events.get"] <= 105
+    assert scene.calls["segments"] <= 105
+
+
+def test_two_resuming_clients_at_the_same_place_read_the_log_once() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(100)
+    scene.tables.rows.clear()
+    for _ in range(20):
+        scene.connect(after=0)
+    scene.calls.clear()
+
+    scene.work()
+
+    assert scene.calls["events.get"] == 1
+
+
+def test_more_than_a_hundred_connections_are_served_in_shards_and_all_of_them() -> None:
+    scene = Scene()
+    clients = [scene.connect() for _ in range(1_000)]
+    scene.work()
+    scene.queue.sent.clear()
+
+    scene.publish(2)
+    scene.work()
+
+    shards = [wake_up.shard for wake_up in scene.queue.sent if wake_up.shard is not None]
+    assert len(shards) == len(set(shards)) == shards[0].count
+    assert 8 <= shards[0].count <= 64
+    assert all(scene.sequences(client) == [1, 2] for client in clients)
+
+
+def test_a_thousand_connects_at_once_wake_a_shard_each_and_not_every_shard_each() -> None:
+    scene = Scene()
+    for _ in range(1_000):
+        scene.connect()
+
+    scene.work()
+
+    assert len([wake_up for wake_up in scene.queue.sent if wake_up.shard is not None]) <= 1_000
+
+
+def test_a_thousand_endpoints_with_one_connection_each_are_served_in_batches() -> None:
+    scene = Scene()
+    endpoints = [f"{number:08x}-3e17-4b9b-9268-ce51d6900530" for number in range(1_000)]
+    for endpoint in endpoints:
+        scene.tables.endpoints[endpoint] = replace(scene.tables.endpoints[ENDPOINT], id=endpoint)
+    clients = [scene.connect(endpoint_id=endpoint) for endpoint in endpoints]
+    for endpoint in endpoints:
+        scene.publish(endpoint_id=endpoint)
+
+    scene.work()
+
+    assert all(scene.sequences(client) == [1] for client in clients)
+
+
+@pytest.mark.parametrize("number", [101, 300, 1_000, 5_000])
+def test_shards_are_sized_by_how_far_the_first_connections_reach(number: int) -> None:
+    prefixes = sorted(hash_prefix(f"connection-{index}") for index in range(number))
+
+    shards = shards_for(prefixes[: CONNECTIONS_OF_ONE_GROUP + 1])
+
+    sizes = [sum(shard.bounds[0] <= prefix <= shard.bounds[1] for prefix in prefixes) for shard in shards]
+    assert sum(sizes) == number
+    assert max(sizes) <= CONNECTIONS_OF_ONE_GROUP * 1.3
+
+
+def test_posts_are_bounded_over_all_connections_of_an_invocation() -> None:
+    scene = Scene()
+    scene.in_real_time = True
+    for _ in range(100):
+        scene.connect()
+    scene.api.seconds = lambda connection_id: 0.001
+    scene.publish(2)
+
+    scene.work()
+
+    assert 32 < scene.api.most_under_way <= 64
+
+
+@pytest.mark.parametrize("operation", ["of_endpoint", "situation", "segments", "events.get", "save"])
+@pytest.mark.parametrize("error", [RateLimited("busy"), Unavailable("lost")])
+def test_whatever_read_or_write_fails_is_made_good_without_waiting_for_a_time_out(operation: str, error: Exception) -> None:
+    scene = Scene()
+    failed: list[str] = []
+
+    def fail_once(called: str) -> None:
+        if called == operation and not failed:
+            failed.append(called)
+            raise error
+
+    client = scene.connect()
+    scene.publish(3)
+    scene.hook = fail_once
+    reports = scene.work()
+
+    assert failed
+    assert not any(report.again for report in reports)
+    assert sorted(set(scene.sequences(client))) == [1, 2, 3]
+    assert scene.row(client).cursor == 3
+
+
+def test_work_that_cannot_be_handed_on_either_comes_again() -> None:
+    scene = Scene()
+    scene.connect()
+
+    def fail(called: str) -> None:
+        if called in ("situation", "queue.send"):
+            raise Unavailable("lost")
+
+    scene.hook = fail
+    reports = scene.work()
+
+    assert [wake_up.endpoint_id for wake_up in reports[-1].again] == [ENDPOINT]
+
+
+def test_an_event_that_is_no_more_is_a_gap_and_not_a_hole() -> None:
+    scene = Scene()
+    client = scene.connect()
+    ids = scene.publish(3)
+    del scene.events.events[ids[1]]
+
+    scene.work()
+
+    assert scene.frames(client)[1] == {"notice": "gap", "from": 2, "to": 2, "next": 3}
+    assert [frame["sequence"] for frame in scene.frames(client)[::2]] == [1, 3]
