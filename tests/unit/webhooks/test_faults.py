@@ -1,0 +1,360 @@
+"""No delivery is lost, and none is doubled where the log could have known, whatever dies or fails.
+
+The worker is killed at each of its await points: every ``await`` and ``async with`` in its source is found with ``ast``, and
+the test goes on until each was the place of death 50 times. Dying is sudden: no handler of the worker runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import gc
+import inspect
+import random
+import types
+from collections import Counter
+from collections.abc import Coroutine, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from event_service.domain.delivery import DeliveryStatus
+from event_service.domain.endpoint import Endpoint, EndpointStatus
+from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
+from event_service.services import webhook_delivery
+from tests.fakes.webhooks import WORKSPACE, Behaviour, QueuedMessage, World, answering
+
+TIMES = 50
+DELIVERIES = 10_000
+NOT_OF_THE_WORKER = {"test"}
+"""``testEndpoint`` keeps nothing, so there is nothing that could be lost."""
+
+
+def await_points() -> dict[tuple[str, int], range]:
+    """Every place at which the worker can be suspended, as (method, line), with the lines it covers."""
+    tree = ast.parse(inspect.getsource(webhook_delivery))
+    found: dict[tuple[str, int], range] = {}
+
+    def visit(node: ast.AST, method: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            name = child.name if isinstance(child, ast.AsyncFunctionDef | ast.FunctionDef) else method
+            if isinstance(child, ast.Await) and name not in NOT_OF_THE_WORKER:
+                found[name, child.lineno] = range(child.lineno, (child.end_lineno or child.lineno) + 1)
+            visit(child, name)
+
+    visit(tree, "")
+    return found
+
+
+class Killed(KeyboardInterrupt):
+    """The process is gone. asyncio lets this kind through at once, instead of giving it to a task."""
+
+
+class Killer:
+    """Watches every suspension of every task of a loop, and kills at a chosen one."""
+
+    def __init__(self, points: dict[tuple[str, int], range]) -> None:
+        self._points = points
+        self._line_to_point = {(name, line): (name, first) for (name, first), lines in points.items() for line in lines}
+        self.kills: Counter[tuple[str, int]] = Counter()
+        self.visits: Counter[tuple[str, int]] = Counter()
+        self.target: tuple[str, int] | None = None
+        self.skip = 0
+
+    def factory(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(self._drive(coroutine), loop=loop, **options)
+        task._log_destroy_pending = False  # type: ignore[attr-defined] - killed tasks are left as they are
+        return task
+
+    async def _drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return await self._driven(coroutine)
+
+    @types.coroutine
+    def _driven(self, coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        error: BaseException | None = None
+        while True:
+            try:
+                future = coroutine.throw(error) if error is not None else coroutine.send(None)
+            except StopIteration as end:
+                return end.value
+            self._suspended(coroutine)
+            error = None
+            try:
+                yield future
+            except GeneratorExit:
+                raise
+            except BaseException as thrown:  # noqa: BLE001 - the loop cancels through here; it is passed on
+                error = thrown
+
+    def _suspended(self, coroutine: Any) -> None:
+        places = list(self._places(coroutine))
+        for place in places:
+            self.visits[place] += 1
+        if self.target is not None and self.target in places:
+            if self.skip:
+                self.skip -= 1
+                return
+            self.kills.update(set(places))
+            self.target = None
+            raise Killed
+
+    def _places(self, coroutine: Any) -> Iterator[tuple[str, int]]:
+        while coroutine is not None and hasattr(coroutine, "cr_frame"):
+            frame = coroutine.cr_frame
+            if frame is not None and frame.f_code.co_filename == webhook_delivery.__file__:
+                point = self._line_to_point.get((frame.f_code.co_name, frame.f_lineno))
+                if point is not None:
+                    yield point
+            coroutine = coroutine.cr_await
+
+
+def invoke(world: World, killer: Killer | None) -> bool:
+    """One invocation on a loop of its own; whether there was anything to do. A killed one acknowledges nothing."""
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)  # it would tell of the tasks that died
+    if killer is not None:
+        loop.set_task_factory(killer.factory)
+    try:
+        return loop.run_until_complete(world.invoke()) is not None
+    except Killed:
+        world.delivery = world.new_delivery()
+        world.receivers.running.clear()
+        return True
+    finally:
+        loop.close()
+
+
+def moods(draw: random.Random) -> Behaviour:
+    """A receiver that mostly works, and otherwise does anything."""
+    kinds = [
+        answering(),
+        answering(500),
+        answering(503, retry_after="40"),
+        answering(429),
+        answering(None, FailureClass.TIMEOUT),
+        answering(None, FailureClass.RESET),
+        answering(200, webhook_delivery="disable"),
+    ]
+
+    async def answer(request: WebhookRequest) -> WebhookAnswer:
+        return await draw.choices(kinds, [60, 8, 3, 3, 20, 5, 1])[0](request)
+
+    return answer
+
+
+class Scenario:
+    """Deliveries to receivers in changing moods, with people who pause, resume and delete meanwhile."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        self.world = World()
+        self.world.jitter = 0.1
+        self.healthy = [self.world.endpoint() for _ in range(3)]
+        self.moody = [self.world.endpoint(moods(self.draw)) for _ in range(5)]
+        self.hanging = [self.world.endpoint(answering(None, FailureClass.TIMEOUT)) for _ in range(2)]
+        self.gone: set[str] = set()
+        self.world.queue.order = self._shuffle
+
+    def _shuffle(self, messages: list[QueuedMessage]) -> None:
+        self.draw.shuffle(messages)
+
+    def endpoints(self) -> list[Endpoint]:
+        return [one for one in (*self.healthy, *self.moody, *self.hanging) if one.id in self.world.endpoints]
+
+    def something_happens(self) -> None:
+        """One round of what publishers and owners do."""
+        world = self.world
+        for _ in range(3):
+            world.publish(*self.endpoints())
+        for endpoint in self.endpoints():
+            status = world.endpoints[endpoint.id].status
+            if status is not EndpointStatus.ENABLED and self.draw.random() < 0.2:
+                world.resume(endpoint)
+            elif status is EndpointStatus.ENABLED and self.draw.random() < 0.03:
+                world.pause(endpoint)
+        if self.draw.random() < 0.1:
+            fleeting = world.endpoint(moods(self.draw))
+            world.publish(fleeting)
+            world.publish(fleeting)
+            self.moody.append(fleeting)
+        if self.draw.random() < 0.1 and len(self.moody) > 5:
+            victim = self.moody.pop()
+            world.delete(victim)
+            self.gone.add(victim.id)
+        if self.draw.random() < 0.2:
+            for endpoint in self.hanging:
+                world.receivers.behaviour[endpoint.id] = self.draw.choice([answering(), answering(None, FailureClass.TIMEOUT)])
+
+    def settle(self) -> None:
+        """All faults end, all receivers work, all endpoints are on, and time passes until nothing is left to do."""
+        world = self.world
+        world.aws.fault = lambda operation: None
+        world.receivers.behaviour.clear()
+        for _ in range(5_000):
+            while invoke(world, None):
+                pass
+            if world.queue.dead:
+                world.queue.redrive()
+            world.tick()
+            moment = world.next_moment()
+            if moment is not None:
+                world.clock.now = max(world.clock.now, moment)
+                continue
+            # Only now: what a worker had left undone when it died may have been to disable one.
+            off = [one for one in self.endpoints() if world.endpoints[one.id].status is not EndpointStatus.ENABLED]
+            if not off:
+                return
+            for endpoint in off:
+                world.resume(endpoint)
+        pytest.fail("it never comes to rest")
+
+    def check(self) -> None:
+        """Nothing is lost, nothing is doubled that the log knew, and every copy has the same id."""
+        world = self.world
+        succeeded = {(one.endpoint_id, one.event_id) for one in world.receivers.receptions if one.status == 200}
+        lost = []
+        for endpoint_id, event_id in world.accepted:
+            if endpoint_id in self.gone or (endpoint_id, event_id) in succeeded:
+                continue
+            delivery = world.log.delivery(WORKSPACE, endpoint_id, event_id)
+            # Given up after ten attempts is not lost: it is in the log, and can be started again.
+            if delivery is None or delivery.status is not DeliveryStatus.FAILED:
+                lost.append((endpoint_id, event_id))
+        assert not lost
+        assert not world.illegal
+        ids: dict[tuple[str, str], set[str]] = {}
+        for one in world.receivers.receptions:
+            ids.setdefault((one.endpoint_id, one.event_id), set()).add(one.webhook_id)
+        assert all(len(found) == 1 for found in ids.values())
+        assert not world.parked.rows
+        assert not world.due.rows
+
+
+@pytest.mark.timeout(600)
+def test_killed_at_every_await_point_it_loses_nothing() -> None:
+    points = await_points()
+    assert len(points) > 40
+    killer = Killer(points)
+    gc.disable()
+    try:
+        deliveries = killed_until_done(points, killer)
+    finally:
+        gc.enable()
+    missing = {point: killer.kills[point] for point in points if killer.kills[point] < TIMES}
+    assert not missing
+    assert deliveries >= DELIVERIES
+
+
+def killed_until_done(points: dict[tuple[str, int], range], killer: Killer) -> int:
+    deliveries = 0
+    for seed in range(200):
+        if deliveries >= DELIVERIES and all(killer.kills[point] >= TIMES for point in points):
+            break
+        scenario = Scenario(seed)
+        for _ in range(40):
+            scenario.something_happens()
+            for _ in range(12):
+                killer.target = min(points, key=lambda point: (killer.kills[point], killer.visits[point]))
+                if scenario.draw.random() < 0.3:
+                    killer.target = scenario.draw.choice([point for point in points if killer.kills[point] < TIMES] or list(points))
+                killer.skip = scenario.draw.randrange(3)
+                if not invoke(scenario.world, killer):
+                    break
+            killer.target = None
+            scenario.world.clock.pass_(scenario.draw.choice([1, 10, 60, 400]))
+            scenario.world.tick()
+        scenario.settle()
+        scenario.check()
+        deliveries += len(scenario.world.accepted)
+        gc.collect()
+    return deliveries
+
+
+OPERATIONS = (
+    "snapshot.read",
+    "log.write",
+    "queue.send",
+    "due.put",
+    "due.due",
+    "due.delete",
+    "parked.park",
+    "parked.oldest",
+    "parked.delete",
+    "parked.mark",
+    "parked.unmark",
+    "parked.markers_due",
+    "health.put",
+    "health.get",
+    "health.clear",
+    "publish",
+)
+
+
+@pytest.mark.parametrize("kind", ["refused", "lost", "half"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_each_aws_call_may_fail_or_lose_its_answer(operation: str, kind: str) -> None:
+    scenario = Scenario(hash_of(operation + kind))
+    world = scenario.world
+    faults = 0
+
+    def fault(called: str) -> str | None:
+        nonlocal faults
+        if called != operation or scenario.draw.random() > 0.3:
+            return None
+        faults += 1
+        return kind
+
+    for _ in range(25):
+        world.aws.fault = lambda called: None
+        scenario.something_happens()
+        world.aws.fault = fault
+        for _ in range(12):
+            try:
+                if not invoke(world, None):
+                    break
+            except webhook_delivery.Unavailable:
+                continue  # the invocation failed as a whole: nothing of its batch is acknowledged
+        world.clock.pass_(scenario.draw.choice([1, 10, 60, 400]))
+        try:
+            world.tick()
+        except webhook_delivery.Unavailable:
+            continue  # the next run does it
+    assert faults > 0
+    scenario.settle()
+    scenario.check()
+
+
+def hash_of(text: str) -> int:
+    return sum(ord(letter) * place for place, letter in enumerate(text))
+
+
+def test_copies_and_disorder_in_the_queue_double_nothing_that_the_log_knew() -> None:
+    scenario = Scenario(7)
+    scenario.world.queue.copies = lambda: scenario.draw.choice([1, 1, 1, 2])
+    for _ in range(60):
+        scenario.something_happens()
+        for _ in range(12):
+            if not invoke(scenario.world, None):
+                break
+        scenario.world.clock.pass_(scenario.draw.choice([1, 10, 60, 400]))
+        scenario.world.tick()
+    scenario.world.queue.copies = lambda: 1
+    scenario.settle()
+    world = scenario.world
+    succeeded = {(one.endpoint_id, one.event_id) for one in world.receivers.receptions if one.status == 200}
+    assert {key for key in world.accepted if key[0] not in scenario.gone} <= succeeded | {
+        (key[0], key[2]) for key, record in world.log.records.items() if record.status is DeliveryStatus.FAILED
+    }
+
+
+def test_ten_thousand_deliveries_without_faults_have_no_duplicate() -> None:
+    world = World()
+    endpoints = [world.endpoint() for _ in range(10)]
+    for _ in range(1_000):
+        world.publish(*endpoints)
+    while invoke(world, None):
+        pass
+    assert len(world.receivers.receptions) == len(world.log.writes) == 10_000
+    assert len({(one.endpoint_id, one.event_id) for one in world.receivers.receptions}) == 10_000
+    # One read and one write for ten deliveries.
+    assert sum(world.aws.calls.values()) == 2_000

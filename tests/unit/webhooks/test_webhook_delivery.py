@@ -1,0 +1,612 @@
+"""The worker through its door: messages in, requests, records and messages out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from event_service.domain.delivery import DeliveryStatus
+from event_service.domain.endpoint import EndpointStatus
+from event_service.domain.queue_messages import WebhookMessage, parse_webhook_queue
+from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
+from event_service.services.webhook_delivery import MAXIMUM_HOPS, WAITING_REQUESTS, NotTestable, Received
+from tests.fakes.webhooks import SECRET, WORKSPACE, Aws, World, answering
+
+DAY = 86_400.0
+
+
+async def test_a_delivery_is_one_request_one_log_item_and_two_calls() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    for _ in range(10):
+        world.publish(endpoint)
+    await world.work()
+    assert len(world.receivers.of(endpoint.id)) == 10
+    assert len(world.log.writes) == len(set(world.log.writes)) == 10
+    assert world.statuses(endpoint) == {"DELIVERED": 10}
+    assert world.aws.calls == {"snapshot.read": 1, "log.write": 1}
+    assert not world.queue.messages
+
+
+async def test_a_request_verifies_with_the_official_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    endpoint = world.endpoint()
+    event = world.publish(endpoint)
+    await world.work()
+    (reception,) = world.receivers.of(endpoint.id)
+    assert reception.headers["content-type"] == "application/json"
+    assert reception.headers["user-agent"].startswith("event-service/")
+    assert reception.body.decode() == event.as_json()
+    # The library compares the timestamp with the machine's clock, which is not this test's.
+    monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda self, timestamp: world.clock(), raising=True)
+    assert Webhook(SECRET).verify(reception.body, reception.headers)["id"] == event.id
+
+
+@pytest.mark.parametrize("first", [503, 500, 404, 301])
+async def test_a_failure_is_retried_on_schedule_and_every_attempt_is_one_item(first: int) -> None:
+    world = World()
+    endpoint = world.endpoint(answering(first))
+    event = world.publish(endpoint)
+    await world.run(4 * DAY)
+    delivery = world.log.delivery(WORKSPACE, endpoint.id, event.id)
+    assert delivery is not None
+    assert delivery.status is DeliveryStatus.FAILED
+    assert [attempt.number for attempt in delivery.attempts] == list(range(1, 11))
+    gaps = [after.date - before.date for before, after in zip(delivery.attempts, delivery.attempts[1:], strict=False)]
+    assert gaps == sorted(gaps)
+    schedule = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    for gap, least in zip(gaps, schedule, strict=True):
+        # To the second where the queue holds it back, to the scheduler's minute where the due index does.
+        assert timedelta(seconds=least) <= gap <= timedelta(seconds=least + 61)
+    assert len(world.log.writes) == 10
+    assert len({one.webhook_id for one in world.receivers.receptions}) == 1
+    assert len({one.headers["webhook-timestamp"] for one in world.receivers.receptions}) == 10
+    assert world.queue.longest_delay <= 900
+
+
+async def test_a_wish_of_the_receiver_is_never_undercut() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(429, retry_after="7200"))
+    world.publish(endpoint)
+    await world.work()
+    world.receivers.behaviour[endpoint.id] = answering()
+    await world.run(7_199)
+    assert len(world.receivers.receptions) == 1
+    await world.run(600)
+    assert [one.status for one in world.receivers.receptions] == [429, 200]
+
+
+async def test_a_slow_answer_slows_the_whole_endpoint() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(429, retry_after="60"))
+    world.publish(endpoint)
+    await world.work()
+    for _ in range(20):
+        world.publish(endpoint)
+    await world.work()
+    assert len(world.receivers.receptions) == 1
+    assert len(world.parked.rows) == 20
+    world.receivers.behaviour[endpoint.id] = answering()
+    await world.run(300)
+    assert world.statuses(endpoint) == {"DELIVERED": 21}
+    # One probe, alone, before the others.
+    assert [one.status for one in world.receivers.receptions][:2] == [429, 200]
+    assert not world.parked.rows
+    assert not world.health.items
+
+
+async def test_410_disables_at_once_and_gives_the_delivery_up() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(410))
+    event = world.publish(endpoint)
+    await world.work()
+    assert world.endpoints[endpoint.id].status is EndpointStatus.DISABLED
+    assert "410" in (world.endpoints[endpoint.id].status_reason or "")
+    delivery = world.log.delivery(WORKSPACE, endpoint.id, event.id)
+    assert delivery is not None
+    assert delivery.status is DeliveryStatus.FAILED
+    assert sorted(one.type for one in world.published.values()) == ["event-service.delivery.failed", "event-service.endpoint.disabled"]
+    world.publish(endpoint)
+    await world.run(DAY)
+    assert len(world.receivers.receptions) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "delivery", "endpoint_status"),
+    [
+        (answering(200, webhook_delivery="disable"), "DELIVERED", EndpointStatus.DISABLED),
+        (answering(500, webhook_delivery="disable"), "PENDING", EndpointStatus.DISABLED),
+        (answering(500, webhook_delivery="abort-message"), "FAILED", EndpointStatus.ENABLED),
+        (answering(500, webhook_delivery="abort-message, disable"), "FAILED", EndpointStatus.DISABLED),
+        (answering(200, webhook_delivery="abort-message"), "DELIVERED", EndpointStatus.ENABLED),
+    ],
+)
+async def test_the_header_webhook_delivery_is_obeyed(behaviour: object, delivery: str, endpoint_status: EndpointStatus) -> None:
+    world = World()
+    endpoint = world.endpoint(behaviour)  # type: ignore[arg-type]
+    world.publish(endpoint)
+    await world.work()
+    assert world.statuses(endpoint) == {delivery: 1}
+    assert world.endpoints[endpoint.id].status is endpoint_status
+
+
+async def test_five_days_without_a_success_warn_twice_and_then_disable() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    for _ in range(6 * 4):
+        world.publish(endpoint)
+        await world.run(DAY / 4)
+    assert world.endpoints[endpoint.id].status is EndpointStatus.DISABLED
+    reason = world.endpoints[endpoint.id].status_reason or ""
+    assert "5 days without one success" in reason
+    told = [one for one in world.published.values() if one.type.startswith("event-service.endpoint")]
+    assert [one.type.rpartition(".")[2] for one in told] == ["failing", "failing", "disabled"]
+    assert all(one.data["endpointId"] == endpoint.id for one in told)
+
+
+async def test_two_failures_far_apart_are_not_five_days_of_failing() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500, webhook_delivery="abort-message"))
+    world.publish(endpoint)
+    await world.run(30 * DAY)
+    world.publish(endpoint)
+    await world.work()
+    assert world.endpoints[endpoint.id].status is EndpointStatus.ENABLED
+
+
+async def test_a_success_clears_health_with_one_write_and_a_healthy_one_writes_nothing() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    world.publish(endpoint)
+    await world.work()
+    assert world.aws.calls["health.put"] == 1
+    world.receivers.behaviour[endpoint.id] = answering()
+    for _ in range(3):
+        world.publish(endpoint)
+        await world.work()
+    assert world.aws.calls["health.clear"] == 1
+    assert not world.health.items
+
+
+async def test_an_endpoint_that_was_disabled_and_resumed_is_reported_as_recovered() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(410))
+    world.publish(endpoint)
+    await world.work()
+    world.receivers.behaviour[endpoint.id] = answering()
+    world.resume(endpoint)
+    world.publish(endpoint)
+    await world.run(60)
+    assert [one.type for one in world.published.values()].count("event-service.endpoint.recovered") == 1
+    assert not world.health.items
+
+
+async def test_failures_of_operational_events_make_no_further_ones() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    for _ in range(5):
+        world.publish(endpoint, event_type="event-service.endpoint.disabled")
+        await world.run(0.9 * DAY)
+    assert not world.published
+
+
+# -- what waits ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [EndpointStatus.PAUSED, EndpointStatus.DISABLED])
+async def test_nothing_is_lost_while_off_and_all_is_sent_in_order_of_acceptance_on_resume(status: EndpointStatus) -> None:
+    world = World()
+    endpoint = world.endpoint(status=status)
+    events = [world.publish(endpoint) for _ in range(230)]
+    await world.work()
+    assert not world.receivers.receptions
+    assert world.statuses(endpoint) == {"PENDING": 230}
+    delivery = world.log.delivery(WORKSPACE, endpoint.id, events[0].id)
+    assert delivery is not None
+    assert (delivery.attempts, delivery.next_attempt) == ((), None)
+    await world.run(3 * DAY)
+    world.resume(endpoint)
+    await world.work()
+    assert world.statuses(endpoint) == {"DELIVERED": 230}
+    sent = [one.event_id for one in world.receivers.receptions]
+    place = {event.id: number for number, event in enumerate(events)}
+    # In order but for the few that are under way at the same time.
+    assert all(abs(place[event_id] - number) < WAITING_REQUESTS for number, event_id in enumerate(sent))
+    assert len(sent) == 230
+    await world.run(600)
+    assert not world.parked.rows
+    assert not world.parked.markers
+    assert not world.queue.messages
+
+
+async def test_what_waited_uses_at_most_half_of_the_slots_so_that_live_events_go_on() -> None:
+    world = World()
+    endpoint = world.endpoint(status=EndpointStatus.PAUSED)
+    waited = {world.publish(endpoint).id for _ in range(60)}
+    await world.work()
+    under_way: set[str] = set()
+    most_waiting = most_live = 0
+
+    async def look(request: WebhookRequest) -> WebhookAnswer:
+        nonlocal most_waiting, most_live
+        event_id = json.loads(request.body)["id"]
+        under_way.add(event_id)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        most_waiting = max(most_waiting, len(under_way & waited))
+        most_live = max(most_live, len(under_way - waited))
+        under_way.discard(event_id)
+        return WebhookAnswer(200, None, None, 1)
+
+    world.receivers.behaviour[endpoint.id] = look
+    world.resume(endpoint)
+    live = [world.publish(endpoint) for _ in range(9)]
+    # One invocation has the step and the live events.
+    await world.invoke()
+    assert (most_waiting, most_live) == (WAITING_REQUESTS, 9)
+    assert world.receivers.most_running[endpoint.id] <= WAITING_REQUESTS + 9
+    done = {one.event_id for one in world.receivers.receptions}
+    assert done >= {event.id for event in live}
+
+
+async def test_a_delivery_put_aside_after_the_last_look_is_not_stranded() -> None:
+    world = World()
+    endpoint = world.endpoint(status=EndpointStatus.PAUSED)
+    late = world.publish(endpoint)
+    # The worker reads PAUSED ...
+    batch = world.queue.receive(10)
+    off = world.endpoints[endpoint.id]
+    # ... the endpoint is resumed and nothing is found ...
+    world.resume(endpoint)
+    await world.work()
+    assert world.parked.markers[endpoint.id].quiet
+    # ... and only then the worker puts its delivery aside.
+    on, world.endpoints[endpoint.id] = world.endpoints[endpoint.id], off
+    await world.delivery.deliver([Received(message.text) for message in batch], lambda: 60.0)
+    world.queue.delete(batch)
+    world.endpoints[endpoint.id] = on
+    assert len(world.parked.rows) == 1
+    await world.run(600)
+    assert [one.event_id for one in world.receivers.receptions] == [late.id]
+    assert not world.parked.markers
+
+
+async def test_a_resume_that_died_before_it_could_begin_is_taken_up() -> None:
+    world = World()
+    endpoint = world.endpoint(status=EndpointStatus.PAUSED)
+    world.publish(endpoint)
+    await world.work()
+    world.observer.resuming([world.endpoints[endpoint.id]])
+    world.endpoints[endpoint.id] = replace(world.endpoints[endpoint.id], status=EndpointStatus.ENABLED)
+    await world.run(300)
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
+
+
+async def test_two_copies_of_a_step_run_once() -> None:
+    world = World()
+    endpoint = world.endpoint(status=EndpointStatus.PAUSED)
+    for _ in range(20):
+        world.publish(endpoint)
+    await world.work()
+    world.queue.copies = lambda: 3
+    world.resume(endpoint)
+    await world.run(600)
+    assert len(world.receivers.receptions) == 20
+
+
+async def test_what_waits_for_a_deleted_endpoint_is_discarded() -> None:
+    world = World()
+    endpoint = world.endpoint(status=EndpointStatus.PAUSED)
+    for _ in range(150):
+        world.publish(endpoint)
+    await world.work()
+    world.delete(endpoint)
+    await world.run(600)
+    assert world.statuses(endpoint) == {"DISCARDED": 150}
+    assert not world.parked.rows
+    assert not world.parked.markers
+    assert not world.receivers.receptions
+
+
+async def test_a_message_for_a_deleted_endpoint_leaves_no_record_if_no_list_shows_it() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    tried = world.publish(endpoint)
+    await world.work()
+    world.publish(endpoint)
+    world.delete(endpoint)
+    await world.run(600)
+    assert world.statuses(endpoint) == {"DISCARDED": 1}
+    delivery = world.log.delivery(WORKSPACE, endpoint.id, tried.id)
+    assert delivery is not None
+    assert len(delivery.attempts) == 1
+
+
+async def test_what_outlived_its_event_is_discarded() -> None:
+    world = World()
+    endpoint = world.endpoint(status=EndpointStatus.PAUSED)
+    world.publish(endpoint)
+    await world.work()
+    await world.run(15 * DAY)
+    world.resume(endpoint)
+    await world.run(600)
+    assert world.statuses(endpoint) == {"DISCARDED": 1}
+    assert not world.receivers.receptions
+
+
+# -- isolation -------------------------------------------------------------------------------------------------------
+
+
+async def test_no_healthy_endpoint_waits_for_a_hanging_one_not_even_in_the_log() -> None:
+    world = World()
+    release = asyncio.Event()
+
+    async def hang(request: WebhookRequest) -> WebhookAnswer:
+        await release.wait()
+        return WebhookAnswer(None, FailureClass.TIMEOUT, "No answer.", 15_000)
+
+    hanging = world.endpoint(hang)
+    healthy = [world.endpoint() for _ in range(9)]
+    world.publish(hanging, *healthy)
+    recorded = asyncio.Event()
+    world.aws.fault = lambda operation: recorded.set() if operation == "log.write" else None
+    invocation = asyncio.create_task(world.invoke())
+    await recorded.wait()
+    await asyncio.sleep(0)
+    assert {key[0] for key in world.log.writes} == {endpoint.id for endpoint in healthy}
+    assert not invocation.done()
+    release.set()
+    await invocation
+    assert world.statuses(hanging) == {"PENDING": 1}
+
+
+async def test_five_time_outs_cool_an_endpoint_and_then_one_probe_at_a_time_is_sent() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(None, FailureClass.TIMEOUT))
+    for _ in range(5):
+        world.publish(endpoint)
+    await world.work()
+    assert len(world.receivers.receptions) == 5
+    for _ in range(100):
+        world.publish(endpoint)
+    await world.work()
+    assert len(world.receivers.receptions) == 5
+    assert len(world.parked.rows) == 100
+    await world.run(3_600)
+    probes = len(world.receivers.receptions) - 5
+    # 30 s, 1, 2, 4, 8, 15 minutes ...: an hour of it costs the receiver and us a handful of requests.
+    assert 4 <= probes <= 9
+    assert world.receivers.most_running[endpoint.id] <= 5
+    world.receivers.behaviour[endpoint.id] = answering()
+    await world.run(2 * 3_600)
+    assert len(world.parked.rows) == 0
+    await world.run(DAY)
+    assert world.statuses(endpoint) == {"DELIVERED": 105}
+
+
+async def test_a_quick_failure_breaks_the_row_of_time_outs() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(None, FailureClass.TIMEOUT))
+    for number in range(8):
+        world.receivers.behaviour[endpoint.id] = answering(500) if number == 4 else answering(None, FailureClass.TIMEOUT)
+        world.publish(endpoint)
+        await world.work()
+    assert len(world.receivers.receptions) == 8
+    assert not world.parked.rows
+
+
+async def test_at_most_ten_requests_go_to_one_endpoint_at_once() -> None:
+    world = World()
+
+    async def slow(request: WebhookRequest) -> WebhookAnswer:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return WebhookAnswer(200, None, None, 1)
+
+    endpoint = world.endpoint(slow)
+    for _ in range(40):
+        world.publish(endpoint)
+    await world.invoke(40)
+    assert world.receivers.most_running[endpoint.id] == 10
+    assert world.statuses(endpoint) == {"DELIVERED": 40}
+
+
+async def test_what_cannot_be_begun_in_time_goes_back_without_spending_a_receive() -> None:
+    world = World(seconds=20)
+    endpoint = world.endpoint()
+    world.publish(endpoint)
+    report = await world.invoke()
+    assert report is not None
+    assert (report.postponed, report.failed) == (1, set())
+    assert not world.receivers.receptions
+    world.seconds = 60
+    world.clock.pass_(2)
+    await world.work()
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
+
+
+# -- repeats ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_repeat_of_a_recorded_attempt_is_dropped() -> None:
+    world = World()
+    world.queue.copies = lambda: 2
+    endpoint = world.endpoint()
+    for _ in range(10):
+        world.publish(endpoint)
+    # Two copies with a receive count of 1 each, in different batches: nobody can tell them but their number ...
+    while (batch := world.queue.receive(10)) != []:
+        await world.delivery.deliver([Received(message.text, receive_count=2) for message in batch], lambda: 60.0)
+        world.queue.delete(batch)
+    assert len(world.receivers.receptions) == 10
+
+
+async def test_two_copies_in_one_batch_are_sent_once() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    world.publish(endpoint)
+    (message,) = world.queue.receive(10)
+    report = await world.delivery.deliver([Received(message.text), Received(message.text)], lambda: 60.0)
+    assert len(world.receivers.receptions) == 1
+    assert report.failed == {1}
+
+
+async def test_a_redriven_message_is_checked_although_its_receive_count_is_one_again() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    world.publish(endpoint)
+    world.queue.messages[0].receives = 10
+    (message,) = list(world.queue.messages.values())
+    # It was delivered and recorded, but its worker died before it could delete it, ten times.
+    await world.delivery.deliver([Received(message.text)], lambda: 60.0)
+    world.queue.receive(10)
+    assert len(world.queue.dead) == 1
+    world.clock.pass_(3_600)
+    world.queue.redrive()
+    await world.work()
+    assert len(world.receivers.receptions) == 1
+    assert not world.queue.messages
+
+
+async def test_a_redriven_message_that_was_never_delivered_is_delivered() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    world.publish(endpoint)
+    world.aws.fault = lambda operation: "refused" if operation == "log.write" else None
+    for _ in range(11):
+        await world.work()
+        world.clock.pass_(400)
+    assert len(world.queue.dead) == 1
+    world.aws.fault = lambda operation: None
+    world.queue.redrive()
+    await world.work()
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
+    assert len({one.webhook_id for one in world.receivers.receptions}) == 1
+
+
+async def test_a_retry_that_was_not_sent_before_the_worker_died_is_sent_by_the_repeat() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    world.publish(endpoint)
+    (message,) = world.queue.receive(10)
+    await world.delivery.deliver([Received(message.text)], lambda: 60.0)
+    world.queue.messages = {message.id: message}  # the retry is gone, the message is not
+    world.receivers.behaviour[endpoint.id] = answering()
+    await world.run(1_000)
+    assert [one.status for one in world.receivers.receptions] == [500, 200]
+
+
+async def test_an_unreadable_message_is_left_for_the_dead_letter_queue_and_the_rest_is_delivered() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    world.publish(endpoint)
+    (message,) = world.queue.receive(10)
+    texts = ["", "{}\nbody", '{"v":2}\n', '["v"]\n{}', message.text]
+    report = await world.delivery.deliver([Received(text) for text in texts], lambda: 60.0)
+    assert report.failed == {0, 1, 2, 3}
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
+
+
+async def test_hops_are_counted_and_bounded_by_a_way_around_the_queue() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    event = world.event()
+    message = WebhookMessage(WORKSPACE, endpoint.id, event.id, event.as_delivered()["creationDate"], None, event.as_json())
+    world.queue.put(message)
+    await world.work()
+    (retry,) = world.queue.messages.values()
+    following = parse_webhook_queue(retry.text)
+    assert isinstance(following, WebhookMessage)
+    assert (following.hop, following.attempt) == (1, 2)
+    world.queue.messages.clear()
+    world.queue.put(replace(message, hop=MAXIMUM_HOPS, attempt=2))
+    await world.work()
+    assert not world.queue.messages
+    assert len(world.due.rows) == 1
+
+
+# -- testing an endpoint ---------------------------------------------------------------------------------------------
+
+
+async def test_a_test_is_sent_signed_and_not_logged() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(418), status=EndpointStatus.PAUSED)
+    attempt = await world.delivery.test(WORKSPACE, endpoint.id)
+    assert (attempt.number, attempt.status_code) == (1, 418)
+    (reception,) = world.receivers.receptions
+    assert reception.headers["webhook-signature"].startswith("v1,")
+    assert json.loads(reception.body)["type"] == "event-service.endpoint.test"
+    assert not world.log.records
+    assert not world.queue.messages
+
+
+async def test_a_test_of_an_unknown_endpoint_is_refused() -> None:
+    with pytest.raises(NotTestable):
+        await World().delivery.test(WORKSPACE, "22222222-2222-4222-8222-222222222222")
+
+
+# -- the due index ---------------------------------------------------------------------------------------------------
+
+
+async def test_waiting_retries_cost_nothing_while_they_wait() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500, webhook_delivery=""))
+    for _ in range(300):
+        world.publish(endpoint)
+    await world.run(400)  # three attempts each: the next is due in half an hour
+    assert len(world.due.rows) == 300
+    calls = Aws().calls
+    world.aws.calls = calls
+    read = world.due.rows_read
+    for _ in range(28):
+        world.clock.pass_(60)
+        report = world.tick()
+        assert (report.sent, report.discarded) == (0, 0)
+    assert world.due.rows_read == read
+    # One query a shard and one for the markers, a minute.
+    assert calls == {"due.due": 28 * 8, "parked.markers_due": 28}
+
+
+async def test_a_scheduler_that_dies_between_sending_and_deleting_sends_again_and_nothing_is_doubled() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    for _ in range(250):
+        world.publish(endpoint)
+    await world.run(400)
+    world.receivers.behaviour[endpoint.id] = answering()
+    world.clock.pass_(2_000)
+    world.aws.fault = lambda operation: "refused" if operation == "due.delete" else None
+    assert not world.tick().complete
+    world.aws.fault = lambda operation: None
+    await world.work()
+    await world.run(2_000)
+    assert world.statuses(endpoint) == {"DELIVERED": 250}
+    assert sum(one.status == 200 for one in world.receivers.receptions) == 250
+
+
+async def test_a_run_without_time_leaves_the_rest_to_the_next_one() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    world.publish(endpoint)
+    await world.run(400)
+    world.clock.pass_(2_000)
+    world.seconds = 5
+    report = world.tick()
+    assert (report.sent, report.complete) == (0, False)
+    world.seconds = 60
+    assert world.tick().sent == 1
+
+
+async def test_a_retry_whose_event_has_expired_is_discarded() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    event = world.publish(endpoint)
+    await world.run(400)
+    del world.store.items[WORKSPACE, event.id]
+    await world.run(2_000)
+    assert world.statuses(endpoint) == {"DISCARDED": 1}
