@@ -27,9 +27,12 @@ def create_app(services: Services, settings: Settings) -> FastAPI:
     """
     # No OpenAPI: the GraphQL schema describes this API, and FastAPI's description costs start-up time.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    executor = Executor(build_schema(), services, introspection=settings.graphql_introspection)
+    schema = build_schema()
+    executor = Executor(schema, services, introspection=settings.graphql_introspection)
     # Plain routes: the bodies are judged by our own strict reader, so FastAPI's dependencies have nothing to do here.
     app.add_route(graphql.PATH, graphql.graphql_route(executor, ide=settings.graphql_ide), methods=graphql.METHODS)
+    if settings.graphql_ide:
+        app.add_route(graphql.IDE_PATH, graphql.ide_file_route(schema, introspection=settings.graphql_introspection), methods=["GET"])
     app.add_route(cloud_events.PATH, cloud_events.cloud_events_route(services), methods=["POST"])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)

@@ -14,8 +14,10 @@ from functions.graphql_api.execution import Executor
 from functions.graphql_api.http.callers import caller_of
 from functions.graphql_api.http.requests import read_graphql_request
 from functions.graphql_api.http.responses import error_response, json_response
+from functions.graphql_api.schema.schema import Schema
 
 PATH = "/event-service/graphql"
+IDE_PATH = "/event-service/graphql/ide/{name}"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 """All of them, so that the answer to a wrong one is ours and says which is right."""
 
@@ -39,6 +41,17 @@ def graphql_route(executor: Executor, *, ide: bool) -> Callable[[Request], Await
         return error_response(405, from_domain(error), headers={"allow": "GET, POST" if ide else "POST"})
 
     return graphql
+
+
+def ide_file_route(schema: Schema, *, introspection: bool) -> Callable[[Request], Awaitable[Response]]:
+    """The files of the IDE; its code is loaded with the first of them."""
+
+    async def serve(request: Request) -> Response:
+        from functions.graphql_api.routes.ide import ide_file
+
+        return ide_file(request, schema if introspection else None)
+
+    return serve
 
 
 async def _execute(executor: Executor, request: Request) -> Response:
