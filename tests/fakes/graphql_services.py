@@ -21,10 +21,10 @@ from event_service.domain.new_event import NewEvent, Origin, accept_all
 from event_service.domain.token import Token, TokenKind, hash_token
 from event_service.domain.webhook_exchange import FailureClass
 from event_service.services.configuration import Configuration, Quotas
-from event_service.services.deliveries import DeliveryQuery
-from event_service.services.events_reading import EventQuery
+from event_service.services.deliveries import Deliveries, DeliveryQuery
+from event_service.services.events_reading import EventQuery, EventsReading
 from event_service.services.ports import EndpointSecrets
-from event_service.services.publishing import PublishResult
+from event_service.services.publishing import Publishing, PublishResult
 from event_service.services.tokens import Tokens
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 
@@ -58,7 +58,7 @@ class FakeTokenStore:
         return [token for token in self.tokens.values() if token.workspace_id == workspace_id]
 
 
-class FakePublishing:
+class FakePublishing(Publishing):
     """Accepts by the real rules and keeps what was accepted."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -75,7 +75,7 @@ class FakePublishing:
         return PublishResult([event.id for event in accepted], [event.id for event in accepted if event.id in known])
 
 
-class FakeEventsReading:
+class FakeEventsReading(EventsReading):
     """Reads what was published; of the filters it knows the id."""
 
     def __init__(self, publishing: FakePublishing) -> None:
@@ -97,7 +97,7 @@ class FakeEventsReading:
         return sorted(found, key=lambda event: (event.date, event.id), reverse=query.descending)
 
 
-class FakeDeliveries:
+class FakeDeliveries(Deliveries):
     """A delivery log that is filled by hand."""
 
     def __init__(self, configuration: Configuration, clock: Callable[[], datetime]) -> None:
@@ -126,7 +126,7 @@ class FakeDeliveries:
         self.retried.extend(ids)
 
     def replay(
-        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None, missing_only: bool
+        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
     ) -> tuple[int, datetime | None]:
         self._require(workspace_id, endpoint_id)
         self.replayed.append((endpoint_id, since, until, missing_only))

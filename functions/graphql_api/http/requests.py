@@ -49,7 +49,8 @@ def read_graphql_request(content_type: str | None, body: bytes) -> GraphQLReques
         raise BadUserInput(f"The request body is no JSON object: {_SHAPE}.")
     query, variables, operation_name = value.get("query"), value.get("variables"), value.get("operationName")
     problems: list[str] = []
-    if not isinstance(query, str) or not query.strip():
+    text = query if isinstance(query, str) else ""
+    if not text.strip():
         problems.append(f"query: it must be a string that holds a GraphQL document: {_SHAPE}.")
     if variables is not None and not isinstance(variables, dict):
         problems.append("variables: it must be an object, or null.")
@@ -57,7 +58,7 @@ def read_graphql_request(content_type: str | None, body: bytes) -> GraphQLReques
         problems.append("operationName: it must be a string, or null.")
     if problems:
         raise BadUserInput(*problems)
-    return GraphQLRequest(query, variables, operation_name or None)
+    return GraphQLRequest(text, variables, operation_name or None)
 
 
 def _check_content_type(content_type: str | None) -> None:

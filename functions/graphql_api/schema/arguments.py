@@ -13,12 +13,15 @@ DEFAULT_LIMIT = 100
 MAXIMUM_LIMIT = 1_000
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Lookup(Protocol[T]):
+class Lookup(Protocol[T_co]):
     """One of the inputs that look for a value."""
 
-    exact: T | None
+    @property
+    def exact(self) -> T_co | None:
+        """The value looked for."""
 
 
 class Problems:

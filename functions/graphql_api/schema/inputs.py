@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import strawberry
 
+from event_service.domain.delivery import DeliveryStatus
+from event_service.domain.endpoint import EndpointType
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
-from functions.graphql_api.schema.types import ID, DeliveryStatus, EndpointType, Ordering
+from functions.graphql_api.schema.types import ID, Ordering
 
 
 @strawberry.input

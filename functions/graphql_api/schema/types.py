@@ -12,11 +12,8 @@ from typing import Generic, TypeVar, cast
 
 import strawberry
 
-from event_service.domain.delivery import Attempt, Delivery
-from event_service.domain.delivery import DeliveryStatus as DomainDeliveryStatus
-from event_service.domain.endpoint import Endpoint
-from event_service.domain.endpoint import EndpointStatus as DomainEndpointStatus
-from event_service.domain.endpoint import EndpointType as DomainEndpointType
+from event_service.domain.delivery import Attempt, Delivery, DeliveryStatus
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.domain.event import Event
 from event_service.domain.event_filter import EventFilter
 from functions.graphql_api.context import Info, Once
@@ -25,13 +22,10 @@ from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 
 ID = strawberry.ID
 
-EndpointType = strawberry.enum(DomainEndpointType, name="EndpointType", description="How an endpoint gets its events.")
-EndpointStatus = strawberry.enum(
-    DomainEndpointStatus, name="EndpointStatus", description="PAUSED by a person, DISABLED by the service. What arrives meanwhile waits."
-)
-DeliveryStatus = strawberry.enum(
-    DomainDeliveryStatus,
-    name="DeliveryStatus",
+strawberry.enum(EndpointType, description="How an endpoint gets its events.")
+strawberry.enum(EndpointStatus, description="PAUSED by a person, DISABLED by the service. What arrives meanwhile waits.")
+strawberry.enum(
+    DeliveryStatus,
     description="PENDING: another attempt will come. DELIVERED: a 2xx. FAILED: given up. "
     "DISCARDED: the endpoint was deleted, or the event expired first.",
 )
