@@ -103,13 +103,13 @@ def _welcome(ready: StackFile) -> str:
 
     ENDPOINT=$({call} {_body(create)} | grep -oE '[0-9a-f-]{{36}}'); echo $ENDPOINT
 
-  Publish an event:
+  Listen to it, in the background (what it gets will be printed there):
 
-    {call} {_body(publish)}
+    make listen ENDPOINT=$ENDPOINT & sleep 5
 
-  See it arrive:
+  Publish an event and see it arrive:
 
-    make listen ENDPOINT=$ENDPOINT
+    {call} {_body(publish)}; echo
 
   Ctrl-C stops the stack; endpoints, filters, links and events are there again after the next make run.
 """
