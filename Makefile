@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test lint format types unit integration e2e template build deploy bench soak lock clean
+.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy bench soak lock clean
 
 PY := .venv/bin/python
 
@@ -49,6 +49,14 @@ unit integration e2e template: ## one part of the tests
 build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
 	@local/setup.sh dev sam
 	@$(PY) -m local.build --architecture "$(or $(ARCHITECTURE),arm64)" $(if $(RUNTIME),--runtime "$(RUNTIME)")
+
+invoke: ## one function under `sam local` (Docker), against the running local stack      FUNCTION=GraphqlApiFunction EVENT=events/...
+	@local/setup.sh
+	@$(PY) -m local.sam_local --function "$(FUNCTION)" --event "$(EVENT)"
+
+start-api: ## the HTTP API under `sam local start-api` (Docker), against the running local stack      API_PORT=3000
+	@local/setup.sh
+	@$(PY) -m local.sam_local --api-port "$(or $(API_PORT),3000)"
 
 deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=production PARAMETERS='Name=value ...'
 	@local/setup.sh dev sam
