@@ -102,14 +102,15 @@ class Matcher:
             if waiter.filter_id in matching:
                 continue
             for shared in waiter.others:
-                checked += 1
                 if shared.uses > 1:
                     verdict = verdicts.get(shared)
                     if verdict is None:
+                        checked += 1
                         verdict = verdicts[shared] = shared.condition.may_hold(fields)
                     if verdict:
                         continue
                 else:
+                    checked += 1
                     values = get(shared.path)
                     if values is None:
                         if shared.or_absent:
