@@ -363,7 +363,7 @@ class RefusalTable(Generic[W]):
         return bool(self._chosen)
 
     def add(self, predicate: AnythingBut, waiter: W) -> None:
-        chosen, uses = self._chosen.get(predicate) or (max(predicate.keys, key=self._waiters.count), 0)
+        chosen, uses = self._chosen.get(predicate) or (max(predicate.keys, key=self._refusers), 0)
         self._chosen[predicate] = chosen, uses + 1
         self._waiters.add(chosen, waiter)
         for key in predicate.keys - {chosen}:
@@ -393,6 +393,9 @@ class RefusalTable(Generic[W]):
                 if not refusing:
                     break
             found |= holding - refusing if refusing else holding
+
+    def _refusers(self, key: Key) -> int:
+        return self._waiters.count(key) + self._also_refusing.count(key)
 
     def _refusing(self, key: Key) -> set[W]:
         return {*self._waiters.values(key), *self._also_refusing.values(key)}
