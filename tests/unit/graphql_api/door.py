@@ -83,6 +83,7 @@ class Door:
 
     def __init__(self, services: Services, **environment: str) -> None:
         settings = Settings({"GRAPHQL_IDE": "true", "GRAPHQL_INTROSPECTION": "true", **environment})
+        self.token, self.agent_token = TOKEN, AGENT_TOKEN
         self._handler = create_handler(services, settings)
 
     def invoke(self, event: dict[str, Any]) -> Response:
