@@ -43,6 +43,8 @@ if [ "$(cat .local/env/uv/.made-from 2>/dev/null)" != "$lock" ]; then
 fi
 
 export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+# The machine's own list of certificate authorities, as pip uses it: behind a company's proxy uv's built-in one is not enough.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 for environment in $missing; do
     fits "$environment" && continue
     place=$(location "$environment")
