@@ -14,7 +14,7 @@ from event_service.domain.endpoint import EndpointStatus
 from event_service.domain.errors import RateLimited, Unavailable
 from event_service.domain.socket_frames import MAXIMUM_FRAME_BYTES
 from event_service.domain.wake_up import WakeUp
-from event_service.services.socket_delivery import MAXIMUM_HOPS
+from event_service.services import socket_delivery
 from event_service.services.socket_ports import Posted
 from tests.unit.sockets.scene import ENDPOINT, START, TOKEN, WORKSPACE, Scene, a_token, an_event
 
@@ -184,7 +184,8 @@ def test_trouble_that_lasts_is_handed_on_with_a_hop_and_loses_nothing() -> None:
     assert max(wake_up.hop for wake_up in scene.queue.sent) > 0
 
 
-def test_trouble_that_never_ends_stops_at_the_last_hop() -> None:
+def test_trouble_that_never_ends_stops_at_the_last_hop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_delivery, "MAXIMUM_HOPS", 3)
     scene = Scene()
     client = scene.connect()
     scene.api.answers[client] = deque([Posted.THROTTLED] * 100_000)
@@ -192,8 +193,8 @@ def test_trouble_that_never_ends_stops_at_the_last_hop() -> None:
 
     reports = scene.work()
 
-    assert max(wake_up.hop for wake_up in scene.queue.sent) == MAXIMUM_HOPS
-    assert [wake_up.hop for wake_up in reports[-1].again] == [MAXIMUM_HOPS]
+    assert max(wake_up.hop for wake_up in scene.queue.sent) == 3
+    assert [wake_up.hop for wake_up in reports[-1].again] == [3]
 
 
 def test_a_slow_client_does_not_keep_others_from_what_comes_meanwhile() -> None:

@@ -77,13 +77,15 @@ class SocketLog:
         Returns:
             The nonces that are not wholly appended, or whose connections may not have been woken: route them again.
         """
-        additions: dict[str, list[_Addition]] = {}
+        # By nonce: a batch may hold two copies of a message, whose second marker would be the first's.
+        by_nonce: dict[str, dict[str, _Addition]] = {}
         workspaces: dict[str, str] = {}
         for message in messages:
             for endpoint_id, event_ids in message.event_ids.items():
                 if event_ids:
-                    additions.setdefault(endpoint_id, []).append(_Addition(message.nonce, tuple(event_ids)))
+                    by_nonce.setdefault(endpoint_id, {})[message.nonce] = _Addition(message.nonce, tuple(event_ids))
                     workspaces[endpoint_id] = message.workspace_id
+        additions = {endpoint_id: list(of_one.values()) for endpoint_id, of_one in by_nonce.items()}
         if not additions:
             return set()
         everything = {addition.nonce for of_one in additions.values() for addition in of_one}

@@ -1,0 +1,119 @@
+"""Runs several actors, each in a thread, one step at a time in an order that a seed chooses.
+
+A step ends at each call to the outside, before it acts or after it has acted. There the scheduler may let the call
+fail, lose its answer, or kill the actor, as a Lambda that is stopped: the same seed does the same again.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from event_service.domain.errors import RateLimited, Unavailable
+
+
+class Killed(BaseException):
+    """The process of an actor is gone. No code of ours may catch it."""
+
+
+@dataclass(slots=True)
+class Actor:
+    """One process."""
+
+    name: str
+    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    finished: bool = False
+    doomed: bool = False
+    error: BaseException | None = None
+
+
+class Scheduler:
+    """Gives turns."""
+
+    def __init__(self, seed: int, faults: float) -> None:
+        """
+        Args:
+            seed: decides everything.
+            faults: the share of calls to the outside that something happens to.
+        """
+        self.random = random.Random(seed)
+        self.faults = faults
+        self.actors: list[Actor] = []
+        self.happened: dict[str, int] = {}
+        self._back = threading.Semaphore(0)
+        self._here = threading.local()
+
+    def start(self, name: str, act: Callable[[], None]) -> Actor:
+        """A new process that does ``act`` when it is given turns."""
+        actor = Actor(name)
+
+        def run() -> None:
+            self._here.actor = actor
+            actor.turn.acquire()
+            try:
+                act()
+            except Killed:
+                self._note("killed")
+            except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
+                actor.error = error
+            finally:
+                actor.finished = True
+                self._back.release()
+
+        threading.Thread(target=run, daemon=True).start()
+        self.actors.append(actor)
+        return actor
+
+    def step(self) -> None:
+        """One turn of one actor."""
+        actor = self.random.choice(self.actors)
+        actor.turn.release()
+        self._back.acquire()
+        if actor.finished:
+            self.actors.remove(actor)
+            if actor.error is not None:
+                raise actor.error
+
+    def before(self, operation: str) -> None:
+        """A call to the outside begins: it may fail without having acted."""
+        self._pause()
+        if self.random.random() < self.faults:
+            self._fault(operation)
+
+    def after(self, operation: str) -> None:
+        """A call to the outside has acted: its answer may be lost."""
+        self._pause()
+        if self.random.random() < self.faults:
+            self._fault(operation, only=Unavailable)
+
+    def before_post(self) -> None:
+        """A post begins: its process may die; what else can happen to it is the management API's business."""
+        self._pause()
+        if self.random.random() < self.faults / 4:
+            self._kill()
+
+    def _fault(self, operation: str, only: type[Exception] | None = None) -> None:
+        if self.random.random() < 0.3:
+            self._kill()
+        kind = only or self.random.choice((RateLimited, Unavailable))
+        self._note(f"{kind.__name__} {operation}")
+        raise kind(operation)
+
+    def _kill(self) -> None:
+        # What Python still runs while the exception travels must not reach the outside any more.
+        self._here.actor.doomed = True
+        raise Killed
+
+    def _pause(self) -> None:
+        actor: Actor | None = getattr(self._here, "actor", None)
+        if actor is None:
+            return
+        if actor.doomed:
+            raise Killed
+        self._back.release()
+        actor.turn.acquire()
+
+    def _note(self, what: str) -> None:
+        self.happened[what] = self.happened.get(what, 0) + 1
