@@ -53,7 +53,7 @@ class SocketService:
     pings: int = 0
     cuts: int = 0
     repeats: int = 0
-    random: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - repeatable, no secret
+    random: random.Random = field(default_factory=lambda: random.Random(7))
     url: str = ""
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -165,7 +165,7 @@ def test_the_longest_ids_are_listed_whole(world: World) -> None:
 
 def test_data_is_stored_compressed_only_where_that_is_shorter(world: World) -> None:
     # Random characters of three bytes that share no pattern: deflate makes them longer.
-    chance = random.Random(7)  # noqa: S311 - repeatable
+    chance = random.Random(7)
     noise = "".join(chr(chance.randrange(0x0800, 0xD000)) for _ in range(80_000))
     noisy = event(world, "noise", data={"x": noise}, date=world.clock() - timedelta(days=1))
     world.store.put([noisy, event(world, "long", data={"x": "y" * 5_000})], NONCE)

@@ -27,7 +27,7 @@ def test_after_the_tenth_attempt_there_is_none() -> None:
 
 @pytest.mark.parametrize("attempt", range(1, MAXIMUM_ATTEMPTS))
 def test_jitter_is_spread_over_a_fifth_and_only_ever_longer(attempt: int) -> None:
-    source = random.Random(attempt)  # noqa: S311 - a repeatable load, not a secret
+    source = random.Random(attempt)
     step = DELAYS_SECONDS[attempt - 1]
 
     shares = [(delay_before_next(attempt, source.random()) or 0) / step for _ in range(10_000)]

@@ -174,7 +174,7 @@ def test_nothing_is_left_of_removed_filters(name: str) -> None:
     numbers = list(range(200))
     for number in numbers:
         matcher.add(str(number), benchmark.MIXES[name](number))
-    random.Random(1).shuffle(numbers)  # noqa: S311 - repeatable
+    random.Random(1).shuffle(numbers)
     for number in numbers:
         matcher.remove(str(number))
 
@@ -184,7 +184,7 @@ def test_nothing_is_left_of_removed_filters(name: str) -> None:
 
 
 def test_ranges_come_and_go_without_a_trace() -> None:
-    chance = random.Random(7)  # noqa: S311 - repeatable
+    chance = random.Random(7)
     ranges = {number: sorted((chance.uniform(-5, 5), chance.uniform(-5, 5))) for number in range(300)}
     intervals: Intervals[int] = Intervals()
     for number, (low, high) in ranges.items():

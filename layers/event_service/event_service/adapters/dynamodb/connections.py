@@ -193,13 +193,14 @@ def _item(connection: Connection) -> ConnectionItem:
 
 def _connection(raw: AttributeMap) -> Connection:
     item = ConnectionItem.from_raw_data(raw)
+    claimed: float | None = item.claimed  # PynamoDB's types do not know which attributes may be missing
     return Connection(
         endpoint_id=item.endpoint_id,
         connection_id=item.key.partition("#")[2],
         workspace_id=item.workspace_id,
         connected_at=from_stored(item.connected_at),
         cursor=int(item.cursor),
-        claimed=None if item.claimed is None else int(item.claimed),
+        claimed=None if claimed is None else int(claimed),
         token_hash=item.token_hash,
         batched=bool(item.batched),
         told_paused=bool(item.told_paused),
