@@ -11,7 +11,8 @@ from typing import Any
 
 from event_service import wiring
 from event_service.domain.new_event import NewEvent
-from event_service.observability import configure, invocation
+from event_service.domain.trace_context import new_trace
+from event_service.observability import Metric, configure, count, invocation, logging_context
 from event_service.services.publishing import Publishing
 from event_service.settings import get_settings
 
@@ -29,9 +30,12 @@ def create_handler(
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        with invocation(context, event_id=event["id"]):
+        traceparent = new_trace().traceparent  # a rule hands over no header
+        with invocation(context, event_id=event["id"]), logging_context(traceparent=traceparent):
             new = NewEvent(id=event["id"], type=event["detail-type"], date=event["time"], data=event["detail"])
-            result = publishing().publish_from_bus(workspace_id(), [new])
+            result = publishing().publish_from_bus(workspace_id(), [new], traceparent)
+            count(Metric.PUBLISHED, len(result.ids) - len(result.duplicate_ids))
+            count(Metric.DUPLICATES, len(result.duplicate_ids))
             return {"ids": result.ids, "duplicateIds": result.duplicate_ids}
 
     return handle

@@ -24,6 +24,7 @@ def create_handler(scheduler: Callable[[], RetryScheduler]) -> Callable[[dict[st
             report = scheduler().run(lambda: context.get_remaining_time_in_millis() / 1000)
             count(Metric.RETRIED, report.sent)
             count(Metric.DISCARDED, report.discarded)
+            count(Metric.OLDEST_WAITING_SECONDS, round(report.late_seconds))
 
     return handle
 

@@ -9,8 +9,8 @@ from typing import Any
 from event_service import wiring
 from event_service.domain.dates import format_date
 from event_service.domain.delivery import DeliveryStatus
-from event_service.observability import Metric, configure, count, invocation
-from event_service.services.webhook_delivery import Received, NotTestable, WebhookDelivery
+from event_service.observability import Metric, configure, count, invocation, note_trace
+from event_service.services.webhook_delivery import NotTestable, Received, WebhookDelivery
 
 # One for the life of the process: connections to receivers are kept alive across invocations and belong to their loop.
 _loop = asyncio.new_event_loop()
@@ -33,6 +33,8 @@ def create_handler(delivery: Callable[[], WebhookDelivery]) -> Callable[[dict[st
             batch = [Received(record["body"], int(record["attributes"]["ApproximateReceiveCount"])) for record in records]
             work = delivery().deliver(batch, lambda: context.get_remaining_time_in_millis() / 1000)
             report = _loop.run_until_complete(work)
+            for traceparent in report.traceparents:
+                note_trace(traceparent)
             count(Metric.DELIVERED, report.attempts.get(DeliveryStatus.DELIVERED, 0))
             count(Metric.ATTEMPTS_FAILED, report.attempts.get(DeliveryStatus.PENDING, 0))
             count(Metric.FAILED, report.attempts.get(DeliveryStatus.FAILED, 0))

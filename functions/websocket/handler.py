@@ -11,7 +11,7 @@ from event_service import wiring
 from event_service.domain.connection import read_connect_request
 from event_service.domain.errors import DomainError, ErrorCode
 from event_service.domain.socket_frames import answer_to
-from event_service.observability import Metric, configure, count, invocation
+from event_service.observability import Metric, configure, count, invocation, logging_context
 from event_service.services.socket_connections import SocketConnections
 
 _LOG = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ def _connect(connections: SocketConnections, event: Mapping[str, Any]) -> dict[s
         query=event.get("queryStringParameters") or {},
     )
     try:
-        connections.connect(request)
+        with logging_context(hidden=request.token):
+            connections.connect(request)
     except DomainError as error:
         status = _STATUSES.get(error.code, 500)
         count(Metric.REFUSED_CONNECTS)

@@ -41,12 +41,13 @@ SHARDS_AT_ONCE: Final = 4
 
 @dataclass(slots=True)
 class RetryReport:
-    """What a run did. ``complete``: nothing that was due is left."""
+    """What a run did. ``complete``: nothing that was due is left. ``late_seconds``: by how much the most overdue was late."""
 
     sent: int = 0
     discarded: int = 0
     steps: int = 0
     complete: bool = True
+    late_seconds: float = 0.0
 
 
 def waiting_message(waiting: WaitingDelivery, event: Event) -> WebhookMessage:
@@ -119,6 +120,7 @@ class RetryScheduler:
                 report.sent += part.sent
                 report.discarded += part.discarded
                 report.complete = report.complete and part.complete
+                report.late_seconds = max(report.late_seconds, part.late_seconds)
         return report
 
     def _send_steps(self, report: RetryReport) -> None:
@@ -150,6 +152,7 @@ class RetryScheduler:
 
     def _hand_on(self, entries: Sequence[DueDelivery], report: RetryReport) -> bool:
         """One round; whether anything was handed on."""
+        report.late_seconds = max(report.late_seconds, (self._clock() - min(entry.due for entry in entries)).total_seconds())
         events = events_of(self._store, [entry.delivery for entry in entries])
         alive: list[DueDelivery] = []
         gone: list[DueDelivery] = []

@@ -30,11 +30,12 @@ from event_service.domain.endpoint import Endpoint, EndpointStatus
 from event_service.domain.endpoint_health import DISABLE_AFTER, MAXIMUM_COOLING_SECONDS, EndpointHealth, Failures, after_failures
 from event_service.domain.errors import BadUserInput, DomainError, Unavailable
 from event_service.domain.event import RESERVED_TYPE_PREFIX, Event
-from event_service.domain.identifiers import new_id
+from event_service.domain.identifiers import delivery_id, new_id
 from event_service.domain.queue_messages import DrainMessage, WebhookMessage, parse_webhook_queue
 from event_service.domain.receiver_verdict import Outcome, Verdict, judge
 from event_service.domain.retry_schedule import delay_before_next
 from event_service.domain.signature import signed_headers, webhook_id
+from event_service.domain.trace_context import next_traceparent, trace_id_of
 from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
 from event_service.domain.webhook_url import WebhookUrl
 from event_service.services.operational_events import OperationalEvents
@@ -113,6 +114,7 @@ class DeliveryReport:
         discarded: deliveries that will never be made.
         postponed: handed back for want of time.
         disabled: endpoints that were disabled.
+        traceparents: of the messages.
     """
 
     failed: set[int] = field(default_factory=set)
@@ -122,6 +124,7 @@ class DeliveryReport:
     discarded: int = 0
     postponed: int = 0
     disabled: int = 0
+    traceparents: list[str | None] = field(default_factory=list)
 
 
 class NotTestable(Exception):
@@ -276,6 +279,7 @@ class WebhookDelivery:
                 steps[position] = message
             else:
                 messages[position] = message
+                report.traceparents.append(message.traceparent)
         suspects = {position for position, message in messages.items() if self._may_be_a_repeat(message, received[position])}
         snapshot = await self._read(messages, suspects) if messages else Snapshot({}, {}, {}, {})
         batch = _Batch(snapshot, time_left, report)
@@ -475,8 +479,8 @@ class WebhookDelivery:
             group = finished[:RECORDS_IN_ONE_WRITE]
             del finished[:RECORDS_IN_ONE_WRITE]
             await self._settle(batch, group)
-        if running:
-            await asyncio.gather(*running)
+        for task in running:
+            task.result()
 
     async def _attempt(self, batch: _Batch, task: _Task) -> _Result:
         async with batch.slots(task):
@@ -505,8 +509,8 @@ class WebhookDelivery:
             int(now.timestamp()),
             body,
         )
-        if message.traceparent is not None:
-            headers["traceparent"] = message.traceparent
+        # Each attempt is a step of its own in the trace of the publish.
+        headers["traceparent"] = next_traceparent(message.traceparent)
         return await self._sender.send(WebhookRequest(endpoint.id, url, endpoint.method or "POST", headers, body))
 
     def _result(self, task: _Task, began: datetime, now: datetime, answer: WebhookAnswer, verdict: Verdict) -> _Result:
@@ -530,6 +534,7 @@ class WebhookDelivery:
             disable_reason=verdict.disable_reason,
             listed=not message.listed,
         )
+        _tell_of_attempt(message, status, answer)
         return _Result(task, _Fate.ATTEMPTED, record, verdict, delay)
 
     # -- what follows --------------------------------------------------------------------------------------------
@@ -796,6 +801,24 @@ def _attempt_of(number: int, began: datetime, answer: WebhookAnswer) -> Attempt:
         explanation=answer.explanation,
         response_body=answer.body,
     )
+
+
+def _tell_of_attempt(message: WebhookMessage, status: DeliveryStatus, answer: WebhookAnswer) -> None:
+    # A line for each healthy delivery would cost more than the delivery: those are in the summary of the invocation.
+    level = logging.DEBUG if status is DeliveryStatus.DELIVERED else logging.INFO
+    if _LOG.isEnabledFor(level):
+        told = {
+            "workspace_id": message.workspace_id,
+            "endpoint_id": message.endpoint_id,
+            "event_id": message.event_id,
+            "delivery_id": delivery_id(message.endpoint_id, message.event_id),
+            "trace_id": trace_id_of(message.traceparent),
+            "attempt": message.attempt,
+            "status": answer.status,
+            "fault": answer.failure.value if answer.failure else None,
+            "milliseconds": answer.duration_ms,
+        }
+        _LOG.log(level, "attempt: %s", status.value, extra={key: value for key, value in told.items() if value is not None})
 
 
 def _may_be_unfinished(record: LogRecord, received: Received, now: datetime) -> bool:
