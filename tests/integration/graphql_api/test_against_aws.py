@@ -22,7 +22,8 @@ WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The AWS operations performed, in their order."""
     made: list[str] = []
-    original: Callable[..., Any] = BaseClient._make_api_call
+    client: Any = BaseClient
+    original: Callable[..., Any] = client._make_api_call
 
     def counted(self: BaseClient, operation_name: str, parameters: Any) -> Any:
         made.append(operation_name)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
-from tests.unit.graphql_api.door import WORKSPACE, Door, payload
+from tests.unit.graphql_api.door import EVENTS, WORKSPACE, Door, payload
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}\+00:00")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -184,3 +185,15 @@ def test_a_rotated_secret_is_the_endpoints_secret(door: Door, services: FakeServ
     assert rotated.startswith("whsec_")
     assert rotated != before
     assert door.invoke(payload("endpoint_secret")).data["endpointSecret"] == rotated
+
+
+def test_every_operation_has_a_sample_payload() -> None:
+    core = build_schema().core
+    assert core.query_type is not None
+    assert core.mutation_type is not None
+    operations = {*core.query_type.fields, *core.mutation_type.fields}
+
+    bodies = [json.loads(body) for path in EVENTS.glob("*.json") if (body := json.loads(path.read_text()).get("body"))]
+    shown = {name for body in bodies for name in re.findall(r"\w+", body["query"])}
+
+    assert operations <= shown
