@@ -1,0 +1,161 @@
+"""One correlation id from the door to the receiver and on every line between; and nothing in the logs that does not belong there."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from local.deployed import IssuedToken
+from local.stack import LocalStack, StackFile
+from tests.e2e.test_main_job import Receiver, receiver  # noqa: F401 - a fixture
+
+PATIENCE = 60
+MARK = "4111-payload-that-no-log-may-hold"
+
+
+class Tool:
+    """`event-service`, with the token of a workspace of its own."""
+
+    def __init__(self, stack: StackFile, token: str) -> None:
+        self._common = ["--json", "--url", stack.graphqlUrl, "--socket-url", stack.webSocketUrl, "--token", token]
+
+    def __call__(self, *words: str) -> Any:
+        result = CliRunner().invoke(app, [*self._common, *words], catch_exceptions=False)
+        assert result.exit_code == 0, result.stderr
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture
+def tool(stack: StackFile, own_token: IssuedToken) -> Tool:
+    return Tool(stack, own_token.token)
+
+
+def _publish(stack: StackFile, token: str, trace_id: str) -> None:
+    query = "mutation ($events: [EventInput!]!) { publishEvents(events: $events) { ok } }"
+    body = {"query": query, "variables": {"events": [{"type": "traced", "data": {"card": MARK}}]}}
+    request = urllib.request.Request(  # noqa: S310 - a URL of our own
+        stack.graphqlUrl,
+        json.dumps(body).encode(),
+        {"content-type": "application/json", "token": token, "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 - as above
+        assert json.load(response) == {"data": {"publishEvents": {"ok": True}}}
+
+
+def _lines(local_stack: LocalStack) -> Iterator[dict[str, Any]]:
+    """What functions wrote, as JSON; `function` says which."""
+    for entry in map(json.loads, local_stack.function_log.read_text(encoding="utf-8").splitlines()):
+        line = entry.get("line", "")
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def test_one_correlation_id_goes_from_the_door_to_the_receiver(
+    local_stack: LocalStack,
+    stack: StackFile,
+    own_token: IssuedToken,
+    tool: Tool,
+    receiver: Receiver,  # noqa: F811 - the fixture
+) -> None:
+    tool("endpoints", "create-webhook", "traced", receiver.url)
+    trace_id = secrets.token_hex(16)
+
+    _publish(stack, own_token.token, trace_id)
+
+    version, trace, span, _flags = receiver.next().headers["traceparent"].split("-")
+    assert (version, trace) == ("00", trace_id)
+    assert span != "00f067aa0ba902b7"  # the attempt is a step of its own
+    deadline = time.monotonic() + PATIENCE
+    services: set[str] = set()
+    while services != {"graphql_api", "event_router", "webhook_delivery"} and time.monotonic() < deadline:
+        time.sleep(0.2)  # a line is in the log when its invocation has ended
+        services = {line["service"] for line in _lines(local_stack) if trace_id in json.dumps(line)}
+    assert services == {"graphql_api", "event_router", "webhook_delivery"}
+
+
+def test_a_failed_attempt_is_a_line_with_every_id(
+    local_stack: LocalStack,
+    stack: StackFile,
+    own_token: IssuedToken,
+    tool: Tool,
+    receiver: Receiver,  # noqa: F811 - the fixture
+) -> None:
+    (endpoint,) = tool("endpoints", "create-webhook", "failing", receiver.url)
+    receiver.statuses.append(500)
+
+    (published,) = tool("publish", "--type", "failing", "--data", json.dumps({"card": MARK}))
+
+    receiver.next()
+    deadline = time.monotonic() + PATIENCE
+    found: list[dict[str, Any]] = []
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.2)
+        found = [
+            line for line in _lines(local_stack) if line.get("message") == "attempt: PENDING" and line["endpoint_id"] == endpoint["id"]
+        ]
+    (line,) = found
+    assert (line["event_id"], line["workspace_id"], line["attempt"], line["status"]) == (
+        published["ids"][0],
+        own_token.workspace_id,
+        1,
+        500,
+    )
+    assert line["trace_id"] == published["traceId"]
+    assert line["delivery_id"]
+    assert line["request_id"]
+
+
+def test_logs_hold_no_token_no_secret_and_no_payload(
+    local_stack: LocalStack,
+    stack: StackFile,
+    own_token: IssuedToken,
+    tool: Tool,
+    receiver: Receiver,  # noqa: F811 - the fixture
+) -> None:
+    (endpoint,) = tool("endpoints", "create-webhook", "secretive", f"{receiver.url}/key-in-the-path?key=in-the-query")
+    (secret,) = tool("endpoints", "secret", endpoint["id"])
+    receiver.statuses.append(503)
+    _publish(stack, own_token.token, secrets.token_hex(16))
+    receiver.next()
+    (socket,) = tool("endpoints", "create-socket", "quiet")
+    for bad in (["endpoints", "delete", "no-uuid"], ["listen", endpoint["id"], "--count", "1"], ["endpoints", "secret", socket["id"]]):
+        common = ["--url", stack.graphqlUrl, "--socket-url", stack.webSocketUrl, "--token", own_token.token]
+        assert CliRunner().invoke(app, [*common, *bad]).exit_code != 0
+    time.sleep(1)
+
+    # everything that this whole run has logged so far, not only of this test
+    written = local_stack.function_log.read_text(encoding="utf-8")
+
+    assert len(written) > 1_000
+    for forbidden in (own_token.token, stack.token, secret["secret"], MARK, "key-in-the-path", "in-the-query"):
+        assert forbidden not in written
+    assert not re.search(r"whsec_[A-Za-z0-9]", written)
+
+
+def test_listening_resumes_where_it_was_and_sees_what_was_published_meanwhile(tool: Tool) -> None:
+    (socket,) = tool("endpoints", "create-socket", "listener")
+    (event_filter,) = tool("filters", "create", "--type", "heard", "--endpoint", socket["id"])
+    assert event_filter["endpoints"][0]["id"] == socket["id"]
+
+    first: list[Any] = []
+    listening = threading.Thread(target=lambda: first.extend(tool("listen", socket["id"], "--count", "1")))
+    listening.start()
+    time.sleep(3)  # nothing is kept for an endpoint that nobody has ever connected to
+    tool("publish", "--type", "heard", "--data", '{"number": 1}')
+    listening.join(PATIENCE)
+    tool("publish", "--type", "heard", "--data", '{"number": 2}')
+    tool("publish", "--type", "unheard")
+    second = tool("listen", socket["id"], "--count", "1", "--after", str(first[0]["sequence"]))
+
+    assert [event["data"]["number"] for event in first + second] == [1, 2]
+    assert second[0]["sequence"] == first[0]["sequence"] + 1
