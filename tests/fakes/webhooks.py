@@ -204,9 +204,12 @@ class FakeHealthStore:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self.items: dict[str, EndpointHealth] = {}
+        self.interfere: Callable[[str], None] = lambda endpoint_id: None
+        """Called before each put: another worker may have been faster."""
 
     def put(self, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
         def put() -> bool:
+            self.interfere(health.endpoint_id)
             known = self.items.get(health.endpoint_id)
             if (known.version if known else None) != (replaces.version if replaces else None):
                 return False

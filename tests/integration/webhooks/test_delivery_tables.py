@@ -1,0 +1,263 @@
+"""The log, what waits and the health of endpoints, in the tables of the template."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+from event_service.adapters.dynamodb.database import Database
+from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
+from event_service.adapters.dynamodb.due import DynamoDueStore, DynamoParkedStore
+from event_service.adapters.dynamodb.health import DynamoHealthStore, DynamoSnapshotReader
+from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+from event_service.domain.changes import ChangeSet, Counts, DeleteEndpoints, PutEndpoint
+from event_service.domain.dates import format_date
+from event_service.domain.delivery import Attempt, DeliveryStatus, LogRecord
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.domain.endpoint_health import EndpointHealth
+from event_service.domain.identifiers import new_id
+from event_service.domain.webhook_exchange import FailureClass
+from event_service.services.ports import EndpointSecrets
+from event_service.services.webhook_ports import WAITING_SHARDS, DrainMarker, DueDelivery, WaitingDelivery
+from tests.integration.conftest import REGION
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WORKSPACE, OTHER_WORKSPACE = new_id(), new_id()
+ENDPOINT = new_id()
+
+
+def clock() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def log(database: Database) -> DynamoDeliveryLog:
+    return DynamoDeliveryLog(database, clock, 14)
+
+
+def record(number: int, event_id: str = "e", **changes: Any) -> LogRecord:
+    accepted = changes.pop("accepted", NOW)
+    attempt = Attempt(number, accepted, 12, 500, FailureClass.RESET, "It broke off.", "what it said \u0001 é")
+    given = LogRecord(
+        workspace_id=WORKSPACE,
+        endpoint_id=ENDPOINT,
+        event_id=event_id,
+        accepted_at=format_date(accepted),
+        status=DeliveryStatus.PENDING,
+        date=accepted,
+        next_attempt=NOW + timedelta(minutes=5),
+        attempt=attempt if number else None,
+        listed=number <= 1,
+    )
+    return replace(given, **changes)
+
+
+# -- the log ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_delivery_comes_back_as_it_was_written(log: DynamoDeliveryLog) -> None:
+    first, second = record(1), record(2, status=DeliveryStatus.FAILED, next_attempt=None, disable_reason="gone")
+    log.write([second, first])
+    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
+    assert delivery is not None
+    assert (delivery.status, delivery.next_attempt) == (DeliveryStatus.FAILED, None)
+    assert delivery.attempts == (first.attempt, second.attempt)
+    assert delivery.created == NOW
+    assert delivery.modified == NOW + timedelta(milliseconds=12)
+
+
+def test_a_foreign_workspace_has_no_such_delivery(log: DynamoDeliveryLog) -> None:
+    log.write([record(1)])
+    assert log.delivery(OTHER_WORKSPACE, ENDPOINT, "e") is None
+    assert log.of_event(OTHER_WORKSPACE, "e", None, 10) == []
+    assert log.of_endpoint(OTHER_WORKSPACE, ENDPOINT).refs == []
+
+
+def test_an_attempt_is_one_item_below_a_kilobyte_and_one_entry_of_the_index(log: DynamoDeliveryLog, aws: dict[str, str]) -> None:
+    done = Attempt(1, NOW, 12, 200, None, None, "x" * 256)
+    log.write([record(1, new_id(), status=DeliveryStatus.DELIVERED, next_attempt=None, attempt=done), record(2)])
+    items = boto3.client("dynamodb", region_name=REGION).scan(TableName=aws["DELIVERIES_TABLE"])["Items"]
+    assert len(items) == 2
+    (listed,) = [item for item in items if "endpointShard" in item]
+    size = sum(len(name) + len(next(iter(value.values()))) for name, value in listed.items())
+    # Writes are billed by started kilobyte.
+    assert size < 1_024
+
+
+def test_what_was_put_aside_is_pending_without_a_next_date_until_its_attempt_is_made(log: DynamoDeliveryLog) -> None:
+    log.write([record(1), record(0, next_attempt=None, waits_for=2)])
+    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
+    assert delivery is not None
+    assert (delivery.status, delivery.next_attempt, len(delivery.attempts)) == (DeliveryStatus.PENDING, None, 1)
+    log.write([record(2, status=DeliveryStatus.DELIVERED, next_attempt=None)])
+    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
+    assert delivery is not None
+    assert (delivery.status, len(delivery.attempts)) == (DeliveryStatus.DELIVERED, 2)
+
+
+def test_what_is_pending_past_the_end_of_its_event_is_discarded_without_anybody_writing_it(log: DynamoDeliveryLog) -> None:
+    log.write([record(0, accepted=NOW - timedelta(days=14, hours=1), waits_for=1)])
+    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
+    assert delivery is not None
+    assert delivery.status is DeliveryStatus.DISCARDED
+
+
+def test_expired_records_are_absent_although_the_table_still_has_them(log: DynamoDeliveryLog) -> None:
+    log.write([record(1, accepted=NOW - timedelta(days=16))])
+    assert log.delivery(WORKSPACE, ENDPOINT, "e") is None
+
+
+def test_an_event_lists_its_deliveries_by_endpoint_page_by_page(log: DynamoDeliveryLog) -> None:
+    endpoints = sorted(new_id() for _ in range(25))
+    log.write([record(number, endpoint_id=endpoint) for endpoint in endpoints for number in (1, 2)])
+    found: list[str] = []
+    after = None
+    while page := log.of_event(WORKSPACE, "e", after, 10):
+        assert all(len(delivery.attempts) == 2 for delivery in page)
+        found.extend(delivery.endpoint_id for delivery in page)
+        after = found[-1]
+    assert found == endpoints
+
+
+def test_an_endpoint_lists_its_deliveries_newest_first_each_once(log: DynamoDeliveryLog) -> None:
+    accepted = {f"event {number}": NOW - timedelta(seconds=number // 2) for number in range(75)}
+    log.write([record(1, event_id, accepted=date) for event_id, date in accepted.items()])
+    # The trace of a worker that died: a second record that lists the same delivery.
+    log.write([record(0, "event 3", accepted=accepted["event 3"], waits_for=1)])
+    for descending in (True, False):
+        found: list[str] = []
+        position = None
+        while True:
+            page = log.of_endpoint(WORKSPACE, ENDPOINT, descending=descending, limit=20, position=position)
+            found.extend(ref.event_id for ref in page.refs)
+            position = page.position
+            if position is None:
+                break
+        assert found == sorted(accepted, key=lambda event_id: (accepted[event_id], event_id), reverse=descending)
+
+
+def test_a_range_of_acceptance_takes_its_beginning_and_not_its_end(log: DynamoDeliveryLog) -> None:
+    dates = [NOW + timedelta(seconds=number) for number in range(5)]
+    log.write([record(1, f"e{number}", accepted=date) for number, date in enumerate(dates)])
+    page = log.of_endpoint(WORKSPACE, ENDPOINT, since=dates[1], until=dates[3], descending=False)
+    assert [(ref.event_id, ref.accepted_at) for ref in page.refs] == [("e1", format_date(dates[1])), ("e2", format_date(dates[2]))]
+
+
+def test_many_deliveries_are_read_side_by_side(log: DynamoDeliveryLog) -> None:
+    log.write([record(1, f"e{number}") for number in range(40)])
+    keys = [(ENDPOINT, f"e{number}") for number in range(45)]
+    assert sorted(log.deliveries(WORKSPACE, keys)) == sorted(keys[:40])
+
+
+def test_the_longest_event_id_has_a_place_in_the_list(log: DynamoDeliveryLog) -> None:
+    event_id = "\U0001f600" * 256
+    log.write([record(1, event_id)])
+    assert [ref.event_id for ref in log.of_endpoint(WORKSPACE, ENDPOINT).refs] == [event_id]
+
+
+# -- what waits ------------------------------------------------------------------------------------------------------
+
+
+def waiting(number: int, **changes: Any) -> WaitingDelivery:
+    accepted = format_date(NOW + timedelta(seconds=number))
+    return replace(WaitingDelivery(WORKSPACE, ENDPOINT, f"event {number}", accepted, 3, 2, True, "00-trace"), **changes)
+
+
+def test_retries_come_when_they_are_due_oldest_first_and_not_before(database: Database) -> None:
+    due = DynamoDueStore(database)
+    entries = [DueDelivery(NOW + timedelta(minutes=number), waiting(number)) for number in range(40)]
+    due.put(entries)
+    due.put(entries[:5])
+    now = NOW + timedelta(minutes=19)
+    found = [entry for shard in range(WAITING_SHARDS) for entry in due.due(shard, now, 100)]
+    assert sorted(found, key=lambda entry: entry.due) == entries[:20]
+    one_shard = due.due(0, now, 100)
+    assert one_shard == sorted(one_shard, key=lambda entry: entry.due)
+    assert due.due(0, now, 1) == one_shard[:1]
+    due.delete(found)
+    assert [entry for shard in range(WAITING_SHARDS) for entry in due.due(shard, now, 100)] == []
+
+
+def test_what_was_put_aside_comes_back_in_order_of_acceptance_for_its_endpoint_only(database: Database) -> None:
+    parked = DynamoParkedStore(database, 14)
+    rows = [waiting(number) for number in range(60)]
+    parked.park([*reversed(rows), rows[0], waiting(0, endpoint_id=new_id(), traceparent=None)])
+    assert parked.oldest(ENDPOINT, 25) == rows[:25]
+    parked.delete(rows[:25])
+    assert parked.oldest(ENDPOINT, 100) == rows[25:]
+
+
+def test_a_marker_belongs_to_whoever_holds_its_token(database: Database) -> None:
+    parked = DynamoParkedStore(database, 14)
+    marker = DrainMarker(WORKSPACE, ENDPOINT, "t1", NOW)
+    assert not parked.mark(marker, replaces="t0")
+    assert parked.mark(marker)
+    following = replace(marker, token="t2", check_at=NOW + timedelta(minutes=2), quiet=True)
+    assert parked.mark(following, replaces="t1")
+    assert not parked.mark(replace(marker, token="t3"), replaces="t1")
+    assert parked.markers_due(NOW) == []
+    assert parked.markers_due(NOW + timedelta(minutes=2)) == [following]
+    assert not parked.unmark(marker)
+    assert parked.unmark(following)
+    assert not parked.unmark(following)
+
+
+# -- health and the snapshot -----------------------------------------------------------------------------------------
+
+
+def test_of_two_workers_that_note_the_same_failure_one_wins(database: Database) -> None:
+    store = DynamoHealthStore(database)
+    first = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
+    assert store.put(first, None)
+    assert not store.put(replace(first, strikes=2), None)
+    second = replace(first, version=2, strikes=5, cooling_until=NOW + timedelta(seconds=30), coolings=1, warned=1)
+    assert store.put(second, first)
+    assert store.get(ENDPOINT) == second
+    store.clear(ENDPOINT)
+    store.clear(ENDPOINT)
+    assert store.get(ENDPOINT) is None
+
+
+def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, secrets, health = DynamoConfigurationRows(database, clock), DynamoSecretStore(database), DynamoHealthStore(database)
+    endpoints = [
+        Endpoint(new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example.org", "PUT", EndpointStatus.ENABLED, None, NOW, NOW)
+        for _ in range(3)
+    ]
+    rows.apply(ChangeSet(WORKSPACE, 1, tuple(PutEndpoint(endpoint) for endpoint in endpoints), Counts()))
+    rows.apply(ChangeSet(WORKSPACE, 2, (DeleteEndpoints((endpoints[2].id,)),), Counts()))
+    known = EndpointSecrets("whsec_current", (("whsec_previous", NOW),))
+    secrets.put(WORKSPACE, endpoints[0].id, known, None)
+    failing = EndpointHealth(endpoints[1].id, 1, 2, NOW, NOW)
+    health.put(failing, None)
+    log = DynamoDeliveryLog(database, clock, 14)
+    log.write([record(1)])
+    calls: list[str] = []
+    plain = database._call
+
+    def counted(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        calls.append(operation)
+        return plain(operation, arguments)
+
+    monkeypatch.setattr(database, "_call", counted)
+    attempts = [(ENDPOINT, WORKSPACE, "e", 1), (ENDPOINT, WORKSPACE, "e", 2)]
+    snapshot = DynamoSnapshotReader(database, clock).read([(WORKSPACE, endpoint.id) for endpoint in endpoints], attempts)
+    assert calls == ["BatchGetItem"]
+    assert snapshot.endpoints == {endpoint.id: endpoint for endpoint in endpoints[:2]}
+    assert snapshot.secrets == {endpoints[0].id: known}
+    assert snapshot.health == {endpoints[1].id: failing}
+    assert snapshot.recorded == {attempts[0]: record(1)}
+
+
+def test_an_endpoint_of_another_workspace_is_not_found(database: Database) -> None:
+    rows = DynamoConfigurationRows(database, clock)
+    endpoint = Endpoint(
+        new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example.org", "PUT", EndpointStatus.ENABLED, None, NOW, NOW
+    )
+    rows.apply(ChangeSet(WORKSPACE, 1, (PutEndpoint(endpoint),), Counts()))
+    assert DynamoSnapshotReader(database, clock).read([(OTHER_WORKSPACE, endpoint.id)], []).endpoints == {}
