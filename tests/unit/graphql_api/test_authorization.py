@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from graphql import GraphQLField
+from starlette.routing import Route
 
 from event_service.domain.delivery import DeliveryStatus
 from event_service.domain.identifiers import delivery_id
+from event_service.settings import Settings
+from functions.graphql_api.app import create_app
 from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
-from tests.unit.graphql_api.door import AGENT_TOKEN, OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
+from tests.unit.graphql_api.door import AGENT_TOKEN, OTHER_TOKEN, OTHER_WORKSPACE, PATH, TOKEN, WORKSPACE, Door
 
 UNKNOWN = "00000000-0000-4000-8000-000000000001"
 THEIRS = "8374c43d-7561-4a08-b3b7-afce7799e2a8"
@@ -209,3 +212,37 @@ def test_an_agent_publishes_only_for_itself(door: Door, services: FakeServices) 
     agent_id = services.tokens().authenticate(AGENT_TOKEN).agent_id
     door.ask("mutation { publishEvents(events: [{type: A, data: {}}]) { ok } }", token=AGENT_TOKEN)
     assert services.publishing().events[-1].agent_id == agent_id
+
+
+# -- HTTP routes -----------------------------------------------------------------------------------------------------
+
+CLOUD_EVENT = '{"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "data": {}}'
+CLOUD_EVENTS = "/event-service/events"
+PUBLIC = "public"
+"""Shows nothing but files of ours."""
+ROUTES = {PATH: "by operation, see above", f"{PATH}/ide/{{name}}": PUBLIC, CLOUD_EVENTS: "publishes, also for agents"}
+
+
+def test_every_http_route_has_a_verdict(services: FakeServices) -> None:
+    app = create_app(services, Settings({"GRAPHQL_IDE": "true", "GRAPHQL_INTROSPECTION": "true"}))
+
+    assert {route.path for route in app.routes if isinstance(route, Route)} == set(ROUTES)
+    assert all(isinstance(route, Route) for route in app.routes)
+
+
+@pytest.mark.parametrize("token", [None, "wrong", UNKNOWN, REVOKED_TOKEN, EXPIRED_TOKEN])
+def test_the_cloud_events_route_is_closed_without_a_valid_token(token: str | None, door: Door, services: FakeServices) -> None:
+    before = snapshot(services)
+
+    response = door.send(CLOUD_EVENT, token=token, path=CLOUD_EVENTS, headers={"content-type": "application/cloudevents+json"})
+
+    assert response.status == 401
+    assert snapshot(services) == before
+
+
+@pytest.mark.parametrize(("token", "workspace"), [(TOKEN, WORKSPACE), (AGENT_TOKEN, WORKSPACE), (OTHER_TOKEN, OTHER_WORKSPACE)])
+def test_the_cloud_events_route_publishes_into_the_tokens_workspace(token: str, workspace: str, door: Door, services: FakeServices) -> None:
+    response = door.send(CLOUD_EVENT, token=token, path=CLOUD_EVENTS, headers={"content-type": "application/cloudevents+json"})
+
+    assert response.status == 202
+    assert services.publishing().events[-1].workspace_id == workspace
