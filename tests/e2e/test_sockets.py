@@ -1,0 +1,203 @@
+"""Sockets that break, as a client sees it: nothing lost, nothing out of order, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import websockets
+
+from local.deployed import IssuedToken
+from local.stack import StackFile
+from tests.e2e.test_main_job import Client
+
+ROOT = Path(__file__).parents[2]
+EVENTS = 10_000
+KILLS = 100
+
+
+@pytest.fixture
+def client(stack: StackFile, own_token: IssuedToken) -> Client:
+    return Client(stack, own_token.token)
+
+
+def socket_endpoint(client: Client) -> str:
+    endpoint_id: str = client.data('mutation {createWebSocketEndpoint(name: "s") {id}}')["createWebSocketEndpoint"]["id"]
+    return endpoint_id
+
+
+@pytest.mark.timeout(600)
+async def test_sockets_killed_a_hundred_times_during_ten_thousand_events_lose_repeat_and_reorder_nothing(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endpoint_id = socket_endpoint(client)
+    taken: list[tuple[int, str]] = []
+    raw = kills = 0
+    last = 0
+    ids: list[str] = []
+    published = asyncio.Event()
+    seeded = random.Random(5)
+
+    async def publish() -> None:
+        for _ in range(EVENTS // 100):
+            answer = await asyncio.to_thread(client.publish, *({"type": "t", "data": {"n": 1}} for _ in range(100)))
+            ids.extend(answer["ids"])
+        published.set()
+
+    async def kill(socket: Any) -> None:
+        nonlocal kills
+        await asyncio.sleep(seeded.uniform(0.02, 0.6))
+        socket.transport.abort()
+        kills += 1
+
+    async def listen() -> None:
+        nonlocal raw, last
+        while not (published.is_set() and len(taken) == EVENTS and kills >= KILLS):
+            async with client.socket(endpoint_id, after=str(last), batch=str(seeded.randrange(2))) as socket:
+                killing = asyncio.create_task(kill(socket)) if kills < KILLS or len(taken) < EVENTS / 2 else None
+                try:
+                    async for text in socket:
+                        value = json.loads(text)
+                        for frame in value if isinstance(value, list) else [value]:
+                            raw += 1
+                            if frame["sequence"] > last:
+                                last = frame["sequence"]
+                                taken.append((last, frame["id"]))
+                        if len(taken) == EVENTS and kills >= KILLS:
+                            break
+                except websockets.ConnectionClosed:
+                    pass
+                finally:
+                    if killing is not None:
+                        await killing
+
+    started = time.monotonic()
+    publishing = asyncio.create_task(_connected_then(client, endpoint_id, publish))
+    await asyncio.wait_for(listen(), 500)
+    await publishing
+    seconds = time.monotonic() - started
+
+    with capsys.disabled():
+        print(f"\n{EVENTS:,} events, {kills} killed sockets, {raw - EVENTS:,} frames came again, {seconds:.0f} s")  # noqa: T201 - for whoever reads the log
+    assert kills >= KILLS
+    assert [sequence for sequence, _ in taken] == list(range(1, EVENTS + 1))
+    assert sorted(event_id for _, event_id in taken) == sorted(ids)
+
+
+async def _connected_then(client: Client, endpoint_id: str, publish: Any) -> None:
+    async with client.socket(endpoint_id):
+        pass
+    await publish()
+
+
+async def test_the_python_client_in_the_readme_resumes(client: Client, stack: StackFile, own_token: IssuedToken) -> None:
+    sockets: list[Any] = []
+
+    def connect(url: str) -> Any:
+        connecting: Any = websockets.connect(url)
+
+        class Tracked:
+            async def __aenter__(self) -> Any:
+                sockets.append(await connecting.__aenter__())
+                return sockets[-1]
+
+            async def __aexit__(self, *error: object) -> None:
+                await connecting.__aexit__(*error)
+
+        return Tracked()
+
+    names: dict[str, Any] = {}
+    code = _printed("python", "async def listen").replace("import asyncio, json, websockets", "import asyncio, json")
+    names["websockets"] = SimpleNamespace(connect=connect, WebSocketException=websockets.WebSocketException)
+    exec(code, names)  # noqa: S102 - the README's own text is what is tested
+    endpoint_id = socket_endpoint(client)
+    handled: list[int] = []
+    listening = asyncio.create_task(
+        names["listen"](stack.webSocketUrl, endpoint_id, own_token.token, lambda frame: handled.append(frame["sequence"]))
+    )
+    await _until(lambda: bool(sockets))
+    for round_ in range(3):
+        await asyncio.to_thread(client.publish, {"type": "t", "data": {}}, {"type": "t", "data": {}})
+        await _until(lambda: len(handled) == 4 * round_ + 2)  # noqa: B023 - awaited in this round
+        sockets[-1].transport.abort()
+        await asyncio.to_thread(client.publish, {"type": "t", "data": {}}, {"type": "t", "data": {}})
+        await _until(lambda: len(handled) == 4 * round_ + 4)  # noqa: B023 - as above
+    listening.cancel()
+
+    assert handled == list(range(1, 13))
+    assert len(sockets) == 4
+
+
+async def test_a_ping_is_answered_and_anything_else_is_told_what_is_understood(client: Client) -> None:
+    async with client.socket(socket_endpoint(client)) as socket:
+        answers = []
+        for message in ('{"action":"ping"}', '{"action":"subscribe"}', "x" * 100_000, "\x00{[", "null"):
+            await socket.send(message)
+            answers.append(json.loads(await asyncio.wait_for(socket.recv(), 30))["notice"])
+        client.publish({"id": "still here", "type": "t", "data": {}})
+        frame = json.loads(await asyncio.wait_for(socket.recv(), 30))
+
+    assert answers == ["pong", "not-understood", "not-understood", "not-understood", "not-understood"]
+    assert frame["id"] == "still here"
+
+
+async def test_a_paused_endpoint_says_so_keeps_what_comes_and_sends_it_on_resume(client: Client) -> None:
+    endpoint_id = socket_endpoint(client)
+    async with client.socket(endpoint_id) as socket:
+        client.data("mutation($i: [ID!]!) {pauseEndpoints(ids: $i) {ok}}", i=[endpoint_id])
+        paused = json.loads(await asyncio.wait_for(socket.recv(), 30))
+        client.publish({"id": "waited", "type": "t", "data": {}})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 3)
+        client.data("mutation($i: [ID!]!) {resumeEndpoints(ids: $i) {ok}}", i=[endpoint_id])
+        frame = json.loads(await asyncio.wait_for(socket.recv(), 30))
+
+    assert paused == {"notice": "paused"}
+    assert (frame["id"], frame["sequence"]) == ("waited", 1)
+
+
+async def test_an_after_that_the_log_does_not_reach_is_answered_with_a_gap_notice(client: Client) -> None:
+    endpoint_id = socket_endpoint(client)
+    async with client.socket(endpoint_id, after="7") as socket:
+        notice = json.loads(await asyncio.wait_for(socket.recv(), 30))
+        client.publish({"id": "first", "type": "t", "data": {}})
+        frame = json.loads(await asyncio.wait_for(socket.recv(), 30))
+
+    assert notice == {"notice": "gap", "from": 1, "to": 7, "next": 1}
+    assert frame["sequence"] == 1
+
+
+async def test_frames_of_a_hundred_kilobytes_arrive_whole_and_bigger_events_as_notices(client: Client) -> None:
+    async with client.socket(socket_endpoint(client)) as socket:
+        client.publish(
+            {"id": "whole", "type": "t", "data": {"text": "x" * 100_000}}, {"id": "big", "type": "t", "data": {"text": "x" * 200_000}}
+        )
+        frames = [json.loads(await asyncio.wait_for(socket.recv(), 30)) for _ in range(2)]
+
+    assert (frames[0]["id"], len(frames[0]["data"]["text"])) == ("whole", 100_000)
+    assert frames[1] == {"notice": "too-large", "id": "big", "sequence": 2}
+
+
+async def test_a_bad_after_is_refused(client: Client) -> None:
+    with pytest.raises(websockets.InvalidStatus):
+        await client.socket(socket_endpoint(client), after="x")
+
+
+async def _until(condition: Any, seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for is in another process
+            await asyncio.sleep(0.05)
+
+
+def _printed(language: str, beginning: str) -> str:
+    """The README's block of code with these words."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = [block for block in blocks if beginning in block]
+    return str(block)

@@ -1,0 +1,119 @@
+"""A workspace with a WEB_SOCKET endpoint and a token, in tables and a queue that moto serves."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+from event_service.adapters.dynamodb.connections import DynamoConnectionStore
+from event_service.adapters.dynamodb.database import Database
+from event_service.adapters.dynamodb.events import DynamoEventStore
+from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
+from event_service.adapters.dynamodb.tokens import DynamoTokenStore
+from event_service.adapters.sqs import Queues, SqsWakeUpQueue
+from event_service.domain.changes import ChangeSet, Counts, DeleteEndpoints, Operation, PutEndpoint
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.domain.token import Token, TokenKind, hash_token
+from event_service.services.socket_connections import SocketConnections
+from event_service.services.socket_log import SocketLog
+from tests.integration.conftest import REGION, TickingClock
+
+EVENTS = Path(__file__).parents[3] / "events"
+WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
+ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
+WEBHOOK = "62c6548d-3e17-4b9b-9268-ce51d6900530"
+TOKEN = "6f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+AGENT_TOKEN = "7f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+FOREIGN_TOKEN = "8f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+RETENTION = timedelta(hours=24)
+
+
+def payload(name: str) -> dict[str, Any]:
+    """One of the sample payloads."""
+    loaded: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return loaded
+
+
+@dataclass
+class LambdaContext:
+    """What Lambda gives a handler."""
+
+    aws_request_id: str = "00000000-0000-4000-8000-000000000001"
+    milliseconds: int = 30_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+@dataclass
+class Sockets:
+    """The real adapters over moto."""
+
+    database: Database
+    clock: TickingClock
+    queue_url: str
+    sqs: Any
+    calls: Counter[str] = field(default_factory=Counter)
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = DynamoConnectionStore(self.database)
+        self.log_store = DynamoSocketLogStore(self.database, self.clock)
+        self.queue = SqsWakeUpQueue(Queues(lambda: self.sqs), self.queue_url)
+        self.connections = SocketConnections(self.store, self.log_store, self.queue, self.clock, RETENTION)
+        self.log = SocketLog(self.log_store, self.queue, self.clock, RETENTION)
+        self.events = DynamoEventStore(self.database, self.clock, 14)
+        self.rows = DynamoConfigurationRows(self.database, self.clock)
+        self.tokens = DynamoTokenStore(self.database)
+
+    def configure(self, *operations: Operation) -> None:
+        """Applies a change to the rows."""
+        self.version += 1
+        self.rows.apply(ChangeSet(WORKSPACE, self.version, operations, Counts()))
+
+    def endpoint(self, endpoint_id: str, kind: EndpointType = EndpointType.WEB_SOCKET) -> PutEndpoint:
+        now = self.clock()
+        return PutEndpoint(Endpoint(endpoint_id, WORKSPACE, kind, "n", None, None, EndpointStatus.ENABLED, None, now, now))
+
+    def delete(self) -> None:
+        self.configure(DeleteEndpoints((ENDPOINT,)))
+
+    def token(self, text: str, kind: TokenKind = TokenKind.ACCESS, workspace_id: str = WORKSPACE, *, revoked: bool = False) -> None:
+        now = self.clock()
+        self.tokens.put(Token(hash_token(text), workspace_id, kind, None, "t", now, None, now if revoked else None))
+
+    def wake_ups(self) -> list[Any]:
+        """Takes what is in the queue."""
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+@pytest.fixture
+def sockets(database: Database, clock: TickingClock) -> Sockets:
+    sqs = boto3.client("sqs", region_name=REGION)
+    url = sqs.create_queue(QueueName="SocketQueue.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    made = Sockets(database, clock, url, sqs)
+    made.configure(made.endpoint(ENDPOINT), made.endpoint(WEBHOOK, EndpointType.WEB_HOOK))
+    made.token(TOKEN)
+    made.token(AGENT_TOKEN, TokenKind.AGENT)
+    made.token(FOREIGN_TOKEN, workspace_id="1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11")
+    call = database._call
+
+    def counted(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        made.calls[operation] += 1
+        return call(operation, arguments)
+
+    database._call = counted  # type: ignore[method-assign]
+    return made

@@ -1,0 +1,309 @@
+"""From routing to the wire: the log in DynamoDB, the worker's handler, and a server that answers as API Gateway does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+import botocore.session
+import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+
+from event_service.adapters import management_api
+from event_service.adapters.management_api import HttpManagementApi, ManagementApiRefused
+from event_service.domain.connection import Connection, ConnectRequest, Shard, hash_prefix
+from event_service.domain.event import Event
+from event_service.services.socket_delivery import SocketDelivery
+from event_service.services.socket_log import Routed
+from event_service.services.socket_ports import AlreadyAppended, AppendConflict, LogHead, ManagementApi, Posted, Segment
+from functions.socket_delivery.handler import create_handler
+from tests.integration.sockets.conftest import ENDPOINT, RETENTION, TOKEN, WORKSPACE, LambdaContext, Sockets, payload
+
+CONNECTION = "L0SM9cOFvHcCIhw="
+
+
+@dataclass
+class Gateway:
+    """API Gateway's management interface on this machine; ``statuses`` are given out one by one, then 200."""
+
+    url: str = ""
+    received: list[tuple[str, str, bytes]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    statuses: deque[int] = field(default_factory=deque)
+    silent: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    made = Gateway()
+    made.silent.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            made.silent.wait(20)
+            made.received.append((self.command, self.path, body))
+            made.headers.append({name.lower(): value for name, value in self.headers.items()})
+            self.send_response(made.statuses.popleft() if made.statuses else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        do_POST = do_DELETE = answer  # noqa: N815 - the base class finds its methods by these names
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.url = f"http://127.0.0.1:{server.server_port}/live"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield made
+    made.silent.set()
+    server.shutdown()
+    server.server_close()
+
+
+def api_of(gateway: Gateway) -> HttpManagementApi:
+    return HttpManagementApi(gateway.url, "us-east-1", lambda: None)
+
+
+def outcome(gateway: Gateway, data: bytes = b"{}") -> Posted:
+    async def post() -> Posted:
+        async with api_of(gateway) as api:
+            return await api.post(CONNECTION, data)
+
+    return asyncio.run(post())
+
+
+# -- the management interface ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, Posted.SENT),
+        (410, Posted.GONE),
+        (413, Posted.TOO_LARGE),
+        (429, Posted.THROTTLED),
+        (500, Posted.UNKNOWN),
+        (503, Posted.UNKNOWN),
+    ],
+)
+def test_each_answer_means_one_thing(gateway: Gateway, status: int, expected: Posted) -> None:
+    gateway.statuses.append(status)
+
+    assert outcome(gateway) is expected
+    assert [(method, unquote(path), body) for method, path, body in gateway.received] == [
+        ("POST", f"/live/@connections/{CONNECTION}", b"{}")
+    ]
+
+
+def test_a_refusal_of_the_call_itself_is_a_fault_that_is_seen(gateway: Gateway) -> None:
+    gateway.statuses.append(403)
+
+    with pytest.raises(ManagementApiRefused, match="403"):
+        outcome(gateway)
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(management_api, "TIMEOUT_SECONDS", 0.2)
+    gateway.silent.clear()
+
+    assert outcome(gateway) is Posted.UNKNOWN
+
+
+def test_nobody_there_is_no_exception() -> None:
+    assert outcome(Gateway("http://127.0.0.1:9")) is Posted.UNKNOWN
+
+
+@pytest.mark.parametrize("connection_id", [CONNECTION, "a+b/c==", "plain"])
+def test_the_signature_is_the_one_the_sdk_s_own_client_makes(connection_id: str) -> None:
+    url = "https://abcdef1234.execute-api.us-east-1.amazonaws.com/live"
+    sent: list[AWSRequest] = []
+    session = botocore.session.get_session()
+    session.set_credentials("AKIDEXAMPLE", "secret")
+    client: Any = session.create_client("apigatewaymanagementapi", region_name="us-east-1", endpoint_url=url)
+
+    class Stop(Exception):
+        pass
+
+    def keep(request: Any, **more: Any) -> None:
+        sent.append(request)
+        raise Stop
+
+    client.meta.events.register("before-send.apigatewaymanagementapi.*", keep)
+    with pytest.raises(Stop):
+        client.post_to_connection(ConnectionId=connection_id, Data=b"data")
+    expected = sent[0].headers["Authorization"]
+    expected = expected.decode() if isinstance(expected, bytes) else expected
+
+    api = HttpManagementApi(url, "us-east-1", lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", None))
+    ours_url, headers = api.signed("POST", connection_id, b"data")
+
+    # The SDK signs the same canonical path; which headers it signs and the second it signs in are its own.
+    assert str(sent[0].url).partition("@connections/")[2].replace("%3d", "%3D") == ours_url.partition("@connections/")[2]
+    assert headers["Authorization"].partition("/20")[0] == str(expected).partition("/20")[0]
+    assert "/us-east-1/execute-api/aws4_request" in headers["Authorization"]
+
+
+# -- the log -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_append_is_all_or_nothing_and_happens_once(sockets: Sockets) -> None:
+    store = sockets.log_store
+    expires = datetime(2026, 3, 2, tzinfo=UTC)
+    head = LogHead(1, 1, expires)
+    assert store.put_head(ENDPOINT, head, None)
+    assert not store.put_head(ENDPOINT, head, None)
+
+    store.append(ENDPOINT, head, [Segment(1, ("a", "b"), expires)], ["n1"])
+    with pytest.raises(AlreadyAppended) as already:
+        store.append(ENDPOINT, LogHead(3, 1, expires), [Segment(3, ("a", "b", "c"), expires)], ["n1", "n2"])
+    with pytest.raises(AppendConflict):
+        store.append(ENDPOINT, head, [Segment(1, ("x",), expires)], ["n3"])
+    store.append(ENDPOINT, LogHead(3, 1, expires), [Segment(3, ("c",), expires), Segment(4, ("d", "é" * 256), expires)], ["n2", "n3"])
+
+    assert already.value.nonces == {"n1"}
+    assert store.heads([ENDPOINT, "other"]) == {ENDPOINT: LogHead(6, 1, expires)}
+    assert store.segments(ENDPOINT, 0, 5, 10) == [
+        Segment(1, ("a", "b"), expires), Segment(3, ("c",), expires), Segment(4, ("d", "é" * 256), expires),
+    ]  # fmt: skip
+    assert [segment.first for segment in store.segments(ENDPOINT, 1, 3, 10)] == [1, 3]
+    assert [segment.first for segment in store.segments(ENDPOINT, 4, 5, 10)] == [4]
+    assert [segment.first for segment in store.segments(ENDPOINT, 0, 5, 2)] == [1, 3]
+
+
+def test_the_end_of_a_log_moves_only_where_it_is_expected(sockets: Sockets) -> None:
+    store = sockets.log_store
+    day = [datetime(2026, 3, number, tzinfo=UTC) for number in range(1, 6)]
+    store.put_head(ENDPOINT, LogHead(1, 1, day[1]), None)
+
+    assert not store.extend(ENDPOINT, day[4], (day[1], day[3]))
+    assert store.extend(ENDPOINT, day[4], (day[0], day[3]))
+    assert not store.extend(ENDPOINT, day[4], (day[0], day[3]))
+    assert not store.extend("other", day[4], (day[0], day[3]))
+    assert not store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[1]))
+    assert store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[4]))
+    assert store.heads([ENDPOINT])[ENDPOINT] == LogHead(2, 2, day[2])
+    store.drop(ENDPOINT)
+    assert store.heads([ENDPOINT]) == {}
+
+
+def test_a_shard_is_a_range_of_the_connections_of_an_endpoint(sockets: Sockets) -> None:
+    now = sockets.clock()
+    for number in range(200):
+        sockets.store.add(Connection(ENDPOINT, f"{number}=", WORKSPACE, now, number, claimed=number or None, batched=number % 2 == 0))
+    everyone = sockets.store.of_endpoint(ENDPOINT, None)
+
+    shards = [sockets.store.of_endpoint(ENDPOINT, Shard(index, 4)) for index in range(4)]
+
+    assert sorted(one.cursor for one in everyone) == list(range(200))
+    assert [one for shard in shards for one in shard] == everyone
+    assert all(len(shard) > 20 for shard in shards)
+    assert sockets.store.of_endpoint(ENDPOINT, None, 101) == everyone[:101]
+    assert [hash_prefix(one.connection_id) for one in everyone] == sorted(hash_prefix(one.connection_id) for one in everyone)
+
+
+# -- all together ------------------------------------------------------------------------------------------------------
+
+
+def publish(sockets: Sockets, nonce: str, *ids: str) -> set[str]:
+    now = sockets.clock()
+    events = [Event(one, "t", now, {"text": one}, None, None, WORKSPACE, now) for one in ids]
+    sockets.events.put(events, nonce)
+    return sockets.log.append([Routed(WORKSPACE, nonce, {ENDPOINT: list(ids)})])
+
+
+def connect(sockets: Sockets, **more: Any) -> Connection:
+    return sockets.connections.connect(ConnectRequest(CONNECTION, sockets.clock(), ENDPOINT, TOKEN, **more))
+
+
+def deliver(sockets: Sockets, gateway: Gateway, name: str = "wake_up") -> dict[str, Any]:
+    def delivery(api: ManagementApi) -> SocketDelivery:
+        return SocketDelivery(sockets.store, sockets.log_store, sockets.events, api, sockets.queue, sockets.clock)
+
+    return create_handler(lambda: api_of(gateway), delivery)(payload(f"socket_delivery/{name}.json"), LambdaContext())
+
+
+@pytest.mark.parametrize("name", ["wake_up", "wake_ups_of_one_endpoint"])
+def test_what_was_routed_arrives_with_its_sequence_and_the_cursor_moves(sockets: Sockets, gateway: Gateway, name: str) -> None:
+    connect(sockets)
+    assert publish(sockets, "a1" * 16, "a", "b") == set()
+    assert publish(sockets, "a1" * 16, "a", "b") == set()
+    publish(sockets, "a2" * 16, "c")
+
+    assert deliver(sockets, gateway, name) == {"batchItemFailures": []}
+
+    frames = [json.loads(body) for _, _, body in gateway.received]
+    assert [(frame["id"], frame["sequence"]) for frame in frames] == [("a", 1), ("b", 2), ("c", 3)]
+    assert [one.cursor for one in sockets.store.of_endpoint(ENDPOINT, None)] == [3]
+
+
+def test_one_event_to_one_connection_costs_five_calls_and_a_post(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    publish(sockets, "a1" * 16, "a")
+    sockets.calls.clear()
+
+    deliver(sockets, gateway)
+
+    assert sockets.calls == {"Query": 2, "BatchGetItem": 1, "GetItem": 1, "BatchWriteItem": 1}
+    assert len(gateway.received) == 1
+
+
+def test_the_shard_of_a_wake_up_is_all_that_is_served(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    publish(sockets, "a1" * 16, "a")
+
+    deliver(sockets, gateway, "shard")
+
+    assert len(gateway.received) == Shard(3, 16).holds(hash_prefix(CONNECTION))
+
+
+def test_a_wake_up_that_cannot_be_read_fails_alone(sockets: Sockets, gateway: Gateway) -> None:
+    answer = deliver(sockets, gateway, "unreadable")
+
+    (failure,) = answer["batchItemFailures"]
+    assert failure["itemIdentifier"] == payload("socket_delivery/unreadable.json")["Records"][0]["messageId"]
+
+
+def test_a_deleted_endpoint_s_sockets_are_closed_and_forgotten(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    sockets.delete()
+
+    deliver(sockets, gateway)
+
+    assert [method for method, _, _ in gateway.received] == ["DELETE"]
+    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+    assert sockets.log_store.heads([ENDPOINT]) == {}
+
+
+def test_a_revoked_token_s_sockets_are_closed(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    publish(sockets, "a1" * 16, "a")
+    sockets.token(TOKEN, revoked=True)
+
+    deliver(sockets, gateway)
+
+    assert [method for method, _, _ in gateway.received] == ["DELETE"]
+    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+
+
+def test_the_log_of_an_endpoint_is_kept_for_the_retention_after_a_connection(sockets: Sockets) -> None:
+    connect(sockets)
+    sockets.clock.now += RETENTION
+
+    publish(sockets, "a1" * 16, "a")
+    sockets.clock.now += RETENTION
+    publish(sockets, "a2" * 16, "b")
+
+    assert sockets.log_store.heads([ENDPOINT])[ENDPOINT].next == 2

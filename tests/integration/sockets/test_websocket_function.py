@@ -1,0 +1,151 @@
+"""The routes of the WebSocket API, with the sample payloads of ``events/websocket``."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from event_service.domain.connection import hash_prefix
+from functions.websocket.handler import create_handler
+from tests.integration.sockets.conftest import (
+    AGENT_TOKEN,
+    ENDPOINT,
+    FOREIGN_TOKEN,
+    TOKEN,
+    WEBHOOK,
+    WORKSPACE,
+    LambdaContext,
+    Sockets,
+    payload,
+)
+
+CONNECTION = "L0SM9cOFvHcCIhw="
+
+
+def call(sockets: Sockets, event: dict[str, Any]) -> dict[str, Any]:
+    return create_handler(lambda: sockets.connections)(event, LambdaContext())
+
+
+def connect_with(token: str = TOKEN, **query: str) -> dict[str, Any]:
+    event = copy.deepcopy(payload("websocket/connect_token_in_query.json"))
+    event["queryStringParameters"].update(token=token, **query)
+    return event
+
+
+@pytest.mark.parametrize("name", ["connect_token_in_query", "connect_token_header", "connect_bearer"])
+def test_a_token_in_a_header_or_the_query_opens_a_socket(sockets: Sockets, name: str) -> None:
+    assert call(sockets, payload(f"websocket/{name}.json")) == {"statusCode": 200}
+
+    (connection,) = sockets.store.of_endpoint(ENDPOINT, None)
+    assert (connection.connection_id, connection.workspace_id, connection.cursor) == (CONNECTION, WORKSPACE, 0)
+    assert sockets.wake_ups() == [{"v": 1, "workspaceId": WORKSPACE, "endpointId": ENDPOINT, "prefix": hash_prefix(CONNECTION)}]
+
+
+def test_a_subprotocol_pair_opens_a_socket_and_the_one_that_is_no_token_is_answered(sockets: Sockets) -> None:
+    answer = call(sockets, payload("websocket/connect_subprotocol.json"))
+
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "event-service"}}
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (payload("websocket/connect_without_token.json"), 401),
+        (connect_with("5f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"), 401),
+        (connect_with("no uuid"), 401),
+        (connect_with(AGENT_TOKEN), 403),
+        (connect_with(FOREIGN_TOKEN), 404),
+        (connect_with(endpoint_id="72c6548d-3e17-4b9b-9268-ce51d6900530"), 404),
+        (connect_with(endpoint_id="no uuid"), 404),
+        (connect_with(endpoint_id=WEBHOOK), 404),
+        (payload("websocket/connect_bad_after.json"), 400),
+        (connect_with(batch="2"), 400),
+        (connect_with(endpoint_id=""), 400),
+    ],
+)
+def test_who_may_not_connect_is_told_by_status_and_leaves_nothing_behind(sockets: Sockets, event: dict[str, Any], status: int) -> None:
+    answer = call(sockets, event)
+
+    assert answer["statusCode"] == status
+    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+    assert sockets.wake_ups() == []
+
+
+def test_a_revoked_token_is_refused(sockets: Sockets) -> None:
+    sockets.token(TOKEN, revoked=True)
+
+    assert call(sockets, connect_with())["statusCode"] == 401
+
+
+def test_a_deleted_endpoint_is_unknown_and_a_late_repair_does_not_bring_it_back(sockets: Sockets) -> None:
+    sockets.delete()
+    sockets.version = 0
+    sockets.configure(sockets.endpoint(ENDPOINT))
+
+    assert call(sockets, connect_with())["statusCode"] == 404
+
+
+def test_a_connect_costs_one_batch_get_and_one_or_two_writes(sockets: Sockets) -> None:
+    sockets.calls.clear()
+    call(sockets, connect_with())
+    first = dict(sockets.calls)
+    sockets.calls.clear()
+    call(sockets, connect_with())
+
+    assert first == {"BatchGetItem": 1, "PutItem": 1, "BatchWriteItem": 1}
+    assert sockets.calls == {"BatchGetItem": 1, "BatchWriteItem": 1}
+
+
+def test_resuming_is_stored_with_the_connection(sockets: Sockets) -> None:
+    call(sockets, payload("websocket/connect_resume.json"))
+
+    (connection,) = sockets.store.of_endpoint(ENDPOINT, None)
+    assert (connection.cursor, connection.claimed, connection.batched) == (0, 41, True)
+
+
+def test_a_disconnect_forgets_the_connection_by_its_id_alone(sockets: Sockets) -> None:
+    call(sockets, connect_with())
+    sockets.calls.clear()
+
+    assert call(sockets, payload("websocket/disconnect.json")) == {"statusCode": 200}
+    assert call(sockets, payload("websocket/disconnect.json")) == {"statusCode": 200}
+
+    assert sockets.calls == {"GetItem": 2, "BatchWriteItem": 1}
+    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+    assert sockets.store.endpoint_of(CONNECTION) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "notice"), [("default_ping", "pong"), ("default_not_understood", "not-understood"), ("default_garbage", "not-understood")]
+)
+def test_a_client_s_message_is_answered_without_reading_anything(sockets: Sockets, name: str, notice: str) -> None:
+    sockets.calls.clear()
+
+    answer = call(sockets, payload(f"websocket/{name}.json"))
+
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["notice"] == notice
+    assert not sockets.calls
+
+
+@pytest.mark.parametrize("body", ["", "[" * 100_000, '{"action":' * 20_000, "x" * 131_072, "\ud83d", '{"action": NaN}', '["action"]', None])
+def test_garbage_is_answered_like_anything_else_that_is_not_understood(sockets: Sockets, body: str | None) -> None:
+    event = {**payload("websocket/default_garbage.json"), "body": body}
+
+    answer = call(sockets, event)
+
+    assert json.loads(answer["body"])["notice"] == "not-understood"
+
+
+def test_a_token_s_endpoints_are_found_for_as_long_as_its_connections_can_live(sockets: Sockets) -> None:
+    call(sockets, connect_with())
+    (connection,) = sockets.store.of_endpoint(ENDPOINT, None)
+    sockets.wake_ups()
+    assert connection.token_hash is not None
+
+    sockets.connections.token_revoked(connection.token_hash)
+
+    assert sockets.wake_ups() == [{"v": 1, "workspaceId": WORKSPACE, "endpointId": ENDPOINT}]
