@@ -7,6 +7,7 @@ import itertools
 import json
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -58,16 +59,18 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
         port_file = tmp_path / "DevToolsActivePort"
         await _until(lambda: port_file.exists() and port_file.read_text().count("\n") == 1)
         port = port_file.read_text().split("\n")[0]
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
-        writer.write(f"GET /json/list HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
-        body = (await asyncio.wait_for(reader.read(), 30)).partition(b"\r\n\r\n")[2]
-        writer.close()
-        target = next(one for one in json.loads(body) if one["type"] == "page")
+        targets = await asyncio.to_thread(_get_json, f"http://127.0.0.1:{port}/json/list")
+        target = next(one for one in targets if one["type"] == "page")
         async with websockets.connect(target["webSocketDebuggerUrl"], max_size=None) as connection:
             yield Page(connection)
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _get_json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the browser that this test started
+        return json.load(answer)
 
 
 async def test_a_browser_reconnects_by_the_recipe_and_misses_nothing(

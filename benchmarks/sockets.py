@@ -1,0 +1,177 @@
+"""What posting to sockets costs: `python -m benchmarks.sockets [--quick]`.
+
+The real worker and the real HTTP adapter, signatures included, post to a server in another process that answers as API
+Gateway does and does nothing else; the tables are the tests' fakes in memory. So these are the numbers of our own code:
+events a second for one client (each post waits for the one before it), posts a second over many, the processor time of
+a post, and how long a client that missed 10,000 events takes to catch up, one by one and in batches. What AWS adds is
+the network: one client's posts are then as many a second as their round trips allow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.credentials import ReadOnlyCredentials
+
+from event_service.adapters.management_api import HttpManagementApi
+from event_service.domain.connection import Connection
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.domain.event import Event
+from event_service.domain.wake_up import WakeUp
+from event_service.services.socket_delivery import SocketDelivery
+from event_service.services.socket_ports import LogHead, Segment
+from tests.fakes.sockets import FakeEvents, FakeSocketTables, FakeWakeUpQueue
+
+WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
+ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
+EVENT_BYTES = 1024
+
+_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One line of the table."""
+
+    scenario: str
+    connections: int
+    events: int
+    posts: int
+    seconds: float
+    events_a_second: float
+    posts_a_second: float
+    processor_us_a_post: float
+
+
+class _Answers(asyncio.Protocol):
+    """Answers every request with 200 as soon as its body is there."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._waiting = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._waiting += data
+        while (end := self._waiting.find(b"\r\n\r\n")) >= 0:
+            head = self._waiting[:end].lower()
+            begin = head.find(b"content-length:")
+            length = int(head[begin + 15 :].split(b"\r\n", 1)[0]) if begin >= 0 else 0
+            if len(self._waiting) < end + 4 + length:
+                return
+            self._waiting = self._waiting[end + 4 + length :]
+            self._transport.write(_OK)
+
+
+def _serve(port: Any) -> None:
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_server(_Answers, "127.0.0.1", 0)
+        port.value = server.sockets[0].getsockname()[1]
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def _world(connections: int, events: int, *, batched: bool) -> tuple[FakeSocketTables, FakeEvents]:
+    now = datetime.now(UTC)
+    tables, stored = FakeSocketTables(), FakeEvents()
+    tables.endpoints[ENDPOINT] = Endpoint(
+        ENDPOINT, WORKSPACE, EndpointType.WEB_SOCKET, "n", None, None, EndpointStatus.ENABLED, None, now, now
+    )
+    for number in range(connections):
+        # The base64 form of API Gateway's own ids has to be quoted in the path, so these have it too.
+        connection = Connection(ENDPOINT, f"L0SM9c{number:08}=", WORKSPACE, now - timedelta(minutes=1), 0, batched=batched)
+        tables.rows[ENDPOINT, connection.connection_id] = connection
+    ids = []
+    for number in range(events):
+        event = Event(f"event-{number:08}", "device.measurement", now, {"text": ""}, None, None, WORKSPACE, now)
+        event.data["text"] = "x" * (EVENT_BYTES - len(event.as_json()))
+        stored.add(event)
+        ids.append(event.id)
+    tables.log[ENDPOINT] = {
+        min(first + 99, events): Segment(first, tuple(ids[first - 1 : first + 99]), now + timedelta(days=1))
+        for first in range(1, events + 1, 100)
+    }
+    tables.log_heads[ENDPOINT] = LogHead(events + 1, 1, now + timedelta(days=1))
+    return tables, stored
+
+
+async def _at_once(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+def measure(url: str, scenario: str, connections: int, events: int, *, batched: bool = False) -> Measurement:
+    """One scenario from a cold worker to the last post."""
+    tables, stored = _world(connections, events, batched=batched)
+    credentials = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
+
+    async def run() -> int:
+        async with HttpManagementApi(url, "us-east-1", lambda: credentials) as api:
+            delivery = SocketDelivery(tables, tables, stored, api, FakeWakeUpQueue(), lambda: datetime.now(UTC), run_blocking=_at_once)
+            report = await delivery.serve([WakeUp(WORKSPACE, ENDPOINT)], lambda: 600.0)
+            return report.posted
+
+    wall, processor = time.perf_counter(), time.process_time()
+    posts = asyncio.run(run())
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    if any(row.cursor != events for row in tables.rows.values()):
+        raise AssertionError("somebody was not sent everything")
+    return Measurement(
+        scenario,
+        connections,
+        events,
+        posts,
+        round(wall, 3),
+        round(events * connections / wall),
+        round(posts / wall),
+        round(processor / posts * 1e6),
+    )
+
+
+def main() -> None:
+    """Prints the table, or JSON lines."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the events")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    arguments = parser.parse_args()
+    factor = 10 if arguments.quick else 1
+    port = multiprocessing.Value("i", 0)
+    server = multiprocessing.Process(target=_serve, args=(port,), daemon=True)
+    server.start()
+    while not port.value:
+        time.sleep(0.01)
+    url = f"http://127.0.0.1:{port.value}/live"
+    try:
+        measure(url, "warm-up", 1, 100)
+        table = [
+            measure(url, "10,000 missed events, one client", 1, 10_000 // factor),
+            measure(url, "10,000 missed events, one client, batch=1", 1, 10_000 // factor, batched=True),
+            measure(url, "100 clients, live", 100, 200 // factor),
+            measure(url, "100 clients, live, batch=1", 100, 2_000 // factor, batched=True),
+            measure(url, "one event to 100 clients", 100, 1),
+        ]
+    finally:
+        server.terminate()
+        server.join()
+    if arguments.json:
+        for one in table:
+            print(json.dumps(asdict(one)))
+        return
+    print(f"{'scenario':<44}{'clients':>8}{'events':>8}{'posts':>8}{'s':>8}{'events/s':>10}{'posts/s':>9}{'CPU µs/post':>13}")
+    for one in table:
+        print(
+            f"{one.scenario:<44}{one.connections:>8}{one.events:>8}{one.posts:>8}{one.seconds:>8.2f}"
+            f"{one.events_a_second:>10,}{one.posts_a_second:>9,}{one.processor_us_a_post:>13,}"
+        )
+    print(f"posts a second and core, from the processor time: {1_000_000 // table[2].processor_us_a_post:,}")
+
+
+if __name__ == "__main__":
+    main()
