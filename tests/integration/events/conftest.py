@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+from moto.sqs.models import sqs_backends
 
 from event_service.adapters.dynamodb.change_log import DynamoChangeLog
 from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
@@ -33,6 +36,8 @@ from functions.event_router.handler import create_handler
 from tests.template_file import create_tables
 
 REGION = "us-east-1"
+ACCOUNT = "123456789012"
+"""moto's."""
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 RETENTION_DAYS = 14
 
@@ -203,6 +208,26 @@ def token(kind: TokenKind = TokenKind.ACCESS, agent_id: str | None = None, works
     return Token("hash", workspace_id, kind, agent_id, "test", datetime(2026, 1, 1, tzinfo=UTC), None, None)
 
 
+class Memory:
+    """What the AWS in memory holds, to begin again from: quicker than to make it anew."""
+
+    def __init__(self) -> None:
+        self._tables = {name: copy.deepcopy(table.items) for name, table in dynamodb_backends[ACCOUNT][REGION].tables.items()}
+
+    def restore(self) -> None:
+        """As it was, with empty queues."""
+        for name, table in dynamodb_backends[ACCOUNT][REGION].tables.items():
+            table.items = copy.deepcopy(self._tables[name])
+        for queue in sqs_backends[ACCOUNT][REGION].queues.values():
+            queue._messages.clear()
+
+    @staticmethod
+    def rows(table: str) -> list[dict[str, Any]]:
+        """All items of a table, as DynamoDB writes them."""
+        scanned = dynamodb_backends[ACCOUNT][REGION].tables[table].all_items()
+        return [item.to_json()["Attributes"] for item in scanned]
+
+
 @pytest.fixture
 def make_world() -> Iterator[Callable[..., World]]:
     """Makes worlds on one AWS in memory."""
@@ -214,11 +239,14 @@ def make_world() -> Iterator[Callable[..., World]]:
             return str(name)
 
         sqs = boto3.client("sqs", region_name=REGION)
+        # Making a client takes longer than most tests.
+        connection = connect_dynamodb(REGION, None)
+        queues = Queues(lambda: connect_sqs(REGION, None), sleep=lambda seconds: None)
 
         def make(**options: Any) -> World:
             return World(
-                database=Database(connect_dynamodb(REGION, None), table_name, sleep=lambda seconds: None),
-                queues=Queues(lambda: connect_sqs(REGION, None), sleep=lambda seconds: None),
+                database=Database(connection, table_name, sleep=lambda seconds: None),
+                queues=queues,
                 sqs=sqs,
                 clock=SettableClock(),
                 routing_url=sqs.create_queue(QueueName="routing")["QueueUrl"],

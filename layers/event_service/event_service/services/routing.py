@@ -185,6 +185,8 @@ class Routing:
         self._sockets = sockets
         self._routing_queue = routing_queue
         self._calls_an_invocation = calls_an_invocation
+        # Never nothing: a continuation must be shorter than what it continues.
+        self._least_calls_a_message = max(1, min(LEAST_CALLS_A_MESSAGE, calls_an_invocation))
 
     def route(self, batch: Sequence[Received], time_left: Callable[[], float]) -> RoutingReport:
         """Routes messages; each succeeds or fails on its own.
@@ -256,7 +258,7 @@ class Routing:
         parts = self._calls_an_invocation * PARTS_OF_A_CALL
         open_works = [work for work in works if work.failure is None]
         for number, work in enumerate(open_works):
-            share = max(parts // (len(open_works) - number), LEAST_CALLS_A_MESSAGE * PARTS_OF_A_CALL)
+            share = max(parts // (len(open_works) - number), self._least_calls_a_message * PARTS_OF_A_CALL)
             parts -= self._plan(work, share)
 
     def _plan(self, work: _Work, parts: int) -> int:
