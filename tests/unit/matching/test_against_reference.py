@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from event_service.domain.matching import matcher as matcher_module
 from event_service.domain.matching.conditions import compile_condition
 from event_service.domain.matching.matcher import Matcher
 from tests.unit.patterns import reference
@@ -83,6 +85,23 @@ def test_a_matcher_finds_exactly_the_filters_that_match_one_by_one(conditions: l
         assert matcher.matches(event) == expected(by_id, event)
         alone = {filter_id for filter_id, condition in by_id.items() if compile_condition(condition).matches(event)}
         assert alone == expected(by_id, event)
+
+
+@settings(max_examples=100, deadline=None)
+@given(conditions=st.lists(CONDITIONS, min_size=1, max_size=12), events=st.lists(DELIVERED, min_size=2, max_size=5))
+def test_filters_that_move_where_they_wait_keep_their_verdicts(conditions: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
+    by_id = {str(number): condition for number, condition in enumerate(conditions)}
+    matcher = Matcher()
+    for filter_id, condition in by_id.items():
+        matcher.add(filter_id, condition)
+    with pytest.MonkeyPatch.context() as patch:
+        # given that one filter found in vain is enough to move it
+        patch.setattr(matcher_module, "MANY_IN_VAIN", 0)
+        for event in (*events, *events):
+            assert matcher.matches(event) == expected(by_id, event)
+    for filter_id in by_id:
+        matcher.remove(filter_id)
+    assert _tables_of(matcher) == _tables_of(Matcher())
 
 
 @settings(max_examples=100, deadline=None)

@@ -228,6 +228,34 @@ def test_the_worst_mixes_take_a_few_steps_a_filter(name: str) -> None:
     assert steps(name, 2_000) <= 5 * 2_000 + 500
 
 
+@pytest.mark.parametrize("name", ["hurting: ranges that hold", "hurting: crossing ranges"])
+def test_filters_found_in_vain_are_found_no_more(name: str) -> None:
+    # given 1,000 filters that wait where nearly every event finds them
+    matcher = benchmark.load(benchmark.MIXES[name], 1_000)
+    first = Work()
+    matcher.matches(benchmark.event(0), first)
+    assert first.candidates >= 1_000
+
+    # when a few events have come
+    for number in range(benchmark.EVENTS):
+        matcher.matches(benchmark.event(number))
+
+    # then they wait elsewhere
+    later = Work()
+    assert len(matcher.matches(benchmark.event(0), later)) == benchmark.MATCHING
+    assert later.candidates <= 150
+
+
+def test_few_found_in_vain_stay_where_they_are() -> None:
+    matcher = benchmark.load(benchmark.MIXES["hurting: crossing ranges"], 50)
+    works = [Work(), Work()]
+
+    for work in works:
+        matcher.matches(benchmark.event(0), work)
+
+    assert works[0].candidates == works[1].candidates >= 50
+
+
 def test_a_shared_condition_is_asked_once() -> None:
     # given 1,000 filters that share what fails and differ in what holds
     matcher = Matcher()

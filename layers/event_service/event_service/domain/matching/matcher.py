@@ -17,6 +17,12 @@ from event_service.domain.matching.work import Work
 from event_service.domain.patterns.event_fields import EventFields
 from event_service.domain.patterns.pattern import FieldCondition, path_order, search_of_elements
 
+# Where a filter waits is a guess made without events. When an event finds more than this many in vain, the guess was
+# wrong for events like it: some then move to the condition that failed, so that the next such event finds them no more.
+# How many is bounded, since a move costs about as much as ten filters found in vain.
+MANY_IN_VAIN = 100
+MOVES_AN_EVENT = 200
+
 
 class _Waiter:
     """One alternative of one filter: it waits at ``place``, and ``others`` must hold too."""
@@ -63,14 +69,8 @@ class Matcher:
     def remove(self, filter_id: str) -> None:
         """Removes a filter; one that is not there is fine."""
         for waiter in self._waiters.pop(filter_id, ()):
-            place = waiter.place
-            index = self._indexes[place.condition.path]
-            index.remove(place, waiter)
-            if not index:
-                del self._indexes[place.condition.path]
-            if place.condition.or_absent:
-                self._absent.discard(place.condition.path, waiter)
-            for shared in (place, *waiter.others):
+            self._leave(waiter)
+            for shared in (waiter.place, *waiter.others):
                 self._release(shared)
 
     def matches(self, event: Mapping[str, Any], work: Work | None = None) -> set[str]:
@@ -86,15 +86,20 @@ class Matcher:
         work.leaves += fields.leaves
         found = self._candidates(fields, work)
         work.candidates += len(found)
-        return self._verify(found, fields, work)
+        matching, failed = self._verify(found, fields, work)
+        if len(failed) > MANY_IN_VAIN:
+            for waiter in failed[:MOVES_AN_EVENT]:
+                self._move(waiter)
+        return matching
 
-    def _verify(self, found: set[_Waiter], fields: EventFields, work: Work) -> set[str]:
-        """The filters of those found whose other conditions hold as well.
+    def _verify(self, found: set[_Waiter], fields: EventFields, work: Work) -> tuple[set[str], list[_Waiter]]:
+        """The filters of those found whose other conditions hold as well, and those found of which one failed.
 
         Conditions that nearly every event fulfils may bring all filters of a workspace here. So this loop calls as
         little as it can.
         """
         matching: set[str] = set()
+        failed: list[_Waiter] = []
         verdicts: dict[SharedCondition, bool] = {}
         get = fields.values.get
         checked = 0
@@ -117,6 +122,7 @@ class Matcher:
                             continue
                     elif shared.accepts_any(values) or (shared.or_absent and shared.condition.may_hold(fields)):
                         continue
+                failed.append(waiter)
                 if shared is not waiter.others[0]:
                     # What failed once fails again: events of a workspace are alike. The order changes no verdict.
                     waiter.others = (shared, *(other for other in waiter.others if other is not shared))
@@ -125,7 +131,7 @@ class Matcher:
                 if not fields.has_element_objects or _elements_agree(waiter, fields, work):
                     matching.add(waiter.filter_id)
         work.checked += checked
-        return matching
+        return matching, failed
 
     def _candidates(self, fields: EventFields, work: Work) -> set[_Waiter]:
         found: set[_Waiter] = set()
@@ -144,13 +150,32 @@ class Matcher:
         shared = tuple(self._share(condition) for condition in conditions)
         place = min(shared, key=self._cost)
         waiter = _Waiter(filter_id, place, tuple(condition for condition in shared if condition is not place))
-        index = self._indexes.get(place.condition.path)
-        if index is None:
-            index = self._indexes[place.condition.path] = PathIndex()
-        index.add(place, waiter)
-        if place.condition.or_absent:
-            self._absent.add(place.condition.path, waiter)
+        self._enter(waiter)
         return waiter
+
+    def _enter(self, waiter: _Waiter) -> None:
+        place = waiter.place
+        index = self._indexes.get(place.path)
+        if index is None:
+            index = self._indexes[place.path] = PathIndex()
+        index.add(place, waiter)
+        if place.or_absent:
+            self._absent.add(place.path, waiter)
+
+    def _leave(self, waiter: _Waiter) -> None:
+        place = waiter.place
+        index = self._indexes[place.path]
+        index.remove(place, waiter)
+        if not index:
+            del self._indexes[place.path]
+        if place.or_absent:
+            self._absent.discard(place.path, waiter)
+
+    def _move(self, waiter: _Waiter) -> None:
+        """Lets ``waiter`` wait at the condition that failed last, which is the first of the others."""
+        self._leave(waiter)
+        waiter.place, waiter.others = waiter.others[0], (*waiter.others[1:], waiter.place)
+        self._enter(waiter)
 
     def _cost(self, shared: SharedCondition) -> int:
         index = self._indexes.get(shared.condition.path)
