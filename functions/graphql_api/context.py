@@ -22,9 +22,8 @@ from functions.graphql_api.limits import QUERY_SECONDS, NodeBudget
 from functions.graphql_api.services import Services
 
 if TYPE_CHECKING:
-    from event_service.services.deliveries import Deliveries
-
     from event_service.services.configuration import Configuration
+    from event_service.services.deliveries import Deliveries
     from event_service.services.events_reading import EventsReading
     from event_service.services.publishing import Publishing
 

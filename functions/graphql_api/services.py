@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from event_service.services.deliveries import Deliveries
-
     from event_service.services.configuration import Configuration
+    from event_service.services.deliveries import Deliveries
     from event_service.services.events_reading import EventsReading
     from event_service.services.publishing import Publishing
     from event_service.services.tokens import Tokens
