@@ -1,20 +1,20 @@
-"""API Gateway's management interface over aiohttp: posting to a socket is the hot path, and an SDK client takes about
-five times the processor time for it. Only the SDK's signer is used."""
+"""API Gateway's management interface over aiohttp: posting to a socket is the hot path, and an SDK client takes several
+times the processor time for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from yarl import URL
 
+from event_service.adapters.request_signature import RequestSigner
 from event_service.services.socket_ports import Posted
 
 TIMEOUT_SECONDS: Final = 3.0
@@ -44,8 +44,10 @@ class HttpManagementApi:
             region: for the signature.
             credentials: the current ones; asked for each call, because Lambda renews them. ``None``: do not sign.
         """
-        self._url = url.rstrip("/")
-        self._region = region
+        parts = urlsplit(url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._path = f"{parts.path.rstrip('/')}/@connections/"
+        self._signer = RequestSigner(url, region, "execute-api")
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
         self._stack = AsyncExitStack()
@@ -73,10 +75,12 @@ class HttpManagementApi:
     async def _call(self, method: str, connection_id: str, data: bytes) -> Posted:
         if self._session is None:
             raise RuntimeError("the management API is used outside its context")
-        url, headers = self.signed(method, connection_id, data)
+        path = self._path + quote(connection_id, safe="")
+        credentials = self._credentials()
+        headers = {} if credentials is None else self._signer.headers(method, path, data, credentials, datetime.now(UTC))
         try:
             # encoded=True: the path must leave exactly as it was signed.
-            async with self._session.request(method, URL(url, encoded=True), data=data, headers=headers) as response:
+            async with self._session.request(method, URL(self._origin + path, encoded=True), data=data, headers=headers) as response:
                 await response.read()
                 status = response.status
         except (TimeoutError, aiohttp.ClientError, OSError):
@@ -87,12 +91,3 @@ class HttpManagementApi:
         if status >= 500:
             return Posted.UNKNOWN
         raise ManagementApiRefused(f"{method} @connections answered {status}")
-
-    def signed(self, method: str, connection_id: str, data: bytes) -> tuple[str, dict[str, str]]:
-        """The URL and the headers of one call."""
-        url = f"{self._url}/@connections/{quote(connection_id, safe='')}"
-        request = AWSRequest(method=method, url=url, data=data, headers={"content-type": "application/json"} if data else {})
-        credentials = self._credentials()
-        if credentials is not None:
-            SigV4Auth(credentials, "execute-api", self._region).add_auth(request)
-        return url, dict(request.headers.items())
