@@ -71,7 +71,79 @@ class _Answers(asyncio.Protocol):
 
 
 def _serve(port: Any) -> None:
-    async def run(quick: bool) -> dict[str, Any]:
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_server(_Answers, "127.0.0.1", 0)
+        port.value = server.sockets[0].getsockname()[1]
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def _world(connections: int, events: int, *, batched: bool) -> tuple[FakeSocketTables, FakeEvents]:
+    now = datetime.now(UTC)
+    tables, stored = FakeSocketTables(), FakeEvents()
+    tables.endpoints[ENDPOINT] = Endpoint(
+        ENDPOINT, WORKSPACE, EndpointType.WEB_SOCKET, "n", None, None, EndpointStatus.ENABLED, None, now, now
+    )
+    for number in range(connections):
+        # The base64 form of API Gateway's own ids has to be quoted in the path, so these have it too.
+        connection = Connection(ENDPOINT, f"L0SM9c{number:08}=", WORKSPACE, now - timedelta(minutes=1), 0, batched=batched)
+        tables.rows[ENDPOINT, connection.connection_id] = connection
+    ids = []
+    for number in range(events):
+        event = Event(f"event-{number:08}", "device.measurement", now, {"text": ""}, None, None, WORKSPACE, now)
+        event.data["text"] = "x" * (EVENT_BYTES - len(event.as_json()))
+        stored.add(event)
+        ids.append(event.id)
+    tables.log[ENDPOINT] = {
+        min(first + 99, events): Segment(first, tuple(ids[first - 1 : first + 99]), now + timedelta(days=1))
+        for first in range(1, events + 1, 100)
+    }
+    tables.log_heads[ENDPOINT] = LogHead(events + 1, 1, now + timedelta(days=1))
+    return tables, stored
+
+
+async def _at_once(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+def measure(url: str, scenario: str, connections: int, events: int, *, batched: bool = False) -> Measurement:
+    """One scenario from a cold worker to the last post."""
+    tables, stored = _world(connections, events, batched=batched)
+    credentials = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
+
+    async def run() -> int:
+        async with HttpManagementApi(url, "us-east-1", lambda: credentials) as api:
+            queue = FakeWakeUpQueue()
+            delivery = SocketDelivery(tables, tables, stored, api, queue, lambda: datetime.now(UTC), run_blocking=_at_once)
+            queue.send([WakeUp(WORKSPACE, ENDPOINT)])
+            posted = 0
+            # In AWS the shards of a large endpoint are served in parallel invocations; here one after the other.
+            while groups := queue.groups():
+                for group in groups:
+                    wake_ups = queue.receive(group)
+                    posted += (await delivery.serve(wake_ups, lambda: 600.0)).posted
+                    queue.done(group, wake_ups)
+            return posted
+
+    wall, processor = time.perf_counter(), time.process_time()
+    posts = asyncio.run(run())
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    if any(row.cursor != events for row in tables.rows.values()):
+        raise AssertionError("somebody was not sent everything")
+    return Measurement(
+        scenario,
+        connections,
+        events,
+        posts,
+        round(wall, 3),
+        round(events * connections / wall),
+        round(posts / wall),
+        round(processor / posts * 1e6),
+    )
+
+
+def run(quick: bool) -> dict[str, Any]:
     """What `make bench` writes down."""
     factor = 10 if quick else 1
     port = multiprocessing.Value("i", 0)
