@@ -62,6 +62,14 @@ deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CON
 	@local/setup.sh dev sam
 	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)" --parameters "$(PARAMETERS)" $(if $(YES),--yes)
 
+soak: ## ten minutes of mixed load while functions are killed: nothing may be lost, memory must stay flat      QUICK=1 for one minute
+	@local/setup.sh
+	@$(PY) -m benchmarks.soak --minutes $(if $(QUICK),1,10)
+
+bench: ## measure speed, loss and cost into docs/benchmarks.md      QUICK=1 SECTION='cold_start ...'
+	@local/setup.sh
+	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(SECTION)
+
 lock: ## resolve the dependencies anew and export the requirements of the artifacts
 	@local/setup.sh dev
 	@.local/env/uv/bin/uv lock $(if $(UPGRADE),--upgrade)

@@ -319,6 +319,7 @@ def _prepared(record: logging.LogRecord) -> logging.LogRecord:
         fields["exception"] = _cut(_describe(record.exc_info[1]), _MOST_EXCEPTION_CHARACTERS)
     prepared = logging.makeLogRecord({key: vars(record)[key] for key in ("name", "levelno", "levelname", "lineno", "created", "msecs")})
     prepared.msg, prepared.args = "%s", (_cut(message, _MOST_MESSAGE_CHARACTERS),)  # the formatter would read a bare message as JSON
+    vars(prepared).pop("taskName", None)  # since Python 3.12 every record has one, and the formatter would show it
     vars(prepared).update(fields)
     return prepared
 

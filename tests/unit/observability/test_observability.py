@@ -81,6 +81,14 @@ def test_a_line_carries_the_ids_of_its_unit_of_work(lines: Lines) -> None:
     assert "endpoint_id" not in outside
     assert inside["location"].startswith("event_service.services.something:")
     assert inside["timestamp"].endswith("+00:00")
+    # nothing else: every byte is billed
+    assert outside.keys() == {"level", "timestamp", "message", "location", "service", "request_id", "workspace_id", "event_id", "trace_id"}
+
+
+async def test_a_line_of_a_task_is_no_longer_than_another(lines: Lines) -> None:
+    LOG.info("in a task")
+
+    assert "taskName" not in lines()[0]
 
 
 def test_ids_reach_the_threads_that_a_unit_of_work_starts(lines: Lines) -> None:
