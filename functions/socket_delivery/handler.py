@@ -52,6 +52,7 @@ def create_handler(
             count(Metric.POSTED, report.posted)
             count(Metric.SOCKETS_GONE, report.gone)
             count(Metric.SOCKETS_OPEN, report.connections)
+            count(Metric.FAULTS, report.faults)
             again = {wake_up.group for wake_up in report.again}
             failed.extend(message_id for message_id, wake_up in messages if wake_up.group in again)
             return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -515,3 +515,26 @@ def test_an_event_that_is_no_more_is_a_gap_and_not_a_hole() -> None:
 
     assert scene.frames(client)[1] == {"notice": "gap", "from": 2, "to": 2, "next": 3}
     assert [frame["sequence"] for frame in scene.frames(client)[::2]] == [1, 3]
+
+
+def test_a_fault_of_our_own_at_one_endpoint_makes_only_its_wake_up_come_again() -> None:
+    scene = Scene()
+    other = "62c6548d-3e17-4b9b-9268-ce51d6900530"
+    scene.tables.endpoints[other] = replace(scene.tables.endpoints[ENDPOINT], id=other)
+    broken, well = scene.connect(), scene.connect(endpoint_id=other)
+    scene.publish(2)
+    scene.publish(3, endpoint_id=other)
+    post = scene.api.post
+
+    async def refuse(connection_id: str, data: bytes) -> Posted:
+        if connection_id == broken and scene.api.posts_of.get(broken, 0) == 1:
+            raise ValueError("a fault")
+        return await post(connection_id, data)
+
+    scene.api.post = refuse  # type: ignore[method-assign]
+    report = asyncio.run(scene.delivery.serve([WakeUp(WORKSPACE, ENDPOINT), WakeUp(WORKSPACE, other)], lambda: 60.0))
+
+    assert report.again == [WakeUp(WORKSPACE, ENDPOINT)]
+    assert report.faults == 1
+    assert scene.sequences(well) == [1, 2, 3]
+    assert scene.row(broken).cursor == 1

@@ -73,12 +73,14 @@ class ServingReport:
         posted: messages that were sent.
         gone: connections that were found closed.
         connections: the most connections that one target had.
+        faults: targets whose work ended in a fault of our own.
     """
 
     again: list[WakeUp] = field(default_factory=list)
     posted: int = 0
     gone: int = 0
     connections: int = 0
+    faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +147,19 @@ class SocketDelivery:
             prefixes.setdefault(wake_up.group, set()).add(wake_up.prefix)
         posts = asyncio.Semaphore(POSTS_AT_ONCE)
         results = await asyncio.gather(
-            *(self._serve_one(target, prefixes[group], posts, seconds_left, report) for group, target in targets.items())
+            *(self._serve_one(target, prefixes[group], posts, seconds_left, report) for group, target in targets.items()),
+            return_exceptions=True,
         )
-        failed = {target.group for target, done in zip(targets.values(), results, strict=True) if not done}
-        report.again = [wake_up for wake_up in wake_ups if wake_up.group in failed]
+        for group, result in zip(targets, results, strict=True):
+            if result is True:
+                continue
+            if isinstance(result, Exception):
+                # Our own fault, and one endpoint's: the others of the batch must not come again for it.
+                report.faults += 1
+                _logger.error("endpoint %s could not be served", targets[group].endpoint_id, exc_info=result)
+            elif isinstance(result, BaseException):
+                raise result
+            report.again.extend(wake_up for wake_up in wake_ups if wake_up.group == group)
         return report
 
     async def _serve_one(
@@ -248,8 +259,10 @@ class _Run:
         finally:
             if look_again is not None:
                 look_again.cancel()
-            await self._stop()
-            await self._save()
+            try:
+                await self._stop()
+            finally:
+                await self._save()
         return not any(client.stuck or self._has_work(client) for client in self._clients.values() if not client.gone)
 
     async def _look(self) -> bool:
