@@ -193,6 +193,27 @@ def test_a_repair_that_fails_leaves_no_table_that_routes_by_the_change(store: St
     assert set(store.rows.endpoints(WORKSPACE, [E1])) == {E1}
 
 
+@pytest.mark.parametrize("operation", ["changes.after", "rows.apply"])
+def test_a_table_survives_a_read_that_failed(store: Store, operation: str) -> None:
+    """Loading 100,000 filters again because one read timed out would make a bad moment a long one."""
+    store.commit(PutEndpoint(endpoint(E1)))
+    store.routes()
+    store.commit(PutEndpoint(endpoint(E2)), apply=False)
+
+    def fail(seen: str) -> None:
+        if seen == operation:
+            raise Unavailable("DynamoDB: timed out")
+
+    store.hook = fail
+    with pytest.raises(Unavailable):
+        store.routes()
+    store.hook = lambda operation: None
+    store.spent()
+
+    assert store.routes() == {E1, E2}
+    assert "changes.head" not in store.spent()
+
+
 @pytest.mark.parametrize(
     "mutation",
     [

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from event_service.domain.changes import ChangeSet
 from event_service.domain.endpoint import EndpointType
-from event_service.domain.errors import DomainError, Unavailable
+from event_service.domain.errors import DomainError, RateLimited, Unavailable
 from event_service.domain.event import Event
 from event_service.domain.queue_messages import RoutingMessage, WebhookMessage
 from event_service.domain.routing_table import Matcher, OutOfOrder, RoutingTable
@@ -63,7 +62,9 @@ class RoutingTables:
         self._new_matcher = new_matcher
         self._maximum_workspaces = maximum_workspaces
         self._maximum_bytes = maximum_bytes
-        self._tables: OrderedDict[str, RoutingTable] = OrderedDict()
+        # The one seen last stands last; with each the size it had then.
+        self._tables: dict[str, tuple[RoutingTable, int]] = {}
+        self._bytes = 0
 
     def current(self, workspace_id: str) -> RoutingTable:
         """The table at the newest version.
@@ -71,13 +72,17 @@ class RoutingTables:
         Raises:
             RateLimited, Unavailable: the configuration could not be read.
         """
-        # Taken out while it changes: should a read or a change fail half-way, nobody finds a torn table.
-        table = self._tables.pop(workspace_id, None)
+        # Taken out while it changes: should a change fail half-way, nobody finds a torn table.
+        table = self._take(workspace_id)
         if table is not None:
             try:
                 self._follow(table)
             except OutOfOrder:
                 table = None
+            except (RateLimited, Unavailable):
+                # A read or a repair failed, both come before a change is applied: the table is whole, only not new.
+                self._keep(table)
+                raise
         if table is None:
             table = self._load(workspace_id)
         self._keep(table)
@@ -118,12 +123,17 @@ class RoutingTables:
             self._rows.apply(change)
             self._log.mark_applied(change.workspace_id, change.version)
 
+    def _take(self, workspace_id: str) -> RoutingTable | None:
+        table, size = self._tables.pop(workspace_id, (None, 0))
+        self._bytes -= size
+        return table
+
     def _keep(self, table: RoutingTable) -> None:
-        self._tables[table.workspace_id] = table
-        size = sum(one.estimated_bytes for one in self._tables.values())
-        while len(self._tables) > 1 and (len(self._tables) > self._maximum_workspaces or size > self._maximum_bytes):
-            _, oldest = self._tables.popitem(last=False)
-            size -= oldest.estimated_bytes
+        size = table.estimated_bytes
+        self._tables[table.workspace_id] = (table, size)
+        self._bytes += size
+        while len(self._tables) > 1 and (len(self._tables) > self._maximum_workspaces or self._bytes > self._maximum_bytes):
+            self._take(next(iter(self._tables)))
 
 
 @dataclass(frozen=True, slots=True)
