@@ -92,16 +92,22 @@ def test_when_nothing_changed_a_look_is_one_read(store: Store) -> None:
     assert store.spent() == {"changes.after": 1}
 
 
-def test_following_a_change_is_one_read_whatever_the_workspace_holds(store: Store) -> None:
-    for number in range(300):
-        store.commit(PutEndpoint(endpoint(f"e1000000-0000-4000-8000-{number:012d}")))
+def test_with_10_000_endpoints_and_10_000_filters_changing_one_link_costs_the_router_one_read(store: Store) -> None:
+    """At most ten are allowed."""
+    store.commit(*[PutEndpoint(endpoint(f"e1000000-0000-4000-8000-{number:012d}")) for number in range(10_000)])
+    store.commit(
+        *[
+            PutEventFilter(event_filter(f"f1000000-0000-4000-8000-{number:012d}", {"in": {"cameraIds": [f"c{number}"]}}))
+            for number in range(10_000)
+        ]
+    )
     store.commit(PutEndpoint(endpoint(E1)), PutEventFilter(event_filter(F1, TYPE_B)))
-    store.routes()
+    assert len(store.routes()) == 10_001
     store.spent()
 
     store.commit(Link((E1,), (F1,)))
-    store.routes()
 
+    assert len(store.routes()) == 10_000
     assert store.spent() == {"changes.after": 1}
 
 
