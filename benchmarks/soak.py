@@ -47,6 +47,7 @@ from local.tools import LOCAL, ToolError
 
 VISIBILITY_SECONDS: Final = 30
 KILL_SECONDS: Final = 4.0
+LEAST_AGE_SECONDS: Final = 10.0
 SAMPLE_SECONDS: Final = 2.0
 QUIET_SECONDS: Final = 150.0
 """The drain is given up when nothing arrived for so long: longer than a message can be hidden, even after several kills."""
@@ -170,9 +171,10 @@ def do_chores(client: GraphqlClient, tally: Tally, stop: threading.Event, url: s
         try:
             client.execute(documents.EVENTS, order={"date": "DESC"}, pagination={"limit": 20})
             client.execute(documents.DELIVERIES, filters={"status": {"exact": "PENDING"}}, pagination={"limit": 20})
-            made = client.execute(documents.CREATE_WEBHOOK, name="passing", url=f"{url}/passing")["createWebhookEndpoint"]["id"]
             condition = {"in": {"eventTypes": ["soak.none"]}}
-            chosen = client.execute(documents.CREATE_FILTER, input=condition, endpoints=[made])["createEventFilters"]["id"]
+            chosen = client.execute(documents.CREATE_FILTER, input=condition)["createEventFilters"]["id"]
+            created = client.execute(documents.CREATE_WEBHOOK, name="passing", url=f"{url}/passing", filters=[chosen])
+            made = created["createWebhookEndpoint"]["id"]
             stop.wait(1)
             client.execute(documents.DELETE_ENDPOINTS, ids=[made])
             client.execute(documents.DELETE_FILTERS, ids=[chosen])
@@ -224,7 +226,12 @@ def kill_workers(stack: LocalStack, tally: Tally, until: float) -> None:
     """Kills one process of a function every few seconds, those with fewer deaths first."""
     while time.monotonic() < until:
         time.sleep(random.uniform(0.5, 1.5) * KILL_SECONDS)
-        alive = list(workers(stack).values())
+        alive = []
+        for name, process in workers(stack).values():
+            with suppress(psutil.Error):
+                # One that has not begun to work yet holds nothing; on a busy machine nothing would ever get done.
+                if time.time() - process.create_time() > LEAST_AGE_SECONDS:
+                    alive.append((name, process))
         if alive:
             random.shuffle(alive)
             name, process = min(alive, key=lambda one: tally.kills[one[0]])
@@ -332,8 +339,8 @@ def run(minutes: float) -> int:
         sockets = listening.result()
         if stack.has_died():
             raise ToolError(f"the local AWS died; see {directory / 'ministack.log'}")
-        host = psutil.Process(stack.pid).memory_info().rss
-    return report(tally, memory, drained, sockets, host)
+        # Before the stack stops: that may take a minute, since every process that was killed has left its files behind.
+        return report(tally, memory, drained, sockets, psutil.Process(stack.pid).memory_info().rss)
 
 
 def report(tally: Tally, memory: Memory, drained: float, sockets: dict[str, int], host: int) -> int:
@@ -364,7 +371,8 @@ def report(tally: Tally, memory: Memory, drained: float, sockets: dict[str, int]
         print(f"{name:20} {before / 1e6:9.1f} MB {after / 1e6:9.1f} MB  {'flat' if flat else 'GROWS'}")
     print(f"(the local AWS itself, which keeps all tables in memory: {host / 1e6:.0f} MB)")
     grows = [name for name, _, _, flat in rows if not flat]
-    print(f"\nloss {lost}, memory {'flat' if rows and not grows else 'grows: ' + ', '.join(grows) if grows else 'not measured'}")
+    verdict = f"grows: {', '.join(grows)}" if grows else "flat" if rows else "not measured"
+    print(f"\nloss {lost}, memory {verdict}", flush=True)
     return 0 if not lost and rows and not grows else 1
 
 
