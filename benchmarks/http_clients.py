@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import statistics
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from multiprocessing.queues import Queue
 
@@ -110,6 +112,29 @@ async def _httpx(port: int) -> AsyncIterator[Send]:
         yield send
 
 
+@asynccontextmanager
+async def _requests_in_threads(port: int) -> AsyncIterator[Send]:
+    """As many threads as requests at a time, a session each."""
+    import requests
+
+    here = threading.local()
+
+    def post() -> int:
+        if not hasattr(here, "session"):
+            here.session = requests.Session()
+            here.session.trust_env = False
+        status: int = here.session.post(f"http://127.0.0.1:{port}/hook", data=BODY, headers=HEADERS, timeout=15).status_code
+        return status
+
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max(BATCHES)) as pool:
+
+        async def send(_number: int) -> int:
+            return await loop.run_in_executor(pool, post)
+
+        yield send
+
+
 class _FloorProtocol(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -153,6 +178,7 @@ CLIENTS: dict[str, tuple[Client, int]] = {
     "our sender": (_our_sender, 6_000),
     "bare aiohttp": (_bare_aiohttp, 6_000),
     "httpx": (_httpx, 600),
+    "requests, a pool of threads": (_requests_in_threads, 1_000),
     "floor (no protections)": (_floor, 6_000),
 }
 
@@ -173,7 +199,7 @@ async def microseconds_per_request(client: Client, port: int, requests: int, bat
         return (time.process_time() - started) / (requests // batch * batch) * 1e6
 
 
-def measure() -> dict[tuple[str, int], float]:
+def measure(rounds: int = ROUNDS) -> dict[tuple[str, int], float]:
     """Microseconds by client and batch size: the median of some rounds, in turn, so that a slow moment hits all alike."""
     context = multiprocessing.get_context("spawn")
     ports: Queue[int] = context.Queue()
@@ -182,7 +208,7 @@ def measure() -> dict[tuple[str, int], float]:
     try:
         port = ports.get(timeout=30)
         taken: dict[tuple[str, int], list[float]] = {}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for batch in BATCHES:
                 for name, (client, requests) in CLIENTS.items():
                     taken.setdefault((name, batch), []).append(asyncio.run(microseconds_per_request(client, port, requests, batch)))
@@ -190,6 +216,12 @@ def measure() -> dict[tuple[str, int], float]:
         receiver.terminate()
         receiver.join()
     return {key: statistics.median(values) for key, values in taken.items()}
+
+
+def run(quick: bool = False) -> dict[str, dict[str, dict[str, float]]]:
+    """Microseconds of each client; ``quick`` measures one round."""
+    measured = measure(1 if quick else ROUNDS)
+    return {"clients": {name: {f"{batch} at a time": measured[name, batch] for batch in BATCHES} for name in CLIENTS}}
 
 
 def main() -> None:

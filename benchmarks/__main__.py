@@ -1,0 +1,138 @@
+"""`make bench`: measures, and writes `docs/benchmarks.md`.
+
+    python -m benchmarks [--quick] [section ...]
+
+Without a name all sections run. What a section measured is kept, so that one alone can be measured again; the document
+says for each when and on what it ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks import plots, report
+from benchmarks.report import Goal, Section, Table
+from local.tools import ROOT
+
+Data = Mapping[str, Any]
+
+
+def _matcher(data: Data) -> Section:
+    measured = data["measurements"]
+    columns = ("mix", "filters", "matching", "median_ms", "worst_ms", "steps", "load_seconds", "memory_mib")
+    rows = [[one[column] for column in columns] for one in measured]
+
+    def of(mix: str, filters: int) -> Any:
+        return next((one for one in measured if one["mix"] == mix and one["filters"] == filters), None)
+
+    published, large = of("published mix", 10_000), of("published mix", 100_000)
+    slowest = max((one for one in measured if one["filters"] == 10_000), key=lambda one: one["median_ms"])
+    goals = [
+        Goal("one event against 10,000 filters, published mix", f"{published['median_ms']:.3f} ms", "≤ 1 ms", published["median_ms"] <= 1),
+        Goal(
+            "the slowest mix at 10,000 filters", f"{slowest['median_ms']:.2f} ms ({slowest['mix']})", "≤ 10 ms", slowest["median_ms"] <= 10
+        ),
+    ]
+    loaded: dict[str, tuple[str, bool] | None] = dict.fromkeys(
+        ("load (≤ 15 s)", "memory (≤ 256 MB)", "one event against 10,000 filters (≤ 2)")
+    )
+    if large:
+        times = large["median_ms"] / published["median_ms"]
+        loaded = {
+            "load (≤ 15 s)": (f"{large['load_seconds']:.1f} s", large["load_seconds"] <= 15),
+            "memory (≤ 256 MB)": (f"{large['memory_mib']:.0f} MiB", large["memory_mib"] <= 244),
+            "one event against 10,000 filters (≤ 2)": (f"{times:.2f}", times <= 2),
+        }
+    for what, found in loaded.items():
+        name, _, goal = what.rstrip(")").rpartition(" (")
+        goals.append(Goal(f"100,000 filters, published mix: {name}", found[0] if found else "-", goal, found[1] if found else None))
+    growth = {"published mix": [(one["filters"], one["median_ms"]) for one in measured if one["mix"] == "published mix"]}
+    alone = {one["mix"]: one["median_ms"] for one in measured if one["filters"] == 10_000}
+    return Section(
+        title="Matching",
+        notes=["One 1 KB event that matches 10 filters, in milliseconds of the processor; see `benchmarks/matcher.py` for the mixes."],
+        tables=[
+            Table("", ["mix", "filters", "matching", "median ms", "p99 ms", "steps", "load s", "MiB"], rows),
+            Table("Two fields of one element of an array", ["elements", "ms"], [[int(size), one] for size, one in data["arrays"].items()]),
+        ],
+        goals=goals,
+        plots=[
+            plots.lines("matching.svg", "Matching one event as filters grow", growth, ("filters", "ms of CPU"), goal=1),
+            plots.bars("matching-mixes.svg", "Matching one event against 10,000 filters", alone, "ms of CPU", goal=10),
+        ],
+    )
+
+
+def _http_clients(data: Data) -> Section:
+    return Section(
+        title="HTTP clients",
+        notes=["Microseconds of process CPU for one webhook of 1 KB, the receiver in a process of its own; without queue and log."],
+        tables=report.tables_of(data),
+        plots=[
+            plots.bars(
+                "http-clients.svg", "One webhook, 100 at a time", {k: v["100 at a time"] for k, v in data["clients"].items()}, "µs of CPU"
+            )
+        ],
+    )
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Data], Section] | None]] = {
+    "cold_start": ("cold starts", None),
+    "graphql_operations": ("GraphQL operations", None),
+    "matcher": ("matching", _matcher),
+    "router": ("routing", lambda data: Section("Routing", tables=report.tables_of(data))),
+    "http_clients": ("HTTP clients", _http_clients),
+    "webhook_delivery": ("webhook delivery", lambda data: Section("Webhook delivery", tables=report.tables_of(data))),
+    "sockets": ("sockets", lambda data: Section("Sockets", tables=report.tables_of(data))),
+    "end_to_end": ("end to end on the local stack", None),
+    "cost": ("cost", None),
+}
+"""Module in this package: what it is called while it runs, and what makes a section of what it returns."""
+
+
+def measure(name: str, *, quick: bool) -> Section:
+    """Runs one benchmark."""
+    run: Callable[[bool], Any] = importlib.import_module(f"benchmarks.{name}").run
+    here = report.circumstances(quick=quick)
+    data = run(quick)
+    convert = SECTIONS[name][1]
+    section: Section = convert(data) if convert else data
+    section.circumstances = here
+    return section
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measures, and writes docs/benchmarks.md.")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, two minutes in all")
+    parser.add_argument("section", nargs="*", help=f"only these of: {', '.join(SECTIONS)}")
+    options = parser.parse_args()
+    unknown = [name for name in options.section if name not in SECTIONS]
+    if unknown:
+        parser.error(f"no section is called {', '.join(unknown)}; there are: {', '.join(SECTIONS)}")
+    known = [name for name in SECTIONS if importlib.util.find_spec(f"benchmarks.{name}")]
+    chosen = options.section or known
+    began = time.perf_counter()
+    for place, name in enumerate(chosen, 1):
+        start = time.perf_counter()
+        print(f"[{place}/{len(chosen)}] {SECTIONS[name][0]}", flush=True)
+        section = measure(name, quick=options.quick)
+        report.keep(name, section)
+        for goal in section.goals:
+            verdict = {True: "reached", False: "missed", None: "not measured"}[goal.reached]
+            print(f"  {goal.what}: {goal.measured} (goal {goal.goal}: {verdict})")
+        print(f"  {time.perf_counter() - start:.0f} s", flush=True)
+    sections = [one for name in SECTIONS if (one := report.kept(name)) is not None]
+    report.write(sections)
+    print(f"{report.DOCUMENT.relative_to(ROOT)} written after {time.perf_counter() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
