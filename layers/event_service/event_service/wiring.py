@@ -119,6 +119,16 @@ def endpoint_observers() -> list[EndpointObserver]:
 @cache
 def configuration() -> Configuration:
     """Endpoints, event filters and links."""
+    return _configuration(endpoint_observers())
+
+
+@cache
+def webhook_configuration() -> Configuration:
+    """For webhook delivery, which disables webhooks: sockets and their settings have no part in that."""
+    return _configuration([webhook_observer()])
+
+
+def _configuration(observers: list[EndpointObserver]) -> Configuration:
     from event_service.domain.webhook_url import parse_webhook_url
     from event_service.services.configuration import Configuration, Quotas
 
@@ -132,7 +142,7 @@ def configuration() -> Configuration:
         changes=change_log(),
         rows=configuration_rows(),
         secrets=secret_store(),
-        observers=endpoint_observers(),
+        observers=observers,
         quotas=Quotas(settings.max_endpoints, settings.max_event_filters),
         check_url=check_url,
         check_pattern=_check_pattern,
@@ -356,7 +366,7 @@ def webhook_delivery() -> WebhookDelivery:
         store=event_store(),
         drains=drains(),
         events=operational_events(),
-        disabler=configuration,
+        disabler=webhook_configuration,
         parse_url=parse_url,
         clock=clock,
         retention_days=settings.event_retention_days,
