@@ -117,6 +117,10 @@ def receivers(tally: Tally) -> Iterator[str]:
             self.send_header("content-length", "0")
             self.end_headers()
 
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # a sender that was killed
+                super().handle()
+
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature of the base class
             """Silent."""
 
