@@ -158,8 +158,9 @@ def publish(client: GraphqlClient, tally: Tally, stop: threading.Event, number: 
                 client.execute(documents.PUBLISH, events=events)
             except CommandError:
                 # The process that answered may have been killed: nobody knows whether it was accepted.
+                if stop.wait(0.5):
+                    break
                 tally.publishes_repeated += 1
-                stop.wait(0.5)
                 continue
             with tally.lock:
                 tally.publishes += 1
