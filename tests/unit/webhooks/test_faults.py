@@ -24,7 +24,7 @@ from event_service.domain.endpoint import Endpoint, EndpointStatus
 from event_service.domain.errors import Unavailable
 from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
 from event_service.services import webhook_delivery
-from tests.fakes.webhooks import WORKSPACE, Behaviour, QueuedMessage, World, answering
+from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, World, answering
 
 TIMES = 50
 DELIVERIES = 10_000
@@ -60,6 +60,7 @@ class Killer:
         self._line_to_point = {(name, line): (name, first) for (name, first), lines in points.items() for line in lines}
         self.kills: Counter[tuple[str, int]] = Counter()
         self.visits: Counter[tuple[str, int]] = Counter()
+        self.deaths = 0
         self.draw = random.Random(1)
 
     def factory(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
@@ -90,11 +91,17 @@ class Killer:
     def _suspended(self, coroutine: Any) -> None:
         places = set(self._places(coroutine))
         self.visits.update(places)
-        # Rare places more often, so that all come to their number in about the same time.
-        wanted = [place for place in places if self.kills[place] < TIMES]
-        if wanted and self.draw.random() < max(0.01, min(0.9, 80 / min(self.visits[place] for place in wanted))):
+        if places and self.draw.random() < max(self._chance(place) for place in places):
             self.kills.update(places)
+            self.deaths += 1
             raise Killed
+
+    def _chance(self, place: tuple[str, int]) -> float:
+        """Rare places more often, so that all come to their number in about the same time. Beyond it a little, since dying
+        there is what leads to the rarest."""
+        if self.kills[place] < TIMES:
+            return max(0.01, min(0.9, 80 / self.visits[place]))
+        return 0.1 if self.visits[place] < 20 * TIMES else 0.0
 
     def _places(self, coroutine: Any) -> Iterator[tuple[str, int]]:
         while coroutine is not None and hasattr(coroutine, "cr_frame"):
@@ -176,7 +183,7 @@ class Scenario:
             world.publish(*self.endpoints())
         for endpoint in self.endpoints():
             status = world.endpoints[endpoint.id].status
-            if status is not EndpointStatus.ENABLED and self.draw.random() < 0.2:
+            if status is not EndpointStatus.ENABLED and self.draw.random() < (0.2 if status is EndpointStatus.PAUSED else 0.05):
                 world.resume(endpoint)
             elif status is EndpointStatus.ENABLED and self.draw.random() < 0.03:
                 world.pause(endpoint)
@@ -269,8 +276,12 @@ def killed_until_done(points: dict[tuple[str, int], range], killer: Killer) -> i
         for _ in range(40):
             scenario.something_happens()
             for _ in range(12):
+                deaths = killer.deaths
                 if not invoke(scenario.world, killer):
                     break
+                if killer.deaths > deaths and scenario.draw.random() < 0.3:
+                    # The messages come again before anything else happens.
+                    scenario.world.clock.pass_(VISIBILITY_SECONDS)
             scenario.world.clock.pass_(scenario.draw.choice(scenario.pauses))
             scenario.world.tick()
         scenario.settle()
