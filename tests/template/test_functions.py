@@ -92,11 +92,13 @@ def test_every_caller_goes_through_the_alias() -> None:
     routes = resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]["Routes"]
 
     called = [permission["Properties"]["FunctionName"] for permission in permissions.values()]
-    called += [integration["Properties"]["IntegrationUri"] for integration in integrations.values()]
     called += [route["FunctionArn"] for route in routes.values()]
 
     assert called
     assert all(re.fullmatch(r"[A-Za-z]+Function\.Alias", target["Ref"]) for target in called)
+    assert integrations
+    for integration in integrations.values():
+        assert re.search(r"/functions/\$\{[A-Za-z]+Function\.Alias\}/invocations$", integration["Properties"]["IntegrationUri"]["Fn::Sub"])
 
 
 @every_function
