@@ -89,6 +89,8 @@ class LocalStack:
         self._say = say
         self._url = f"http://{HOST}:{port}"
         self._file = file or directory / "stack.json"
+        # One for each run: a run that is still tidying up must not take away what the next one works in.
+        self._temporary = directory / "tmp" / str(os.getpid())
         self._process: subprocess.Popen[bytes] | None = None
         self._ready: StackFile | None = None
         self._deployed: DeployedStack | None = None
@@ -200,7 +202,7 @@ class LocalStack:
             if process.stdin is not None:
                 process.stdin.close()
         end_session(process.pid)
-        shutil.rmtree(self.directory / "tmp", ignore_errors=True)
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
     def has_died(self) -> bool:
         """Whether MiniStack ended by itself."""
@@ -254,9 +256,8 @@ class LocalStack:
 
     def _start_ministack(self) -> None:
         self._say("Starting the local AWS")
-        temporary = self.directory / "tmp"
-        shutil.rmtree(temporary, ignore_errors=True)  # what killed functions left
-        temporary.mkdir()
+        shutil.rmtree(self._temporary.parent, ignore_errors=True)  # what killed runs left
+        self._temporary.mkdir(parents=True)
         state = self.directory / "state"
         state.mkdir(exist_ok=True)
         environment = {
@@ -273,7 +274,7 @@ class LocalStack:
             "STATE_DIR": str(state),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(state / "s3"),
-            "TMPDIR": str(temporary),
+            "TMPDIR": str(self._temporary),
             "LOG_LEVEL": "WARNING",
             "DOCKER_HOST": "unix:///nonexistent",  # an engine that happens to run here is none of its business
         }
