@@ -269,7 +269,7 @@ def test_killed_at_every_await_point_it_loses_nothing() -> None:
 
 def killed_until_done(points: dict[tuple[str, int], range], killer: Killer) -> int:
     deliveries = 0
-    for seed in range(200):
+    for seed in range(100):
         if deliveries >= DELIVERIES and all(killer.kills[point] >= TIMES for point in points):
             break
         scenario = Scenario(seed)
