@@ -325,7 +325,9 @@ def test_each_aws_call_may_fail_or_lose_its_answer(operation: str, kind: str) ->
         faults += 1
         return kind
 
-    for _ in range(25):
+    for round_ in range(300):
+        if round_ >= 25 and faults > 0:
+            break  # some calls are rare: what is due later must have become due first
         world.aws.fault = lambda called: None
         scenario.something_happens()
         world.aws.fault = fault
@@ -361,11 +363,7 @@ def test_copies_and_disorder_in_the_queue_double_nothing_that_the_log_knew() -> 
         scenario.world.tick()
     scenario.world.queue.copies = lambda: 1
     scenario.settle()
-    world = scenario.world
-    succeeded = {(one.endpoint_id, one.event_id) for one in world.receivers.receptions if one.status == 200}
-    assert {key for key in world.accepted if key[0] not in scenario.gone} <= succeeded | {
-        (key[0], key[2]) for key, record in world.log.records.items() if record.status is DeliveryStatus.FAILED
-    }
+    scenario.check()
 
 
 def test_ten_thousand_deliveries_without_faults_have_no_duplicate() -> None:
