@@ -70,8 +70,11 @@ def _matcher(data: Data) -> Section:
 
 
 def _http_clients(data: Data) -> Section:
+    clients = data["clients"]
+    times = clients["requests, a pool of threads"]["100 at a time"] / clients["our sender"]["100 at a time"]
     return Section(
         title="HTTP clients",
+        goals=[Goal("our sender against a pool of `requests` threads, 100 at a time", f"{times:.1f} times as fast", "≥ 2", times >= 2)],
         notes=["Microseconds of process CPU for one webhook of 1 KB, the receiver in a process of its own; without queue and log."],
         tables=report.tables_of(data),
         plots=[
@@ -82,13 +85,30 @@ def _http_clients(data: Data) -> Section:
     )
 
 
+def _webhook_delivery(data: Data) -> Section:
+    return Section(
+        title="Webhook delivery",
+        notes=["Process CPU of the whole worker: handler, reads, signing, HTTP, log; AWS and the receiver answer from the other core."],
+        tables=report.tables_of(data),
+        goals=[
+            Goal(
+                f"CPU of a delivery, {one['batch']} a batch",
+                f"{one['microseconds']:.0f} µs",
+                f"≤ {one['goal']} µs",
+                one["microseconds"] <= one["goal"],
+            )
+            for one in data["batches"]
+        ],
+    )
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Data], Section] | None]] = {
     "cold_start": ("cold starts", None),
     "graphql_operations": ("GraphQL operations", None),
     "matcher": ("matching", _matcher),
     "router": ("routing", lambda data: Section("Routing", tables=report.tables_of(data))),
     "http_clients": ("HTTP clients", _http_clients),
-    "webhook_delivery": ("webhook delivery", lambda data: Section("Webhook delivery", tables=report.tables_of(data))),
+    "webhook_delivery": ("webhook delivery", _webhook_delivery),
     "sockets": ("sockets", lambda data: Section("Sockets", tables=report.tables_of(data))),
     "end_to_end": ("end to end on the local stack", None),
     "cost": ("cost", None),

@@ -281,7 +281,7 @@ def _start(case: Case, environment: Mapping[str, str], *, warming: bool = False)
     # -I and -S: nothing but the path that is given. The unmeasured first round may write bytecode, the others find it.
     options = [one for one in case.options if one != "-B" or not warming]
     command = [str(interpreter()), "-I", "-S", *options, "-c", CHILD, plan]
-    answer = subprocess.run(command, env=dict(environment), check=False, capture_output=True, text=True, cwd="/", timeout=120)
+    answer = subprocess.run(command, env=dict(environment), check=False, capture_output=True, text=True, cwd="/", timeout=300)
     if answer.returncode:
         raise RuntimeError(f"{case.name} does not start:\n{answer.stderr}")
     result = json.loads(answer.stdout.splitlines()[-1])
@@ -332,10 +332,10 @@ def _section(cases: Sequence[Case], sizes: Mapping[str, float]) -> Section:
     return Section(
         title="Cold start",
         notes=[
-            f"Medians of {len(cases[0].rounds)} fresh processes each, in turn, in milliseconds. 'First request' is import and first request together; "
-            "AWS is answered at once on this machine. The naive rows make one DynamoDB call as their first request and serve nothing, so "
-            "their second number is a lower bound. The GraphQL function is compared with *naive*, the others with *naive worker* (boto3, requests, "
-            "PynamoDB, Powertools). The interpreter's own start (the same for all) is not included.",
+            f"Medians of {len(cases[0].rounds)} fresh processes each, in turn, in milliseconds. 'First request' is import and first request "
+            "together; AWS is answered at once on this machine. The naive rows make one DynamoDB call as their first request and serve "
+            "nothing, so their second number is a lower bound. The GraphQL function is compared with *naive*, the others with *naive worker* "
+            "(boto3, requests, PynamoDB, Powertools). The interpreter's own start (the same for all) is not included.",
         ],
         tables=[
             Table(

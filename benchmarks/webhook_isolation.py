@@ -1,0 +1,106 @@
+"""What one hanging and one failing receiver cost the others: the time from message to answer of 98 healthy endpoints.
+
+The whole worker runs, in as many invocations side by side as the mapping's maximum allows, over a queue and tables in memory.
+Receivers answer after 20 ms; one of them hangs for 3 s, 150 times as long, as 15 s are to the 100 ms of a receiver far away;
+one answers 500. Once with all receivers well, once with those two.
+
+    python -m benchmarks.webhook_isolation
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import sys
+from datetime import UTC, datetime
+
+from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
+from event_service.services.webhook_delivery import Received
+from tests.fakes.webhooks import Behaviour, Clock, World
+
+ENDPOINTS = 100
+INVOCATIONS = 20
+DELIVERIES_A_SECOND = 200
+ANSWER_SECONDS = 0.02
+HANG_SECONDS = 3.0
+LIMIT = 2.0
+"""How many times the quiet run's p99 the healthy endpoints may have."""
+
+
+class _RealClock(Clock):
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+    def pass_(self, seconds: float) -> None:
+        """It passes by itself."""
+
+
+def _age(request: WebhookRequest) -> float:
+    created = datetime.fromisoformat(json.loads(request.body)["creationDate"])
+    return (datetime.now(UTC) - created).total_seconds()
+
+
+async def measure(seconds: float, *, disturbed: bool) -> list[float]:
+    """Seconds from message to answer, of the healthy endpoints, sorted."""
+    world = World(clock=_RealClock())
+    ages: list[float] = []
+
+    async def well(request: WebhookRequest) -> WebhookAnswer:
+        await asyncio.sleep(ANSWER_SECONDS)
+        ages.append(_age(request))
+        return WebhookAnswer(200, None, None, 20)
+
+    async def hanging(_request: WebhookRequest) -> WebhookAnswer:
+        await asyncio.sleep(HANG_SECONDS)
+        return WebhookAnswer(None, FailureClass.TIMEOUT, "No answer.", int(HANG_SECONDS * 1000))
+
+    async def failing(_request: WebhookRequest) -> WebhookAnswer:
+        await asyncio.sleep(ANSWER_SECONDS)
+        return WebhookAnswer(500, None, None, 20)
+
+    behaviours: list[Behaviour] = [hanging, failing] if disturbed else [well, well]
+    endpoints = [world.endpoint(behaviour) for behaviour in (*behaviours, *[well] * (ENDPOINTS - 2))]
+    draw = random.Random(1)
+    ending = asyncio.Event()
+
+    async def poll() -> None:
+        while not ending.is_set():
+            batch = world.queue.receive(10)
+            if not batch:
+                await asyncio.sleep(0.005)
+                continue
+            report = await world.delivery.deliver([Received(one.text, one.receives) for one in batch], lambda: 60.0)
+            world.queue.delete(one for position, one in enumerate(batch) if position not in report.failed)
+
+    pollers = [asyncio.create_task(poll()) for _ in range(INVOCATIONS)]
+    for _ in range(int(seconds * 20)):
+        for endpoint in draw.choices(endpoints, k=DELIVERIES_A_SECOND // 20):
+            world.publish(endpoint)
+        await asyncio.sleep(0.05)
+    ending.set()
+    await asyncio.gather(*pollers)
+    assert not world.illegal
+    return sorted(ages)
+
+
+def main() -> int:
+    """Prints the numbers; the exit status says whether they are reached."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    options = parser.parse_args()
+    results = {name: asyncio.run(measure(options.seconds, disturbed=name == "disturbed")) for name in ("quiet", "disturbed")}
+    print("run          deliveries   median      p99")
+    p99 = {}
+    for name, ages in results.items():
+        p99[name] = ages[int(len(ages) * 0.99)]
+        print(f"{name:10}   {len(ages):10}   {statistics.median(ages) * 1000:3.0f} ms   {p99[name] * 1000:3.0f} ms")
+    ratio = p99["disturbed"] / p99["quiet"]
+    print(f"p99 of the healthy endpoints: {ratio:.2f} times the quiet run's (at most {LIMIT:g})")
+    return int(ratio > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
