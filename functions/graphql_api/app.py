@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from event_service.domain.errors import BadUserInput, NotFound
+from event_service.observability import Metric, count
 from event_service.settings import Settings
 from functions.graphql_api.errors import from_domain, masked
 from functions.graphql_api.execution import Executor
@@ -40,14 +41,16 @@ def create_app(services: Services, settings: Settings) -> FastAPI:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    message = f"There is nothing at {request.url.path[:200]}: the GraphQL API is at {graphql.PATH}." if status == 404 else str(error)
-    entry = from_domain(BadUserInput(message))
-    if status == 404:
+    refused = error if isinstance(error, HTTPException) else HTTPException(500)
+    if refused.status_code == 404:
+        entry = from_domain(BadUserInput(f"There is nothing at {request.url.path[:200]}: the GraphQL API is at {graphql.PATH}."))
         entry["extensions"]["code"] = NotFound.code.value
-    return error_response(status, entry)
+    else:
+        entry = from_domain(BadUserInput(f"{request.method} is not possible here: {refused.detail}."))
+    return error_response(refused.status_code, entry, headers=dict(refused.headers or {}))
 
 
 async def _fault(request: Request, error: Exception) -> Response:
     # Starlette raises it again after this, and Mangum logs it with its trace.
+    count(Metric.FAULTS)
     return error_response(500, masked(error, request_id_of(request.scope)))

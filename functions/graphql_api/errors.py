@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from graphql import GraphQLError
@@ -34,6 +35,24 @@ def to_graphql(error: GraphQLError, request_id: str) -> dict[str, Any]:
         logger.error("a resolver failed", exc_info=cause, extra={"graphql_path": path, "fault": type(cause).__name__})
         return masked(cause, request_id) | {key: formatted[key] for key in ("locations", "path") if key in formatted}
     return formatted
+
+
+def all_to_graphql(errors: Iterable[GraphQLError], request_id: str, *, alike_once: bool) -> list[dict[str, Any]]:
+    """The response's ``errors``.
+
+    Args:
+        errors: of the execution. One batch that fails fails each of its up to 1,000 objects, with the same cause: it is
+            logged once.
+        request_id: see :func:`to_graphql`.
+        alike_once: whether errors that say the same are shown once. So it is when there is no data that they belong to.
+    """
+    shown: dict[object, dict[str, Any]] = {}
+    for error in errors:
+        cause = _cause_of(error)
+        key = (type(cause), str(cause)) if alike_once else error
+        if key not in shown:
+            shown[key] = to_graphql(error, request_id)
+    return list(shown.values())
 
 
 def from_domain(error: DomainError) -> dict[str, Any]:

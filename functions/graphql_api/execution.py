@@ -1,4 +1,4 @@
-"""Runs one GraphQL request: reads the document, checks the token, executes, and shows what came of it.
+"""Runs one GraphQL request: checks the token, reads the document, executes, and shows what came of it.
 
 Strawberry's own router is not used: it answers 500 to several unreadable requests, and parses before it knows who asks.
 """
@@ -18,7 +18,7 @@ from functions.graphql_api import limits
 from functions.graphql_api.answers import encode_answer
 from functions.graphql_api.context import Context
 from functions.graphql_api.documents import Documents, InvalidDocument, UnreadableDocument, choose_operation
-from functions.graphql_api.errors import from_domain, masked, to_graphql
+from functions.graphql_api.errors import all_to_graphql, from_domain, masked, to_graphql
 from functions.graphql_api.http.callers import Caller
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
@@ -87,7 +87,7 @@ class Executor:
                 )
         except TimeoutError:
             return _refused(200, from_domain(_too_slow()))
-        errors = [to_graphql(error, caller.request_id) for error in result.errors or ()]
+        errors = all_to_graphql(result.errors or (), caller.request_id, alike_once=result.data is None)
         return Answer(200, encode_answer(result.data, errors, changed=not is_query))
 
 

@@ -5,7 +5,6 @@ Tests get it as :func:`stack` and reach it through HTTP and sockets only.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -13,16 +12,13 @@ import pytest_socket
 
 from local.deployed import IssuedToken
 from local.stack import LocalStack, StackFile, free_port, session_processes
-from local.tools import LOCAL
 
 
 @pytest.fixture(scope="session")
-def local_stack() -> Iterator[LocalStack]:
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The running stack itself, for tests that look at its processes or its logs."""
     pytest_socket.enable_socket()
-    directory = LOCAL / "e2e"
-    shutil.rmtree(directory, ignore_errors=True)
-    running = LocalStack(directory, free_port(), say=print)
+    running = LocalStack(tmp_path_factory.mktemp("stack"), free_port(), say=print)
     with running:
         running.start()
         session = running.pid

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import websockets
 
-from local.deployed import IssuedToken
-from local.stack import StackFile
+from event_service.domain.token import hash_token
+from local.deployed import IssuedToken, close_sockets_of, tokens_of
+from local.stack import LocalStack, StackFile
 from tests.e2e.test_main_job import Client
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +162,24 @@ async def test_a_paused_endpoint_says_so_keeps_what_comes_and_sends_it_on_resume
 
     assert paused == {"notice": "paused"}
     assert (frame["id"], frame["sequence"]) == ("waited", 1)
+
+
+async def test_revoking_a_token_closes_the_sockets_it_opened_and_keeps_it_out(
+    client: Client, local_stack: LocalStack, own_token: IssuedToken
+) -> None:
+    assert local_stack._deployed is not None
+    endpoint_id = socket_endpoint(client)
+    keeps = Client(local_stack.ready, local_stack.new_token(own_token.workspace_id).token)
+    async with client.socket(endpoint_id) as mine, keeps.socket(endpoint_id) as theirs:
+        revoked = hash_token(own_token.token)
+        await asyncio.to_thread(tokens_of(local_stack._deployed).revoke, own_token.workspace_id, revoked)
+        await asyncio.to_thread(close_sockets_of, local_stack._deployed, revoked)
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(mine.recv(), 60)
+        await asyncio.to_thread(keeps.publish, {"id": "after", "type": "t", "data": {}})
+        frame = json.loads(await asyncio.wait_for(theirs.recv(), 60))
+
+    assert frame["id"] == "after"
 
 
 async def test_an_after_that_the_log_does_not_reach_is_answered_with_a_gap_notice(client: Client) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,8 @@ from event_service.adapters.dynamodb.database import connect as connect_dynamodb
 from event_service.adapters.dynamodb.event_index import DynamoEventIndexes
 from event_service.adapters.dynamodb.events import DynamoEventStore
 from event_service.adapters.dynamodb.secrets import DynamoSecretStore
-from event_service.adapters.sqs import Queues, SqsRoutingQueue, SqsWebhookQueue
+from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
+from event_service.adapters.sqs import Queues, SqsRoutingQueue, SqsWakeUpQueue, SqsWebhookQueue
 from event_service.adapters.sqs import connect as connect_sqs
 from event_service.domain.matching.matcher import Matcher
 from event_service.domain.token import Token, TokenKind
@@ -30,7 +31,8 @@ from event_service.services.configuration import Configuration, Quotas
 from event_service.services.events_reading import EventsReading
 from event_service.services.publishing import Publishing
 from event_service.services.routing import CALLS_AN_INVOCATION, Routing, RoutingTables
-from event_service.services.socket_log import Routed
+from event_service.services.socket_log import SocketLog
+from event_service.services.socket_ports import LogHead
 from event_service.settings import Settings
 from functions.event_router.handler import create_handler
 from tests.template_file import create_tables
@@ -65,22 +67,6 @@ class Context:
         return self._milliseconds
 
 
-class RecordedSockets:
-    """A socket log that takes each nonce once for each endpoint, as the real one."""
-
-    def __init__(self) -> None:
-        self.logs: dict[str, dict[str, tuple[str, ...]]] = {}
-
-    def append(self, messages: Sequence[Routed]) -> set[str]:
-        for message in messages:
-            for endpoint_id, event_ids in message.event_ids.items():
-                self.logs.setdefault(endpoint_id, {}).setdefault(message.nonce, tuple(event_ids))
-        return set()
-
-    def events_of(self, endpoint_id: str) -> list[str]:
-        return [event_id for ids in self.logs.get(endpoint_id, {}).values() for event_id in ids]
-
-
 @dataclass(frozen=True, slots=True)
 class HandedOver:
     """One message in the webhook queue."""
@@ -108,7 +94,7 @@ class World:
     clock: SettableClock
     routing_url: str
     webhook_url: str
-    sockets: RecordedSockets = field(default_factory=RecordedSockets)
+    socket_url: str
     calls_an_invocation: int = CALLS_AN_INVOCATION
 
     def __post_init__(self) -> None:
@@ -127,6 +113,7 @@ class World:
         self.store = DynamoEventStore(self.database, self.clock, RETENTION_DAYS)
         self.reading = EventsReading(self.store, DynamoEventIndexes(self.database), self.clock)
         self.publishing = Publishing(self.store, SqsRoutingQueue(self.queues, self.routing_url), self.clock)
+        self.socket_store = DynamoSocketLogStore(self.database, self.clock)
         self.start_router()
 
     def start_router(self) -> None:
@@ -135,7 +122,13 @@ class World:
             tables=RoutingTables(self.changes, self.rows, Matcher),
             store=self.store,
             webhooks=SqsWebhookQueue(self.queues, self.webhook_url),
-            sockets=self.sockets,
+            sockets=SocketLog(
+                self.socket_store,
+                SqsWakeUpQueue(self.queues, self.socket_url),
+                self.clock,
+                timedelta(hours=24),
+                sleep=lambda seconds: None,
+            ),
             routing_queue=SqsRoutingQueue(self.queues, self.routing_url),
             calls_an_invocation=self.calls_an_invocation,
         )
@@ -190,6 +183,23 @@ class World:
                 found.append(HandedOver(json.loads(head), json.loads(body)))
                 self.sqs.delete_message(QueueUrl=self.webhook_url, ReceiptHandle=message["ReceiptHandle"])
 
+    def log_of(self, endpoint_id: str) -> list[str]:
+        """The event ids in a socket's log, in order of their sequences, which have no hole."""
+        segments = self.socket_store.segments(endpoint_id, after=0, up_to=1_000_000, limit=1_000)
+        head = self.socket_store.heads([endpoint_id])[endpoint_id]
+        assert [one.first for one in segments] == [1, *(one.last + 1 for one in segments)][: len(segments)]
+        assert head.last == (segments[-1].last if segments else 0)
+        return [event_id for one in segments for event_id in one.event_ids]
+
+    def woken(self) -> set[str]:
+        """The endpoints whose clients were woken; takes the wake-ups out of the queue."""
+        found: set[str] = set()
+        while messages := self.sqs.receive_message(QueueUrl=self.socket_url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                found.add(json.loads(message["Body"])["endpointId"])
+                self.sqs.delete_message(QueueUrl=self.socket_url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
     # -- short-hands ---------------------------------------------------------------------------------------------
 
     def webhook(self, *event_filter_ids: str) -> str:
@@ -198,7 +208,10 @@ class World:
         ).id
 
     def socket(self, *event_filter_ids: str) -> str:
-        return self.configuration.create_web_socket_endpoint(WORKSPACE, "socket", event_filter_ids=list(event_filter_ids) or None).id
+        """A WEB_SOCKET endpoint that a client was connected to just now, so that its log is kept."""
+        made = self.configuration.create_web_socket_endpoint(WORKSPACE, "socket", event_filter_ids=list(event_filter_ids) or None).id
+        assert self.socket_store.put_head(made, LogHead(next=1, floor=1, kept_until=self.clock() + timedelta(hours=24)), None)
+        return made
 
     def event_filter(self, **listed: list[str]) -> str:
         return self.configuration.create_event_filters(WORKSPACE, {"in": listed}).id
@@ -251,6 +264,7 @@ def make_world() -> Iterator[Callable[..., World]]:
                 clock=SettableClock(),
                 routing_url=sqs.create_queue(QueueName="routing")["QueueUrl"],
                 webhook_url=sqs.create_queue(QueueName="webhook")["QueueUrl"],
+                socket_url=sqs.create_queue(QueueName="socket.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"],
                 **options,
             )
 

@@ -39,6 +39,9 @@ KNOWN = {
     ("route", "BatchWriteItem EventIndexTable"): "the router stores what it does not find",
     ("route", "PutItem EventsTable"): "the router stores what it does not find",
     ("route", "SendMessageBatch webhook"): "the hand-over to webhook delivery",
+    ("route", "BatchGetItem SocketLogTable"): "the heads of socket logs",
+    ("route", "TransactWriteItems SocketLogTable"): "the hand-over to socket logs",
+    ("route", "SendMessage socket.fifo"): "wakes the clients of a socket log",
     ("route", "SendMessage routing"): "the continuation of a large fan-out",
     ("route", "PutItem EndpointsTable"): "the repair of a change whose maker died",
     ("route", "UpdateItem ChangesTable"): "the repair of a change whose maker died",
@@ -117,6 +120,9 @@ class Aws:
 def _target(arguments: dict[str, Any]) -> str:
     if "QueueUrl" in arguments:
         return str(arguments["QueueUrl"]).rpartition("/")[2]
+    if "TransactItems" in arguments:
+        tables = {body["TableName"] for action in arguments["TransactItems"] for body in action.values()}
+        return "+".join(sorted(tables))
     return str(arguments.get("TableName") or "+".join(sorted(arguments.get("RequestItems", {}))))
 
 
@@ -149,6 +155,7 @@ class Outcome:
     events: dict[str, Event]
     handed_over: list[HandedOver]
     socket: list[str]
+    woken: set[str]
     calls: list[tuple[str, str]]
     broken: tuple[str, str] | None
     invocations: int
@@ -237,7 +244,8 @@ class Scene:
             answer,
             events,
             handed_over,
-            self.world.sockets.events_of(self.of_b),
+            self.world.log_of(self.of_b),
+            self.world.woken(),
             self.aws.calls,
             self.aws.broken,
             invocations,
@@ -257,7 +265,9 @@ class Scene:
         # Accepted: all. Otherwise wholly or not at all.
         assert set(got) in ([expected] if outcome.answer is Answer.ACCEPTED else [expected, set()])
         routed = bool(got)
+        # A log has each event once, whatever was repeated, and its clients were woken.
         assert sorted(numbers[one] for one in outcome.socket) == ([2, 4] if routed else [])
+        assert outcome.woken == ({self.of_b} if routed else set())
         assert sorted(numbers.values()) == ([1, 2, 3, 4] if routed else [])
         if routed:
             # And who looks by profile or activity finds them.
@@ -300,7 +310,6 @@ class Stage:
 
     def play(self, target: int | None = None, fault: Fault | None = None) -> Outcome:
         self._memory.restore()
-        self.scene.world.sockets.logs.clear()
         self.scene.world.start_router()
         return self.scene.run(target, fault, self._router_first)
 

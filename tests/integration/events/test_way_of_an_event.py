@@ -19,8 +19,9 @@ def test_an_event_reaches_the_endpoint_without_filters_and_those_whose_filter_ma
     handed_over = world.handed_over()
     assert sorted(message.pair for message in handed_over) == sorted([(everything, one), (everything, two), (wanting, one)])
     assert other not in {message.pair[0] for message in handed_over}
-    assert world.sockets.events_of(socket) == [one]
-    assert world.sockets.events_of(silent) == []
+    assert world.log_of(socket) == [one]
+    assert world.log_of(silent) == []
+    assert world.woken() == {socket}
     assert {message.head["workspaceId"] for message in handed_over} == {WORKSPACE}
     assert [message.body["data"] for message in handed_over if message.pair == (wanting, one)] == [{"n": 1}]
     assert not any(message.repeat for message in handed_over)

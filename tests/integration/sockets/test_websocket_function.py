@@ -47,7 +47,7 @@ def test_a_token_in_a_header_or_the_query_opens_a_socket(sockets: Sockets, name:
 def test_a_subprotocol_pair_opens_a_socket_and_the_one_that_is_no_token_is_answered(sockets: Sockets) -> None:
     answer = call(sockets, payload("websocket/connect_subprotocol.json"))
 
-    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "event-service"}}
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "token"}}
 
 
 @pytest.mark.parametrize(

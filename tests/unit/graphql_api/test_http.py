@@ -251,3 +251,28 @@ def test_the_trace_of_the_caller_goes_with_what_is_published(door: Door, service
     assert second is not None
     assert second.startswith("00-")
     assert second != traceparent
+
+
+def test_a_batch_that_fails_is_told_and_logged_once(door: Door, services: FakeServices, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(20):
+        services.put_endpoint(WORKSPACE, f"00000000-0000-4000-8000-{number:012d}")
+    services.failures["rows.event_filter_ids_of"] = KeyError("a secret of ours")
+
+    response = door.ask("{ endpoints { collectionItems { eventFilters { id } } } }")
+
+    assert response.code == "INTERNAL"
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
+
+
+def test_mutations_that_fail_alike_are_each_told(door: Door) -> None:
+    response = door.ask('mutation { a: createWebSocketEndpoint(name: "") { id } b: createWebSocketEndpoint(name: "") { id } }')
+
+    assert [error["path"] for error in response.json["errors"]] == [["a"], ["b"]]
+
+
+def test_another_method_on_the_events_route_is_a_405_that_says_which_is_right(door: Door) -> None:
+    response = door.send("", method="GET", path="/event-service/events")
+
+    assert response.status == 405
+    assert response.headers["allow"] == "POST"
+    assert response.code == "BAD_USER_INPUT"

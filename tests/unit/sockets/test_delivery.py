@@ -197,6 +197,19 @@ def test_trouble_that_never_ends_stops_at_the_last_hop(monkeypatch: pytest.Monke
     assert [wake_up.hop for wake_up in reports[-1].again] == [3]
 
 
+def test_a_connection_that_api_gateway_refuses_to_post_to_holds_up_no_other_and_is_told_as_a_fault() -> None:
+    scene = Scene()
+    refused, well = scene.connect(), scene.connect()
+    scene.api.answers[refused] = deque([Posted.REFUSED] * 20)
+    scene.publish(3)
+
+    reports = scene.work()
+
+    assert scene.sequences(well) == [1, 2, 3]
+    assert scene.sequences(refused) == [1, 2, 3]
+    assert sum(report.faults for report in reports) == 1
+
+
 def test_a_slow_client_does_not_keep_others_from_what_comes_meanwhile() -> None:
     scene = Scene()
     scene.in_real_time = True

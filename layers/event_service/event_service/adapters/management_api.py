@@ -29,10 +29,6 @@ _OUTCOMES: Final = {
 }
 
 
-class ManagementApiRefused(Exception):
-    """API Gateway refused the call itself: a wrong URL, or a permission that is missing. Trying again cannot help."""
-
-
 class HttpManagementApi:
     """Implements :class:`~event_service.services.socket_ports.ManagementApi`. Use it as an async context manager, once:
     a Lambda's event loop ends with the invocation, and so do the HTTP connections."""
@@ -85,9 +81,4 @@ class HttpManagementApi:
                 status = response.status
         except (TimeoutError, aiohttp.ClientError, OSError):
             return Posted.UNKNOWN
-        outcome = _OUTCOMES.get(status)
-        if outcome is not None:
-            return outcome
-        if status >= 500:
-            return Posted.UNKNOWN
-        raise ManagementApiRefused(f"{method} @connections answered {status}")
+        return _OUTCOMES.get(status, Posted.UNKNOWN if status >= 500 else Posted.REFUSED)

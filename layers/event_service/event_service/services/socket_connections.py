@@ -177,5 +177,5 @@ def _check_token(token: Token | None, now: datetime) -> None:
 def _unauthenticated() -> Unauthenticated:
     return Unauthenticated(
         "Give a valid token in the header 'Token', in 'Authorization: Bearer <token>', as token=<token> in the URL, or as "
-        "one of the two subprotocols 'event-service' and '<token>'."
+        "the pair of subprotocols 'token' and '<token>'."
     )

@@ -419,8 +419,12 @@ class _Run:
                 return outcome
             if waited >= TROUBLE_SECONDS or self._time_is_short:
                 client.stuck = True
+                if outcome is Posted.REFUSED:
+                    self._report.faults += 1
+                    _logger.error("posts to connection %s are refused", client.connection.connection_id)
                 return outcome
-            # Not open yet, throttled, or unknown: the same frame again, so that no other overtakes it.
+            # Not open yet, throttled, or unknown: the same frame again, so that no other overtakes it. Also when it is
+            # refused: that may be this one connection's matter, and must not end the work for the others.
             step = random.uniform(pause / 2, pause)  # noqa: S311 - spreads load, guards nothing
             await outside.sleep(step)
             waited += step

@@ -162,6 +162,8 @@ class Posted(Enum):
     THROTTLED = "throttled"
     UNKNOWN = "unknown"
     """Timed out or failed on the way or at AWS: it may have arrived."""
+    REFUSED = "refused"
+    """API Gateway does not like the call itself: a permission, the URL or the id of the connection is wrong."""
 
 
 class ManagementApi(Protocol):

@@ -37,6 +37,11 @@ class Postings(Generic[K, V]):
             return 0
         return len(entry) if isinstance(entry, set) else 1
 
+    def has(self, key: K, value: V) -> bool:
+        """Whether ``value`` is one of those of ``key``."""
+        entry = self._entries.get(key)
+        return value in entry if isinstance(entry, set) else entry == value
+
     def add(self, key: K, value: V) -> bool:
         """Adds ``value``; whether ``key`` is new."""
         entry = self._entries.get(key)

@@ -386,16 +386,25 @@ class RefusalTable(Generic[W]):
             if key != sole:
                 holding.update(waiters)
         work.lookups += len(holding)
-        if holding:
-            refusing: set[W] | None = None
-            for key in values.places:
-                refusing = self._refusing(key) if refusing is None else refusing & self._refusing(key)
-                if not refusing:
-                    break
-            found |= holding - refusing if refusing else holding
+        if not holding:
+            return
+        if sole is not None:
+            holding.difference_update(self._also_refusing.values(sole))
+            work.lookups += self._also_refusing.count(sole)
+        else:
+            holding -= self._refusing_all(values, work)
+        found |= holding
+
+    def _refusing_all(self, values: FieldValues, work: Work) -> set[W]:
+        """Who refuses every one of ``values``; nearly always nobody, which the rarest value tells."""
+        rarest = min(values.places, key=self._refusers)
+        refusing = {*self._waiters.values(rarest), *self._also_refusing.values(rarest)}
+        for key in values.places:
+            if not refusing:
+                break
+            work.lookups += len(refusing)
+            refusing = {waiter for waiter in refusing if self._waiters.has(key, waiter) or self._also_refusing.has(key, waiter)}
+        return refusing
 
     def _refusers(self, key: Key) -> int:
         return self._waiters.count(key) + self._also_refusing.count(key)
-
-    def _refusing(self, key: Key) -> set[W]:
-        return {*self._waiters.values(key), *self._also_refusing.values(key)}
