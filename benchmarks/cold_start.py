@@ -332,10 +332,12 @@ def _section(cases: Sequence[Case], sizes: Mapping[str, float]) -> Section:
     return Section(
         title="Cold start",
         notes=[
-            f"Medians of {len(cases[0].rounds)} fresh processes each, in turn, in milliseconds. 'First request' is import and first request "
-            "together; AWS is answered at once on this machine. The naive rows make one DynamoDB call as their first request and serve "
-            "nothing, so their second number is a lower bound. The GraphQL function is compared with *naive*, the others with *naive worker* "
-            "(boto3, requests, PynamoDB, Powertools). The interpreter's own start (the same for all) is not included.",
+            (
+                f"Medians of {len(cases[0].rounds)} fresh processes each, in turn, in milliseconds. 'First request' is import and "
+                "first request together; AWS is answered at once on this machine. The naive rows make one DynamoDB call as their first request and serve "
+                "nothing, so their second number is a lower bound. The GraphQL function is compared with *naive*, the others with "
+                "*naive worker* (boto3, requests, PynamoDB, Powertools). The interpreter's own start (the same for all) is not included."
+            ),
         ],
         tables=[
             Table(

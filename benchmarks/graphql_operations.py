@@ -145,9 +145,11 @@ def _section(operations: list[Operation], bare: Operation) -> Section:
     return Section(
         title="GraphQL operations",
         notes=[
-            f"{len(page.cpu)} requests of each kind in turn, through the Lambda handler, in milliseconds. 'Store calls' are those of one warm "
-            "request on the stores of the configuration (a publish and the lists of events and deliveries stand on stores that are not "
-            "counted here; `tests/integration` counts their AWS calls).",
+            (
+                f"{len(page.cpu)} requests of each kind in turn, through the Lambda handler, in milliseconds. 'Store calls' are those of "
+                "one warm request on the stores of the configuration (a publish and the lists of events and deliveries stand on stores that are not "
+                "counted here; `tests/integration` counts their AWS calls)."
+            ),
         ],
         tables=[Table("", ["operation", "CPU, median", "p50", "p99", "store calls"], rows)],
         goals=[

@@ -211,8 +211,10 @@ def write(sections: Sequence[Section]) -> None:
         here = section.circumstances
         if here:
             lines += [
-                f"*{here['measured']}, {here['run']} run, commit {here['commit']}; {here['machine']}; {here['interpreter']}; "
-                f"load at the start {here['load']}.*",
+                (
+                    f"*{here['measured']}, {here['run']} run, commit {here['commit']}; {here['machine']}; {here['interpreter']}; "
+                    f"load at the start {here['load']}.*"
+                ),
                 "",
             ]
         for note in section.notes:
