@@ -25,8 +25,8 @@ Data = Mapping[str, Any]
 
 def _matcher(data: Data) -> Section:
     measured = data["measurements"]
-    columns = ("mix", "filters", "matching", "median_ms", "worst_ms", "steps", "load_seconds", "memory_mib")
-    rows = [[one[column] for column in columns] for one in measured]
+    columns = ("mix", "filters", "matching", "first_ms", "median_ms", "worst_ms", "steps", "load_seconds", "memory_mib")
+    rows = [[one[column] if column != "memory_mib" or one[column] else "not measured" for column in columns] for one in measured]
 
     def of(mix: str, filters: int) -> Any:
         return next((one for one in measured if one["mix"] == mix and one["filters"] == filters), None)
@@ -58,7 +58,7 @@ def _matcher(data: Data) -> Section:
         title="Matching",
         notes=["One 1 KB event that matches 10 filters, in milliseconds of the processor; see `benchmarks/matcher.py` for the mixes."],
         tables=[
-            Table("", ["mix", "filters", "matching", "median ms", "p99 ms", "steps", "load s", "MiB"], rows),
+            Table("", ["mix", "filters", "matching", "first ms", "median ms", "p99 ms", "steps", "load s", "MiB"], rows),
             Table("Two fields of one element of an array", ["elements", "ms"], [[int(size), one] for size, one in data["arrays"].items()]),
         ],
         goals=goals,
