@@ -50,6 +50,8 @@ BATCH = 10
 ENDPOINTS = 10
 AWS_CALL_SECONDS = 0.005
 RECEIVER_SECONDS = 0.050
+FULL_CORE_MEGABYTES = 1769
+"""Of memory, with which Lambda gives a function one whole core; with less it gets that share of one."""
 GB = {name: one["Properties"]["MemorySize"] / 1024 for name, one in resources("AWS::Serverless::Function").items()}
 GOALS = {10: 2.00, 1: 4.00}
 CALLS_GOAL = 0.8
@@ -67,13 +69,20 @@ class Stage:
 
     ledger: Ledger
     invocations: int
-    seconds: float
+    cpu_seconds: float
     log_bytes: int
     polled: float = 0.0
     """SQS requests of Lambda's pollers: receiving and deleting."""
     messages: int = 0
     door: int = 0
     """Requests to the HTTP API."""
+    waited_seconds: float = 0.0
+    """For receivers; for AWS it follows from the calls."""
+
+    def billed_seconds(self, gigabytes: float) -> float:
+        """What Lambda bills for a function with so much memory."""
+        share = min(1.0, gigabytes * 1024 / FULL_CORE_MEGABYTES)
+        return self.cpu_seconds / share + self.waited_seconds + len(self.ledger) * AWS_CALL_SECONDS
 
 
 class _Sqs:
@@ -194,7 +203,6 @@ def _run(fan_out: int, *, mixed: bool) -> tuple[list[Stage], dict[str, float]]:
         start = time.process_time()
         world.publishing.publish(token(), [_event(number) for number in range(EVENTS)])
         published = Stage(ledger.take(), 1, time.process_time() - start, 250, door=1)
-        published.seconds += len(published.ledger) * AWS_CALL_SECONDS
 
         routed = Stage(Ledger(), 0, 0.0, 0)
         for record in _records(sqs.routing):
@@ -208,7 +216,7 @@ def _run(fan_out: int, *, mixed: bool) -> tuple[list[Stage], dict[str, float]]:
             messages = [messages[endpoint * each + place] for place in range(each) for endpoint in range(ENDPOINTS)]
         for first in range(0, len(messages), BATCH):
             _invoke(delivered, deliver, messages[first : first + BATCH], ledger)
-            delivered.seconds += RECEIVER_SECONDS
+            delivered.waited_seconds += RECEIVER_SECONDS
         page = _list_call(world, ledger)
         stored = {
             "event rows": float(sum(item_size(one) + 100 for one in _rows(world, "EventsTable"))),
@@ -237,7 +245,7 @@ def _invoke(stage: Stage, handler: Any, records: list[dict[str, Any]], ledger: L
         answer = handler({"Records": records}, Context())
     assert answer == {"batchItemFailures": []}
     calls = ledger.take()
-    stage.seconds += time.process_time() - start + len(calls) * AWS_CALL_SECONDS
+    stage.cpu_seconds += time.process_time() - start
     stage.ledger.calls += calls.calls
     stage.invocations += 1
     stage.messages += len(records)
@@ -263,7 +271,7 @@ def _parts(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
             "DynamoDB writes, indexes included": stage.ledger.writes * prices.DYNAMODB_WRITE_UNIT,
             "DynamoDB reads": stage.ledger.reads * prices.DYNAMODB_READ_UNIT,
             "Lambda requests": stage.invocations * prices.LAMBDA_REQUEST,
-            "Lambda GB-seconds": stage.seconds * GB[function] * prices.LAMBDA_GB_SECOND,
+            "Lambda GB-seconds": stage.billed_seconds(GB[function]) * GB[function] * prices.LAMBDA_GB_SECOND,
             "CloudWatch lines": stage.log_bytes / 1e9 * prices.LOGS_GB,
         }
         for part, dollars in used.items():

@@ -183,7 +183,7 @@ def main() -> int:
     os.sched_setaffinity(0, cores[:1])
     os.environ.update(
         {
-            **{f"{name}_TABLE": name.lower() for name in ("ENDPOINTS", "DELIVERIES", "HEALTH", "DUE", "EVENTS", "EVENT_INDEX")},
+            **{f"{name}_TABLE": name.lower() for name in ("ENDPOINTS", "DELIVERIES", "DUE", "EVENTS", "EVENT_INDEX")},
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{stub_port}",
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "testing",

@@ -207,7 +207,9 @@ class FakeHealthStore:
         self.interfere: Callable[[str], None] = lambda endpoint_id: None
         """Called before each put: another worker may have been faster."""
 
-    def put(self, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
+    def put(self, workspace_id: str, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
+        del workspace_id  # ids of endpoints are unique in a test
+
         def put() -> bool:
             self.interfere(health.endpoint_id)
             known = self.items.get(health.endpoint_id)
@@ -218,11 +220,13 @@ class FakeHealthStore:
 
         return bool(self._aws.call("health.put", put))
 
-    def get(self, endpoint_id: str) -> EndpointHealth | None:
+    def get(self, workspace_id: str, endpoint_id: str) -> EndpointHealth | None:
+        del workspace_id
         found: EndpointHealth | None = self._aws.call("health.get", lambda: self.items.get(endpoint_id))
         return found
 
-    def clear(self, endpoint_id: str) -> None:
+    def clear(self, workspace_id: str, endpoint_id: str) -> None:
+        del workspace_id
         self._aws.call("health.clear", lambda: self.items.pop(endpoint_id, None))
 
 

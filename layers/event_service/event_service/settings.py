@@ -104,11 +104,6 @@ class Settings:
         return self._text("DUE_TABLE")
 
     @cached_property
-    def health_table(self) -> str:
-        """What is known of endpoints that fail."""
-        return self._text("HEALTH_TABLE")
-
-    @cached_property
     def connections_table(self) -> str:
         """Open WebSocket connections."""
         return self._text("CONNECTIONS_TABLE")

@@ -14,7 +14,7 @@ from event_service.adapters.dynamodb.database import Database
 from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
 from event_service.adapters.dynamodb.due import DynamoDueStore, DynamoParkedStore
 from event_service.adapters.dynamodb.health import DynamoHealthStore, DynamoSnapshotReader
-from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+from event_service.adapters.dynamodb.secrets import DynamoSecretStore, secret_key
 from event_service.domain.changes import ChangeSet, Counts, DeleteEndpoints, PutEndpoint
 from event_service.domain.dates import format_date
 from event_service.domain.delivery import Attempt, DeliveryStatus, LogRecord
@@ -212,15 +212,37 @@ def test_a_marker_belongs_to_whoever_holds_its_token(database: Database) -> None
 
 def test_of_two_workers_that_note_the_same_failure_one_wins(database: Database) -> None:
     store = DynamoHealthStore(database)
+    DynamoSecretStore(database).put(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_current"), None)
     first = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
-    assert store.put(first, None)
-    assert not store.put(replace(first, strikes=2), None)
+    assert store.put(WORKSPACE, first, None)
+    assert not store.put(WORKSPACE, replace(first, strikes=2), None)
     second = replace(first, version=2, strikes=5, cooling_until=NOW + timedelta(seconds=30), coolings=1, warned=1)
-    assert store.put(second, first)
-    assert store.get(ENDPOINT) == second
-    store.clear(ENDPOINT)
-    store.clear(ENDPOINT)
-    assert store.get(ENDPOINT) is None
+    assert store.put(WORKSPACE, second, first)
+    assert store.get(WORKSPACE, ENDPOINT) == second
+    store.clear(WORKSPACE, ENDPOINT)
+    store.clear(WORKSPACE, ENDPOINT)
+    assert store.get(WORKSPACE, ENDPOINT) is None
+
+
+def test_health_and_secrets_share_a_row_and_leave_each_other_alone(database: Database) -> None:
+    store, secrets = DynamoHealthStore(database), DynamoSecretStore(database)
+    failing = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
+    old, new = EndpointSecrets("whsec_old"), EndpointSecrets("whsec_new", (("whsec_old", NOW),))
+    assert secrets.put(WORKSPACE, ENDPOINT, old, None)
+    assert store.put(WORKSPACE, failing, None)
+    assert secrets.put(WORKSPACE, ENDPOINT, new, old)
+    assert store.get(WORKSPACE, ENDPOINT) == failing
+    store.clear(WORKSPACE, ENDPOINT)
+    assert secrets.get(WORKSPACE, ENDPOINT) == new
+
+
+def test_what_is_noted_of_a_deleted_endpoint_does_not_bring_its_row_back(database: Database) -> None:
+    store, secrets = DynamoHealthStore(database), DynamoSecretStore(database)
+    secrets.put(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_current"), None)
+    secrets.delete(WORKSPACE, [ENDPOINT])
+    assert not store.put(WORKSPACE, EndpointHealth(ENDPOINT, 1, 1, NOW, NOW), None)
+    store.clear(WORKSPACE, ENDPOINT)
+    assert database.batch_get([secret_key(WORKSPACE, ENDPOINT)]) == []
 
 
 def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,8 +255,9 @@ def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: 
     rows.apply(ChangeSet(WORKSPACE, 2, (DeleteEndpoints((endpoints[2].id,)),), Counts()))
     known = EndpointSecrets("whsec_current", (("whsec_previous", NOW),))
     secrets.put(WORKSPACE, endpoints[0].id, known, None)
+    secrets.put(WORKSPACE, endpoints[1].id, known, None)
     failing = EndpointHealth(endpoints[1].id, 1, 2, NOW, NOW)
-    health.put(failing, None)
+    health.put(WORKSPACE, failing, None)
     log = DynamoDeliveryLog(database, clock, 14)
     log.write([record(1)])
     calls: list[str] = []
@@ -249,7 +272,7 @@ def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: 
     snapshot = DynamoSnapshotReader(database, clock).read([(WORKSPACE, endpoint.id) for endpoint in endpoints], attempts)
     assert calls == ["BatchGetItem"]
     assert snapshot.endpoints == {endpoint.id: endpoint for endpoint in endpoints[:2]}
-    assert snapshot.secrets == {endpoints[0].id: known}
+    assert snapshot.secrets == {endpoint.id: known for endpoint in endpoints[:2]}
     assert snapshot.health == {endpoints[1].id: failing}
     assert snapshot.recorded == {attempts[0]: record(1)}
 

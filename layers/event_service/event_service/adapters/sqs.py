@@ -22,6 +22,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
+from event_service.adapters.user_agent import USER_AGENT
 from event_service.domain.errors import RateLimited, Unavailable
 from event_service.domain.queue_messages import DrainMessage, QueueMessage, RoutingMessage, WebhookMessage
 from event_service.domain.wake_up import WakeUp
@@ -90,6 +91,7 @@ def connect(region: str, endpoint_url: str | None) -> SQSClient:
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=SENDERS,
         tcp_keepalive=True,
+        user_agent=USER_AGENT,
     )
     session = botocore.session.get_session()
     return cast("SQSClient", session.create_client("sqs", region_name=region, endpoint_url=endpoint_url, config=config))

@@ -82,13 +82,13 @@ class WebhookObserver:
     def resuming(self, endpoints: Sequence[Endpoint]) -> None:
         for endpoint in _webhooks(endpoints):
             self._drains.announce(endpoint.workspace_id, endpoint.id)
-            known = self._health.get(endpoint.id)
+            known = self._health.get(endpoint.workspace_id, endpoint.id)
             was_disabled = endpoint.status is EndpointStatus.DISABLED
             fresh = after_resume(known, endpoint.id, self._clock(), was_disabled=was_disabled)
             if fresh is not None:
-                self._health.put(fresh, known)
+                self._health.put(endpoint.workspace_id, fresh, known)
             elif known is not None:
-                self._health.clear(endpoint.id)
+                self._health.clear(endpoint.workspace_id, endpoint.id)
 
     def changed(self, endpoints: Sequence[Endpoint]) -> None:
         for endpoint in endpoints:
@@ -97,17 +97,17 @@ class WebhookObserver:
         for endpoint in _webhooks(endpoints):
             if endpoint.status is not EndpointStatus.ENABLED:
                 continue
-            known = self._health.get(endpoint.id)
+            known = self._health.get(endpoint.workspace_id, endpoint.id)
             if known is not None and known.cooling_until is not None:
                 # Another URL may be another receiver: it need not wait for the end of the old one's time.
-                self._health.put(replace(known, version=known.version + 1, strikes=0, cooling_until=None, coolings=0), known)
+                fresh = replace(known, version=known.version + 1, strikes=0, cooling_until=None, coolings=0)
+                self._health.put(endpoint.workspace_id, fresh, known)
             self._drains.begin(endpoint.workspace_id, endpoint.id)
 
     def deleted(self, endpoints: Sequence[Endpoint]) -> None:
         for endpoint in _webhooks(endpoints):
             # What waits is discarded by the same steps that would send it.
             self._drains.begin(endpoint.workspace_id, endpoint.id)
-            self._health.clear(endpoint.id)
 
 
 def _webhooks(endpoints: Sequence[Endpoint]) -> list[Endpoint]:

@@ -420,7 +420,7 @@ class WebhookDelivery:
         # Longer than an invocation: should it die, the next one may probe.
         claimed = health.claimed(now, STEP_SECONDS)
         try:
-            won = await self._in_thread(self._health.put, claimed, health)
+            won = await self._in_thread(self._health.put, batch.endpoints[endpoint_id].workspace_id, claimed, health)
         except (DomainError, Unavailable):
             return False
         if won:
@@ -660,7 +660,7 @@ class WebhookDelivery:
     async def _recover(self, batch: _Batch, endpoint: Endpoint, known: EndpointHealth) -> None:
         if known.warned:
             await self._in_thread(self._events.endpoint_recovered, endpoint, known.failing_since)
-        await self._in_thread(self._health.clear, endpoint.id)
+        await self._in_thread(self._health.clear, endpoint.workspace_id, endpoint.id)
         batch.health.pop(endpoint.id, None)
         if known.cooling_until is not None:
             await self._in_thread(self._drains.begin, endpoint.workspace_id, endpoint.id)
@@ -682,14 +682,14 @@ class WebhookDelivery:
                     # The marker first: once others put their deliveries aside, somebody must be bound to send them.
                     delay = max(0.0, (fresh.cooling_until - now).total_seconds())
                     await self._in_thread(self._drains.begin, endpoint.workspace_id, endpoint.id, delay)
-            if await self._in_thread(self._health.put, fresh, known):
+            if await self._in_thread(self._health.put, endpoint.workspace_id, fresh, known):
                 batch.health[endpoint.id] = fresh
                 if fresh.must_be_disabled(now):
                     since = f"{fresh.failing_since:%Y-%m-%d %H:%M} UTC"
                     reason = f"{DISABLE_AFTER.days} days without one success: every attempt since {since} has failed"
                     await self._disable(batch, endpoint, reason)
                 return
-            known = await self._in_thread(self._health.get, endpoint.id)
+            known = await self._in_thread(self._health.get, endpoint.workspace_id, endpoint.id)
         # Others note failures of the same endpoint at this moment: theirs say the same.
 
     # -- what waited ---------------------------------------------------------------------------------------------

@@ -187,13 +187,13 @@ class SnapshotReader(Protocol):
 class HealthStore(Protocol):
     """What is known of endpoints that fail."""
 
-    def put(self, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
-        """Stores; ``False`` when what is stored is not ``replaces`` any more."""
+    def put(self, workspace_id: str, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
+        """Stores; ``False`` when what is stored is not ``replaces`` any more, or the endpoint was deleted."""
 
-    def get(self, endpoint_id: str) -> EndpointHealth | None:
+    def get(self, workspace_id: str, endpoint_id: str) -> EndpointHealth | None:
         """Strongly consistent."""
 
-    def clear(self, endpoint_id: str) -> None:
+    def clear(self, workspace_id: str, endpoint_id: str) -> None:
         """Forgets; unknown ones are fine."""
 
 

@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+import botocore.session
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
+from event_service.adapters.user_agent import USER_AGENT
 from event_service.domain.errors import RateLimited, Unavailable
 
 CONNECT_TIMEOUT_SECONDS: Final = 1
@@ -111,9 +114,19 @@ class Write:
         return cls(key=key, condition=condition, kind="ConditionCheck")
 
 
+class _Connection(Connection):
+    """With a fixed ``User-Agent``, which PynamoDB has no setting for."""
+
+    @property
+    def session(self) -> botocore.session.Session:
+        session = super().session
+        session.set_default_client_config(Config(user_agent=USER_AGENT))
+        return session
+
+
 def connect(region: str, endpoint_url: str | None) -> Connection:
     """The connection that all tables share. The botocore client is made on its first use."""
-    return Connection(
+    return _Connection(
         region=region,
         host=endpoint_url,
         connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
@@ -362,6 +375,8 @@ class Database:
         raise RateLimited("The database is too busy at the moment; try again in a few seconds.")
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        # PynamoDB would ask for the units used, by table and index, only to log them.
+        arguments.setdefault("ReturnConsumedCapacity", "NONE")
         try:
             return self._connection.dispatch(operation, arguments)
         except ClientError as error:

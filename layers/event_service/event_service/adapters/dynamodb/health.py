@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
-from datetime import timedelta
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
 
 from event_service.adapters.dynamodb.configuration_rows import EndpointItem
 from event_service.adapters.dynamodb.database import AttributeMap, ConditionFailed, Database, Key
@@ -21,61 +20,33 @@ from event_service.domain.endpoint_health import EndpointHealth
 from event_service.services.ports import Clock, EndpointSecrets
 from event_service.services.webhook_ports import Snapshot
 
-KEPT: Final = timedelta(days=30)
-"""After the last failure. A record that old decides nothing any more."""
-
-
-class HealthItem(Model):
-    """One endpoint that fails."""
-
-    class Meta:
-        """The table's logical name."""
-
-        table_name = "health"
-
-    endpoint_id = UnicodeAttribute(hash_key=True, attr_name="endpointId")
-    version = NumberAttribute()
-    strikes = NumberAttribute()
-    failing_since = UnicodeAttribute(attr_name="failingSince")
-    last_failure = UnicodeAttribute(attr_name="lastFailure")
-    cooling_until = UnicodeAttribute(attr_name="coolingUntil", null=True)
-    coolings = NumberAttribute()
-    warned = NumberAttribute()
-    expires_at = NumberAttribute(attr_name="expiresAt")
-
 
 class DynamoHealthStore:
-    """Implements :class:`~event_service.services.webhook_ports.HealthStore`."""
+    """Implements :class:`~event_service.services.webhook_ports.HealthStore`, in the row of the endpoint's secrets."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
-        item = HealthItem(
-            health.endpoint_id,
-            version=health.version,
-            strikes=health.strikes,
-            failing_since=format_date(health.failing_since),
-            last_failure=format_date(health.last_failure),
-            cooling_until=format_date(health.cooling_until) if health.cooling_until else None,
-            coolings=health.coolings,
-            warned=health.warned,
-            expires_at=int((health.last_failure + KEPT).timestamp()),
-        )
-        condition: Condition = HealthItem.version.does_not_exist() if replaces is None else HealthItem.version == replaces.version
+    def put(self, workspace_id: str, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
+        unchanged = SecretItem.health_version.does_not_exist() if replaces is None else SecretItem.health_version == replaces.version
+        # A deleted endpoint's row must not come back.
+        condition: Condition = SecretItem.current.exists() & unchanged
+        actions = [SecretItem.health.set(_written(health)), SecretItem.health_version.set(health.version)]
         try:
-            self._database.put(item, condition)
+            self._database.update(secret_key(workspace_id, health.endpoint_id), actions, condition)
         except ConditionFailed as refused:
-            # The SDK repeats a put whose answer was lost; the repeat then finds what we wrote.
-            return refused.current is not None and _health(refused.current) == health
+            # The SDK repeats an update whose answer was lost; the repeat then finds what we wrote.
+            return refused.current is not None and _health(health.endpoint_id, refused.current) == health
         return True
 
-    def get(self, endpoint_id: str) -> EndpointHealth | None:
-        found = self._database.batch_get([Key(HealthItem, endpoint_id)])
-        return _health(found[0][1]) if found else None
+    def get(self, workspace_id: str, endpoint_id: str) -> EndpointHealth | None:
+        found = self._database.batch_get([secret_key(workspace_id, endpoint_id)])
+        return _health(endpoint_id, found[0][1]) if found else None
 
-    def clear(self, endpoint_id: str) -> None:
-        self._database.delete(Key(HealthItem, endpoint_id))
+    def clear(self, workspace_id: str, endpoint_id: str) -> None:
+        with suppress(ConditionFailed):  # deleted
+            actions = [SecretItem.health.remove(), SecretItem.health_version.remove()]
+            self._database.update(secret_key(workspace_id, endpoint_id), actions, SecretItem.current.exists())
 
 
 class DynamoSnapshotReader:
@@ -90,7 +61,6 @@ class DynamoSnapshotReader:
         for workspace_id, endpoint_id in endpoints:
             keys.append(Key(EndpointItem, workspace_id, endpoint_id))
             keys.append(secret_key(workspace_id, endpoint_id))
-            keys.append(Key(HealthItem, endpoint_id))
         keys.extend(log_key(*attempt) for attempt in attempts)
         now = self._clock().timestamp()
         found_endpoints: dict[str, Endpoint] = {}
@@ -99,15 +69,15 @@ class DynamoSnapshotReader:
         recorded: dict[tuple[str, str, str, int], LogRecord] = {}
         # Rows of one table come back under one model: what kind of row it is shows in its key.
         for model, item in self._database.batch_get(keys):
-            if model is HealthItem:
-                health[item["endpointId"]["S"]] = _health(item)
-            elif model is LogItem:
+            if model is LogItem:
                 record = record_of(item)
                 if float(item["expiresAt"]["N"]) > now:
                     recorded[record.endpoint_id, record.workspace_id, record.event_id, record.number] = record
             elif "secret" in item:
                 endpoint_id = item["id"]["S"].removesuffix("#secret")
-                secrets[endpoint_id] = secrets_of(SecretItem.from_raw_data(item))
+                secrets[endpoint_id] = secrets_of(item)
+                if (known := _health(endpoint_id, item)) is not None:
+                    health[endpoint_id] = known
             elif not item.get("deleted", {}).get("BOOL", False):
                 endpoint = _endpoint(item)
                 found_endpoints[endpoint.id] = endpoint
@@ -130,17 +100,34 @@ def _endpoint(item: AttributeMap) -> Endpoint:
     )
 
 
-def _health(item: AttributeMap) -> EndpointHealth:
-    until = _text(item, "coolingUntil")
+def _written(health: EndpointHealth) -> str:
+    until = health.cooling_until
+    return json.dumps(
+        {
+            "strikes": health.strikes,
+            "failingSince": format_date(health.failing_since),
+            "lastFailure": format_date(health.last_failure),
+            "coolingUntil": None if until is None else format_date(until),
+            "coolings": health.coolings,
+            "warned": health.warned,
+        }
+    )
+
+
+def _health(endpoint_id: str, item: AttributeMap) -> EndpointHealth | None:
+    text = _text(item, "health")
+    if text is None:
+        return None
+    known = json.loads(text)
     return EndpointHealth(
-        endpoint_id=item["endpointId"]["S"],
-        version=int(item["version"]["N"]),
-        strikes=int(item["strikes"]["N"]),
-        failing_since=from_stored(item["failingSince"]["S"]),
-        last_failure=from_stored(item["lastFailure"]["S"]),
-        cooling_until=from_stored(until) if until else None,
-        coolings=int(item["coolings"]["N"]),
-        warned=int(item["warned"]["N"]),
+        endpoint_id=endpoint_id,
+        version=int(item["healthVersion"]["N"]),
+        strikes=known["strikes"],
+        failing_since=from_stored(known["failingSince"]),
+        last_failure=from_stored(known["lastFailure"]),
+        cooling_until=from_stored(known["coolingUntil"]) if known["coolingUntil"] else None,
+        coolings=known["coolings"],
+        warned=known["warned"],
     )
 
 
