@@ -228,7 +228,7 @@ class FakeManagementApi:
 
     A connection is open from ``opens`` on and until it is closed; before and after that it is gone. ``answers`` says
     what the next posts to a connection meet instead: an outcome, or ``"lost"`` for a message that arrives although the
-    answer does not.
+    answer does not. ``close_answers`` says the same of attempts to close it.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -237,6 +237,7 @@ class FakeManagementApi:
         self.closed: dict[str, str] = {}
         self.received: dict[str, list[bytes]] = {}
         self.answers: dict[str, deque[Posted | str]] = {}
+        self.close_answers: dict[str, deque[Posted | str]] = {}
         self.posts = 0
         self.posts_of: dict[str, int] = {}
         self.seconds: Callable[[str], float] = lambda connection_id: 0.0
@@ -286,7 +287,11 @@ class FakeManagementApi:
         return Posted.UNKNOWN if answer == "lost" else Posted.SENT
 
     async def close(self, connection_id: str) -> Posted:
+        planned = self.close_answers.get(connection_id)
+        answer = planned.popleft() if planned else None
+        if isinstance(answer, Posted):
+            return answer
         if not self.is_open(connection_id):
             return Posted.GONE
         self.closed[connection_id] = "service"
-        return Posted.SENT
+        return Posted.UNKNOWN if answer == "lost" else Posted.SENT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -158,6 +159,26 @@ def test_an_append_is_all_or_nothing_and_happens_once(sockets: Sockets) -> None:
     assert [segment.first for segment in store.segments(ENDPOINT, 0, 5, 2)] == [1, 3]
 
 
+def test_segments_are_read_up_to_the_limit_also_where_a_page_ends_before(sockets: Sockets) -> None:
+    store = sockets.log_store
+    expires = datetime(2026, 3, 2, tzinfo=UTC)
+    head = LogHead(1, 1, expires)
+    store.put_head(ENDPOINT, head, None)
+    seeded = random.Random(5)
+    for number in range(30):
+        # The longest ids there are, of characters of four bytes: a segment of them is some 50 KB, compressed.
+        ids = tuple("".join(map(chr, seeded.choices(range(0x20000, 0x2A000), k=256))) for _ in range(100))
+        store.append(ENDPOINT, head, [Segment(head.next, ids, expires)], [str(number)])
+        head = LogHead(head.next + 100, 1, expires)
+    sockets.calls.clear()
+
+    found = store.segments(ENDPOINT, 0, 3_000, 28)
+
+    assert [segment.first for segment in found] == list(range(1, 2_800, 100))
+    assert sockets.calls["Query"] == 2
+    assert [segment.first for segment in store.segments(ENDPOINT, 2_900, 3_000, 28)] == [2_901]
+
+
 def test_the_end_of_a_log_moves_only_where_it_is_expected(sockets: Sockets) -> None:
     store = sockets.log_store
     day = [datetime(2026, 3, number, tzinfo=UTC) for number in range(1, 6)]
@@ -260,6 +281,17 @@ def test_a_deleted_endpoint_s_sockets_are_closed_and_forgotten(sockets: Sockets,
     assert [method for method, _, _ in gateway.received] == ["DELETE"]
     assert sockets.store.of_endpoint(ENDPOINT, None) == []
     assert sockets.log_store.heads([ENDPOINT]) == {}
+
+
+def test_a_socket_that_could_not_be_closed_at_once_is_closed_at_the_next_try(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    sockets.delete()
+    gateway.statuses.extend([429, 503, 204])
+
+    deliver(sockets, gateway)
+
+    assert [method for method, _, _ in gateway.received] == ["DELETE"] * 3
+    assert sockets.store.of_endpoint(ENDPOINT, None) == []
 
 
 def test_a_revoked_token_s_sockets_are_closed(sockets: Sockets, gateway: Gateway) -> None:

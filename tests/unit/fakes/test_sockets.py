@@ -62,6 +62,19 @@ async def test_a_closed_connection_takes_no_more() -> None:
     assert await api.post("c", b"") is Posted.GONE
 
 
+async def test_a_close_can_fail_and_one_whose_answer_is_lost_has_closed() -> None:
+    clock = StillClock()
+    api = FakeManagementApi(clock)
+    api.open("c", clock() + timedelta(seconds=1))
+    api.close_answers["c"] = deque([Posted.THROTTLED])
+
+    assert [await api.close("c"), await api.close("c")] == [Posted.THROTTLED, Posted.GONE]
+    clock.pass_by(seconds=1)
+    assert await api.post("c", b"") is Posted.SENT
+    api.close_answers["c"] = deque(["lost"])
+    assert [await api.close("c"), await api.close("c")] == [Posted.UNKNOWN, Posted.GONE]
+
+
 def test_of_two_appends_at_one_place_one_wins_and_the_other_writes_nothing() -> None:
     tables = FakeSocketTables()
     tables.put_head(ENDPOINT, HEAD, None)

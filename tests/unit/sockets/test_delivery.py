@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from dataclasses import replace
 from datetime import timedelta
@@ -340,6 +341,73 @@ def test_revoking_a_token_closes_the_sockets_it_opened_and_no_others() -> None:
     assert [connection for _, connection in scene.tables.rows] == [theirs]
 
 
+@pytest.mark.parametrize("trouble", [Posted.THROTTLED, Posted.UNKNOWN, Posted.REFUSED, "lost"])
+def test_a_close_that_fails_comes_again_until_the_socket_is_closed(trouble: Posted | str) -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.work()
+    scene.clock.pass_by(minutes=1)
+    scene.api.close_answers[client] = deque([trouble] * 30)
+    scene.delete_endpoint()
+
+    reports = scene.work()
+
+    assert scene.api.closed == {client: "service"}
+    assert not scene.tables.rows
+    assert not any(report.again for report in reports)
+    if trouble != "lost":
+        assert max(wake_up.hop for wake_up in scene.queue.sent) > 0
+
+
+def test_a_socket_that_is_not_open_yet_is_closed_when_it_opens() -> None:
+    scene = Scene()
+    client = scene.connect(opens=timedelta(seconds=4))
+    scene.delete_endpoint()
+
+    scene.work()
+
+    assert scene.api.closed == {client: "service"}
+    assert not scene.tables.rows
+
+
+def test_a_close_that_fails_holds_up_no_other_client_and_sends_nothing_to_its_own() -> None:
+    scene = Scene()
+    other = a_token("9f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55")
+    scene.tables.tokens[other.token_hash] = other
+    mine, theirs = scene.connect(), scene.connect(token="9f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55")
+    scene.work()
+    scene.api.close_answers[mine] = deque([Posted.THROTTLED] * 30)
+    token = a_token(TOKEN)
+    scene.tables.tokens[token.token_hash] = replace(token, revoked=START)
+    scene.publish(3)
+
+    scene.work()
+
+    assert scene.sequences(theirs) == [1, 2, 3]
+    assert scene.frames(mine) == []
+    assert scene.api.closed == {mine: "service"}
+
+
+def test_a_frame_that_is_being_tried_again_is_given_up_when_its_socket_is_to_be_closed() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.work()
+    scene.api.answers[client] = deque([Posted.THROTTLED] * 10)
+    scene.publish()
+    token = a_token(TOKEN)
+
+    def revoke_at_the_third_try(operation: str) -> None:
+        if scene.api.posts_of.get(client, 0) >= 3:
+            scene.tables.tokens[token.token_hash] = replace(token, revoked=START)
+
+    scene.hook = revoke_at_the_third_try
+    scene.work()
+
+    assert 3 <= scene.api.posts_of[client] < 10
+    assert scene.frames(client) == []
+    assert scene.api.closed == {client: "service"}
+
+
 def test_nothing_is_sent_over_a_revoked_token_s_socket_even_if_nobody_was_woken_for_it() -> None:
     scene = Scene()
     client = scene.connect()
@@ -528,6 +596,65 @@ def test_an_event_that_is_no_more_is_a_gap_and_not_a_hole() -> None:
 
     assert scene.frames(client)[1] == {"notice": "gap", "from": 2, "to": 2, "next": 3}
     assert [frame["sequence"] for frame in scene.frames(client)[::2]] == [1, 3]
+
+
+def test_events_in_a_row_that_are_no_more_are_one_gap() -> None:
+    scene = Scene()
+    client = scene.connect()
+    ids = scene.publish(6)
+    for place in (0, 2, 3, 5):
+        del scene.events.events[ids[place]]
+
+    scene.work()
+
+    assert [frame.get("sequence", (frame.get("from"), frame.get("to"))) for frame in scene.frames(client)] == [(1, 1), 2, (3, 4), 5, (6, 6)]
+
+
+@pytest.mark.parametrize("removed", [0, 700, 3_000])
+def test_however_much_is_older_than_the_retention_it_is_one_notice_and_few_reads(removed: int) -> None:
+    scene = Scene()
+    scene.connect()
+    for _ in range(3_000):
+        scene.publish(2)
+    # DynamoDB removes what expired in its own time and in no order.
+    gone = random.Random(3).sample(sorted(scene.tables.log[ENDPOINT]), removed)
+    for last in gone:
+        del scene.tables.log[ENDPOINT][last]
+    scene.clock.pass_by(hours=20)
+    for _ in range(300):
+        scene.publish(2)
+    scene.queue.waiting.clear()
+    scene.tables.rows.clear()
+    scene.clock.pass_by(hours=5)
+    scene.calls.clear()
+
+    client = scene.connect(after=2)
+    scene.work()
+
+    notice, *frames = scene.frames(client)
+    assert notice == {"notice": "gap", "from": 3, "to": 6_000, "next": 6_001}
+    assert [frame["sequence"] for frame in frames] == list(range(6_001, 6_601))
+    assert scene.calls["segments"] <= 30
+
+
+def test_what_nobody_was_given_and_what_is_older_than_the_retention_are_one_notice() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(5)
+    scene.clock.pass_by(hours=30)
+    scene.connect()
+    floor = scene.tables.log_heads[ENDPOINT].floor
+    scene.publish(3)
+    scene.clock.pass_by(hours=25)
+
+    client = scene.connect(after=2)
+    scene.publish()
+    scene.work()
+
+    notice, frame = scene.frames(client)
+    assert floor == 7
+    assert notice == {"notice": "gap", "from": 3, "to": 9, "next": 10}
+    assert frame["sequence"] == 10
 
 
 def test_a_fault_of_our_own_at_one_endpoint_makes_only_its_wake_up_come_again() -> None:

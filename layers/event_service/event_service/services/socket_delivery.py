@@ -14,6 +14,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from event_service.domain.connection import CONNECTIONS_OF_ONE_GROUP, Connection, hash_prefix, shards_for
@@ -39,6 +40,7 @@ from event_service.services.socket_ports import (
     LogHead,
     ManagementApi,
     Posted,
+    Segment,
     SocketLogStore,
     WakeUpQueue,
 )
@@ -200,8 +202,10 @@ class _Client:
     saved: Connection
     """As it is stored."""
     gone: bool = False
+    closing: bool = False
+    """It is to be closed, and is sent nothing more."""
     stuck: bool = False
-    """Its posts keep failing: the next invocation goes on."""
+    """Its calls keep failing: the next invocation goes on."""
     busy: asyncio.Task[None] | None = field(default=None)
 
 
@@ -289,28 +293,28 @@ class _Run:
             if client.connection.connection_id not in present:
                 client.gone = True
         if not present:
-            return not self._nobody()
-        hashes = sorted({row.token_hash for row in rows if row.token_hash is not None})
-        situation = await outside.call(lambda: outside.connections.situation(target.workspace_id, target.endpoint_id, hashes))
-        now = outside.clock()
-        if situation.endpoint is None or situation.head is None:
-            self._status = None
-            await self._close([client for client in self._clients.values() if not client.gone])
-            await outside.call(lambda: outside.log.drop(target.endpoint_id))
             return False
-        self._status = situation.endpoint.status
-        self._log.head = situation.head
-        valid = {token_hash for token_hash, token in situation.tokens.items() if token.is_valid(now)}
-        revoked = [
-            client
-            for client in self._clients.values()
-            if not client.gone and client.connection.token_hash is not None and client.connection.token_hash not in valid
-        ]
-        await self._close(revoked)
+        await self._judge(sorted({row.token_hash for row in rows if row.token_hash is not None}))
         return True
 
-    def _nobody(self) -> bool:
-        return all(client.gone for client in self._clients.values())
+    async def _judge(self, token_hashes: Sequence[str]) -> None:
+        """Reads what decides whether the connections are served."""
+        outside, target = self._outside, self._target
+        situation = await outside.call(lambda: outside.connections.situation(target.workspace_id, target.endpoint_id, token_hashes))
+        if situation.endpoint is None or situation.head is None:
+            self._status = None
+            for client in self._clients.values():
+                client.closing = True
+            if situation.head is not None:
+                await outside.call(lambda: outside.log.drop(target.endpoint_id))
+            return
+        self._status = situation.endpoint.status
+        self._log.head = situation.head
+        now = outside.clock()
+        valid = {token_hash for token_hash, token in situation.tokens.items() if token.is_valid(now)}
+        for client in self._clients.values():
+            if client.connection.token_hash is not None and client.connection.token_hash not in valid:
+                client.closing = True
 
     async def _hand_to_shards(self, rows: Sequence[Connection]) -> None:
         target = self._target
@@ -353,6 +357,8 @@ class _Run:
         return self._status is EndpointStatus.ENABLED
 
     def _has_work(self, client: _Client) -> bool:
+        if client.closing:
+            return True
         if self._is_live():
             connection = client.connection
             return connection.told_paused or connection.claimed is not None or connection.cursor < self._log.head.last
@@ -371,7 +377,9 @@ class _Run:
     async def _step(self, client: _Client) -> None:
         """The next thing a client is owed."""
         connection = client.connection
-        if not self._is_live():
+        if client.closing:
+            await self._close(client)
+        elif not self._is_live():
             if await self._post(client, paused_notice()) is Posted.SENT:
                 client.connection = replace(connection, told_paused=True)
         elif connection.told_paused:
@@ -383,7 +391,7 @@ class _Run:
                 client.connection = replace(connection, claimed=None)
         else:
             for frame in pack(await self._log.behind(connection.cursor), batched=connection.batched):
-                if client.gone or self._time_is_short or not self._is_live() or not await self._send(client, frame):
+                if self._time_is_short or not self._is_live() or not await self._send(client, frame):
                     break
 
     async def _send(self, client: _Client, frame: Frame) -> bool:
@@ -401,27 +409,44 @@ class _Run:
         client.connection = replace(client.connection, cursor=frame.last)
         return True
 
-    async def _post(self, client: _Client, data: bytes) -> Posted:
-        """Posts until it is sent, the connection is gone, or nothing has worked for ten seconds."""
+    async def _post(self, client: _Client, data: bytes) -> Posted | None:
+        """Posts; see :meth:`_insist`."""
+        outcome = await self._insist(client, lambda: self._outside.api.post(client.connection.connection_id, data))
+        if outcome is Posted.SENT:
+            self._report.posted += 1
+        return outcome
+
+    async def _close(self, client: _Client) -> None:
+        # A close that failed must come again: whoever forgot the connection now would leave it open for up to two hours.
+        if await self._insist(client, lambda: self._outside.api.close(client.connection.connection_id)) is Posted.SENT:
+            client.gone = True
+            await self._forget(client)
+
+    async def _insist(self, client: _Client, call: Callable[[], Awaitable[Posted]]) -> Posted | None:
+        """Calls until it worked, the connection is gone, or nothing has worked for ten seconds.
+
+        ``None``: what was to be posted is not, because meanwhile the connection is gone or is to be closed.
+        """
         outside = self._outside
+        closing = client.closing
         pause, waited = _FIRST_PAUSE, 0.0
         while True:
             async with self._posts:
-                outcome = await outside.api.post(client.connection.connection_id, data)
-            if outcome is Posted.SENT:
-                self._report.posted += 1
+                if client.gone or client.closing is not closing:
+                    return None
+                outcome = await call()
             if outcome in (Posted.SENT, Posted.TOO_LARGE):
                 return outcome
             if outcome is Posted.GONE and not client.connection.is_young(outside.clock()):
                 client.gone = True
                 self._report.gone += 1
-                await self._forget([client])
+                await self._forget(client)
                 return outcome
             if waited >= TROUBLE_SECONDS or self._time_is_short:
                 client.stuck = True
                 if outcome is Posted.REFUSED:
                     self._report.faults += 1
-                    _logger.error("posts to connection %s are refused", client.connection.connection_id)
+                    _logger.error("calls about connection %s are refused", client.connection.connection_id)
                 return outcome
             # Not open yet, throttled, or unknown: the same frame again, so that no other overtakes it. Also when it is
             # refused: that may be this one connection's matter, and must not end the work for the others.
@@ -432,20 +457,10 @@ class _Run:
 
     # -- rows ----------------------------------------------------------------------------------------------------
 
-    async def _close(self, clients: Sequence[_Client]) -> None:
-        async def close(client: _Client) -> None:
-            client.gone = True
-            async with self._posts:
-                await self._outside.api.close(client.connection.connection_id)
-
-        if clients:
-            await asyncio.gather(*(close(client) for client in clients))
-            await self._forget(clients)
-
-    async def _forget(self, clients: Sequence[_Client]) -> None:
-        keys = [(client.connection.endpoint_id, client.connection.connection_id) for client in clients]
+    async def _forget(self, client: _Client) -> None:
+        key = (client.connection.endpoint_id, client.connection.connection_id)
         outside = self._outside
-        await outside.call(lambda: outside.connections.forget(keys))
+        await outside.call(lambda: outside.connections.forget([key]))
 
     async def _save(self) -> None:
         changed = [client for client in self._clients.values() if not client.gone and client.connection != client.saved]
@@ -501,42 +516,67 @@ class _LogWindow:
             self._characters -= _size(oldest)
 
     async def _read(self, cursor: int) -> list[Entry]:
-        head = self.head
-        if cursor + 1 < head.floor:
-            return [Gap(cursor + 1, head.floor - 1)]
-        outside = self._outside
-        limit = self._segments_a_read
-        segments = await outside.call(lambda: outside.log.segments(self._endpoint_id, cursor, head.last, limit))
+        head, outside = self.head, self._outside
+        behind = max(cursor, head.floor - 1)
+        segments = await self._segments(behind, self._segments_a_read)
         if segments:
             # Publishers that send one event at a time make segments of one: as many are read as hold a window.
             held = sum(len(segment.event_ids) for segment in segments) / len(segments)
             self._segments_a_read = min(EVENTS_AT_ONCE, 1 + math.ceil(EVENTS_AT_ONCE / held))
         now = outside.clock()
+        # A client is told of all that is missing in one notice, however long ago it was here and however little of that
+        # DynamoDB has removed so far.
+        while segments and all(segment.expires <= now for segment in segments):
+            behind = await self._last_expired(segments[-1].last, now)
+            segments = await self._segments(behind, self._segments_a_read)
         wanted: list[tuple[int, str]] = []
         for segment in segments:
             if segment.expires > now:
                 wanted.extend(
                     (segment.first + offset, event_id)
                     for offset, event_id in enumerate(segment.event_ids)
-                    if cursor < segment.first + offset <= head.last
+                    if behind < segment.first + offset <= head.last
                 )
             if len(wanted) >= EVENTS_AT_ONCE:
                 break
         if not wanted:
-            # Nothing of it is left: all of it, when there was no more to read, else as far as was read.
-            end = segments[-1].last if len(segments) == limit else head.last
-            return [Gap(cursor + 1, min(end, head.last))]
+            return [Gap(cursor + 1, head.last)]
         del wanted[EVENTS_AT_ONCE:]
         found = await outside.call(lambda: outside.events.get(self._workspace_id, [event_id for _, event_id in wanted]))
         events: dict[str, Event] = {event_id: stored.event for event_id, stored in found.items()}
         entries: list[Entry] = []
         for sequence, event_id in wanted:
+            event = events.get(event_id)
+            if event is None:
+                continue
             if sequence > cursor + 1:
                 entries.append(Gap(cursor + 1, sequence - 1))
-            event = events.get(event_id)
-            entries.append(Gap(sequence, sequence) if event is None else event_frame(event, sequence))
+            entries.append(event_frame(event, sequence))
             cursor = sequence
+        if cursor < wanted[-1][0]:
+            entries.append(Gap(cursor + 1, wanted[-1][0]))
         return entries
+
+    async def _segments(self, after: int, limit: int) -> list[Segment]:
+        outside, up_to = self._outside, self.head.last
+        return await outside.call(lambda: outside.log.segments(self._endpoint_id, after, up_to, limit))
+
+    async def _last_expired(self, low: int, now: datetime) -> int:
+        """The sequence before the first that is retained, by halving: segments expire in their order.
+
+        Args:
+            low: a sequence that ends an expired segment.
+            now: the time.
+        """
+        high = max(low, self.head.last)
+        while low < high:
+            middle = (low + high) // 2
+            found = await self._segments(middle, 1)
+            if found and found[0].expires > now:
+                high = min(middle, found[0].first - 1)
+            else:
+                low = min(found[0].last, high) if found else high
+        return low
 
 
 def _first(entry: Entry) -> int:

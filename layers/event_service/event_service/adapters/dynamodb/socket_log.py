@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
@@ -129,8 +130,9 @@ class DynamoSocketLogStore:
 
     def segments(self, endpoint_id: str, after: int, up_to: int, limit: int) -> list[Segment]:
         condition = (SegmentItem.endpoint_id == endpoint_id) & (SegmentItem.last > after)
-        page = self._database.query(SegmentItem, condition, limit=limit, consistent=True)
-        segments = [_segment(SegmentItem.from_raw_data(item)) for item in page.items]
+        # A page ends at 1 MB, and whoever gets fewer than the limit takes it for the end of the log.
+        items = islice(self._database.query_all(SegmentItem, condition, limit=limit, consistent=True), limit)
+        segments = [_segment(SegmentItem.from_raw_data(item)) for item in items]
         return [segment for segment in segments if segment.first <= up_to]
 
     def drop(self, endpoint_id: str) -> None:

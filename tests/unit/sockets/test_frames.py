@@ -1,0 +1,84 @@
+"""What fits into one message to a client."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from event_service.domain.socket_frames import MAXIMUM_BATCH_BYTES, MAXIMUM_FRAME_BYTES, EventFrame, Gap, answer_to, pack
+
+
+def an_entry(sequence: int, size: int) -> EventFrame:
+    """An event whose frame has so many bytes, some of them in characters of two."""
+    fixed = len(f'{{"é":"","sequence":{sequence}}}'.encode())
+    text = f'{{"é":"{"x" * (size - fixed)}","sequence":{sequence}}}'
+    assert len(text.encode()) == size
+    return EventFrame(sequence, f"event-{sequence}", text)
+
+
+def packed(*entries: EventFrame | Gap, batched: bool = True) -> list[object]:
+    """The frames: of an array its sequences, of a notice its text."""
+    found: list[object] = []
+    for frame in pack(entries, batched=batched):
+        value = json.loads(frame.data)
+        found.append([one["sequence"] for one in value] if isinstance(value, list) else value.get("notice", value.get("sequence")))
+    return found
+
+
+def test_an_array_holds_102_400_bytes_and_not_one_more() -> None:
+    # Two brackets and a comma are three bytes of it.
+    fits, too_much = [(an_entry(1, 50_000), an_entry(2, MAXIMUM_BATCH_BYTES - 50_003 + more)) for more in (0, 1)]
+
+    (frame,) = pack(fits, batched=True)
+
+    assert len(frame.data) == MAXIMUM_BATCH_BYTES == 102_400
+    assert packed(*too_much) == [[1], [2]]
+
+
+def test_an_array_holds_a_hundred_events_and_not_one_more() -> None:
+    entries = [an_entry(sequence, 100) for sequence in range(1, 202)]
+
+    assert packed(*entries) == [list(range(1, 101)), list(range(101, 201)), [201]]
+
+
+def test_an_event_between_the_two_limits_is_an_array_of_its_own() -> None:
+    entries = [an_entry(1, 100), an_entry(2, MAXIMUM_BATCH_BYTES), an_entry(3, MAXIMUM_FRAME_BYTES - 2), an_entry(4, 100)]
+
+    assert packed(*entries) == [[1], [2], [3], [4]]
+    assert max(len(frame.data) for frame in pack(entries, batched=True)) == MAXIMUM_FRAME_BYTES
+
+
+@pytest.mark.parametrize(("batched", "limit"), [(True, MAXIMUM_FRAME_BYTES - 2), (False, MAXIMUM_FRAME_BYTES)])
+def test_one_event_over_the_limit_inside_a_batch_is_a_notice_in_its_place(batched: bool, limit: int) -> None:
+    entries = [an_entry(1, 100), an_entry(2, limit + 1), an_entry(3, 100), an_entry(4, limit)]
+
+    frames = list(pack(entries, batched=batched))
+
+    assert packed(*entries, batched=batched) == ([[1], "too-large", [3], [4]] if batched else [1, "too-large", 3, 4])
+    assert json.loads(frames[1].data) == {"notice": "too-large", "id": "event-2", "sequence": 2}
+    assert [frame.last for frame in frames] == [1, 2, 3, 4]
+    assert max(len(frame.data) for frame in frames) == MAXIMUM_FRAME_BYTES
+
+
+def test_a_gap_inside_a_batch_is_a_notice_in_its_place() -> None:
+    frames = list(pack([an_entry(1, 100), Gap(2, 7), an_entry(8, 100)], batched=True))
+
+    assert packed(an_entry(1, 100), Gap(2, 7), an_entry(8, 100)) == [[1], "gap", [8]]
+    assert json.loads(frames[1].data) == {"notice": "gap", "from": 2, "to": 7, "next": 8}
+    assert [frame.last for frame in frames] == [1, 7, 8]
+
+
+@pytest.mark.parametrize("message", ['{"action":"ping"}', ' {"action": "ping", "more": 1}\n'])
+def test_a_ping_is_answered_with_a_pong(message: str) -> None:
+    assert json.loads(answer_to(message)) == {"notice": "pong"}
+
+
+@pytest.mark.parametrize(
+    "message", [None, "", "ping", '{"action":"PING"}', '{"action":["ping"]}', '{"action":"ping","x":"' + "y" * 1_000 + '"}']
+)
+def test_anything_else_is_told_what_is_understood(message: str | None) -> None:
+    answer = json.loads(answer_to(message))
+
+    assert answer["notice"] == "not-understood"
+    assert '{"action":"ping"}' in answer["message"]
