@@ -110,6 +110,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Data], Section] | None]] = {
     "http_clients": ("HTTP clients", _http_clients),
     "webhook_delivery": ("webhook delivery", _webhook_delivery),
     "sockets": ("sockets", lambda data: Section("Sockets", tables=report.tables_of(data))),
+    "breaking_sockets": ("sockets that break on the local stack", None),
     "end_to_end": ("end to end on the local stack", None),
     "cost": ("cost", None),
 }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import re
-import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import websockets
 
+from benchmarks.breaking_sockets import break_sockets
 from event_service.domain.token import hash_token
 from local.deployed import IssuedToken, close_sockets_of, tokens_of
 from local.stack import LocalStack, StackFile
@@ -38,64 +38,22 @@ def socket_endpoint(client: Client) -> str:
 async def test_sockets_killed_a_hundred_times_during_ten_thousand_events_lose_repeat_and_reorder_nothing(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    endpoint_id = socket_endpoint(client)
-    taken: list[tuple[int, str]] = []
-    raw = kills = 0
-    last = 0
-    ids: list[str] = []
-    published = asyncio.Event()
-    seeded = random.Random(5)
+    def publish(number: int) -> list[str]:
+        ids: list[str] = client.publish(*({"type": "t", "data": {"n": 1}} for _ in range(number)))["ids"]
+        return ids
 
-    async def publish() -> None:
-        for _ in range(EVENTS // 100):
-            answer = await asyncio.to_thread(client.publish, *({"type": "t", "data": {"n": 1}} for _ in range(100)))
-            ids.extend(answer["ids"])
-        published.set()
-
-    async def kill(socket: Any) -> None:
-        nonlocal kills
-        await asyncio.sleep(seeded.uniform(0.02, 0.6))
-        socket.transport.abort()
-        kills += 1
-
-    async def listen() -> None:
-        nonlocal raw, last
-        while not (published.is_set() and len(taken) == EVENTS and kills >= KILLS):
-            async with client.socket(endpoint_id, after=str(last), batch=str(seeded.randrange(2))) as socket:
-                killing = asyncio.create_task(kill(socket)) if kills < KILLS or len(taken) < EVENTS / 2 else None
-                try:
-                    async for text in socket:
-                        value = json.loads(text)
-                        for frame in value if isinstance(value, list) else [value]:
-                            raw += 1
-                            if frame["sequence"] > last:
-                                last = frame["sequence"]
-                                taken.append((last, frame["id"]))
-                        if len(taken) == EVENTS and kills >= KILLS:
-                            break
-                except websockets.ConnectionClosed:
-                    pass
-                finally:
-                    if killing is not None:
-                        await killing
-
-    started = time.monotonic()
-    publishing = asyncio.create_task(_connected_then(client, endpoint_id, publish))
-    await asyncio.wait_for(listen(), 500)
-    await publishing
-    seconds = time.monotonic() - started
+    account = await break_sockets(partial(client.socket, socket_endpoint(client)), publish, EVENTS, KILLS)
 
     with capsys.disabled():
-        print(f"\n{EVENTS:,} events, {kills} killed sockets, {raw - EVENTS:,} frames came again, {seconds:.0f} s")  # noqa: T201 - for whoever reads the log
-    assert kills >= KILLS
-    assert [sequence for sequence, _ in taken] == list(range(1, EVENTS + 1))
-    assert sorted(event_id for _, event_id in taken) == sorted(ids)
-
-
-async def _connected_then(client: Client, endpoint_id: str, publish: Any) -> None:
-    async with client.socket(endpoint_id):
-        pass
-    await publish()
+        print(  # noqa: T201 - for whoever reads the log
+            f"\n{EVENTS:,} events, {account.kills} killed sockets ({account.kills_meanwhile} before all was there), "
+            f"{account.repeats:,} frames came again, {account.seconds:.0f} s"
+        )
+    assert account.kills_meanwhile >= KILLS * 0.9
+    assert account.gaps == 0
+    assert [sequence for sequence, _ in account.taken] == list(range(1, EVENTS + 1))
+    assert sorted(event_id for _, event_id in account.taken) == sorted(account.published)
+    assert (account.lost, account.out_of_order, account.twice) == (0, 0, 0)
 
 
 async def test_the_python_client_in_the_readme_resumes(client: Client, stack: StackFile, own_token: IssuedToken) -> None:
