@@ -102,6 +102,19 @@ def _webhook_delivery(data: Data) -> Section:
     )
 
 
+def _sockets(data: Data) -> Section:
+    rates = {one["scenario"]: one["events_a_second"] for one in data["scenarios"]}
+    return Section(
+        title="Sockets",
+        notes=[
+            "The real worker and HTTP adapter, signatures included, against a server in another process that answers as API Gateway does; tables in memory. "
+            "One client's posts wait for each other. The last column counts the calls to AWS beside the posts."
+        ],
+        tables=report.tables_of(data),
+        plots=[plots.bars("sockets.svg", "Events to sockets", rates, "events a second, times connections")],
+    )
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Data], Section] | None]] = {
     "cold_start": ("cold starts", None),
     "graphql_operations": ("GraphQL operations", None),
@@ -109,7 +122,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Data], Section] | None]] = {
     "router": ("routing", lambda data: Section("Routing", tables=report.tables_of(data))),
     "http_clients": ("HTTP clients", _http_clients),
     "webhook_delivery": ("webhook delivery", _webhook_delivery),
-    "sockets": ("sockets", lambda data: Section("Sockets", tables=report.tables_of(data))),
+    "sockets": ("sockets", _sockets),
     "breaking_sockets": ("sockets that break on the local stack", None),
     "end_to_end": ("end to end on the local stack", None),
     "cost": ("cost", None),
