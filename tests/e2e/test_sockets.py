@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
+import subprocess
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,9 +75,10 @@ async def test_the_python_client_in_the_readme_resumes(client: Client, stack: St
         return Tracked()
 
     names: dict[str, Any] = {}
-    code = _printed("python", "async def listen").replace("import asyncio, json, websockets", "import asyncio, json")
+    exec(_printed("python", "async def listen"), names)  # noqa: S102 - the README's own text is what is tested
+    # Only its sockets are noted, so that they can be broken from outside.
+    assert names["websockets"] is websockets
     names["websockets"] = SimpleNamespace(connect=connect, WebSocketException=websockets.WebSocketException)
-    exec(code, names)  # noqa: S102 - the README's own text is what is tested
     endpoint_id = socket_endpoint(client)
     handled: list[int] = []
     listening = asyncio.create_task(
@@ -165,6 +168,22 @@ async def test_frames_of_a_hundred_kilobytes_arrive_whole_and_bigger_events_as_n
 async def test_a_bad_after_is_refused(client: Client) -> None:
     with pytest.raises(websockets.InvalidStatus):
         await client.socket(socket_endpoint(client), after="x")
+
+
+@pytest.mark.parametrize("curl", [path for path in [shutil.which("curl")] if path])
+def test_the_readme_s_way_to_find_out_why_a_browser_sees_1006_shows_the_status(
+    client: Client, stack: StackFile, own_token: IssuedToken, curl: str
+) -> None:
+    def status(token: str) -> str:
+        url = stack.webSocketUrl.replace("ws", "http", 1)
+        environment = {"PATH": f"{Path(curl).parent}:/usr/bin:/bin", "URL": url, "ENDPOINT": endpoint_id, "TOKEN": token}
+        command = ["sh", "-c", _printed("sh", "Sec-WebSocket-Key")]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60).stdout.split("\r\n")[0]
+
+    endpoint_id = socket_endpoint(client)
+
+    assert status(own_token.token).split()[1] == "101"
+    assert status("00000000-0000-4000-8000-000000000000").split()[1] == "403"  # 401 behind API Gateway
 
 
 async def _until(condition: Any, seconds: float = 60) -> None:

@@ -40,6 +40,11 @@ def test_each_query_is_one_that_the_api_takes(schema: GraphQLSchema, query: str)
     assert validate(schema, parse(query)) == []
 
 
+@pytest.mark.parametrize(("language", "beginning"), [("python", "async def listen"), ("js", "function listen")])
+def test_a_socket_client_needs_no_more_than_15_lines(language: str, beginning: str) -> None:
+    assert len(one(language, beginning).splitlines()) <= 15
+
+
 def headers(secret: str, timestamp: int | None = None) -> dict[str, str]:
     moment = int(time.time()) if timestamp is None else timestamp
     signatures = sign([new_secret(), secret], "msg_1", moment, BODY)
