@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import threading
 from collections import deque
@@ -245,15 +246,31 @@ def test_what_was_routed_arrives_with_its_sequence_and_the_cursor_moves(sockets:
     assert [one.cursor for one in sockets.store.of_endpoint(ENDPOINT, None)] == [3]
 
 
-def test_one_event_to_one_connection_costs_five_calls_and_a_post(sockets: Sockets, gateway: Gateway) -> None:
+@pytest.mark.parametrize("connections", [1, 60])
+def test_an_event_costs_five_calls_an_endpoint_a_post_a_connection_and_a_write_for_25(
+    sockets: Sockets, gateway: Gateway, connections: int
+) -> None:
     connect(sockets)
+    for number in range(1, connections):
+        sockets.store.add(Connection(ENDPOINT, f"{number}=", WORKSPACE, sockets.clock(), 0))
     publish(sockets, "a1" * 16, "a")
     sockets.calls.clear()
 
     deliver(sockets, gateway)
 
-    assert sockets.calls == {"Query": 2, "BatchGetItem": 1, "GetItem": 1, "BatchWriteItem": 1}
-    assert len(gateway.received) == 1
+    assert sockets.calls == {"Query": 2, "BatchGetItem": 1, "GetItem": 1, "BatchWriteItem": math.ceil(connections / 25)}
+    assert len(gateway.received) == connections
+
+
+def test_routing_to_a_socket_endpoint_costs_a_read_a_transaction_and_a_wake_up(sockets: Sockets) -> None:
+    connect(sockets)
+    sockets.wake_ups()
+    sockets.calls.clear()
+
+    sockets.log.append([Routed(WORKSPACE, f"{number:032}", {ENDPOINT: [f"e{number}"]}) for number in range(10)])
+
+    assert sockets.calls == {"BatchGetItem": 1, "TransactWriteItems": 1}
+    assert len(sockets.wake_ups()) == 1
 
 
 def test_the_shard_of_a_wake_up_is_all_that_is_served(sockets: Sockets, gateway: Gateway) -> None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from event_service.domain.connection import hash_prefix
+from event_service import wiring
+from event_service.domain.connection import Connection, hash_prefix
+from event_service.domain.errors import RateLimited, Unavailable
+from event_service.domain.token import Token, TokenKind, hash_token
+from event_service.services.socket_connections import SocketConnections
+from event_service.settings import Settings, SettingsError
 from functions.websocket.handler import create_handler
 from tests.integration.sockets.conftest import (
     AGENT_TOKEN,
@@ -21,6 +28,7 @@ from tests.integration.sockets.conftest import (
     Sockets,
     payload,
 )
+from tests.template_file import resources, template
 
 CONNECTION = "L0SM9cOFvHcCIhw="
 
@@ -72,6 +80,83 @@ def test_who_may_not_connect_is_told_by_status_and_leaves_nothing_behind(sockets
     assert answer["statusCode"] == status
     assert sockets.store.of_endpoint(ENDPOINT, None) == []
     assert sockets.wake_ups() == []
+
+
+def as_deployed_by_default() -> dict[str, str]:
+    """The variable as the template sets it."""
+    variables = resources("AWS::Serverless::Function")["WebsocketFunction"]["Properties"]["Environment"]["Variables"]
+    return {"WEB_SOCKET_AUTH": template()["Parameters"][variables["WEB_SOCKET_AUTH"]["Ref"]]["Default"]}
+
+
+@pytest.mark.parametrize(
+    ("environment", "status"),
+    [(as_deployed_by_default(), 401), ({}, 401), ({"WEB_SOCKET_AUTH": "token"}, 401), ({"WEB_SOCKET_AUTH": "endpoint-id"}, 200)],
+)
+def test_only_with_web_socket_auth_endpoint_id_is_an_endpoint_s_id_enough(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], status: int
+) -> None:
+    connections = as_wired(sockets, monkeypatch, environment)
+
+    answer = create_handler(lambda: connections)(payload("websocket/connect_without_token.json"), LambdaContext())
+
+    assert answer["statusCode"] == status
+    assert [row.token_hash for row in sockets.store.of_endpoint(ENDPOINT, None)] == ([None] if status == 200 else [])
+
+
+@pytest.mark.parametrize("endpoint_id", [WEBHOOK, "72c6548d-3e17-4b9b-9268-ce51d6900530", "no uuid"])
+def test_an_endpoint_s_id_alone_opens_no_endpoint_that_is_unknown_or_a_webhook(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch, endpoint_id: str
+) -> None:
+    connections = as_wired(sockets, monkeypatch, {"WEB_SOCKET_AUTH": "endpoint-id"})
+    event = connect_with(endpoint_id=endpoint_id)
+
+    assert create_handler(lambda: connections)(event, LambdaContext())["statusCode"] == 404
+
+
+@pytest.mark.parametrize("value", ["none", "TOKEN"])
+def test_a_web_socket_auth_that_is_neither_lets_nobody_in(sockets: Sockets, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    with pytest.raises(SettingsError):
+        as_wired(sockets, monkeypatch, {"WEB_SOCKET_AUTH": value})
+
+
+def as_wired(sockets: Sockets, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> SocketConnections:
+    """The use case as :mod:`event_service.wiring` makes it in this environment, over the tables of the test."""
+    monkeypatch.setattr(wiring, "get_settings", lambda: Settings(environment))
+    for name, made in {"connection_store": sockets.store, "socket_log_store": sockets.log_store, "wake_up_queue": sockets.queue}.items():
+        monkeypatch.setattr(wiring, name, partial(lambda one: one, made))
+    monkeypatch.setattr(wiring, "clock", sockets.clock)
+    return wiring.socket_connections.__wrapped__()
+
+
+def test_a_connect_that_aws_throttles_is_told_so_and_wakes_nobody(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(connection: Connection) -> None:
+        raise RateLimited("busy")
+
+    monkeypatch.setattr(sockets.store, "add", fail)
+
+    assert call(sockets, connect_with())["statusCode"] == 429
+    assert sockets.wake_ups() == []
+
+
+def test_a_connect_whose_outcome_is_unknown_is_a_fault_that_refuses_it(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(wake_ups: object) -> None:
+        raise Unavailable("lost")
+
+    monkeypatch.setattr(sockets.queue, "send", fail)
+
+    # API Gateway refuses the handshake when the function fails, and the alarm on errors sees it.
+    with pytest.raises(Unavailable):
+        call(sockets, connect_with())
+
+
+def test_an_expired_token_is_refused(sockets: Sockets) -> None:
+    now = sockets.clock()
+    text = "4f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+    sockets.tokens.put(
+        Token(hash_token(text), WORKSPACE, TokenKind.ACCESS, None, "t", now - timedelta(days=2), now - timedelta(days=1), None)
+    )
+
+    assert call(sockets, connect_with(text))["statusCode"] == 401
 
 
 def test_a_revoked_token_is_refused(sockets: Sockets) -> None:

@@ -243,6 +243,23 @@ def test_an_after_older_than_the_retention_is_answered_with_one_gap_notice_then_
     assert [frame["sequence"] for frame in frames] == [6, 7]
 
 
+@pytest.mark.parametrize("events", [0, 5])
+def test_an_after_that_equals_the_end_is_sent_nothing_until_something_comes(events: int) -> None:
+    scene = Scene()
+    scene.connect()
+    if events:
+        scene.publish(events)
+    client = scene.connect(after=events)
+    scene.work()
+    at_once = scene.frames(client)
+
+    scene.publish()
+    scene.work()
+
+    assert at_once == []
+    assert scene.sequences(client) == [events + 1]
+
+
 def test_segments_that_were_removed_and_segments_that_only_expired_are_the_same_gap() -> None:
     frames = []
     for removed in (False, True):

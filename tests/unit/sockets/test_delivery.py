@@ -211,6 +211,29 @@ def test_a_connection_that_api_gateway_refuses_to_post_to_holds_up_no_other_and_
     assert sum(report.faults for report in reports) == 1
 
 
+@pytest.mark.parametrize("trouble", [Posted.THROTTLED, Posted.UNKNOWN, Posted.GONE])
+def test_a_client_whose_posts_meet_trouble_delays_no_other(trouble: Posted) -> None:
+    scene = Scene()
+    troubled, *others = [scene.connect() for _ in range(20)]
+    scene.api.answers[troubled] = deque([trouble] * 4)
+    order: list[str] = []
+
+    def note(connection_id: str) -> float:
+        order.append(connection_id)
+        return 0.0
+
+    scene.api.seconds = note
+    scene.publish(30)
+
+    scene.work()
+
+    assert all(scene.sequences(client) == list(range(1, 31)) for client in (troubled, *others))
+    # The others had everything before the troubled one had its third try.
+    while order[-1] == troubled:
+        order.pop()
+    assert order.count(troubled) <= 2
+
+
 def test_a_slow_client_does_not_keep_others_from_what_comes_meanwhile() -> None:
     scene = Scene()
     scene.in_real_time = True
