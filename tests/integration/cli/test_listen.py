@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shlex
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +21,7 @@ from tests.fakes.graphql_api import GraphqlDouble, RefusedCall
 from tests.fakes.socket_service import DATE, SocketService, event, socket_service
 from tests.integration.cli.conftest import Run
 
+ROOT = Path(__file__).parents[3]
 ENDPOINT_ID = "357fe643-2396-4919-bd9e-a30f0ac28818"
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDABCDEFGH"
 
@@ -98,6 +103,19 @@ def test_events_are_forwarded_in_order_signed_and_as_a_webhook_gets_them(run: Ru
         assert headers["traceparent"].startswith("00-")
     assert len({headers["webhook-id"] for headers, _ in requests}) == 5
     assert result.stdout.count("-> taken") == 5
+
+
+def test_make_listen_resumes_and_forwards_with_a_signature_by_the_secret_that_it_shows(run: Run) -> None:
+    with in_background(event(1), event(2)) as service, receiver() as (url, requests):
+        command = ["make", "-n", "listen", f"ENDPOINT={ENDPOINT_ID}", f"FORWARD={url}", "AFTER=1"]
+        printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+        words = shlex.split(next(line for line in printed.splitlines() if "cli.main" in line))
+        result = run("--socket-url", service.url, *words[words.index("cli.main") + 1 :], "--count", "1")
+
+    assert result.exit_code == 0, result.stderr
+    ((headers, body),) = requests
+    (secret,) = re.findall(r"signed with (whsec_\S+)", result.stderr)
+    assert Webhook(secret).verify(body, headers) == event(2)
 
 
 def test_a_receiver_that_fails_gets_the_event_again_under_the_same_id(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import math
 import random
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -225,9 +225,11 @@ def connect(sockets: Sockets, **more: Any) -> Connection:
     return sockets.connections.connect(ConnectRequest(CONNECTION, sockets.clock(), ENDPOINT, TOKEN, **more))
 
 
-def deliver(sockets: Sockets, gateway: Gateway, name: str = "wake_up") -> dict[str, Any]:
+def deliver(
+    sockets: Sockets, gateway: Gateway, name: str = "wake_up", sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
+) -> dict[str, Any]:
     def delivery(api: ManagementApi) -> SocketDelivery:
-        return SocketDelivery(sockets.store, sockets.log_store, sockets.events, api, sockets.queue, sockets.clock)
+        return SocketDelivery(sockets.store, sockets.log_store, sockets.events, api, sockets.queue, sockets.clock, sleep=sleep)
 
     return create_handler(lambda: api_of(gateway), delivery)(payload(f"socket_delivery/{name}.json"), LambdaContext())
 
@@ -256,7 +258,11 @@ def test_an_event_costs_five_calls_an_endpoint_a_post_a_connection_and_a_write_f
     publish(sockets, "a1" * 16, "a")
     sockets.calls.clear()
 
-    deliver(sockets, gateway)
+    async def without_end(_seconds: float) -> None:
+        """However slow this machine is: the time to look again does not come."""
+        await asyncio.Event().wait()
+
+    deliver(sockets, gateway, sleep=without_end)
 
     assert sockets.calls == {"Query": 2, "BatchGetItem": 1, "GetItem": 1, "BatchWriteItem": math.ceil(connections / 25)}
     assert len(gateway.received) == connections

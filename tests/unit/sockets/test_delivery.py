@@ -330,6 +330,38 @@ def test_deleting_an_endpoint_closes_its_sockets_and_forgets_them_and_the_head()
     assert not scene.tables.log_heads
 
 
+def test_the_head_of_a_deleted_endpoint_is_forgotten_also_if_nobody_is_connected() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.work()
+    scene.connections.disconnect(client)
+    scene.publish()
+    scene.delete_endpoint()
+
+    scene.work()
+
+    assert not scene.tables.log_heads
+
+
+def test_a_head_that_could_not_be_forgotten_is_at_the_next_try() -> None:
+    scene = Scene()
+    scene.connections.disconnect(scene.connect())
+    scene.work()
+    failed: list[str] = []
+
+    def fail_once(called: str) -> None:
+        if called == "drop" and not failed:
+            failed.append(called)
+            raise Unavailable("lost")
+
+    scene.hook = fail_once
+    scene.delete_endpoint()
+    scene.work()
+
+    assert failed
+    assert not scene.tables.log_heads
+
+
 def test_a_connect_that_races_with_the_deletion_is_closed_by_its_own_wake_up() -> None:
     scene = Scene()
     scene.connect()

@@ -21,6 +21,7 @@ class WakeUp:
         prefix: the hash prefix of the one connection it is about; ``None``: it is about all. Where there are shards, it
             saves the others a useless wake-up.
         hop: how often the work was handed on.
+        deleted: the endpoint is no more, so its log is to be forgotten also if nobody is connected.
     """
 
     workspace_id: str
@@ -28,6 +29,7 @@ class WakeUp:
     shard: Shard | None = None
     prefix: str | None = None
     hop: int = 0
+    deleted: bool = False
 
     @property
     def group(self) -> str:
@@ -46,6 +48,8 @@ class WakeUp:
             value["prefix"] = self.prefix
         if self.hop:
             value["hop"] = self.hop
+        if self.deleted:
+            value["deleted"] = True
         return json_values.dumps(value)
 
     @classmethod
@@ -65,4 +69,5 @@ class WakeUp:
             shard=Shard(*shard) if shard else None,
             prefix=value.get("prefix"),
             hop=value.get("hop", 0),
+            deleted=value.get("deleted", False),
         )

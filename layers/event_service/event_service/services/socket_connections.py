@@ -103,17 +103,17 @@ class SocketConnections:
         self._wake(endpoints)
 
     def deleted(self, endpoints: Sequence[Endpoint]) -> None:
-        """Lets the connections be closed."""
-        self._wake(endpoints)
+        """Lets the connections be closed and the logs be forgotten."""
+        self._wake(endpoints, deleted=True)
 
     def token_revoked(self, token_hash: str) -> None:
         """Lets the connections that were opened with a token be closed. Call it after the token was revoked."""
         self._queue.send([WakeUp(workspace, endpoint) for workspace, endpoint in self._connections.endpoints_of_token(token_hash)])
 
-    def _wake(self, endpoints: Sequence[Endpoint]) -> None:
+    def _wake(self, endpoints: Sequence[Endpoint], *, deleted: bool = False) -> None:
         sockets = [one for one in endpoints if one.type is EndpointType.WEB_SOCKET]
         if sockets:
-            self._queue.send([WakeUp(one.workspace_id, one.id) for one in sockets])
+            self._queue.send([WakeUp(one.workspace_id, one.id, deleted=deleted) for one in sockets])
 
     # -- the handshake -------------------------------------------------------------------------------------------
 

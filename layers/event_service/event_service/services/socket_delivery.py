@@ -143,9 +143,9 @@ class SocketDelivery:
         targets: dict[str, WakeUp] = {}
         prefixes: dict[str, set[str | None]] = {}
         for wake_up in wake_ups:
-            known = targets.get(wake_up.group)
+            known = targets.get(wake_up.group, wake_up)
             # Of several the lowest hop counts: a fresh wake-up gives the work a fresh life.
-            targets[wake_up.group] = wake_up if known is None or wake_up.hop < known.hop else known
+            targets[wake_up.group] = replace(known, hop=min(known.hop, wake_up.hop), deleted=known.deleted or wake_up.deleted)
             prefixes.setdefault(wake_up.group, set()).add(wake_up.prefix)
         posts = asyncio.Semaphore(POSTS_AT_ONCE)
         results = await asyncio.gather(
@@ -293,6 +293,8 @@ class _Run:
             if client.connection.connection_id not in present:
                 client.gone = True
         if not present:
+            if target.deleted:
+                await outside.call(lambda: outside.log.drop(target.endpoint_id))
             return False
         await self._judge(sorted({row.token_hash for row in rows if row.token_hash is not None}))
         return True
