@@ -83,6 +83,8 @@ class World:
         """What was published when a client had connected: it must not be left out of the log."""
         self.clients = [Client("one by one", 0), Client("in batches", 0, batch="1")]
         self.pauses = 0
+        self.taken_live: list[int] = []
+        self.logged_live = 0
         self.workers = 0
         self.time_outs = 0
 
@@ -264,7 +266,16 @@ class World:
         self.scheduler.faults = 0.0
         if self.tables.endpoints[ENDPOINT].status is EndpointStatus.PAUSED:
             self.pause_or_resume()
+        if self.pauses:
+            self.publish()
         self._come_to_rest()
+        # Who is connected now was sent everything, without asking for it again. Whether it reads that before its socket
+        # breaks is another matter.
+        for client in self.clients:
+            reader = replace(client, raw=list(client.raw), taken=list(client.taken))
+            self.read(reader)
+            self.taken_live.append(len(reader.taken))
+        self.logged_live = self.tables.log_heads[ENDPOINT].last
         # Once more when all is quiet: nothing that was on its way to the old socket may be lost, and nobody but the
         # new connection itself asks for it.
         for client in self.clients:
@@ -336,6 +347,7 @@ def check(world: World) -> None:
     logged = sorted((sequence, event_id) for event_id, sequence in sequence_of.items())
     assert [sequence for sequence, _ in logged] == list(range(1, len(logged) + 1))
     assert set(world.owed) <= sequence_of.keys()
+    assert world.taken_live == [world.logged_live] * len(world.clients)
     # What was routed before the first handshake ended is owed to nobody; all that is in the log is.
     for client in world.clients:
         assert client.taken == logged
@@ -422,6 +434,13 @@ def test_the_simulation_finds_out_when_a_cursor_moves_before_the_post_succeeded(
 def test_the_simulation_finds_out_when_a_connect_does_not_wake_anybody() -> None:
     def spoil(world: World) -> None:
         world.connections._queue = FakeWakeUpQueue()
+
+    assert _some_world_fails(spoil)
+
+
+def test_the_simulation_finds_out_when_an_append_does_not_wake_anybody() -> None:
+    def spoil(world: World) -> None:
+        world.log._queue = FakeWakeUpQueue()
 
     assert _some_world_fails(spoil)
 
