@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
+import boto3
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
@@ -26,7 +27,9 @@ from event_service.services.socket_delivery import SocketDelivery
 from event_service.services.socket_log import Routed
 from event_service.services.socket_ports import AlreadyAppended, AppendConflict, LogHead, ManagementApi, Posted, Segment
 from functions.socket_delivery.handler import create_handler
+from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import ENDPOINT, RETENTION, TOKEN, WORKSPACE, LambdaContext, Sockets, payload
+from tests.template_file import resources
 
 CONNECTION = "L0SM9cOFvHcCIhw="
 
@@ -266,6 +269,22 @@ def test_an_event_costs_five_calls_an_endpoint_a_post_a_connection_and_a_write_f
 
     assert sockets.calls == {"Query": 2, "BatchGetItem": 1, "GetItem": 1, "BatchWriteItem": math.ceil(connections / 25)}
     assert len(gateway.received) == connections
+
+
+def test_all_of_a_log_but_its_head_dies_by_itself(sockets: Sockets, aws: dict[str, str]) -> None:
+    connect(sockets)
+    publish(sockets, "a1" * 16, "a")
+
+    table = resources("AWS::DynamoDB::Table")["SocketLogTable"]["Properties"]
+    items = boto3.client("dynamodb", region_name=REGION).scan(TableName=aws["SOCKET_LOG_TABLE"])["Items"]
+    now = sockets.clock().timestamp()
+    lives = {item["endpointId"]["S"].partition("#")[2]: float(item["expiresAt"]["N"]) - now for item in items if "expiresAt" in item}
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+    assert len(items) == 3
+    assert lives.keys() == {"", "a1" * 16}
+    assert abs(lives[""] - RETENTION.total_seconds()) < 60
+    assert lives["a1" * 16] > 14 * 86_400  # as long as a queue may keep the message
 
 
 def test_routing_to_a_socket_endpoint_costs_a_read_a_transaction_and_a_wake_up(sockets: Sockets) -> None:

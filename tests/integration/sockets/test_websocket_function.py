@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import boto3
 import pytest
 
 from event_service import wiring
@@ -17,6 +18,7 @@ from event_service.domain.token import Token, TokenKind, hash_token
 from event_service.services.socket_connections import SocketConnections
 from event_service.settings import Settings, SettingsError
 from functions.websocket.handler import create_handler
+from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import (
     AGENT_TOKEN,
     ENDPOINT,
@@ -182,6 +184,21 @@ def test_a_connect_costs_one_batch_get_and_one_or_two_writes(sockets: Sockets) -
 
     assert first == {"BatchGetItem": 1, "PutItem": 1, "BatchWriteItem": 1}
     assert sockets.calls == {"BatchGetItem": 1, "BatchWriteItem": 1}
+
+
+def test_every_row_of_a_connection_dies_by_itself_a_little_after_two_hours_and_no_index_is_needed(
+    sockets: Sockets, aws: dict[str, str]
+) -> None:
+    call(sockets, connect_with())
+
+    table = resources("AWS::DynamoDB::Table")["ConnectionsTable"]["Properties"]
+    items = boto3.client("dynamodb", region_name=REGION).scan(TableName=aws["CONNECTIONS_TABLE"])["Items"]
+    connected = payload("websocket/connect_token_in_query.json")["requestContext"]["connectedAt"] / 1000
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+    assert not table.keys() & {"GlobalSecondaryIndexes", "LocalSecondaryIndexes"}
+    assert len(items) == 3
+    assert all(2 * 3_600 < int(item["expiresAt"]["N"]) - connected <= 2.5 * 3_600 for item in items)
 
 
 def test_resuming_is_stored_with_the_connection(sockets: Sockets) -> None:
