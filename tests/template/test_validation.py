@@ -15,6 +15,7 @@ ENVIRONMENT = quiet_environment({"AWS_DEFAULT_REGION": "us-east-1"})
 CFN_LINT = [str(Path(sys.executable).parent / "cfn-lint"), "--append-rules", "cfn_lint_serverless.rules"]
 IN_EXPANDED_TEMPLATES = {
     "WS1000": "as in the template's own metadata, which is gone: tracing is a parameter",
+    "WS1004": "as in the template's own metadata, which is gone: log groups are set by LoggingConfig",
     "W2001": "the parameter Release is read by SAM and gone afterwards",
     "ES1001": "a queue that is an event source sends to its own dead-letter queue; in the template as written the rule knows that",
     "ES1007": "compares the permission with the function, where both the permission and the invoke configuration have the alias",

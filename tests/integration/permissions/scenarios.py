@@ -1,0 +1,459 @@
+"""The normal life of a service, and those faults that can be made to happen here, each function called as Lambda calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from event_service.adapters.dynamodb.change_log import KEPT_CHANGES, DynamoChangeLog
+from event_service.adapters.dynamodb.events import DynamoEventStore
+from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+from event_service.adapters.dynamodb.tokens import DynamoTokenStore
+from event_service.domain.changes import (
+    ChangeSet,
+    DeleteEndpoints,
+    DeleteEventFilters,
+    Link,
+    Operation,
+    PutEndpoint,
+    PutEventFilter,
+    SetStatus,
+    Unlink,
+)
+from event_service.domain.dates import format_date
+from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.domain.event import Event
+from event_service.domain.event_filter import EventFilter
+from event_service.domain.identifiers import new_id
+from event_service.domain.signature import new_secret
+from event_service.services.ports import EndpointSecrets
+from event_service.services.tokens import Tokens
+from functions.graphql_api.schema.schema import build_schema
+from tests.integration.permissions.account import WORKSPACE, Account, body_of
+from tests.unit.graphql_api.door import payload as sample
+
+EVENT = {"identification_data": [{"profile_id": "p-1"}], "activity_id": "a-1"}
+CONNECTION = "L0SM9cOFvHcCIhw="
+
+
+class Client:
+    """Whoever uses the GraphQL API and the socket API."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.token, self.issued = Tokens(DynamoTokenStore(account.database), account.clock).issue(WORKSPACE)
+        self.asked: set[str] = set()
+        """The operations that were called."""
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """Calls one operation, whose answer it returns."""
+        answer = body_of(self.http(json.dumps({"query": query, "variables": variables}), "/event-service/graphql"))
+        assert "errors" not in answer, answer
+        ((name, result),) = answer["data"].items()
+        self.asked.add(name)
+        return result
+
+    def http(self, body: str, path: str, content_type: str = "application/json") -> dict[str, Any]:
+        """A request to the HTTP API."""
+        event = sample("endpoints")
+        event["requestContext"]["http"] |= {"method": "POST", "path": path}
+        event |= {"rawPath": path, "body": body, "isBase64Encoded": False}
+        event["headers"] = {"content-type": content_type, "token": self.token}
+        answer: dict[str, Any] = self.account.run("GraphqlApiFunction", event)
+        return answer
+
+    def webhook(self, *event_filter_ids: str) -> str:
+        query = """mutation($url: String!, $filters: [ID!]) {
+            createWebhookEndpoint(name: "hook", url: $url, eventFiltersIds: $filters) { id eventFilters { id } } }"""
+        made: dict[str, str] = self.ask(query, url=f"{self.account.url}/hook", filters=list(event_filter_ids) or None)
+        return made["id"]
+
+    def event_filter(self, *event_types: str) -> str:
+        query = "mutation($types: [String!]) { createEventFilters(eventFiltersInput: {in: {eventTypes: $types}}) { id } }"
+        made: dict[str, str] = self.ask(query, types=list(event_types))
+        return made["id"]
+
+    def publish(self, *ids: str, **more: Any) -> list[str]:
+        """Publishes one event without an id, or those with these."""
+        events = [{"type": "door.opened", "data": EVENT, **({"id": one} if one else {}), **more} for one in ids or ("",)]
+        query = "mutation($events: [EventInput!]!) { publishEvents(events: $events) { ids duplicateIds } }"
+        published: dict[str, list[str]] = self.ask(query, events=events)
+        return published["ids"]
+
+    def socket(self, route: str, connection: str = CONNECTION, **query: str) -> dict[str, Any]:
+        """A client's connect or disconnect."""
+        event = {
+            "headers": {},
+            "multiValueHeaders": {},
+            "queryStringParameters": query or None,
+            "requestContext": {
+                "eventType": route,
+                "connectionId": connection,
+                "connectedAt": int(self.account.now.timestamp() * 1000),
+                "requestId": "r",
+            },
+        }
+        answer: dict[str, Any] = self.account.run("WebsocketFunction", event)
+        return answer
+
+
+def every_operation() -> set[str]:
+    """Of the schema."""
+    core = build_schema().core
+    assert core.query_type is not None
+    assert core.mutation_type is not None
+    return {*core.query_type.fields, *core.mutation_type.fields}
+
+
+def configuration_is_made_listed_and_changed(client: Client) -> None:
+    first, second = client.event_filter("door.opened"), client.event_filter("door.closed")
+    hook = client.webhook(first, second)
+    socket = client.ask('mutation { createWebSocketEndpoint(name: "socket") { id } }')["id"]
+    client.ask('mutation($id: ID!) { updateEndpoint(id: $id, name: "other") { id } }', id=hook)
+    client.ask('mutation($id: ID!) { updateEventFilters(id: $id, name: "other") { id endpoints { id } } }', id=first)
+    link = "endpointIds: [$hook, $socket], eventFiltersId: $filter"
+    ids = {"hook": hook, "socket": socket, "filter": first}
+    client.ask(f"mutation($hook: ID!, $socket: ID!, $filter: ID!) {{ linkEndpointsToEventFilters({link}) {{ ok }} }}", **ids)
+    client.ask(f"mutation($hook: ID!, $socket: ID!, $filter: ID!) {{ unlinkEndpointsToEventFilters({link}) {{ ok }} }}", **ids)
+    client.ask("query($id: ID!) { endpointSecret(id: $id) }", id=hook)
+    client.ask("mutation($id: ID!) { rotateEndpointSecret(id: $id) }", id=hook)
+    client.ask("mutation($id: ID!) { testEndpoint(id: $id) { number } }", id=hook)
+    for arguments in (
+        "",
+        "(filters: {type: {exact: WEB_HOOK}})",
+        f'(filters: {{id: {{exact: "{hook}"}}}})',
+        "(order: {creationDate: DESC})",
+    ):
+        client.ask(f"{{ endpoints{arguments} {{ totalCount collectionItems {{ id eventFilters {{ id endpoints {{ id }} }} }} }} }}")
+    for arguments in ("", f'(filters: {{id: {{exact: "{first}"}}}})', "(order: {lastModified: ASC})"):
+        client.ask(f"{{ eventsFilters{arguments} {{ totalCount collectionItems {{ id endpoints {{ id }} }} }} }}")
+    client.ask("mutation($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }", ids=[first, second])
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
+    client.account.route()
+    client.account.deliver()
+    client.account.wake()
+
+
+def events_are_published_delivered_and_listed(client: Client) -> None:
+    account = client.account
+    hook = client.webhook()
+    client.publish()
+    client.publish("known", "other", date="2026-02-28T10:00:00Z")
+    client.publish("known")
+    answer = client.http(
+        '[{"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "data": {}}]',
+        "/event-service/events",
+        "application/cloudevents-batch+json",
+    )
+    assert answer["statusCode"] == 202
+    account.route()
+    account.deliver()
+    assert len(account.received) == 4
+    for filters in (
+        '{id: {exact: "known"}}',
+        '{type: {exact: "door.opened"}}',
+        '{dataIdentificationDataProfileId: {exact: "p-1"}}',
+        '{activityId: {exact: "a-1"}}',
+    ):
+        found = client.ask(f"{{ events(filters: {filters}) {{ totalCount collectionItems {{ id data }} }} }}")
+        assert found["totalCount"] in (1, 3)
+    client.ask("{ events { totalCount collectionItems { id } } }")
+    client.ask("{ events(order: {date: ASC}) { collectionItems { id } } }")
+    for filters in ("", f'(filters: {{endpointId: {{exact: "{hook}"}}}})', '(filters: {eventId: {exact: "known"}})'):
+        delivered = client.ask(f"{{ deliveries{filters} {{ totalCount collectionItems {{ id attempts {{ number }} }} }} }}")
+        assert delivered["totalCount"] >= 1
+    one = client.ask("{ deliveries { collectionItems { id } } }")["collectionItems"][0]["id"]
+    client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
+    client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
+    replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
+    client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
+    account.deliver()
+    assert len(account.received) > 4
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.deliver()
+
+
+def messages_come_again(client: Client) -> None:
+    account = client.account
+    hook = client.webhook()
+    client.publish("twice")
+    records = account.take("RoutingQueue")
+    for count in ("1", "2"):
+        for record in records:
+            record["attributes"]["ApproximateReceiveCount"] = count
+        account.run("EventRouterFunction", {"Records": records})
+    deliveries = account.take("WebhookQueue")
+    account.work_off("WebhookDeliveryFunction", deliveries)
+    account.work_off("WebhookDeliveryFunction", [one | {"attributes": {"ApproximateReceiveCount": "2"}} for one in deliveries])
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.deliver()
+
+
+def the_publisher_dies_after_its_message_was_sent(client: Client) -> None:
+    """The router stores what is missing: events whose id the publisher chose, and others."""
+    account = client.account
+    ids = [*client.publish("lost-1", "lost-2"), *client.publish()]
+    for event_id in ids:
+        account.database._call("DeleteItem", {"TableName": "EventsTable", "Key": {"key": {"S": f"{WORKSPACE}#{event_id}"}}})
+    account.route()
+    # The same id from two publishers that race: the later message loses, and its rows are taken back.
+    client.publish("raced")
+    first = account.take("RoutingQueue")
+    account.database._call("DeleteItem", {"TableName": "EventsTable", "Key": {"key": {"S": f"{WORKSPACE}#raced"}}})
+    client.publish("raced")
+    account.run("EventRouterFunction", {"Records": [*first, *account.take("RoutingQueue")]})
+
+
+def a_webhook_fails_waits_and_is_disabled(client: Client) -> None:
+    account = client.account
+    hook = client.webhook()
+    account.status = 500
+    client.publish("failing")
+    account.route()
+    for _ in range(4):
+        account.deliver()
+        account.pass_time(minutes=31)
+        account.tick()
+    account.status = 200
+    account.deliver()
+    # Off while something arrives, and on again.
+    client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[hook])
+    client.publish("parked")
+    account.route()
+    account.deliver()
+    account.status = 500
+    account.deliver()
+    account.status = 200
+    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[hook])
+    for _ in range(4):
+        account.deliver()
+        account.pass_time(minutes=3)
+        account.tick()
+    # Gone for good.
+    account.status = 410
+    client.publish("gone")
+    account.route()
+    account.deliver()
+    assert client.ask("query($id: ID!) { endpoints(filters: {id: {exact: $id}}) { collectionItems { status } } }", id=hook) == {
+        "collectionItems": [{"status": "DISABLED"}]
+    }
+    account.route()
+    account.status = 200
+    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.deliver()
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.route()
+    account.deliver()
+
+
+def a_webhook_cools_down_and_recovers(client: Client) -> None:
+    """Nobody is where its URL points: connections fail, deliveries wait, one probe at a time goes out."""
+    account = client.account
+    hook = client.webhook()
+    update = "mutation($id: ID!, $url: String!) { updateEndpoint(id: $id, url: $url) { id } }"
+    client.ask(update, id=hook, url=account.nobody_s_url)
+    client.publish(*(f"cooling-{number}" for number in range(8)))
+    account.route()
+    account.deliver()
+    for _ in range(3):
+        account.pass_time(minutes=16)
+        account.tick()
+        account.deliver()
+    client.ask(update, id=hook, url=f"{account.url}/hook")
+    for _ in range(4):
+        account.pass_time(minutes=16)
+        account.tick()
+        account.deliver()
+    # A day without success is told to the workspace, five days end it.
+    client.ask(update, id=hook, url=account.nobody_s_url)
+    client.publish("last")
+    account.route()
+    for _ in range(6):
+        account.deliver()
+        account.pass_time(hours=25)
+        account.tick()
+        account.route()
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.route()
+    account.deliver()
+
+
+def what_waits_outlives_its_event(client: Client) -> None:
+    account = client.account
+    hook = client.webhook()
+    account.status = 500
+    ids = [f"old-{number}" for number in range(40)]
+    client.publish(*ids)
+    account.route()
+    for _ in range(3):
+        account.deliver()
+    account.pass_time(minutes=31)
+    account.tick()
+    account.deliver()
+    account.pass_time(days=15)
+    account.tick()
+    account.status = 200
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.deliver()
+
+
+def an_endpoint_is_tested(client: Client) -> None:
+    hook = client.webhook()
+    test = {"test": {"workspaceId": WORKSPACE, "endpointId": hook}}
+    assert client.account.run("WebhookDeliveryFunction", test)["statusCode"] == 200
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    client.account.deliver()
+
+
+def sockets_connect_receive_and_end(client: Client) -> None:
+    account = client.account
+    socket = client.ask('mutation { createWebSocketEndpoint(name: "socket") { id } }')["id"]
+    connect: Callable[..., dict[str, Any]] = lambda connection, **query: client.socket(  # noqa: E731 - a short-hand
+        "CONNECT", connection, endpoint_id=socket, token=client.token, **query
+    )
+    assert connect(CONNECTION) == {"statusCode": 200}
+    account.wake()
+    client.publish("seen", "seen too")
+    account.route()
+    account.wake()
+    assert connect("c2", after="0") == {"statusCode": 200}
+    account.wake()
+    client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[socket])
+    account.wake()
+    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[socket])
+    account.wake()
+    client.socket("DISCONNECT", "c2")
+    # Connected again half a retention later, and long after everything has expired.
+    for hours in (13, 60):
+        account.pass_time(hours=hours)
+        assert connect("c3") == {"statusCode": 200}
+        client.publish()
+        account.route()
+        account.wake()
+    # API Gateway is busy until the time is over: what is left goes on in the next invocation.
+    client.publish()
+    account.route()
+    account.gateway_status, account.seconds_left = 429, 9
+    account.wake()
+    account.gateway_status, account.seconds_left = 200, 25
+    account.wake()
+    # A connection that is gone, and a token that is revoked.
+    client.publish()
+    account.route()
+    account.pass_time(minutes=5)
+    account.gateway_status = 410
+    account.wake()
+    account.gateway_status = 200
+    assert connect("c4") == {"statusCode": 200}
+    account.wake()
+    store = DynamoTokenStore(account.database)
+    store.put(replace(client.issued, revoked=account.clock()))
+    wake = {"v": 1, "workspaceId": WORKSPACE, "endpointId": socket}
+    record = {"messageId": "w", "body": json.dumps(wake), "attributes": {"ApproximateReceiveCount": "1"}}
+    account.work_off("SocketDeliveryFunction", [record])
+    store.put(client.issued)
+    account.end()
+    assert connect("c5") == {"statusCode": 200}
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[socket])
+    account.wake()
+
+
+def events_come_from_the_bus(client: Client) -> None:
+    account = client.account
+    event = {"id": "bus-1", "detail-type": "order.created", "time": "2026-03-01T12:00:00Z", "detail": EVENT}
+    for _ in range(2):
+        assert account.run("EventBusFunction", event)["ids"] == ["bus-1"]
+    account.route()
+    # Two copies at once: the second finds the event where it had found nothing.
+    store = DynamoEventStore(account.database, account.clock, 14)
+    raced = Event("bus-2", "order.created", account.clock(), EVENT, None, None, WORKSPACE, account.clock())
+    account.before("PutItem", lambda: store.put([raced], "00" * 16))
+    account.run("EventBusFunction", {**event, "id": "bus-2", "detail": {"activity_id": "a-2"}})
+    account.route()
+
+
+def a_change_is_completed_by_others(client: Client) -> None:
+    """Whoever made a change died right after it was committed: the next one that looks writes the rows."""
+    account = client.account
+    log = DynamoChangeLog(account.database)
+
+    def commit(operations: tuple[Operation, ...], gap: int = 1) -> None:
+        head = log.head(WORKSPACE)
+        assert head is not None
+        assert log.append(ChangeSet(WORKSPACE, head.version + gap, operations, head.counts))
+
+    client.publish()
+    for operations in every_kind_of_change(account):
+        commit(operations)
+    account.route()
+    for operations in every_kind_of_change(account):
+        commit(operations)
+    client.ask("{ endpoints { totalCount } }")
+    client.webhook()
+    client.publish()
+    account.route()
+    for operations in every_kind_of_change(account):
+        commit(operations)
+    account.status = 410
+    account.deliver()
+    account.status = 200
+    # Far along the chain its beginning is trimmed, by whoever applies a change.
+    client.publish()
+    commit((), KEPT_CHANGES)
+    account.route()
+    commit(())
+    client.ask("{ endpoints { totalCount } }")
+    client.webhook()
+    client.publish()
+    account.route()
+    commit(())
+    account.status = 410
+    account.deliver()
+    account.status = 200
+
+
+def every_kind_of_change(account: Account) -> list[tuple[Operation, ...]]:
+    """One after the other, on things of their own."""
+    now = account.clock()
+    hook, socket, event_filter = new_id(), new_id(), new_id()
+    # Whoever creates a webhook stores its secret before the change is committed.
+    DynamoSecretStore(account.database).put(WORKSPACE, hook, EndpointSecrets(new_secret()), None)
+    endpoint = Endpoint(
+        id=hook,
+        workspace_id=WORKSPACE,
+        type=EndpointType.WEB_HOOK,
+        name="hook",
+        url=f"{account.url}/hook",
+        method="POST",
+        status=EndpointStatus.ENABLED,
+        status_reason=None,
+        created=now,
+        modified=now,
+    )
+    return [
+        (PutEndpoint(endpoint), PutEndpoint(replace(endpoint, id=socket, type=EndpointType.WEB_SOCKET, url=None, method=None))),
+        (PutEventFilter(EventFilter(event_filter, WORKSPACE, "filter", {"in": {"eventTypes": ["A"]}}, now, now)),),
+        (Link((hook, socket), (event_filter,)),),
+        (Unlink((socket,), (event_filter,)),),
+        (SetStatus((hook,), EndpointStatus.PAUSED, None, format_date(now)),),
+        (DeleteEndpoints((hook,)), DeleteEventFilters((event_filter,))),
+        (DeleteEndpoints((socket,)),),
+    ]
+
+
+SCENARIOS: list[Callable[[Client], None]] = [
+    configuration_is_made_listed_and_changed,
+    events_are_published_delivered_and_listed,
+    messages_come_again,
+    the_publisher_dies_after_its_message_was_sent,
+    a_webhook_fails_waits_and_is_disabled,
+    a_webhook_cools_down_and_recovers,
+    what_waits_outlives_its_event,
+    an_endpoint_is_tested,
+    sockets_connect_receive_and_end,
+    events_come_from_the_bus,
+    a_change_is_completed_by_others,
+]
