@@ -69,6 +69,21 @@ def test_batches_hold_a_hundred_kilobytes() -> None:
     assert [len(batch) for batch in scene.frames(client)] == [3] * 6 + [2]
 
 
+def test_batches_are_filled_across_the_reads_of_the_log() -> None:
+    scene = Scene()
+    client = scene.connect(batch="1")
+    for _ in range(20):
+        scene.publish(50, size=1_000)
+
+    scene.work()
+
+    filled = 102_400 // (len(scene.api.received[client][0]) // len(scene.frames(client)[0]))
+    sizes = [len(batch) for batch in scene.frames(client)]
+    assert 70 < filled < 90
+    assert all(abs(size - filled) <= 1 for size in sizes[:-1])
+    assert [event["sequence"] for batch in scene.frames(client) for event in batch] == list(range(1, 1_001))
+
+
 @pytest.mark.parametrize("batch", ["0", "1"])
 def test_frames_up_to_128_kilobytes_arrive_whole_and_bigger_events_as_notices(batch: str) -> None:
     scene = Scene()

@@ -392,7 +392,10 @@ class _Run:
             if await self._post(client, notice) is Posted.SENT:
                 client.connection = replace(connection, claimed=None)
         else:
-            for frame in pack(await self._log.behind(connection.cursor), batched=connection.batched):
+            frames = list(pack(await self._log.behind(connection.cursor), batched=connection.batched))
+            if connection.batched and len(frames) > 1 and frames[-1].last < self._log.head.last:
+                del frames[-1]  # what follows fits into it as well
+            for frame in frames:
                 if self._time_is_short or not self._is_live() or not await self._send(client, frame):
                     break
 
@@ -490,16 +493,20 @@ class _LogWindow:
         self.head = LogHead(1, 1, outside.clock())
 
     async def behind(self, cursor: int) -> list[Entry]:
-        """What follows ``cursor``: at least one entry, at most 100; ``cursor`` is below the head."""
+        """What follows ``cursor``: 100 entries, or somewhat more, or all; ``cursor`` is below the head."""
         entries = self._remembered(cursor)
-        if not entries:
+        if self._is_too_little(entries):
             async with self._reading:
                 # Somebody else may have read it while this one waited.
                 entries = self._remembered(cursor)
-                if not entries:
-                    entries = await self._read(cursor)
-                    self._remember(entries)
+                if self._is_too_little(entries):
+                    more = await self._read(entries[-1].last if entries else cursor)
+                    self._remember(more)
+                    entries += more
         return entries
+
+    def _is_too_little(self, entries: Sequence[Entry]) -> bool:
+        return not entries or (len(entries) < EVENTS_AT_ONCE and entries[-1].last < self.head.last)
 
     def _remembered(self, cursor: int) -> list[Entry]:
         entries: list[Entry] = []
