@@ -183,8 +183,9 @@ def test_ten_publishes_in_a_batch_share_their_calls(metered: Metered) -> None:
     assert (cost.reads, cost.writes) == (1 + 10, 0)
 
 
-def test_routing_costs_the_same_whatever_else_is_stored_and_configured(metered: Metered) -> None:
-    _endpoints(metered.world, 1)
+@pytest.mark.parametrize("fan_out", [0, 1, 10, 1_000])
+def test_routing_costs_the_same_whatever_else_is_stored_and_configured(metered: Metered, fan_out: int) -> None:
+    _endpoints(metered.world, fan_out)
     metered.warm_up()
     metered.publish(event())
     before = metered.route()
@@ -192,27 +193,38 @@ def test_routing_costs_the_same_whatever_else_is_stored_and_configured(metered: 
     for _ in range(20):
         metered.world.webhook(unrelated)
         metered.world.event_filter(cameraIds=["x"])
-    metered.publish(*[event() for _ in range(50)])
+    metered.publish(*[NewEvent(type="stored", data=DATA) for _ in range(50)])
     metered.world.route_all()
     metered.deliveries.clear()
     metered.publish(event())
 
     after = metered.route()
 
-    assert len(metered.deliveries) == 1
+    assert len(metered.deliveries) == fan_out
     assert (after.operations, after.reads, after.writes) == (before.operations, before.reads, before.writes)
 
 
-def test_changing_one_link_costs_the_router_one_read(metered: Metered) -> None:
-    """Required are at most ten, with 10,000 endpoints and 10,000 filters; the chain does not ask how many there are."""
-    hook, wanted = metered.world.webhook(), metered.world.event_filter(eventTypes=["identification"])
+@pytest.mark.parametrize("others", [0, 300])
+def test_changing_one_link_costs_the_router_one_read_however_many_there_are(metered: Metered, others: int) -> None:
+    """Required are at most ten reads with 10,000 endpoints and 10,000 filters: the change alone is read, not what is there."""
+    _endpoints(metered.world, others)
+    unrelated = metered.world.event_filter(eventTypes=["other"])
+    for _ in range(others):
+        metered.world.event_filter(cameraIds=["x"])
+    hook, wanted = metered.world.webhook(unrelated), metered.world.event_filter(eventTypes=["identification"])
     metered.warm_up()
+    metered.publish(event())
+    before = metered.route()
+    metered.deliveries.clear()
+
     metered.world.configuration.link(WORKSPACE, [hook], wanted)
     metered.publish(event())
+    after = metered.route()
 
-    cost = metered.route()
-
-    assert cost.operations["Query"] == 1
+    assert len(metered.deliveries) == others + 1
+    assert after.operations["Query"] == before.operations["Query"] == 1
+    # The change set is small: the read that finds nothing new and the one that finds it cost the same unit.
+    assert (after.reads, after.writes) == (before.reads, before.writes) == (2, 0)
 
 
 def test_a_cold_router_reads_each_table_of_the_configuration_once(metered: Metered) -> None:

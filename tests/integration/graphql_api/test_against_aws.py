@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -171,6 +172,131 @@ def test_lists_of_nothing_are_empty(door: Door) -> None:
     ).data
 
     assert answered == {"endpoints": empty, "eventsFilters": empty, "events": empty, "deliveries": empty}
+
+
+OR_OF_TEN = {"$or": [{f"b{number}": [1]} for number in range(10)]}
+
+REFUSED_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
+    ({"data": {"a": []}}, "data.a", "an empty list"),
+    ({"data": {"a": [{"wildcard": "a**b"}]}}, "data.a[0].wildcard", "two wildcards follow each other"),
+    ({"data": {"a": [{"wildcard": "a*" * 33}]}}, "data.a[0].wildcard", "at most 32"),
+    ({"data": {"a": [{"anything-but": ["x", 1]}]}}, "data.a[0].anything-but", "a list of strings"),
+    ({"data": {"a": [{"numeric": [">", 2, "<", 1]}]}}, "data.a[0].numeric", "less than the upper"),
+    ({"data": {"a": [{"cidr": "10.0.0.0/33"}]}}, "data.a[0].cidr", "0 to 31"),
+    ({"$or": [{"type": ["a"]}, {"prefix": ["x"]}]}, "$or[1].prefix", "reserved word"),
+    ({f"f{level}": OR_OF_TEN for level in range(4)}, "", "more than 1,000 alternatives"),
+]
+
+
+@pytest.mark.parametrize("as_string", [False, True], ids=["object", "string"])
+@pytest.mark.parametrize(("pattern", "place", "reason"), REFUSED_PATTERNS, ids=[reason for _, _, reason in REFUSED_PATTERNS])
+def test_a_refused_pattern_is_told_with_its_place_at_creation_and_at_update(
+    door: Door, pattern: dict[str, Any], place: str, reason: str, as_string: bool
+) -> None:
+    kept = create_filter(door)
+    given = {"pattern": json.dumps(pattern) if as_string else pattern}
+
+    created = door.ask(
+        "mutation($c: EventFiltersInput!) { createEventFilters(eventFiltersInput: $c) { id } }", {"c": given}, token=door.token
+    )
+    updated = door.ask(
+        "mutation($id: ID!, $c: EventFiltersInput) { updateEventFilters(id: $id, eventFiltersInput: $c) { id } }",
+        {"id": kept, "c": given},
+        token=door.token,
+    )
+
+    for answer in (created, updated):
+        assert answer.code == "BAD_USER_INPUT"
+        assert answer.error["message"].startswith(f"eventFiltersInput.pattern{'.' * bool(place)}{place}: ")
+        assert reason in answer.error["message"]
+    left = door.ask("{ eventsFilters { collectionItems { id meta } } }", token=door.token).data["eventsFilters"]["collectionItems"]
+    assert left == [{"id": kept, "meta": {"in": {"eventTypes": ["A"]}}}]
+
+
+def test_a_workspace_that_is_full_says_how_much_it_may_hold(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_ENDPOINTS", "2")
+    monkeypatch.setenv("MAX_EVENT_FILTERS", "1")
+    forget()
+    full = Door(wiring)
+    for name in "ab":
+        full.ask(f'mutation {{ createWebSocketEndpoint(name: "{name}") {{ id }} }}', token=door.token).data["createWebSocketEndpoint"]
+    create = 'mutation { createEventFilters(eventFiltersInput: {in: {eventTypes: ["A"]}}) { id } }'
+    full.ask(create, token=door.token).data["createEventFilters"]
+
+    for query, words in (
+        ('mutation { createWebSocketEndpoint(name: "c") { id } }', "2 endpoints, as many as it may"),
+        ('mutation { createWebhookEndpoint(name: "c", url: "https://a.example.com") { id } }', "2 endpoints, as many as it may"),
+        (create, "1 event filters, as many as it may"),
+    ):
+        refused = full.ask(query, token=door.token)
+        assert refused.code == "TOO_LARGE"
+        assert words in refused.error["message"]
+    totals = full.ask("{ endpoints { totalCount } eventsFilters { totalCount } }", token=door.token).data
+    assert totals == {"endpoints": {"totalCount": 2}, "eventsFilters": {"totalCount": 1}}
+
+
+OF_PROFILE: dict[str, Any] = {"identification_data": [{"profile_id": "p"}]}
+PUBLISHED = [
+    {"id": "e1", "type": "LIST.A", "date": "2026-11-01T00:00:01Z", "data": {"activity_id": "act"}},
+    {"id": "e2", "type": "list.a", "date": "2026-11-01T00:00:02Z", "data": OF_PROFILE},
+    {
+        "id": "e3",
+        "type": "list.b",
+        "date": "2026-11-01T00:00:03Z",
+        "data": {"activity_id": "act", "identification_data": [{"profile_id": "p"}]},
+    },
+    {"id": "e4", "type": "list.b", "date": "2026-11-01T00:00:04Z", "data": {}},
+]
+
+EVENT_FILTERS: list[tuple[str, list[str]]] = [
+    ("", ["e1", "e2", "e3", "e4"]),
+    ('id: {exact: "e3"}', ["e3"]),
+    ('id: {exact: "other"}', []),
+    ('type: {exact: "List.A"}', ["e1", "e2"]),
+    ('date: {exact: "2026-11-01T01:00:02+01:00"}', ["e2"]),
+    ('date: {gt: "2026-11-01T00:00:02Z"}', ["e3", "e4"]),
+    ('date: {gte: "2026-11-01T00:00:02Z"}', ["e2", "e3", "e4"]),
+    ('date: {lt: "2026-11-01T00:00:02Z"}', ["e1"]),
+    ('date: {lte: "2026-11-01T00:00:02Z"}', ["e1", "e2"]),
+    ('date: {gt: "2026-11-01T00:00:01Z", lt: "2026-11-01T00:00:04Z"}', ["e2", "e3"]),
+    ('dataIdentificationDataProfileId: {exact: "p"}', ["e2", "e3"]),
+    ('activityId: {exact: "act"}', ["e1", "e3"]),
+    ('activityId: {exact: "act"}, dataIdentificationDataProfileId: {exact: "p"}, type: {exact: "list.b"}', ["e3"]),
+]
+
+
+@pytest.mark.parametrize(("filters", "found"), EVENT_FILTERS, ids=[filters or "none" for filters, _ in EVENT_FILTERS])
+def test_events_are_filtered_ordered_and_paged(door: Door, filters: str, found: list[str]) -> None:
+    published = door.ask("mutation($e: [EventInput!]!) { publishEvents(events: $e) { ok ids } }", {"e": PUBLISHED}, token=door.token).data[
+        "publishEvents"
+    ]
+    assert published == {"ok": True, "ids": ["e1", "e2", "e3", "e4"]}
+    given = f"filters: {{{filters}}}" if filters else "filters: null"
+
+    answered = door.ask(
+        f"""{{
+            newest: events({given}) {{ totalCount collectionItems {{ id }} }}
+            oldest: events({given}, order: {{date: ASC}}) {{ collectionItems {{ id }} }}
+            page: events({given}, order: {{date: ASC}}, pagination: {{offset: 1, limit: 1}}) {{ totalCount collectionItems {{ id }} }}
+        }}""",
+        token=door.token,
+    ).data
+
+    ids = {name: [item["id"] for item in page["collectionItems"]] for name, page in answered.items()}
+    assert ids == {"newest": found[::-1], "oldest": found, "page": found[1:2]}
+    assert answered["newest"]["totalCount"] == answered["page"]["totalCount"] == len(found)
+
+
+def test_a_total_of_events_is_counted_only_when_it_is_selected(door: Door, calls: list[str]) -> None:
+    door.ask("mutation($e: [EventInput!]!) { publishEvents(events: $e) { ok } }", {"e": PUBLISHED}, token=door.token)
+    calls.clear()
+    door.ask("{ events { collectionItems { id } } }", token=door.token).data["events"]
+    page = Counter(calls)
+    calls.clear()
+    door.ask("{ events { totalCount collectionItems { id } } }", token=door.token).data["events"]
+
+    assert page == {"Query": 16, "BatchGetItem": 1}
+    assert Counter(calls) == {"Query": 32, "BatchGetItem": 1}
 
 
 def test_a_revoked_token_ends(door: Door) -> None:
