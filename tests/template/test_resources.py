@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
+from event_service.observability import Metric
 from local.tools import ROOT
 from tests.template_file import resources, template
 
@@ -89,16 +91,73 @@ def test_the_web_socket_stage_has_no_dash() -> None:
     assert "-" not in resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]["StageName"]
 
 
-def test_every_alarm_tells_somebody_and_is_explained() -> None:
+def test_every_alarm_tells_somebody() -> None:
     alarms = resources("AWS::CloudWatch::Alarm")
-    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
-    for name, alarm in alarms.items():
+    for alarm in alarms.values():
         assert alarm["Condition"] in ("HasAlarms", "HasEventBusAlarms")
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
         assert alarm["Properties"]["AlarmDescription"]
-        assert name in manual, f"docs/operations.md does not say what to do about {name}"
+
+
+def test_every_queue_that_keeps_failures_and_every_function_has_an_alarm() -> None:
+    watched = {
+        (alarm["Properties"]["MetricName"], str(dimension["Value"]))
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Properties"].get("Dimensions", [])
+    }
+
+    for queue in (name for name in QUEUES if name.endswith("Dlq")):
+        assert ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": [queue, "QueueName"]})) in watched
+    for function in resources("AWS::Serverless::Function"):
+        assert ("Errors", str({"Ref": function})) in watched
+
+
+def test_alarms_and_dashboard_look_at_metrics_that_are_written() -> None:
+    """Of a name that nobody writes an alarm would never go off, and a chart would stay empty."""
+    body = resources("AWS::CloudWatch::Dashboard")["ServiceDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(re.sub(r"\$\{[^}]+\}", "x", body))["widgets"]
+    shown = {
+        row[1] for widget in widgets for row in widget["properties"]["metrics"] if widget["properties"]["metrics"][0][0] == "EventService/x"
+    }
+    alarmed = {
+        alarm["Properties"]["MetricName"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "EventService/${AWS::StackName}"}
+    }
+
+    assert shown >= {"Published", "Routed", "Delivered", "Failed"}
+    assert alarmed
+    assert shown | alarmed <= {metric.value for metric in Metric}
+    assert resources("AWS::CloudWatch::Dashboard")["ServiceDashboard"]["Condition"] == "HasDashboard"
+
+
+def test_a_key_of_ones_own_encrypts_everything_that_holds_data() -> None:
+    key = {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
+
+    for table in TABLES.values():
+        own, nothing = table["Properties"]["SSESpecification"]["Fn::If"][1:]
+        assert own == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}
+        assert nothing == {"Ref": "AWS::NoValue"}  # the key that AWS owns: encrypted as well, at no cost
+    for queue in QUEUES.values():
+        assert queue["Properties"]["KmsMasterKeyId"] == key
+    for group in resources("AWS::Logs::LogGroup").values():
+        assert group["Properties"]["KmsKeyId"] == key
+    for topic in resources("AWS::SNS::Topic").values():
+        assert topic["Properties"]["KmsMasterKeyId"] == key
+    assert template()["Globals"]["Function"]["KmsKeyArn"] == key
+
+
+def test_snapshots_and_traces_are_off_until_a_parameter_turns_them_on() -> None:
+    common = template()["Globals"]["Function"]
+    rule = template()["Rules"]["SnapStartNeedsItsRuntime"]
+
+    assert common["SnapStart"] == {"ApplyOn": {"Fn::If": ["HasSnapStart", "PublishedVersions", "None"]}}
+    assert common["Tracing"] == {"Ref": "Tracing"}
+    assert (template()["Parameters"]["SnapStart"]["Default"], template()["Parameters"]["Tracing"]["Default"]) == ("false", "PassThrough")
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "true"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "PythonRuntime"}, "python3.11"]}]}
 
 
 def test_parameters_are_described_bounded_and_grouped() -> None:

@@ -6,8 +6,10 @@ agent's. What an operation then does must be what it does for an id that does no
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from event_service.settings import Settings
 from functions.graphql_api.app import create_app
 from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
+from tests.template_file import resources
 from tests.unit.graphql_api.door import AGENT_TOKEN, OTHER_TOKEN, OTHER_WORKSPACE, PATH, TOKEN, WORKSPACE, Door
 
 UNKNOWN = "00000000-0000-4000-8000-000000000001"
@@ -246,3 +249,29 @@ def test_the_cloud_events_route_publishes_into_the_tokens_workspace(token: str, 
 
     assert response.status == 202
     assert services.publishing().events[-1].workspace_id == workspace
+
+
+# -- socket doors ------------------------------------------------------------------------------------------------------
+
+SOCKET_TESTS = Path(__file__).parents[2] / "integration" / "sockets" / "test_websocket_function.py"
+SOCKET_DOORS = {
+    "$connect": {  # a token of the endpoint's workspace; a foreign endpoint is an unknown one
+        "test_who_may_not_connect_is_told_by_status_and_leaves_nothing_behind",
+        "test_a_revoked_token_is_refused",
+        "test_an_expired_token_is_refused",
+        "test_only_with_web_socket_auth_endpoint_id_is_an_endpoint_s_id_enough",
+    },
+    # API Gateway fills in the connection's own id, so nobody can name another's.
+    "$disconnect": {"test_a_disconnect_forgets_the_connection_by_its_id_alone"},
+    # Reads and changes nothing, whatever a client sends.
+    "$default": {"test_a_client_s_message_is_answered_without_reading_anything"},
+}
+"""The routes of the WebSocket API, each with the tests that try who may pass it."""
+
+
+def test_every_socket_door_has_a_verdict() -> None:
+    routes = resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]["Routes"]
+    written = {node.name for node in ast.parse(SOCKET_TESTS.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)}
+
+    assert set(SOCKET_DOORS) == set(routes)
+    assert set().union(*SOCKET_DOORS.values()) <= written

@@ -1,0 +1,80 @@
+"""``docs/operations.md`` says what a person on call needs, and says it of what is deployed."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from local.tools import ROOT
+from tests.template_file import resources, template
+
+MANUAL = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+ALARMS = resources("AWS::CloudWatch::Alarm")
+LEAST_CHARACTERS = 80
+"""Of a paragraph that says both what an alarm means and what to do."""
+
+
+def _section(title: str) -> str:
+    """What stands under a heading of the second level."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", MANUAL, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no section {title}"
+    return found[1]
+
+
+def _paragraphs() -> dict[str, str]:
+    """The paragraph of each alarm."""
+    _, *parts = re.split(r"^### (\w+)\n", _section("Alarms"), flags=re.MULTILINE)
+    return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
+
+
+def test_every_alarm_has_a_paragraph_of_its_own_and_no_paragraph_is_about_one_that_is_gone() -> None:
+    assert sorted(_paragraphs()) == sorted(ALARMS)
+
+
+@pytest.mark.parametrize("alarm", sorted(ALARMS))
+def test_a_paragraph_about_an_alarm_says_enough(alarm: str) -> None:
+    assert len(_paragraphs()[alarm]) >= LEAST_CHARACTERS
+
+
+def test_names_of_the_template_in_the_manual_are_names_that_it_has() -> None:
+    known = set(template()["Resources"]) | set(template()["Parameters"]) | set(template()["Outputs"])
+    mentioned = set(re.findall(r"\b[A-Z][A-Za-z]+(?:Table|Queue|Dlq|Alarm|Function|Concurrency)\b", MANUAL))
+
+    assert mentioned - known == set()
+
+
+def _faults() -> list[list[str]]:
+    rows = [line for line in _section("Faults").splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
+
+
+def test_every_fault_says_what_is_lost_how_long_it_lasts_and_which_test_shows_it() -> None:
+    faults = _faults()
+
+    assert len(faults) >= 15
+    for fault, happens, lost, until_normal, shown_by in faults:
+        assert fault
+        assert happens
+        assert lost.startswith("nothing"), fault
+        assert until_normal, fault
+        path, name = re.fullmatch(r"`(tests/\S+\.py)::(\w+)`", shown_by).groups()  # type: ignore[union-attr]
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}, shown_by
+
+
+@pytest.mark.parametrize("kind", ["DynamoDB throttles", "SQS", "times out", "is killed", "out of memory", "twice", "late"])
+def test_the_faults_that_a_service_on_aws_meets_are_all_there(kind: str) -> None:
+    assert any(kind in fault for fault, *_ in _faults())
+
+
+def test_the_times_of_the_faults_are_those_of_the_template() -> None:
+    queues = resources("AWS::SQS::Queue")
+    minutes = {name: queues[name]["Properties"]["VisibilityTimeout"] / 60 for name in ("RoutingQueue", "WebhookQueue", "SocketQueue")}
+    tries = {queues[name]["Properties"]["RedrivePolicy"]["maxReceiveCount"] for name in minutes}
+
+    assert minutes == {"RoutingQueue": 6, "WebhookQueue": 6, "SocketQueue": 3}
+    assert "6 minutes (3 for sockets)" in _section("Faults")
+    assert tries == {10}
+    assert "after ten tries" in _section("Faults")
