@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from event_service.domain.event import Event
 from event_service.domain.new_event import NewEvent
 from event_service.services.events_reading import DateRange, EventQuery
-from tests.integration.events.conftest import REGION, WORKSPACE, World, token
+from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
 
 NONCE, OTHER = "0a" * 16, "0b" * 16
 
@@ -145,6 +146,46 @@ def test_lists_and_counts_work_on_the_real_indexes(world: World) -> None:
     assert world.reading.count(WORKSPACE, EventQuery()) == 100
     assert world.reading.count(WORKSPACE, EventQuery(profile_id="p")) == 66
     assert [event_id for _, event_id in world.reading.accepted(WORKSPACE, start, start + timedelta(seconds=1))] == numbers
+
+
+def test_no_partition_key_takes_more_than_its_sixteenth_whatever_the_events_have_in_common(world: World) -> None:
+    """All of one type, one profile and one activity, with dates of their own: every index there is gets an entry of each."""
+    # How evenly ids spread is tested with 50,000 of them; here it is that every index spreads by them.
+    number, common = 1_600, {"identification_data": [{"profile_id": "p"}], "activity_id": "a"}
+    for first in range(0, number, 100):
+        chosen = [event(world, f"id-{first + one}", data=common, date=world.clock() - timedelta(days=1)) for one in range(100)]
+        world.store.put(chosen, NONCE)
+
+    events, index = Memory.rows("EventsTable"), Memory.rows("EventIndexTable")
+    keys = {
+        "table": Counter(row["key"]["S"] for row in events),
+        "by_date": Counter(row["dateShard"]["S"] for row in events),
+        "by_acceptance": Counter(row["acceptanceShard"]["S"] for row in events),
+        "profile": Counter(row["subject"]["S"] for row in index if "#profile#" in row["subject"]["S"]),
+        "activity": Counter(row["subject"]["S"] for row in index if "#activity#" in row["subject"]["S"]),
+    }
+    assert {name: sum(found.values()) for name, found in keys.items()} == dict.fromkeys(keys, number)
+    assert {name: len(found) for name, found in keys.items()} == dict.fromkeys(keys, 16) | {"table": number}
+    assert max(found.most_common(1)[0][1] for found in keys.values()) <= 1.3 * number / 16
+
+
+def test_expired_events_are_gone_from_every_list_at_once(world: World) -> None:
+    data = {"identification_data": [{"profile_id": "p"}], "activity_id": "a"}
+    ahead = world.clock() + timedelta(days=30)
+    world.publishing.publish(token(), [NewEvent(type="a", data=data, id="old", date=ahead)])
+    world.clock.pass_time(days=RETENTION_DAYS - 1)
+    world.publishing.publish(token(), [NewEvent(type="a", data=data, id="young", date=ahead)])
+    queries = [EventQuery(**given) for given in ({}, {"type": "a"}, {"profile_id": "p"}, {"activity_id": "a"}, {"id": "old"})]  # type: ignore[arg-type]
+
+    def listed() -> list[list[str]]:
+        return [[one.id for one in world.reading.page(WORKSPACE, query)] for query in queries]
+
+    assert listed() == [["young", "old"]] * 4 + [["old"]]
+    world.clock.pass_time(days=1)
+
+    assert {row["key"]["S"].split("#")[1] for row in rows("EventsTable")} == {"old", "young"}, "DynamoDB removes them days later"
+    assert listed() == [["young"]] * 4 + [[]]
+    assert [world.reading.count(WORKSPACE, query) for query in queries] == [1, 1, 1, 1, 0]
 
 
 def test_equal_dates_page_through_without_gap_or_repeat(world: World) -> None:

@@ -89,7 +89,7 @@ def test_an_event_of_the_bus_is_published(world: World) -> None:
 def test_an_event_of_the_bus_that_is_refused_is_raised_so_that_it_reaches_the_dead_letter_queue(world: World) -> None:
     handler = create_handler(lambda: world.publishing, lambda: WORKSPACE)
 
-    with pytest.raises(BadUserInput):
+    with pytest.raises(BadUserInput, match=r"^events\[0\]\.type: "):
         handler(payload("event_bus/reserved_type.json"), Context())
     assert world.receive() == []
 

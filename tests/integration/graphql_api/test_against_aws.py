@@ -299,6 +299,72 @@ def test_a_total_of_events_is_counted_only_when_it_is_selected(door: Door, calls
     assert Counter(calls) == {"Query": 32, "BatchGetItem": 1}
 
 
+CLOUD_EVENT = {"specversion": "1.0", "source": "/doors/7", "type": "door.opened", "data": {"door": 7}}
+STRUCTURED, BATCH = ({"content-type": f"application/cloudevents{kind}+json"} for kind in ("", "-batch"))
+BINARY = {"content-type": "application/json", "ce-specversion": "1.0", "ce-source": "/doors/7", "ce-type": "door.opened"}
+
+
+def test_cloud_events_of_all_three_modes_are_events_like_others(door: Door) -> None:
+    sent: list[tuple[dict[str, str], Any]] = [
+        (STRUCTURED, {**CLOUD_EVENT, "id": "1"}),
+        ({**BINARY, "ce-id": "2"}, {"door": 7}),
+        (BATCH, [{**CLOUD_EVENT, "id": "3"}, {**CLOUD_EVENT, "id": "3", "source": "/doors/8"}]),
+    ]
+    ids: list[str] = []
+    for again in (False, True):
+        answers = [
+            door.send(json.dumps(body), path="/event-service/events", headers=headers, token=door.agent_token) for headers, body in sent
+        ]
+        assert [answer.status for answer in answers] == [202] * 3
+        named = [one for answer in answers for one in answer.json["ids"]]
+        assert [one for answer in answers for one in answer.json["duplicateIds"]] == (named if again else [])
+        assert not again or named == ids
+        ids = named
+
+    listed = door.ask("{ events { totalCount collectionItems { id type data } } }", token=door.token).data["events"]
+    originals = {item["id"]: item["data"].pop("cloudEvent") for item in listed["collectionItems"]}
+    assert listed["totalCount"] == 4
+    assert [(originals[one]["id"], originals[one]["source"]) for one in ids] == [
+        ("1", "/doors/7"),
+        ("2", "/doors/7"),
+        ("3", "/doors/7"),
+        ("3", "/doors/8"),
+    ]
+    assert all((item["type"], item["data"]) == ("door.opened", {"door": 7}) for item in listed["collectionItems"])
+
+
+def test_each_door_says_which_event_was_wrong_and_accepts_none_of_them(door: Door) -> None:
+    right = {**CLOUD_EVENT, "id": "1"}
+    by_batch = door.send(
+        json.dumps([right, {**right, "data": [1]}, {**right, "id": ""}]), path="/event-service/events", headers=BATCH, token=door.token
+    )
+    by_graphql = door.ask(
+        "mutation($e: [EventInput!]!) { publishEvents(events: $e) { ok } }",
+        {"e": [{"type": "a", "data": {}}, {"type": "a", "data": [1]}, {"type": "", "data": {}}]},
+        token=door.token,
+    )
+
+    assert by_batch.status == 400
+    assert [sentence.split(":")[0] for sentence in by_batch.json] == ["events[1].data", "events[2].id"]
+    sentences = "\n".join(error["message"] for error in by_graphql.json["errors"])
+    assert {error["extensions"]["code"] for error in by_graphql.json["errors"]} == {"BAD_USER_INPUT"}
+    assert all(place in sentences for place in ("events[1].data: ", "events[2].type: "))
+    assert "events[0]" not in sentences
+    assert door.ask("{ events { totalCount } }", token=door.token).data == {"events": {"totalCount": 0}}
+
+
+def test_an_agent_may_publish_and_nothing_else(door: Door) -> None:
+    query = 'mutation { publishEvents(events: [{type: "a", data: {}}]) { ok } }'
+
+    assert door.ask(query, token=door.agent_token).data["publishEvents"] == {"ok": True}
+    assert door.ask("{ events { totalCount } }", token=door.agent_token).code == "FORBIDDEN"
+    assert door.ask('mutation { createWebSocketEndpoint(name: "a") { id } }', token=door.agent_token).code == "FORBIDDEN"
+    assert door.ask("{ events { totalCount } endpoints { totalCount } }", token=door.token).data == {
+        "events": {"totalCount": 1},
+        "endpoints": {"totalCount": 0},
+    }
+
+
 def test_a_revoked_token_ends(door: Door) -> None:
     text, token = wiring.tokens().issue(WORKSPACE)
     assert "errors" not in door.ask("{ endpoints { totalCount } }", token=text).json
