@@ -84,6 +84,18 @@ class Account:
         self.database = Database(connect(REGION, None), lambda logical: str(getattr(settings, f"{logical}_table")))
         """For what the test itself does; nothing of it is noted."""
         monkeypatch.setattr(wiring, "clock", self.clock)
+        self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
+        self._note_variables()
+
+    def _note_variables(self) -> None:
+        read = Settings._text
+
+        def noted(settings: Settings, name: str, default: str | None = None) -> str:
+            if self.recorder.running is not None:
+                self.variables_read[self.recorder.running].add(name)
+            return read(settings, name, default)
+
+        self._monkeypatch.setattr(Settings, "_text", noted)
 
     def clock(self) -> datetime:
         """A time that moves on its own by a moment, and otherwise when it is told."""

@@ -19,6 +19,8 @@ from tests.integration.permissions.roles import FUNCTIONS, Permission, done_by_l
 from tests.integration.permissions.scenarios import SCENARIOS, Client, every_operation
 
 Performed = Mapping[str, set[Permission]]
+READ_ON_IMPORT = {"POWERTOOLS_SERVICE_NAME"}
+"""By the logger, whether or not anything is logged."""
 every_function = pytest.mark.parametrize("function", sorted(FUNCTIONS))
 
 FAULT_PATHS: dict[str, dict[Permission, str]] = {
@@ -39,8 +41,8 @@ WITHOUT_A_NAME = {
 
 
 @pytest.fixture(scope="module")
-def performed() -> Iterator[Performed]:
-    """What each function did in all scenarios."""
+def account() -> Iterator[Account]:
+    """After all scenarios."""
     with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
         account = Account(monkeypatch)
         with account.recorder.listening(account.answer_invoke), account.listening():
@@ -49,7 +51,13 @@ def performed() -> Iterator[Performed]:
                 scenario(client)
             account.end()
         assert client.asked == every_operation(), "an operation of the schema is in no scenario"
-        yield account.recorder.performed
+        yield account
+
+
+@pytest.fixture(scope="module")
+def performed(account: Account) -> Performed:
+    """What each function did in all scenarios."""
+    return account.recorder.performed
 
 
 def missing(needed: Iterable[Permission], allowed: Iterable[Permission]) -> list[Permission]:
@@ -84,6 +92,14 @@ def test_each_permission_of_a_role_is_missed_when_it_is_taken_away(function: str
 
     for permission in granted(function):
         assert missing(needed, granted(function) - {permission}), f"{permission} is allowed twice"
+
+
+@every_function
+def test_a_function_reads_every_variable_that_it_is_given(function: str, account: Account) -> None:
+    """What it reads and is not given has failed already: each runs with its own environment only."""
+    given = set(account.environment(function)) - READ_ON_IMPORT
+
+    assert sorted(given - account.variables_read[function]) == []
 
 
 @every_function
