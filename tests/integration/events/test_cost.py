@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -45,6 +46,19 @@ class TwoQueues:
         self.send_message_batch = self.deliveries.send_message_batch
 
 
+class OneAtATime:
+    """A connection that lets threads wait for one another: a transaction of moto copies all tables, which must not change
+    meanwhile."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._lock = Lock()
+
+    def dispatch(self, operation: str, arguments: dict[str, Any]) -> Any:
+        with self._lock:
+            return self._connection.dispatch(operation, arguments)
+
+
 class Metered:
     """A world whose every call is noted."""
 
@@ -53,7 +67,7 @@ class Metered:
         self.ledger = Ledger()
         tables = {name: TableShape.of_template(one["Properties"]) for name, one in resources("AWS::DynamoDB::Table").items()}
         database = self.world.database
-        connection: Any = MeteredConnection(database._connection, tables, self.ledger)
+        connection: Any = MeteredConnection(OneAtATime(database._connection), tables, self.ledger)
         self.world.database = Database(connection, database._table_name)
         queues = TwoQueues(self.world.sqs)
         self.deliveries = queues.deliveries.arrived
@@ -168,6 +182,29 @@ def test_a_delivery_costs_a_tenth_of_a_call_and_no_units(metered: Metered, fan_o
     assert cost.operations == expected
     # One for the configuration that did not change, one for the event, both strongly consistent.
     assert (cost.reads, cost.writes) == (2, 0)
+
+
+@pytest.mark.parametrize("fan_out", [1, 10, 30])
+def test_a_socket_costs_a_transaction_and_a_tenth_of_a_wake_up_call_whatever_else_there_is(metered: Metered, fan_out: int) -> None:
+    """Its log is extended once for all events of a message that it gets."""
+    costs = []
+    wanted = metered.world.event_filter(eventTypes=["identification"])
+    sockets = [metered.world.socket(wanted) for _ in range(fan_out)]
+    for unrelated in (0, 30):
+        other = metered.world.event_filter(eventTypes=["other"])
+        for _ in range(unrelated):
+            metered.world.socket(other)
+        metered.warm_up()
+        metered.publish(event(), event())
+        costs.append(metered.route())
+
+    assert [len(metered.world.log_of(one)) for one in sockets] == [4] * fan_out
+    wake_ups = {"SendMessage": 1} if fan_out == 1 else {"SendMessageBatch": fan_out // 10}
+    for cost in costs:
+        # One BatchGetItem reads the two events, one the heads of the logs.
+        assert cost.operations == {"Query": 1, "BatchGetItem": 2, "TransactWriteItems": fan_out, **wake_ups}
+        # A head is read; the segment, the marker and the head are written, in a transaction, which counts twice.
+        assert (cost.reads, cost.writes) == (1 + 2 + fan_out, 6 * fan_out)
 
 
 def test_ten_publishes_in_a_batch_share_their_calls(metered: Metered) -> None:
