@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -12,7 +13,10 @@ import pytest
 from botocore.client import BaseClient
 
 from event_service import wiring
+from event_service.domain.event import Event
+from event_service.domain.matching.matcher import Matcher
 from event_service.domain.token import TokenKind
+from event_service.services.routing import RoutingTables
 from event_service.settings import get_settings
 from tests.unit.graphql_api.door import Door, payload
 
@@ -297,6 +301,45 @@ def test_a_total_of_events_is_counted_only_when_it_is_selected(door: Door, calls
 
     assert page == {"Query": 16, "BatchGetItem": 1}
     assert Counter(calls) == {"Query": 32, "BatchGetItem": 1}
+
+
+def routed(event_type: str) -> set[str]:
+    """Who gets an event of this type now, as a router finds it."""
+    at = datetime.now(UTC)
+    tables = RoutingTables(wiring.change_log(), wiring.configuration_rows(), Matcher)
+    return tables.current(WORKSPACE).endpoints_for(Event("x", event_type, at, {}, None, None, WORKSPACE, at))
+
+
+def test_filters_and_links_route_as_documented(door: Door) -> None:
+    filters = [
+        door.ask(
+            "mutation($c: EventFiltersInput!) { createEventFilters(eventFiltersInput: $c) { id } }", {"c": condition}, token=door.token
+        ).data["createEventFilters"]["id"]
+        for condition in (
+            {"in": {"eventTypes": ["Order.Created"]}},
+            {"pattern": json.dumps({"type": [{"anything-but": {"prefix": "order."}}]})},
+            {"in": {"eventTypes": []}},
+            {"in": {"eventTypes": ["order.created", "door.opened"]}, "pattern": {"type": [{"suffix": "opened"}]}},
+        )
+    ]
+    by_type, others, nothing, both_ways = filters
+    endpoints = [create_webhook(door, "a", linked) for linked in ([by_type, others], [nothing], [both_ways], None)]
+    either, never, opened, everything = endpoints
+
+    assert routed("ORDER.CREATED") == {either, everything}
+    assert routed("door.opened") == {either, opened, everything}
+    assert routed("order.deleted") == {everything}
+
+    unlink = "mutation($e: [ID!]!, $f: ID!) { unlinkEndpointsToEventFilters(endpointIds: $e, eventFiltersId: $f) { ok } }"
+    door.ask(unlink, {"e": [never], "f": nothing}, token=door.token).data["unlinkEndpointsToEventFilters"]
+    assert routed("order.deleted") == {everything, never}, "without a filter it gets every event"
+
+    delete = "mutation($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }"
+    door.ask(delete, {"ids": [by_type, both_ways]}, token=door.token).data["deleteEventFilters"]
+    listed = door.ask("{ endpoints { collectionItems { id status statusReason } } }", token=door.token).data["endpoints"]
+    off = {item["id"]: item["statusReason"] for item in listed["collectionItems"] if item["status"] == "DISABLED"}
+    assert off == {opened: "its last event filter was deleted: link one, or resume it to receive every event"}
+    assert routed("order.created") == {never, everything, opened}, "what comes for one that is off waits for it"
 
 
 CLOUD_EVENT = {"specversion": "1.0", "source": "/doors/7", "type": "door.opened", "data": {"door": 7}}
