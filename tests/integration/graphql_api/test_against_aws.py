@@ -311,17 +311,14 @@ def routed(event_type: str) -> set[str]:
 
 
 def test_filters_and_links_route_as_documented(door: Door) -> None:
-    filters = [
-        door.ask(
-            "mutation($c: EventFiltersInput!) { createEventFilters(eventFiltersInput: $c) { id } }", {"c": condition}, token=door.token
-        ).data["createEventFilters"]["id"]
-        for condition in (
-            {"in": {"eventTypes": ["Order.Created"]}},
-            {"pattern": json.dumps({"type": [{"anything-but": {"prefix": "order."}}]})},
-            {"in": {"eventTypes": []}},
-            {"in": {"eventTypes": ["order.created", "door.opened"]}, "pattern": {"type": [{"suffix": "opened"}]}},
-        )
+    conditions: list[dict[str, Any]] = [
+        {"in": {"eventTypes": ["Order.Created"]}},
+        {"pattern": json.dumps({"type": [{"anything-but": {"prefix": "order."}}]})},
+        {"in": {"eventTypes": []}},
+        {"in": {"eventTypes": ["order.created", "door.opened"]}, "pattern": {"type": [{"suffix": "opened"}]}},
     ]
+    create = "mutation($c: EventFiltersInput!) { createEventFilters(eventFiltersInput: $c) { id } }"
+    filters = [door.ask(create, {"c": one}, token=door.token).data["createEventFilters"]["id"] for one in conditions]
     by_type, others, nothing, both_ways = filters
     endpoints = [create_webhook(door, "a", linked) for linked in ([by_type, others], [nothing], [both_ways], None)]
     either, never, opened, everything = endpoints
