@@ -20,6 +20,8 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from event_service.domain.connection import GREATEST_SEQUENCE
+
 PONG_SECONDS: Final = 20.0
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -63,7 +65,8 @@ class Listener:
         on_event: awaited with each event, in order; its ``sequence`` is in it. The next frame waits for it.
         fetch: gives an event that was too big for a frame, by its id; ``None`` when it is gone.
         note: told of what happens to the connection.
-        last: the sequence to resume behind; ``None``: from now on. It moves on with what is received.
+        last: the sequence to resume behind; ``None``: from now on. It moves on with what is received; where "now" is, is the
+            first thing that the service says, so that an event before the first one seen is not missed either.
         keep_alive_seconds: how often the service is asked for a sign of life; well below 10 minutes.
     """
 
@@ -125,8 +128,7 @@ class Listener:
             await self.sleep(pause)
 
     def _query(self) -> dict[str, str]:
-        query = {"endpoint_id": self.endpoint_id, "batch": "1"}
-        return query if self.last is None else query | {"after": str(self.last)}
+        return {"endpoint_id": self.endpoint_id, "batch": "1", "after": str(GREATEST_SEQUENCE if self.last is None else self.last)}
 
     async def _receive(self, connection: ClientConnection, until: Callable[[], bool]) -> None:
         """Returns when ``until()`` holds or a ping is not answered; raises ``ConnectionClosed``."""
@@ -191,6 +193,9 @@ class Listener:
 
     def _take_gap(self, value: dict[str, Any]) -> None:
         first, last, following = value["from"], value["to"], value.get("next", value["to"] + 1)
+        if self.last is None:  # asked for what is beyond the end, to be told where the end is
+            self.last = following - 1
+            return
         self.note(f"gap: what had the sequences {first} to {last} is gone; the next is {following}")
         self.counts.missed += max(0, last - first + 1)
         # Also backwards: whoever asks for more than there is is told where the log really is.

@@ -53,6 +53,7 @@ class SocketService:
     pings: int = 0
     cuts: int = 0
     repeats: int = 0
+    gaps: int = 0
     random: random.Random = field(default_factory=lambda: random.Random(7))
     url: str = ""
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,20 +74,23 @@ class SocketService:
     async def serve_one(self, connection: ServerConnection) -> None:
         """Sends one client what it has not seen, until it goes or is cut."""
         asking = asyncio.ensure_future(self._answer(connection))  # ends with the connection
-        sending = asyncio.ensure_future(self._send_all(connection, self.queries[-1].get("after")))
+        sending = asyncio.ensure_future(self._send_all(connection, self.queries[-1]))
         await asyncio.wait({asking, sending}, return_when=asyncio.FIRST_COMPLETED)
         for task in (asking, sending):
             task.cancel()
         await asyncio.gather(asking, sending, return_exceptions=True)
 
-    async def _send_all(self, connection: ServerConnection, after: str | None) -> None:
+    async def _send_all(self, connection: ServerConnection, query: dict[str, str]) -> None:
+        after = query.get("after")
         head = len(self.log)
         cursor = head if after is None else min(int(after), head)
         if after is not None and int(after) > head:
             await _send(connection, {"notice": "gap", "from": head + 1, "to": int(after), "next": head + 1})
+            self.gaps += 1
         elif cursor + 1 < self.floor:
             await _send(connection, {"notice": "gap", "from": cursor + 1, "to": self.floor - 1, "next": self.floor})
             cursor = self.floor - 1
+            self.gaps += 1
         elif self.random.random() < self.repeat_chance:
             again = min(cursor, 3)
             self.repeats += again
@@ -103,7 +107,7 @@ class SocketService:
                 else:
                     await connection.close(1001)
                 return
-            size = self.random.randint(1, 5)
+            size = self.random.randint(1, 5) if query.get("batch") == "1" else 1
             frames = [(sequence, self.log[sequence - 1]) for sequence in range(cursor + 1, min(cursor + size, len(self.log)) + 1)]
             cursor = frames[-1][0]
             if self.random.random() < self.hole_chance:

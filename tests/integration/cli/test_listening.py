@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cli.listening import InvalidAddress, Listener, Refused
+from event_service.domain.connection import GREATEST_SEQUENCE
 from tests.fakes.socket_service import SocketService, event, socket_service
 
 ENDPOINT_ID = "357fe643-2396-4919-bd9e-a30f0ac28818"
@@ -101,8 +102,7 @@ async def test_without_a_sequence_it_begins_now_and_resumes_once_it_has_one() ->
         service.publish(event(1))
         follower = Follower(service, last=None)
         following = asyncio.ensure_future(follower.until(2))
-        await _until(lambda: service.queries)
-        await asyncio.sleep(0.05)
+        await _until(lambda: follower.listener.last == 1)
         service.publish(event(2))
         await _until(lambda: follower.shown)
         service.cut_chance = 1.0
@@ -112,8 +112,27 @@ async def test_without_a_sequence_it_begins_now_and_resumes_once_it_has_one() ->
         await following
 
         assert follower.numbers == [2, 3]
-        assert "after" not in service.queries[0]
+        assert service.queries[0]["after"] == str(GREATEST_SEQUENCE)
         assert service.queries[-1]["after"] == "2"
+        assert follower.listener.counts.missed == 0
+        assert not any("gap" in note for note in follower.notes)
+
+
+async def test_a_connection_that_ends_before_the_first_event_misses_none() -> None:
+    async with socket_service() as service:
+        service.publish(event(1))
+        follower = Follower(service, last=None)
+        following = asyncio.ensure_future(follower.until(2))
+        await _until(lambda: follower.listener.last == 1)
+        service.cut_chance = 1.0
+        service.publish(event(2))
+        await _until(lambda: service.cuts)
+        service.publish(event(3))
+        service.cut_chance = 0.0
+        await following
+
+        assert follower.numbers == [2, 3]
+        assert service.queries[1]["after"] == "1"
 
 
 async def test_a_gap_is_told_and_what_is_left_is_shown() -> None:

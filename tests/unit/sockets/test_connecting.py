@@ -213,17 +213,18 @@ def test_with_after_a_client_is_served_what_follows_it() -> None:
     assert scene.sequences(client) == [3, 4, 5, 6, 7]
 
 
-def test_an_after_beyond_the_end_is_answered_with_one_gap_notice_then_what_comes() -> None:
+@pytest.mark.parametrize("after", [9, GREATEST_SEQUENCE])
+def test_an_after_beyond_the_end_is_answered_with_one_gap_notice_then_what_comes(after: int) -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
 
-    client = scene.connect(after=9)
+    client = scene.connect(after=after)
     scene.publish(6)
     scene.work()
 
     notice, *frames = scene.frames(client)
-    assert notice == {"notice": "gap", "from": 6, "to": 9, "next": 6}
+    assert notice == {"notice": "gap", "from": 6, "to": after, "next": 6}
     assert [frame["sequence"] for frame in frames] == [6, 7, 8, 9, 10, 11]
 
 
