@@ -9,6 +9,7 @@ import logging
 import pytest
 
 from event_service.domain.errors import RateLimited, Unavailable
+from event_service.observability import configure
 from functions.graphql_api.http.requests import MAXIMUM_BODY_BYTES
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, OTHER_WORKSPACE, PATH, TOKEN, WORKSPACE, Door, LambdaContext, payload
@@ -187,8 +188,12 @@ def test_the_workspace_comes_from_the_token(door: Door) -> None:
 
 
 def test_our_own_faults_are_masked_with_the_request_id_that_is_in_the_log(
-    door: Door, services: FakeServices, caplog: pytest.LogCaptureFixture
+    door: Door, services: FakeServices, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [*root.handlers])  # put back afterwards, as the level is
+    monkeypatch.setattr(root, "level", root.level)
+    configure()
     services.failures["rows.endpoint_page"] = KeyError("a secret of ours")
 
     response = door.ask("{ endpoints { collectionItems { id } } }")
@@ -200,7 +205,9 @@ def test_our_own_faults_are_masked_with_the_request_id_that_is_in_the_log(
     assert response.error["extensions"]["requestId"] == LambdaContext().aws_request_id
     assert LambdaContext().aws_request_id in response.error["message"]
     assert b"secret" not in response.body
-    assert [record.exc_info[0] for record in caplog.records if record.levelno == logging.ERROR and record.exc_info] == [KeyError]
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    faults = [(line["request_id"], line["exception_name"]) for line in logged if line["level"] == "ERROR"]
+    assert faults == [(LambdaContext().aws_request_id, "KeyError")]
 
 
 @pytest.mark.parametrize(
