@@ -85,23 +85,6 @@ def _http_clients(data: Data) -> Section:
     )
 
 
-def _webhook_delivery(data: Data) -> Section:
-    return Section(
-        title="Webhook delivery",
-        notes=["Process CPU of the whole worker: handler, reads, signing, HTTP, log; AWS and the receiver answer from the other core."],
-        tables=report.tables_of(data),
-        goals=[
-            Goal(
-                f"CPU of a delivery, {one['batch']} a batch",
-                f"{one['microseconds']:.0f} µs",
-                f"≤ {one['goal']} µs",
-                one["microseconds"] <= one["goal"],
-            )
-            for one in data["batches"]
-        ],
-    )
-
-
 def _sockets(data: Data) -> Section:
     rates = {one["scenario"]: one["events_a_second"] for one in data["scenarios"]}
     return Section(
@@ -121,7 +104,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Data], Section] | None]] = {
     "matcher": ("matching", _matcher),
     "router": ("routing", lambda data: Section("Routing", tables=report.tables_of(data))),
     "http_clients": ("HTTP clients", _http_clients),
-    "webhook_delivery": ("webhook delivery", _webhook_delivery),
+    "webhook_delivery": ("webhook delivery", None),
+    "webhook_isolation": ("one bad receiver beside good ones", None),
     "sockets": ("sockets", _sockets),
     "breaking_sockets": ("sockets that break on the local stack", None),
     "end_to_end": ("end to end on the local stack", None),
