@@ -7,6 +7,7 @@ nothing: conditions always hold. A webhook to ``/hook`` is answered as well.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,15 @@ class StubAws:
 
     def _PutItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - names of operations
         self._put(body["TableName"], body["Item"])
+        return {}
+
+    def _UpdateItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        names, values = body.get("ExpressionAttributeNames", {}), body.get("ExpressionAttributeValues", {})
+        item = dict(self._get(body["TableName"], body["Key"]) or body["Key"])
+        # Assignments are all that first requests do: "SET #0 = :0, #1 = :1".
+        for name, value in re.findall(r"(#\w+) = (:\w+)", body["UpdateExpression"]):
+            item[names[name]] = values[value]
+        self._put(body["TableName"], item)
         return {}
 
     def _GetItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
