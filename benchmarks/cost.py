@@ -50,6 +50,8 @@ BATCH = 10
 ENDPOINTS = 10
 AWS_CALL_SECONDS = 0.005
 RECEIVER_SECONDS = 0.050
+LIST_SECONDS = 0.010
+"""Of a list call beside its calls to AWS: assumed."""
 FULL_CORE_MEGABYTES = 1769
 """Of memory, with which Lambda gives a function one whole core; with less it gets that share of one."""
 GB = {name: one["Properties"]["MemorySize"] / 1024 for name, one in resources("AWS::Serverless::Function").items()}
@@ -294,6 +296,17 @@ def _idle() -> dict[str, float]:
     }
 
 
+def _list_parts(calls: float, reads: float) -> dict[str, float]:
+    """Dollars of a million list calls, by part."""
+    gigabyte_seconds = (LIST_SECONDS + calls * AWS_CALL_SECONDS) * GB["GraphqlApiFunction"]
+    return {
+        "HTTP API": prices.HTTP_API_REQUEST * 1e6,
+        "DynamoDB reads": reads * prices.DYNAMODB_READ_UNIT * 1e6,
+        "Lambda requests": prices.LAMBDA_REQUEST * 1e6,
+        "Lambda GB-seconds": gigabyte_seconds * prices.LAMBDA_GB_SECOND * 1e6,
+    }
+
+
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
     del quick
@@ -359,9 +372,14 @@ def run(quick: bool = False) -> Section:
             [*map(list, idle.items()), ["**sum**", sum(idle.values())]],
         )
     )
-    listing = prices.HTTP_API_REQUEST + prices.LAMBDA_REQUEST + page["list reads"] * prices.DYNAMODB_READ_UNIT
-    listing += (0.010 + page["list calls"] * AWS_CALL_SECONDS) * GB["GraphqlApiFunction"] * prices.LAMBDA_GB_SECOND
-    tables.append(Table("", ["", "dollars a million"], [["`endpoints` query, a page of ten", listing * 1e6]]))
+    listing = _list_parts(page["list calls"], page["list reads"])
+    tables.append(
+        Table(
+            "`endpoints` query, a page of ten",
+            ["part", "dollars a million"],
+            [*map(list, listing.items()), ["**sum**", sum(listing.values())]],
+        )
+    )
     others = [[name, dollars, text] for name, (dollars, text) in prices.OTHERS.items()]
     tables.append(Table("Others, by their list prices", ["service", "dollars a million events with one delivery", "what is in it"], others))
     goals.append(
