@@ -5,7 +5,7 @@ ms) and a stub that answers as DynamoDB does are processes of their own on the o
 process CPU of the worker alone, the calls to AWS included (serialising, signing, HTTP).
 
 Beside it, in turn in the same process: what people write first. A loop and a pool of threads around ``requests``, and
-``httpx``, sign and send the same messages with the same number at a time; they read no endpoint and write no log. Bare aiohttp
+``httpx``, sign and send the same messages with the same number at a time; they read no endpoint, and one of them writes a log. Bare aiohttp
 sends them unsigned: it tells how fast the machine is at this moment.
 
     python -m benchmarks.webhook_delivery
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,14 @@ ENDPOINTS = 10
 WORKSPACE = "11111111-1111-4111-8111-111111111111"
 SECRET = "whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
 DATE = "2026-03-01T12:00:00.000000+00:00"
-OURS, LOOP, POOL, HTTPX, BARE = "event-service", "requests, a loop", "requests, a pool of threads", "httpx", "bare aiohttp"
+OURS, LOOP, POOL, LOGGING_POOL, HTTPX, BARE = (
+    "event-service",
+    "requests, a loop",
+    "requests, a pool of threads",
+    "requests, a pool that logs",
+    "httpx",
+    "bare aiohttp",
+)
 
 
 def _endpoint_id(delay: int, number: int) -> str:
@@ -207,17 +215,25 @@ def _requests_loop(ports: list[int]) -> Deliver:
     return deliver
 
 
-def _requests_pool(ports: list[int]) -> Deliver:
+def _requests_pool(ports: list[int], *, logs: bool) -> Deliver:
+    import botocore.session
     import requests
+    from botocore.config import Config
 
     here = threading.local()
     pool = ThreadPoolExecutor(max(BATCHES))
+    client: Any = botocore.session.get_session().create_client(
+        "dynamodb", region_name="us-east-1", config=Config(max_pool_connections=max(BATCHES))
+    )
 
     def post(url: str) -> int:
         if not hasattr(here, "session"):
             here.session = requests.Session()
             here.session.trust_env = False
         status: int = here.session.post(url, data=BODY, headers=_headers(), timeout=15).status_code
+        if logs:
+            key = {"eventKey": {"S": str(uuid.uuid4())}, "attemptKey": {"S": "0001"}}
+            client.put_item(TableName="deliveries", Item=key | {"statusCode": {"N": str(status)}, "date": {"S": DATE}})
         return status
 
     def deliver(size: int, delay: int) -> None:
@@ -358,16 +374,10 @@ def _section(rows: list[dict[str, Any]], calls: dict[str, float]) -> Section:
                 middle <= limit,
             )
         )
-    for delay in DELAYS_MS[:2]:
-        middle, text = of(POOL, delay, 100)["slower"]
-        goals.append(
-            Goal(
-                f"deliveries a second against a pool of `requests` threads that only sends, 100 at a time, receivers {delay} ms away",
-                text,
-                f"≥ {TARGET_TIMES_THE_POOL:g}",
-                middle >= TARGET_TIMES_THE_POOL,
-            )
-        )
+    for name, what in ((LOGGING_POOL, "logs each delivery too"), (POOL, "only sends")):
+        middle, text = of(name, 0, 100)["slower"]
+        reached = middle >= TARGET_TIMES_THE_POOL
+        goals.append(Goal(f"deliveries a second, 100 at a time, against a pool of `requests` threads that {what}", text, "≥ 2", reached))
     columns = ["who", "receiver ms", "batch", "CPU µs", "deliveries a second", "time to ours", "CPU to ours"]
     cells = [
         [
@@ -380,7 +390,7 @@ def _section(rows: list[dict[str, Any]], calls: dict[str, float]) -> Section:
         title="Webhook delivery",
         notes=[
             "Process CPU and rate of the whole worker: handler, reads, signing, HTTP, log; AWS and the receivers answer from the other core. "
-            "The others only sign and send: they read no endpoint, write no log and guard nothing. Bare aiohttp does not even sign."
+            "The others only sign and send: they read no endpoint and guard nothing; one pool writes a log, an item for each delivery. Bare aiohttp does not even sign."
         ],
         tables=[
             Table("One delivery", columns, cells),
@@ -391,7 +401,7 @@ def _section(rows: list[dict[str, Any]], calls: dict[str, float]) -> Section:
             bars(
                 "webhook-delivery.svg",
                 "Deliveries a second, 100 at a time, receivers 20 ms away",
-                {name: of(name, 20, 100)["deliveries_a_second"] for name in (OURS, POOL, HTTPX)}
+                {name: of(name, 20, 100)["deliveries_a_second"] for name in (OURS, LOGGING_POOL, POOL, HTTPX)}
                 | {LOOP: of(LOOP, 20, 1)["deliveries_a_second"]},
                 "deliveries a second",
             )
@@ -447,7 +457,8 @@ def main() -> int:
         contenders = {
             OURS: _ours(calls),
             LOOP: _requests_loop(ports),
-            POOL: _requests_pool(ports),
+            POOL: _requests_pool(ports, logs=False),
+            LOGGING_POOL: _requests_pool(ports, logs=True),
             HTTPX: _httpx(ports, loop),
             BARE: _bare_aiohttp(ports, loop),
         }

@@ -378,6 +378,10 @@ async def _read_success(response: aiohttp.ClientResponse, progress: _Progress) -
     if response.content.at_eof():
         progress.body_is_cut = False
         return
+    if response.content.is_eof():
+        # All of it came with the headers, as with most receivers: there is nothing to wait for.
+        await _read_body(response, progress)
+        return
     try:
         async with asyncio.timeout(SUCCESS_BODY_SECONDS):
             await _read_body(response, progress)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
+from event_service.adapters.dynamodb.plain_json import plain_json, register
 from event_service.adapters.user_agent import USER_AGENT
 from event_service.domain.errors import RateLimited, Unavailable
 
@@ -115,12 +117,13 @@ class Write:
 
 
 class _Connection(Connection):
-    """With a fixed ``User-Agent``, which PynamoDB has no setting for."""
+    """With a fixed ``User-Agent`` and the hooks of :mod:`plain_json`, for which PynamoDB has no setting."""
 
     @property
     def session(self) -> botocore.session.Session:
         session = super().session
         session.set_default_client_config(Config(user_agent=USER_AGENT))
+        register(session)
         return session
 
 
@@ -255,11 +258,15 @@ class Database:
             start = page.next
 
     def batch_get(
-        self, keys: Iterable[Key], *, consistent: bool = True, attributes: Sequence[str] | None = None
+        self, keys: Iterable[Key], *, consistent: bool = True, attributes: Sequence[str] | None = None, binary: bool = True
     ) -> list[tuple[type[Model], AttributeMap]]:
         """Those items that exist, of one or several tables, in no order; 100 keys a call. Equal keys are asked once.
 
-        ``attributes`` (by their names in the table) leaves out the others on the way; the price is the same.
+        Args:
+            keys: of the items.
+            consistent: read strongly, at twice the price.
+            attributes: by their names in the table; leaves out the others on the way, at the same price.
+            binary: whether an item may hold a binary attribute; without them a large batch takes less processor time.
         """
         options: dict[str, Any] = {"ConsistentRead": consistent}
         if attributes is not None:
@@ -275,7 +282,7 @@ class Database:
             request: dict[str, Any] = {}
             for table, key_map in flat[first : first + MAXIMUM_KEYS_A_GET]:
                 request.setdefault(table, {"Keys": [], **options})["Keys"].append(key_map)
-            for answer in self._batch("BatchGetItem", request, "UnprocessedKeys"):
+            for answer in self._batch("BatchGetItem", request, "UnprocessedKeys", plain=not binary):
                 for table, items in answer.get("Responses", {}).items():
                     model = wanted[table][0]
                     found.extend((model, item) for item in items)
@@ -293,12 +300,12 @@ class Database:
                 pass
 
     def batch_put(self, model: type[Model], items: Sequence[AttributeMap]) -> None:
-        """Puts items that are already as DynamoDB takes them: building those of the busiest table from its model would cost
-        more CPU than sending them. Otherwise as :meth:`batch_write`."""
+        """Puts items that are already as DynamoDB takes them, without binary attributes: building those of the busiest table
+        from its model would cost more CPU than sending them. Otherwise as :meth:`batch_write`."""
         table = self.table(model)
         for first in range(0, len(items), MAXIMUM_WRITES_A_BATCH):
             requests = [{"PutRequest": {"Item": item}} for item in items[first : first + MAXIMUM_WRITES_A_BATCH]]
-            for _ in self._batch("BatchWriteItem", {table: requests}, "UnprocessedItems"):
+            for _ in self._batch("BatchWriteItem", {table: requests}, "UnprocessedItems", plain=True):
                 pass
 
     def transact(self, writes: Sequence[Write], token: str | None = None) -> None:
@@ -360,10 +367,11 @@ class Database:
         _add_placeholders(arguments, names, values)
         self._call(operation, arguments)
 
-    def _batch(self, operation: str, request: dict[str, Any], left_over: str) -> Iterator[dict[str, Any]]:
+    def _batch(self, operation: str, request: dict[str, Any], left_over: str, *, plain: bool = False) -> Iterator[dict[str, Any]]:
         pause = 0.05
         for attempt in range(BATCH_TRIES):
-            answer = self._call(operation, {"RequestItems": request})
+            with plain_json() if plain else nullcontext():
+                answer = self._call(operation, {"RequestItems": request})
             yield answer
             request = answer.get(left_over) or {}
             if not request:

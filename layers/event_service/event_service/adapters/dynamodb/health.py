@@ -68,7 +68,7 @@ class DynamoSnapshotReader:
         health: dict[str, EndpointHealth] = {}
         recorded: dict[tuple[str, str, str, int], LogRecord] = {}
         # Rows of one table come back under one model: what kind of row it is shows in its key.
-        for model, item in self._database.batch_get(keys):
+        for model, item in self._database.batch_get(keys, binary=False):
             if model is LogItem:
                 record = record_of(item)
                 if float(item["expiresAt"]["N"]) > now:
