@@ -39,10 +39,12 @@ from event_service.services.operational_events import OperationalEvents
 from event_service.services.parked_deliveries import Drains
 from event_service.services.ports import EndpointPage
 from event_service.services.webhook_delivery import WebhookDelivery
+from event_service.services.webhook_ports import Sender
 from event_service.settings import Settings
 from functions.webhook_delivery.handler import create_handler
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Context, SettableClock, World, token
+from tests.integration.events.test_cost import OneAtATime
 from tests.template_file import create_tables, resources
 
 EVENTS = 100
@@ -87,13 +89,15 @@ class Stage:
         return self.cpu_seconds / share + self.waited_seconds + len(self.ledger) * AWS_CALL_SECONDS
 
 
-class _Sqs:
+class CountedSqs:
     """Takes what is sent to any queue; the real one of moto is not needed to count."""
 
     def __init__(self) -> None:
-        self.routing, self.webhook = FakeSqsClient(), FakeSqsClient()
+        self.routing, self.webhook, self.socket = FakeSqsClient(), FakeSqsClient(), FakeSqsClient()
 
     def _of(self, url: str) -> FakeSqsClient:
+        if url.endswith("socket.fifo"):
+            return self.socket
         return self.routing if url.endswith("routing") else self.webhook
 
     def send_message(self, **arguments: Any) -> Any:
@@ -116,7 +120,7 @@ class _Receivers:
 
 
 @contextmanager
-def _world() -> Iterator[tuple[World, Ledger, _Sqs]]:
+def metered_world() -> Iterator[tuple[World, Ledger, CountedSqs]]:
     with mock_aws():
         settings = Settings(create_tables(boto3.client("dynamodb", region_name=REGION)))
 
@@ -125,8 +129,8 @@ def _world() -> Iterator[tuple[World, Ledger, _Sqs]]:
 
         ledger = Ledger()
         tables = {name: TableShape.of_template(one["Properties"]) for name, one in resources("AWS::DynamoDB::Table").items()}
-        connection: Any = MeteredConnection(connect_dynamodb(REGION, None), tables, ledger)
-        sqs = _Sqs()
+        connection: Any = MeteredConnection(OneAtATime(connect_dynamodb(REGION, None)), tables, ledger)
+        sqs = CountedSqs()
         client: Any = MeteredSqs(sqs, ledger)
         queues = Queues(lambda: client)
         world = World(
@@ -141,7 +145,7 @@ def _world() -> Iterator[tuple[World, Ledger, _Sqs]]:
         yield world, ledger, sqs
 
 
-def _delivery(world: World) -> WebhookDelivery:
+def delivery_of(world: World, receivers: Sender | None = None) -> WebhookDelivery:
     """As `wiring` builds it, over the metered tables."""
     database, clock = world.database, world.clock
     rules = UrlRules(guard=AddressGuard(), allow_http=False)
@@ -153,7 +157,7 @@ def _delivery(world: World) -> WebhookDelivery:
     return WebhookDelivery(
         snapshots=DynamoSnapshotReader(database, clock),
         log=DynamoDeliveryLog(database, clock, RETENTION_DAYS),
-        sender=_Receivers(),
+        sender=receivers or _Receivers(),
         queue=queue,
         due=DynamoDueStore(database),
         parked=parked,
@@ -169,12 +173,12 @@ def _delivery(world: World) -> WebhookDelivery:
     )
 
 
-def _event(number: int) -> NewEvent:
+def event(number: int) -> NewEvent:
     """About 1 KB as delivered."""
     return NewEvent(type=f"measured-{number % ENDPOINTS}", data={"n": number, "text": "A person entered the region of interest. " * 17})
 
 
-def _records(sent: FakeSqsClient) -> list[dict[str, Any]]:
+def records_of(sent: FakeSqsClient) -> list[dict[str, Any]]:
     taken = [
         {"messageId": str(place), "body": one["MessageBody"], "attributes": {"ApproximateReceiveCount": "1"}}
         for place, one in enumerate(sent.arrived)
@@ -190,34 +194,34 @@ def _run(fan_out: int, *, mixed: bool) -> tuple[list[Stage], dict[str, float]]:
         fan_out: 10 or 1.
         mixed: no two messages of a batch go to the same endpoint; otherwise all do.
     """
-    with _world() as (world, ledger, sqs):
+    with metered_world() as (world, ledger, sqs):
         for number in range(ENDPOINTS):
             world.webhook(*([] if fan_out == ENDPOINTS else [world.event_filter(eventTypes=[f"measured-{number}"])]))
-        delivery = _delivery(world)
+        delivery = delivery_of(world)
         deliver = create_handler(lambda: delivery)
         # Warm: the router has its snapshot, each function its clients.
-        world.publishing.publish(token(), [_event(0)])
+        world.publishing.publish(token(), [event(0)])
         with redirect_stdout(io.StringIO()):
-            world.router({"Records": _records(sqs.routing)}, Context())
+            world.router({"Records": records_of(sqs.routing)}, Context())
         sqs.webhook.arrived.clear()
         ledger.take()
 
         start = time.process_time()
-        world.publishing.publish(token(), [_event(number) for number in range(EVENTS)])
+        world.publishing.publish(token(), [event(number) for number in range(EVENTS)])
         published = Stage(ledger.take(), 1, time.process_time() - start, 250, door=1)
 
         routed = Stage(Ledger(), 0, 0.0, 0)
-        for record in _records(sqs.routing):
-            _invoke(routed, world.router, [record], ledger)
+        for record in records_of(sqs.routing):
+            invoke(routed, world.router, [record], ledger)
         delivered = Stage(Ledger(), 0, 0.0, 0)
-        messages = _records(sqs.webhook)
+        messages = records_of(sqs.webhook)
         assert len(messages) == EVENTS * fan_out
         messages.sort(key=lambda one: json.loads(one["body"].partition("\n")[0])["endpointId"])
         if mixed:
             each = len(messages) // ENDPOINTS
             messages = [messages[endpoint * each + place] for place in range(each) for endpoint in range(ENDPOINTS)]
         for first in range(0, len(messages), BATCH):
-            _invoke(delivered, deliver, messages[first : first + BATCH], ledger)
+            invoke(delivered, deliver, messages[first : first + BATCH], ledger)
             delivered.waited_seconds += RECEIVER_SECONDS
         page = _list_call(world, ledger)
         stored = {
@@ -240,7 +244,7 @@ def _rows(world: World, table: str) -> list[dict[str, Any]]:
     return [item for (name, _), item in connection._items.items() if name == table]  # noqa: SLF001 - as above
 
 
-def _invoke(stage: Stage, handler: Any, records: list[dict[str, Any]], ledger: Ledger) -> None:
+def invoke(stage: Stage, handler: Any, records: list[dict[str, Any]], ledger: Ledger) -> None:
     output = io.StringIO()
     start = time.process_time()
     with redirect_stdout(output):
@@ -309,6 +313,8 @@ def _list_parts(calls: float, reads: float) -> dict[str, float]:
 
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
+    from benchmarks import cost_retries, cost_sockets  # they count with what is above
+
     del quick
     logging.getLogger("botocore").setLevel(logging.WARNING)
     tables: list[Table] = []
@@ -380,6 +386,8 @@ def run(quick: bool = False) -> Section:
             [*map(list, listing.items()), ["**sum**", sum(listing.values())]],
         )
     )
+    tables += cost_retries.tables()
+    tables += cost_sockets.tables()
     others = [[name, dollars, text] for name, (dollars, text) in prices.OTHERS.items()]
     tables.append(Table("Others, by their list prices", ["service", "dollars a million events with one delivery", "what is in it"], others))
     goals.append(

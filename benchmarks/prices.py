@@ -25,6 +25,8 @@ LOGS_GB: Final = 0.50
 HTTP_API_REQUEST: Final = 1.00 / MILLION
 WEBSOCKET_MESSAGE: Final = 1.00 / MILLION
 """Of up to 32 KB, in either direction."""
+WEBSOCKET_MINUTE: Final = 0.25 / MILLION
+"""Of one open connection."""
 INTERNET_GB: Final = 0.09
 SCHEDULER_INVOCATION: Final = 1.00 / MILLION
 

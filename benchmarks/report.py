@@ -15,9 +15,8 @@ from typing import Any
 
 from local.tools import LOCAL, ROOT
 
-NOT_MEASURED = """Not measured by this command: lists as stored endpoints, filters and events grow (their reads are counted in `tests/integration`); cost
-of socket deliveries and of retries; the time from a fresh clone to the first delivered event; one bad receiver beside good ones
-(`python -m benchmarks.webhook_isolation`) and loss while functions are killed (`make soak`).
+NOT_MEASURED = """Not measured by this command: the time from a fresh clone to the first delivered event, and loss while functions are
+killed (`make soak`).
 """
 RESULTS = LOCAL / "bench"
 """One JSON file for each section, so that one can be measured again alone."""
