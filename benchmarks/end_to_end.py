@@ -145,13 +145,13 @@ class _Publisher:
 
 
 def run(quick: bool = False) -> Section:
-    """Measures; ``quick`` publishes 30 events of each kind in place of 200, and leaves sustained load out."""
+    """Measures; ``quick`` publishes 30 events of each kind in place of 100, and leaves sustained load out."""
     directory = LOCAL / "bench-stack"
     shutil.rmtree(directory, ignore_errors=True)
     try:
         with _receiver() as receipts, LocalStack(directory, free_port(), say=lambda text: print(f"  {text}", flush=True)) as stack:
             stack.start()
-            quiet = _quiet(stack, receipts, 30 if quick else 200)
+            quiet = _quiet(stack, receipts, 30 if quick else 100)
             load = [] if quick else _under_load(stack, receipts)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -41,7 +41,7 @@ from tests.template_file import resources
 SIZES = (100, 1_000, 10_000, 100_000)
 QUICK_SIZES = SIZES[:3]
 PAGE = 100
-REPEATS = 15
+REPEATS = 9
 CPU_GOAL = 1.5
 FULL_SHARDS = 10_000
 """From so many events on each of the 16 shards of the time index fills what a page reads of it; fewer read less."""

@@ -177,8 +177,8 @@ async def _floor(port: int) -> AsyncIterator[Send]:
 CLIENTS: dict[str, tuple[Client, int]] = {
     "our sender": (_our_sender, 6_000),
     "bare aiohttp": (_bare_aiohttp, 6_000),
-    "httpx": (_httpx, 600),
-    "requests, a pool of threads": (_requests_in_threads, 1_000),
+    "httpx": (_httpx, 200),
+    "requests, a pool of threads": (_requests_in_threads, 600),
     "floor (no protections)": (_floor, 6_000),
 }
 

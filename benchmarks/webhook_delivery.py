@@ -411,7 +411,7 @@ def _section(rows: list[dict[str, Any]], calls: dict[str, float]) -> Section:
 
 def run(quick: bool = False) -> Section:
     """What `make bench` writes down, measured in a process of its own: the function's settings are its environment's."""
-    command = [sys.executable, "-m", "benchmarks.webhook_delivery", "--json", "--rounds", "2" if quick else "11"]
+    command = [sys.executable, "-m", "benchmarks.webhook_delivery", "--json", "--rounds", "2" if quick else "7"]
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     if not answer.stdout:
         raise RuntimeError(f"webhook delivery was not measured:\n{answer.stderr}")

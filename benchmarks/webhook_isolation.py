@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,13 +89,26 @@ async def measure(seconds: float, *, disturbed: bool) -> list[float]:
     return sorted(ages)
 
 
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """A line for each failed attempt says nothing here."""
+    logger = logging.getLogger("event_service")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def run(quick: bool = False) -> Section:
     """Both runs, one after the other: they would disturb one another."""
-    seconds = 6.0 if quick else 20.0
+    seconds = 6.0 if quick else 12.0
     rows: list[list[Any]] = []
     p99: dict[str, float] = {}
     for name in ("quiet", "disturbed"):
-        ages = asyncio.run(measure(seconds, disturbed=name == "disturbed"))
+        with _without_log():
+            ages = asyncio.run(measure(seconds, disturbed=name == "disturbed"))
         p99[name] = percentile(ages, 99)
         rows.append([name, len(ages), statistics.median(ages) * 1_000, p99[name] * 1_000, ages[-1] * 1_000])
     times = p99["disturbed"] / p99["quiet"]
