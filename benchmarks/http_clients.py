@@ -39,10 +39,18 @@ Send = Callable[[int], Awaitable[int]]
 Client = Callable[[int], AbstractAsyncContextManager[Send]]
 
 
-class _Receiver(asyncio.Protocol):
-    def __init__(self) -> None:
+class Answerer(asyncio.Protocol):
+    """Reads one request after the other from a connection, the cheapest way there is, and writes what :meth:`answer` gives."""
+
+    def __init__(self, delay_seconds: float = 0.0) -> None:
+        self._delay = delay_seconds
         self._received = b""
         self._transport: asyncio.Transport | None = None
+
+    def answer(self, head: bytes, body: bytes) -> bytes:
+        """The whole answer to a request; here that of a receiver who is content."""
+        del head, body
+        return ANSWER
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -52,15 +60,20 @@ class _Receiver(asyncio.Protocol):
         self._received += data
         head, separator, body = self._received.partition(b"\r\n\r\n")
         length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-        if separator and len(body) >= int(length):
-            self._received = b""
-            assert self._transport is not None
-            self._transport.write(ANSWER)
+        if not separator or len(body) < int(length or 0):
+            return
+        self._received = b""
+        assert self._transport is not None
+        answer = self.answer(head, body)
+        if self._delay:
+            asyncio.get_running_loop().call_later(self._delay, self._transport.write, answer)
+        else:
+            self._transport.write(answer)
 
 
 def _serve(port: Queue[int]) -> None:
     async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(_Receiver, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(Answerer, "127.0.0.1", 0)
         port.put(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

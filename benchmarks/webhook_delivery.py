@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from multiprocessing.queues import Queue
 from typing import Any
 
-from benchmarks.http_clients import ANSWER, BODY
+from benchmarks.http_clients import BODY, Answerer
 from benchmarks.plots import bars
 from benchmarks.report import Goal, Section, Table, ratio
 
@@ -65,37 +65,13 @@ def _endpoint_id(delay: int, number: int) -> str:
     return f"00000000-0000-4000-8000-{DELAYS_MS.index(delay):06d}{number % ENDPOINTS:06d}"
 
 
-class _Receiver(asyncio.Protocol):
-    def __init__(self, delay_seconds: float) -> None:
-        self._delay = delay_seconds
-        self._received = b""
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, separator, body = self._received.partition(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-        if not separator or len(body) < int(length):
-            return
-        self._received = b""
-        assert self._transport is not None
-        if self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self._transport.write, ANSWER)
-        else:
-            self._transport.write(ANSWER)
-
-
 def _serve_receivers(ports: Queue[list[int]]) -> None:
     """One for each delay; a delay of 20 ms is that of the network and the receiver together."""
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         servers = [
-            await loop.create_server(lambda seconds=delay / 1_000: _Receiver(seconds), "127.0.0.1", 0)  # type: ignore[misc]
+            await loop.create_server(lambda seconds=delay / 1_000: Answerer(seconds), "127.0.0.1", 0)  # type: ignore[misc]
             for delay in DELAYS_MS
         ]
         ports.put([server.sockets[0].getsockname()[1] for server in servers])
@@ -104,34 +80,20 @@ def _serve_receivers(ports: Queue[list[int]]) -> None:
     asyncio.run(serve())
 
 
-class _Stub(asyncio.Protocol):
+class _Stub(Answerer):
     """Answers BatchGetItem with the rows of the endpoints, and every write with success."""
 
     receiver_ports: tuple[int, ...] = ()
 
-    def __init__(self) -> None:
-        self._received = b""
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, separator, body = self._received.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0) if separator else 0
-        if not separator or len(body) < length:
-            return
-        self._received = b""
-        answer = self._answer(json.loads(body)) if b"BatchGetItem" in head else b'{"UnprocessedItems":{}}'
-        assert self._transport is not None
-        self._transport.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\nx-amzn-requestid: r\r\ncontent-length: %d\r\n\r\n%s"
-            % (len(answer), answer)
+    def answer(self, head: bytes, body: bytes) -> bytes:
+        """As DynamoDB does."""
+        answer = self._rows(json.loads(body)) if b"BatchGetItem" in head else b'{"UnprocessedItems":{}}'
+        return b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\nx-amzn-requestid: r\r\ncontent-length: %d\r\n\r\n%s" % (
+            len(answer),
+            answer,
         )
 
-    def _answer(self, request: dict[str, Any]) -> bytes:
+    def _rows(self, request: dict[str, Any]) -> bytes:
         responses: dict[str, list[dict[str, Any]]] = {table: [] for table in request["RequestItems"]}
         for key in request["RequestItems"].get("endpoints", {}).get("Keys", []):
             item: dict[str, Any] = dict(key)
