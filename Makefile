@@ -36,6 +36,7 @@ lint: ## style, types, and the template's syntax
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo --no-cache
 
 format: ## let ruff rewrite what it can
 	@local/setup.sh dev

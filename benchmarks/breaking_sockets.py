@@ -24,7 +24,7 @@ from typing import Any
 import websockets
 
 from benchmarks.report import Goal, Section, Table
-from event_service.domain.identifiers import new_id
+from event_service.base.identifiers import new_id
 from local.stack import LocalStack, free_port
 from local.tools import LOCAL
 

@@ -29,9 +29,9 @@ from packaging.requirements import Requirement
 from benchmarks.plots import bars
 from benchmarks.report import Goal, Section, Table, quartiles, ratio
 from benchmarks.stub_aws import StubAws, stub_aws
-from event_service.domain.dates import format_date
-from event_service.domain.event import Event
-from event_service.domain.identifiers import new_id
+from event_service.base.dates import format_date
+from event_service.base.identifiers import new_id
+from event_service.events.event import Event
 from local.build import build
 from local.tools import LOCAL, ROOT, architecture, interpreter
 from tests.template_file import resources, variable_of
@@ -276,7 +276,7 @@ def _events(stub: StubAws) -> dict[str, Any]:
 def _webhook_record(endpoint_id: str) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from event_service.domain.queue_messages import WebhookMessage
+    from event_service.delivery.messages import WebhookMessage
 
     now = datetime.now(UTC)
     event = Event(new_id(), "measured", now, {"n": 1}, None, None, WORKSPACE, now)

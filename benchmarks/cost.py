@@ -25,22 +25,24 @@ from benchmarks import prices
 from benchmarks.metering import Ledger, MeteredConnection, MeteredSqs, TableShape, item_size
 from benchmarks.plots import bars
 from benchmarks.report import Goal, Section, Table
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.database import connect as connect_dynamodb
-from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
-from event_service.adapters.dynamodb.due import DynamoDueStore, DynamoParkedStore
-from event_service.adapters.dynamodb.health import DynamoHealthStore, DynamoSnapshotReader
-from event_service.adapters.sqs import Queues, SqsDeliveryQueue
-from event_service.domain.addresses import AddressGuard
-from event_service.domain.new_event import NewEvent
-from event_service.domain.webhook_exchange import WebhookAnswer, WebhookRequest
-from event_service.domain.webhook_url import UrlRules, WebhookUrl, parse_webhook_url
-from event_service.services.operational_events import OperationalEvents
-from event_service.services.parked_deliveries import Drains
-from event_service.services.ports import EndpointPage
-from event_service.services.webhook_delivery import WebhookDelivery
-from event_service.services.webhook_ports import Sender
+from event_service.aws.dynamodb import Database
+from event_service.aws.dynamodb import connect as connect_dynamodb
+from event_service.aws.sqs import Queues
+from event_service.configuration.ports import EndpointPage
+from event_service.delivery.backlog import Drains
+from event_service.delivery.service_events import OperationalEvents
+from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.health import DynamoHealthStore
+from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.delivery.storage.queue import SqsDeliveryQueue
+from event_service.events.new_event import NewEvent
 from event_service.settings import Settings
+from event_service.webhooks.addresses import AddressGuard
+from event_service.webhooks.delivery import WebhookDelivery
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
+from event_service.webhooks.ports import Sender
+from event_service.webhooks.storage.context import DynamoSnapshotReader
+from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.webhook_delivery.handler import create_handler
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Context, SettableClock, World, token

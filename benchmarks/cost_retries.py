@@ -16,11 +16,11 @@ from typing import Any
 from benchmarks import cost, prices
 from benchmarks.metering import Call, Ledger
 from benchmarks.report import Table
-from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
-from event_service.adapters.dynamodb.due import DynamoDueStore, DynamoParkedStore
-from event_service.adapters.sqs import SqsDeliveryQueue
-from event_service.domain.webhook_exchange import WebhookAnswer, WebhookRequest
-from event_service.services.retries import RetryScheduler
+from event_service.delivery.retry_scheduler import RetryScheduler
+from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.delivery.storage.queue import SqsDeliveryQueue
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
 from tests.integration.events.conftest import RETENTION_DAYS, Context, World, token

@@ -14,11 +14,11 @@ from typing import Any
 from benchmarks import cost, prices
 from benchmarks.metering import Ledger
 from benchmarks.report import Table
-from event_service.adapters.dynamodb.connections import DynamoConnectionStore
-from event_service.adapters.sqs import SqsWakeUpQueue
-from event_service.domain.connection import Connection
-from event_service.services.socket_delivery import SocketDelivery
-from event_service.services.socket_ports import ManagementApi
+from event_service.sockets.connection import Connection
+from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.ports import ManagementApi
+from event_service.sockets.storage.connections import DynamoConnectionStore
+from event_service.sockets.storage.queue import SqsWakeUpQueue
 from functions.socket_delivery.handler import create_handler
 from tests.fakes.sockets import FakeManagementApi
 from tests.integration.events.conftest import WORKSPACE, World, token

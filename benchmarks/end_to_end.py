@@ -27,7 +27,7 @@ import websockets.sync.client
 
 from benchmarks.plots import distributions
 from benchmarks.report import Goal, Section, Table, percentile
-from event_service.domain.identifiers import new_id
+from event_service.base.identifiers import new_id
 from local.stack import REGION, LocalStack, StackFile, client_settings_of, free_port
 from local.tools import LOCAL, runtime
 

@@ -19,7 +19,7 @@ from graphql import GraphQLField, GraphQLList, GraphQLObjectType, GraphQLScalarT
 
 from benchmarks.plots import bars
 from benchmarks.report import Goal, Section, Table, percentile, quartiles, ratio
-from event_service.domain.identifiers import new_id
+from event_service.base.identifiers import new_id
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import TOKEN, WORKSPACE, Door
 

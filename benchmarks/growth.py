@@ -21,19 +21,20 @@ from typing import Any
 from benchmarks.metering import READ_BYTES, TableShape, item_size
 from benchmarks.plots import lines
 from benchmarks.report import Goal, Section, Table
-from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.event_index import DynamoEventIndexes
-from event_service.adapters.dynamodb.events import DynamoEventStore
-from event_service.adapters.sqs import Queues, SqsRoutingQueue
-from event_service.domain.changes import ChangeSet, Counts, PutEndpoint
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.identifiers import new_id
-from event_service.domain.new_event import NewEvent
-from event_service.services.events_reading import EventQuery, EventsReading
-from event_service.services.ports import EndpointPage
-from event_service.services.publishing import Publishing
+from event_service.aws.dynamodb import Database
+from event_service.aws.sqs import Queues
+from event_service.base.identifiers import new_id
+from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.ports import EndpointPage
+from event_service.configuration.storage.rows import DynamoConfigurationRows
+from event_service.events.event import Event
+from event_service.events.new_event import NewEvent
+from event_service.events.publishing import Publishing
+from event_service.events.reading import EventQuery, EventsReading
+from event_service.events.storage.events import DynamoEventStore
+from event_service.events.storage.listing import DynamoEventIndexes
+from event_service.events.storage.queue import SqsRoutingQueue
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import RETENTION_DAYS, WORKSPACE, SettableClock, token
 from tests.template_file import resources

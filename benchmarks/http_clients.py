@@ -82,10 +82,10 @@ def _serve(port: Queue[int]) -> None:
 
 @asynccontextmanager
 async def _our_sender(port: int) -> AsyncIterator[Send]:
-    from event_service.adapters.http_sender import HttpSender
-    from event_service.domain.addresses import AddressGuard
-    from event_service.domain.webhook_exchange import WebhookRequest
-    from event_service.domain.webhook_url import UrlRules, parse_webhook_url
+    from event_service.webhooks.addresses import AddressGuard
+    from event_service.webhooks.exchange import WebhookRequest
+    from event_service.webhooks.http_sender import HttpSender
+    from event_service.webhooks.url import UrlRules, parse_webhook_url
 
     rules = UrlRules(guard=AddressGuard.allowing(["127.0.0.0/8"]), allow_http=True)
     sender = HttpSender(rules.guard)

@@ -24,8 +24,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from event_service.domain.matching.matcher import Matcher
-from event_service.domain.matching.work import Work
+from event_service.filters.matching.matcher import Matcher
+from event_service.filters.matching.work import Work
 
 Condition = dict[str, Any]
 

@@ -18,15 +18,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from event_service.domain.changes import ChangeSet, Counts, Link, Unlink
-from event_service.domain.endpoint import EndpointType
-from event_service.domain.event import Event
-from event_service.domain.event_filter import EventFilter
-from event_service.domain.matching.matcher import Matcher
-from event_service.domain.queue_messages import RoutingMessage, WebhookMessage
-from event_service.services.ports import PutOutcome, RoutingRows, StoredEvent
-from event_service.services.routing import Received, Routing, RoutingTables
-from event_service.services.socket_log import Routed
+from event_service.configuration.changes import ChangeSet, Counts, Link, Unlink
+from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.ports import RoutingRows
+from event_service.delivery.messages import WebhookMessage
+from event_service.events.event import Event
+from event_service.events.ports import PutOutcome, StoredEvent
+from event_service.events.routing_message import RoutingMessage
+from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.router import Received, Routing
+from event_service.routing.tables import RoutingTables
+from event_service.sockets.log import Routed
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -22,14 +22,14 @@ from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
 
-from event_service.adapters.dynamodb.database import MAXIMUM_WRITES_A_BATCH
-from event_service.adapters.management_api import HttpManagementApi
-from event_service.domain.connection import Connection
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.wake_up import WakeUp
-from event_service.services.socket_delivery import SocketDelivery
-from event_service.services.socket_ports import LogHead, Segment
+from event_service.aws.dynamodb import MAXIMUM_WRITES_A_BATCH
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.events.event import Event
+from event_service.sockets.connection import Connection
+from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.ports import LogHead, Segment
+from event_service.sockets.poster import HttpManagementApi
+from event_service.sockets.wake_up import WakeUp
 from tests.fakes.sockets import FakeEvents, FakeSocketTables, FakeWakeUpQueue
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"

@@ -154,7 +154,7 @@ def _ours(calls: Counter[str]) -> Deliver:
 
 
 def _headers() -> dict[str, str]:
-    from event_service.domain.signature import signed_headers
+    from event_service.webhooks.signature import signed_headers
 
     headers = {"content-type": "application/json", "user-agent": "event-service"}
     return headers | signed_headers([SECRET], "msg_abcdefghijklmnopqrstuvwxyz", int(time.time()), BODY)

@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.report import Goal, Section, Table, percentile
-from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
-from event_service.services.webhook_delivery import Received
+from event_service.delivery.attempt import FailureClass
+from event_service.webhooks.delivery import Received
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import Behaviour, Clock, World
 
 ENDPOINTS = 100

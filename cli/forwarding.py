@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from cli.errors import UsageError
 from cli.graphql_client import opener_for
-from event_service.domain import json_values
-from event_service.domain.signature import InvalidSecret, secret_key, signed_headers, webhook_id
-from event_service.domain.trace_context import new_trace
+from event_service.base import json_values
+from event_service.base.trace_context import new_trace
+from event_service.delivery.webhook_id import webhook_id
+from event_service.webhooks.signature import InvalidSecret, secret_key, signed_headers
 
 TIMEOUT_SECONDS: Final = 15.0
 """What a webhook has by default."""

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from cli.errors import ApiError, NotAllowed, Unreachable
-from event_service.domain.trace_context import TraceContext, new_trace
+from event_service.base.trace_context import TraceContext, new_trace
 
 TIMEOUT_SECONDS: Final = 35.0
 """API Gateway gives up after 30."""

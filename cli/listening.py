@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from event_service.domain.connection import GREATEST_SEQUENCE
+from event_service.sockets.connection import GREATEST_SEQUENCE
 
 PONG_SECONDS: Final = 20.0
 FIRST_PAUSE_SECONDS: Final = 0.5

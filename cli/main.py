@@ -13,7 +13,7 @@ from cli.errors import CommandError, ExitStatus
 from cli.output import Output
 from cli.session import Session
 from cli.target import Target
-from event_service.domain.errors import DomainError, Unavailable
+from event_service.base.errors import DomainError, Unavailable
 
 STACK_FILE: Final = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
 

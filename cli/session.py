@@ -13,8 +13,8 @@ import typer
 from cli.errors import UsageError
 from cli.output import Output
 from cli.target import Target
-from event_service.domain.dates import format_date, parse_date
-from event_service.domain.errors import BadUserInput
+from event_service.base.dates import format_date, parse_date
+from event_service.base.errors import BadUserInput
 
 PAGE: Final = 1000
 """The most that one page of the API has."""

@@ -12,7 +12,7 @@ from cli.errors import NotAllowed, Unreachable, UsageError
 from cli.graphql_client import GraphqlClient
 
 if TYPE_CHECKING:
-    from event_service.services.tokens import Tokens
+    from event_service.access.tokens import Tokens
     from local.deployed import DeployedStack
 
 

@@ -10,11 +10,11 @@ import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 
-from event_service.adapters.dynamodb.database import Database, connect
-from event_service.adapters.dynamodb.tokens import DynamoTokenStore
-from event_service.domain.errors import Unauthenticated
-from event_service.domain.token import TokenKind
-from event_service.services.tokens import Tokens
+from event_service.access.storage.tokens import DynamoTokenStore
+from event_service.access.token import TokenKind
+from event_service.access.tokens import Tokens
+from event_service.aws.dynamodb import Database, connect
+from event_service.base.errors import Unauthenticated
 from local.tools import ToolError
 
 
@@ -104,9 +104,10 @@ def issue_token(stack: DeployedStack, *, workspace_id: str | None, kind: str, na
 
 def close_sockets_of(stack: DeployedStack, token_hash: str) -> int:
     """Has the open sockets of a token that was revoked closed; returns at how many endpoints it had been used."""
-    from event_service.adapters.dynamodb.connections import DynamoConnectionStore
-    from event_service.adapters.sqs import Queues, SqsWakeUpQueue
-    from event_service.domain.wake_up import WakeUp
+    from event_service.aws.sqs import Queues
+    from event_service.sockets.storage.connections import DynamoConnectionStore
+    from event_service.sockets.storage.queue import SqsWakeUpQueue
+    from event_service.sockets.wake_up import WakeUp
 
     def make_client() -> Any:
         return botocore.session.Session(profile=stack.profile).create_client("sqs", **stack.client_settings)

@@ -27,7 +27,7 @@ from typing import Any, Final, Self
 import botocore.session
 import psutil
 
-from event_service.domain.identifiers import new_id
+from event_service.base.identifiers import new_id
 from local.build import build
 from local.deployed import DeployedStack, IssuedToken, describe, issue_token
 from local.tools import LOCAL, MINISTACK_PYTHON, ROOT, SAM, ToolError, architecture, interpreter, quiet_environment, run_tool, runtime, tail

@@ -15,7 +15,7 @@ from cli.errors import ApiError, CommandError, NotAllowed, UsageError
 from cli.forwarding import Forwarder
 from cli.listening import InvalidAddress, Listener, Refused
 from cli.session import Session, pages, session_of
-from event_service.domain.signature import new_secret
+from event_service.configuration.secrets import new_secret
 
 
 def listen(

@@ -13,7 +13,7 @@ import typer
 from cli import documents
 from cli.errors import CommandError, DoneInPart, UsageError
 from cli.session import session_of
-from event_service.domain.trace_context import new_trace
+from event_service.base.trace_context import new_trace
 
 EVENTS_A_CALL: Final = 100
 BYTES_A_CALL: Final = 600_000

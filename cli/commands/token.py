@@ -9,9 +9,9 @@ import typer
 
 from cli.errors import UsageError
 from cli.session import Session, session_of
-from event_service.domain.dates import format_date, parse_date
-from event_service.domain.errors import BadUserInput
-from event_service.domain.token import Token, TokenKind
+from event_service.access.token import Token, TokenKind
+from event_service.base.dates import format_date, parse_date
+from event_service.base.errors import BadUserInput
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Issue, list and revoke tokens (needs AWS credentials, or the local stack)."

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from event_service import wiring
-from event_service.domain.new_event import NewEvent
-from event_service.domain.trace_context import new_trace
+from event_service.base.trace_context import new_trace
+from event_service.events.new_event import NewEvent
+from event_service.events.publishing import Publishing
 from event_service.observability import Metric, configure, count, invocation, logging_context
-from event_service.services.publishing import Publishing
 from event_service.settings import get_settings
 
 configure()

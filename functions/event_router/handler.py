@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from event_service import wiring
-from event_service.domain.queue_messages import RoutingMessage
+from event_service.events.routing_message import RoutingMessage
 from event_service.observability import Metric, configure, count, invocation, note_trace
-from event_service.services.routing import Received, Routing
+from event_service.routing.router import Received, Routing
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from event_service.domain.errors import TooLarge
+from event_service.base.errors import TooLarge
 from functions.graphql_api.errors import from_domain
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.limits import MAXIMUM_ANSWER_BYTES, MAXIMUM_ESCAPED_ANSWER_BYTES

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from event_service.domain.errors import BadUserInput, NotFound
+from event_service.base.errors import BadUserInput, NotFound
 from event_service.observability import Metric, count
 from event_service.settings import Settings
 from functions.graphql_api.errors import from_domain, masked

@@ -14,18 +14,18 @@ import strawberry
 from graphql import DocumentNode
 from strawberry.dataloader import DataLoader
 
-from event_service.domain.endpoint import Endpoint
-from event_service.domain.errors import Forbidden, TooLarge
-from event_service.domain.event_filter import EventFilter
-from event_service.domain.token import Token, TokenKind
+from event_service.access.token import Token, TokenKind
+from event_service.base.errors import Forbidden, TooLarge
+from event_service.configuration.endpoint import Endpoint
+from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.limits import QUERY_SECONDS, NodeBudget
 from functions.graphql_api.services import Services
 
 if TYPE_CHECKING:
-    from event_service.services.configuration import Configuration
-    from event_service.services.deliveries import Deliveries
-    from event_service.services.events_reading import EventsReading
-    from event_service.services.publishing import Publishing
+    from event_service.configuration.configuration import Configuration
+    from event_service.delivery.history import Deliveries
+    from event_service.events.publishing import Publishing
+    from event_service.events.reading import EventsReading
 
 P = ParamSpec("P")
 T = TypeVar("T")

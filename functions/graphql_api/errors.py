@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from event_service.domain.errors import BadUserInput, DomainError, ErrorCode, NotFound, Unavailable
+from event_service.base.errors import BadUserInput, DomainError, ErrorCode, NotFound, Unavailable
 from event_service.observability import Metric, count
 
 logger = logging.getLogger(__name__)

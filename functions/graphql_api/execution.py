@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql import OperationDefinitionNode, OperationType
 
-from event_service.domain.errors import DomainError, TooLarge, Unavailable
+from event_service.base.errors import DomainError, TooLarge, Unavailable
 from event_service.observability import Metric, count, logging_context
 from functions.graphql_api import limits
 from functions.graphql_api.answers import encode_answer

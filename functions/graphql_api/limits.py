@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from graphql import DocumentNode, FieldNode, FragmentDefinitionNode, FragmentSpreadNode, OperationDefinitionNode, SelectionSetNode
 
-from event_service.domain.errors import BadUserInput, TooLarge
+from event_service.base.errors import BadUserInput, TooLarge
 
 MAXIMUM_TOKENS = 20_000
 MAXIMUM_COMMENTS = 1_000

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from event_service.services.configuration import Configuration
-    from event_service.services.deliveries import Deliveries
-    from event_service.services.events_reading import EventsReading
-    from event_service.services.publishing import Publishing
-    from event_service.services.tokens import Tokens
+    from event_service.access.tokens import Tokens
+    from event_service.configuration.configuration import Configuration
+    from event_service.delivery.history import Deliveries
+    from event_service.events.publishing import Publishing
+    from event_service.events.reading import EventsReading
 
 
 class Services(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from event_service import wiring
+from event_service.delivery.retry_scheduler import RetryScheduler
 from event_service.observability import Metric, configure, count, invocation
-from event_service.services.retries import RetryScheduler
 
 configure()
 

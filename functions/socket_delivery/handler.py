@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from event_service import wiring
-from event_service.domain.wake_up import WakeUp
 from event_service.observability import Metric, configure, count, invocation
-from event_service.services.socket_delivery import ServingReport, SocketDelivery
-from event_service.services.socket_ports import ManagementApi
+from event_service.sockets.delivery import ServingReport, SocketDelivery
+from event_service.sockets.ports import ManagementApi
+from event_service.sockets.wake_up import WakeUp
 
 _LOG = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from event_service import wiring
-from event_service.domain.dates import format_date
-from event_service.domain.delivery import DeliveryStatus
+from event_service.base.dates import format_date
+from event_service.delivery.attempt import DeliveryStatus
 from event_service.observability import Metric, configure, count, invocation, note_trace
-from event_service.services.webhook_delivery import NotTestable, Received, WebhookDelivery
+from event_service.webhooks.delivery import NotTestable, Received, WebhookDelivery
 
 # One for the life of the process: connections to receivers are kept alive across invocations and belong to their loop.
 _loop = asyncio.new_event_loop()

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from event_service import wiring
-from event_service.domain.connection import read_connect_request
-from event_service.domain.errors import DomainError, ErrorCode
-from event_service.domain.socket_frames import answer_to
+from event_service.base.errors import DomainError, ErrorCode
 from event_service.observability import Metric, configure, count, invocation, logging_context
-from event_service.services.socket_connections import SocketConnections
+from event_service.sockets.connection import read_connect_request
+from event_service.sockets.connections import SocketConnections
+from event_service.sockets.frames import answer_to
 
 _LOG = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import Mode, from_schema
 
-from event_service.domain.delivery import DeliveryStatus
+from event_service.delivery.attempt import DeliveryStatus
 from functions.graphql_api.export_schema import SCHEMA_FILE
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import TOKEN, WORKSPACE, Door, Response

@@ -16,7 +16,7 @@ import pytest
 import websockets
 
 from benchmarks.breaking_sockets import break_sockets
-from event_service.domain.token import hash_token
+from event_service.access.token import hash_token
 from local.deployed import IssuedToken, close_sockets_of, tokens_of
 from local.stack import LocalStack, StackFile
 from tests.e2e.test_main_job import Client

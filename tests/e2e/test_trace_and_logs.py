@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.events import DynamoEventStore
+from event_service.aws.dynamodb import Database
+from event_service.events.storage.events import DynamoEventStore
 from local.deployed import IssuedToken, _connection
 from local.stack import LocalStack, StackFile
 from tests.e2e.conftest import WatchedStack

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from event_service.domain.changes import (
+from event_service.base.clock import Clock
+from event_service.base.dates import from_stored
+from event_service.configuration.changes import (
     ChangeSet,
     DeleteEndpoints,
     DeleteEventFilters,
@@ -17,10 +19,10 @@ from event_service.domain.changes import (
     SetStatus,
     Unlink,
 )
-from event_service.domain.dates import from_stored
-from event_service.domain.endpoint import Endpoint
-from event_service.domain.event_filter import EventFilter
-from event_service.services.ports import Clock, EndpointPage, EndpointSecrets, EventFilterPage, RoutingRows
+from event_service.configuration.endpoint import Endpoint
+from event_service.configuration.ports import EndpointPage, EventFilterPage, RoutingRows
+from event_service.configuration.secrets import EndpointSecrets
+from event_service.filters.event_filter import EventFilter
 
 T = TypeVar("T", Endpoint, EventFilter)
 

@@ -1,4 +1,4 @@
-"""Publishing's and routing's ports in memory, misbehaving as AWS does. ``tests/unit/fakes`` shows that they misbehave."""
+"""Publishing's and routing's ports in memory, misbehaving as AWS does. ``tests/tools/fakes`` shows that they misbehave."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from event_service.domain.errors import Unavailable
-from event_service.domain.event import Event
-from event_service.domain.event_index import EventEntry, activity_id, expiry, profile_ids, read_sort_key, sort_key
-from event_service.domain.identifiers import shard_of
-from event_service.domain.queue_messages import RoutingMessage, WebhookMessage
-from event_service.services.event_ports import SHARDS, EntryPage, Track, TrackKey
-from event_service.services.ports import Clock, PutOutcome, StoredEvent
-from event_service.services.socket_log import Routed
+from event_service.base.clock import Clock
+from event_service.base.errors import Unavailable
+from event_service.base.identifiers import shard_of
+from event_service.delivery.messages import WebhookMessage
+from event_service.events.event import Event
+from event_service.events.ports import SHARDS, EntryPage, PutOutcome, StoredEvent, Track, TrackKey
+from event_service.events.routing_message import RoutingMessage
+from event_service.events.sort_key import EventEntry, activity_id, expiry, profile_ids, read_sort_key, sort_key
+from event_service.sockets.log import Routed
 
 RETENTION_DAYS = 14
 MOST_ENTRIES_A_PAGE = 50

@@ -11,21 +11,20 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from event_service.domain.delivery import Attempt, Delivery
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.errors import BadUserInput, NotFound
-from event_service.domain.event import Event
-from event_service.domain.event_filter import EventFilter
-from event_service.domain.identifiers import new_id, parse_uuid
-from event_service.domain.new_event import NewEvent, Origin, accept_all
-from event_service.domain.token import Token, TokenKind, hash_token
-from event_service.domain.webhook_exchange import FailureClass
-from event_service.services.configuration import Configuration, Quotas
-from event_service.services.deliveries import Deliveries, DeliveryQuery
-from event_service.services.events_reading import EventQuery, EventsReading
-from event_service.services.ports import EndpointSecrets
-from event_service.services.publishing import Publishing, PublishResult
-from event_service.services.tokens import Tokens
+from event_service.access.token import Token, TokenKind, hash_token
+from event_service.access.tokens import Tokens
+from event_service.base.errors import BadUserInput, NotFound
+from event_service.base.identifiers import new_id, parse_uuid
+from event_service.configuration.configuration import Configuration, Quotas
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.secrets import EndpointSecrets
+from event_service.delivery.attempt import Attempt, Delivery, FailureClass
+from event_service.delivery.history import Deliveries, DeliveryQuery
+from event_service.events.event import Event
+from event_service.events.new_event import NewEvent, Origin, accept_all
+from event_service.events.publishing import Publishing, PublishResult
+from event_service.events.reading import EventQuery, EventsReading
+from event_service.filters.event_filter import EventFilter
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 
 
@@ -240,13 +239,13 @@ class FakeServices:
 
 
 def _check_url(url: str) -> object:
-    from event_service.domain.addresses import AddressGuard
-    from event_service.domain.webhook_url import UrlRules, parse_webhook_url
+    from event_service.webhooks.addresses import AddressGuard
+    from event_service.webhooks.url import UrlRules, parse_webhook_url
 
     return parse_webhook_url(url, UrlRules(allow_http=False, guard=AddressGuard.allowing(())))
 
 
 def _check_pattern(given: Any) -> dict[str, Any]:
-    from event_service.domain.patterns.compile import parse_pattern
+    from event_service.filters.patterns.compile import parse_pattern
 
     return parse_pattern(given)

@@ -12,14 +12,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from event_service.domain.connection import Connection, Shard, hash_prefix
-from event_service.domain.endpoint import Endpoint, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.socket_frames import MAXIMUM_FRAME_BYTES
-from event_service.domain.token import Token
-from event_service.domain.wake_up import WakeUp
-from event_service.services.ports import Clock, StoredEvent
-from event_service.services.socket_ports import AlreadyAppended, AppendConflict, Handshake, LogHead, Posted, Segment, Situation
+from event_service.access.token import Token
+from event_service.base.clock import Clock
+from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.events.event import Event
+from event_service.events.ports import StoredEvent
+from event_service.sockets.connection import Connection, Shard, hash_prefix
+from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
+from event_service.sockets.ports import AlreadyAppended, AppendConflict, Handshake, LogHead, Posted, Segment, Situation
+from event_service.sockets.wake_up import WakeUp
 
 Hook = Callable[[str], None]
 

@@ -1,4 +1,4 @@
-"""Webhook delivery's ports in memory, misbehaving as AWS does. ``tests/unit/webhooks/test_fakes.py`` shows that they misbehave."""
+"""Webhook delivery's ports in memory, misbehaving as AWS does. ``tests/tools/fakes/test_webhooks.py`` shows that they misbehave."""
 
 from __future__ import annotations
 
@@ -11,30 +11,25 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from event_service.domain.addresses import AddressGuard
-from event_service.domain.dates import format_date
-from event_service.domain.delivery import Delivery, LogRecord, delivery_of
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.endpoint_health import EndpointHealth
-from event_service.domain.errors import Unavailable
-from event_service.domain.event import Event
-from event_service.domain.identifiers import new_id, shard_of
-from event_service.domain.queue_messages import DrainMessage, WebhookMessage
-from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
-from event_service.domain.webhook_url import UrlRules, WebhookUrl, parse_webhook_url
-from event_service.services.operational_events import OperationalEvents
-from event_service.services.parked_deliveries import Drains, WebhookObserver
-from event_service.services.ports import EndpointSecrets, StoredEvent
-from event_service.services.retries import RetryReport, RetryScheduler
-from event_service.services.webhook_delivery import DeliveryReport, InThread, Received, WebhookDelivery
-from event_service.services.webhook_ports import (
-    WAITING_SHARDS,
-    DeliveryRefPage,
-    DrainMarker,
-    DueDelivery,
-    Snapshot,
-    WaitingDelivery,
-)
+from event_service.base.dates import format_date
+from event_service.base.errors import Unavailable
+from event_service.base.identifiers import new_id, shard_of
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.secrets import EndpointSecrets
+from event_service.delivery.attempt import Delivery, FailureClass, LogRecord, delivery_of
+from event_service.delivery.backlog import Drains, WebhookObserver
+from event_service.delivery.messages import DrainMessage, WebhookMessage
+from event_service.delivery.ports import WAITING_SHARDS, DeliveryRefPage, DrainMarker, DueDelivery, WaitingDelivery
+from event_service.delivery.receiver_health import EndpointHealth
+from event_service.delivery.retry_scheduler import RetryReport, RetryScheduler
+from event_service.delivery.service_events import OperationalEvents
+from event_service.events.event import Event
+from event_service.events.ports import StoredEvent
+from event_service.webhooks.addresses import AddressGuard
+from event_service.webhooks.delivery import DeliveryReport, InThread, Received, WebhookDelivery
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
+from event_service.webhooks.ports import Snapshot
+from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from tests.fakes.events import FakeEventStore
 
 WORKSPACE = "11111111-1111-4111-8111-111111111111"

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from event_service.adapters.dynamodb.database import Database, connect
+from event_service.aws.dynamodb import Database, connect
 from event_service.settings import Settings
 from tests.template_file import create_tables
 

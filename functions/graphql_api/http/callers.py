@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from event_service.domain.trace_context import trace_of
+from event_service.base.trace_context import trace_of
 
 
 @dataclass(frozen=True, slots=True)

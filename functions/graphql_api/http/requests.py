@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from event_service.domain import json_values
-from event_service.domain.errors import BadUserInput, TooLarge
+from event_service.base import json_values
+from event_service.base.errors import BadUserInput, TooLarge
 
 MAXIMUM_BODY_BYTES = 1_536 * 1024
 """Room for the largest publish (900 KiB) written as GraphQL literals with escapes."""

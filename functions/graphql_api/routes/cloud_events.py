@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from event_service.domain.errors import RateLimited, Unavailable
+from event_service.base.errors import RateLimited, Unavailable
 from event_service.observability import Metric, count, logging_context, note_trace
 from functions.graphql_api.http.callers import caller_of
 from functions.graphql_api.http.requests import MAXIMUM_BODY_BYTES
@@ -24,7 +24,7 @@ def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Resp
     """The route. Errors are a JSON list of sentences, as the CloudEvents door promises."""
 
     async def cloud_events(request: Request) -> Response:
-        from event_service.services.cloud_events import receive_cloud_events
+        from event_service.events.cloud_events import receive_cloud_events
 
         body = await request.body()
         if len(body) > MAXIMUM_BODY_BYTES:

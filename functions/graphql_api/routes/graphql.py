@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from event_service.domain.errors import BadUserInput, TooLarge
+from event_service.base.errors import BadUserInput, TooLarge
 from event_service.observability import logging_context, note_trace
 from functions.graphql_api.errors import from_domain
 from functions.graphql_api.execution import Executor

@@ -10,7 +10,7 @@ from graphql import introspection_from_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from event_service.domain.errors import BadUserInput, ErrorCode
+from event_service.base.errors import BadUserInput, ErrorCode
 from functions.graphql_api.errors import from_domain
 from functions.graphql_api.http.responses import encode, error_response
 from functions.graphql_api.schema.schema import Schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from event_service.domain.errors import BadUserInput
+from event_service.base.errors import BadUserInput
 from functions.graphql_api.schema.inputs import PaginationInput
 from functions.graphql_api.schema.types import Ordering
 

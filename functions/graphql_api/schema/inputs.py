@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
-from event_service.domain.delivery import DeliveryStatus
-from event_service.domain.endpoint import EndpointType
+from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.attempt import DeliveryStatus
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 from functions.graphql_api.schema.types import ID, Ordering
 

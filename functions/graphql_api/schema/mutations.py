@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import strawberry
 
-from event_service.domain.new_event import NewEvent
+from event_service.events.new_event import NewEvent
 from event_service.observability import Metric, count
 from functions.graphql_api.context import Info
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput

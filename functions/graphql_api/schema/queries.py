@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import strawberry
 
-from event_service.domain.endpoint import Endpoint
-from event_service.domain.errors import BadUserInput
-from event_service.domain.event import parse_event_id, parse_event_type
-from event_service.domain.event_filter import EventFilter
-from event_service.domain.identifiers import parse_delivery_id, parse_uuid
-from event_service.services.ports import EndpointPage, EventFilterPage
+from event_service.base.errors import BadUserInput
+from event_service.base.identifiers import parse_delivery_id, parse_uuid
+from event_service.configuration.endpoint import Endpoint
+from event_service.configuration.ports import EndpointPage, EventFilterPage
+from event_service.events.event import parse_event_id, parse_event_type
+from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.context import Info, Once
 from functions.graphql_api.schema.arguments import Lookup, Problems, exact, order_of, page_of
 from functions.graphql_api.schema.inputs import (
@@ -38,7 +38,7 @@ from functions.graphql_api.schema.types import (
 )
 
 if TYPE_CHECKING:
-    from event_service.services.events_reading import DateRange
+    from event_service.events.reading import DateRange
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ class Query:
         pagination: PaginationInput | None = None,
     ) -> EventCollection:
         """A page of events."""
-        from event_service.services.events_reading import EventQuery
+        from event_service.events.reading import EventQuery
 
         context, reading = info.context, info.context.events_reading
         problems = Problems()
@@ -165,7 +165,7 @@ class Query:
         pagination: PaginationInput | None = None,
     ) -> DeliveryCollection:
         """A page of deliveries."""
-        from event_service.services.deliveries import DeliveryQuery
+        from event_service.delivery.history import DeliveryQuery
 
         context, deliveries = info.context, info.context.deliveries
         problems = Problems()
@@ -232,6 +232,6 @@ def _parse_any_type(value: str, name: str) -> str:
 
 
 def _date_range(lookup: DateLookup | None) -> DateRange:
-    from event_service.services.events_reading import DateRange
+    from event_service.events.reading import DateRange
 
     return DateRange() if lookup is None else DateRange(lookup.exact, lookup.gt, lookup.gte, lookup.lt, lookup.lte)

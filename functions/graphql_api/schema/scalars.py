@@ -22,9 +22,9 @@ from graphql import (
 )
 from strawberry.types.scalar import ScalarDefinition
 
-from event_service.domain.dates import format_date, parse_date
-from event_service.domain.errors import BadUserInput
-from event_service.domain.json_values import MAXIMUM_NUMBER_CHARACTERS
+from event_service.base.dates import format_date, parse_date
+from event_service.base.errors import BadUserInput
+from event_service.base.json_values import MAXIMUM_NUMBER_CHARACTERS
 
 DateTime = NewType("DateTime", datetime)
 JSON = NewType("JSON", object)

@@ -12,10 +12,10 @@ from typing import Generic, TypeVar, cast
 
 import strawberry
 
-from event_service.domain.delivery import Attempt, Delivery, DeliveryStatus
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.event_filter import EventFilter
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
+from event_service.events.event import Event
+from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.context import Info, Once
 from functions.graphql_api.schema.look_ahead import selects
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType

@@ -32,7 +32,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
-from event_service.domain.trace_context import trace_id_of
+from event_service.base.trace_context import trace_id_of
 from event_service.settings import get_settings
 
 KEYS: Final = frozenset(

@@ -17,33 +17,35 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from pynamodb.connection import Connection
 
-    from event_service.adapters.dynamodb.change_log import DynamoChangeLog
-    from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
-    from event_service.adapters.dynamodb.connections import DynamoConnectionStore
-    from event_service.adapters.dynamodb.database import Database
-    from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
-    from event_service.adapters.dynamodb.due import DynamoParkedStore
-    from event_service.adapters.dynamodb.events import DynamoEventStore
-    from event_service.adapters.dynamodb.health import DynamoHealthStore
-    from event_service.adapters.dynamodb.secrets import DynamoSecretStore
-    from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
-    from event_service.adapters.management_api import HttpManagementApi
-    from event_service.adapters.sqs import Queues, SqsDeliveryQueue, SqsWakeUpQueue
-    from event_service.domain.webhook_url import UrlRules
-    from event_service.services.configuration import Configuration, EndpointObserver
-    from event_service.services.deliveries import Deliveries
-    from event_service.services.events_reading import EventsReading
-    from event_service.services.operational_events import OperationalEvents
-    from event_service.services.parked_deliveries import Drains, WebhookObserver
-    from event_service.services.publishing import Publishing
-    from event_service.services.retries import RetryScheduler
-    from event_service.services.routing import Routing
-    from event_service.services.socket_connections import SocketConnections
-    from event_service.services.socket_delivery import SocketDelivery
-    from event_service.services.socket_log import SocketLog
-    from event_service.services.socket_ports import ManagementApi
-    from event_service.services.tokens import Tokens
-    from event_service.services.webhook_delivery import WebhookDelivery
+    from event_service.access.tokens import Tokens
+    from event_service.aws.dynamodb import Database
+    from event_service.aws.sqs import Queues
+    from event_service.configuration.configuration import Configuration, EndpointObserver
+    from event_service.configuration.storage.change_log import DynamoChangeLog
+    from event_service.configuration.storage.rows import DynamoConfigurationRows
+    from event_service.configuration.storage.secrets import DynamoSecretStore
+    from event_service.delivery.backlog import Drains, WebhookObserver
+    from event_service.delivery.history import Deliveries
+    from event_service.delivery.retry_scheduler import RetryScheduler
+    from event_service.delivery.service_events import OperationalEvents
+    from event_service.delivery.storage.due import DynamoParkedStore
+    from event_service.delivery.storage.health import DynamoHealthStore
+    from event_service.delivery.storage.log import DynamoDeliveryLog
+    from event_service.delivery.storage.queue import SqsDeliveryQueue
+    from event_service.events.publishing import Publishing
+    from event_service.events.reading import EventsReading
+    from event_service.events.storage.events import DynamoEventStore
+    from event_service.routing.router import Routing
+    from event_service.sockets.connections import SocketConnections
+    from event_service.sockets.delivery import SocketDelivery
+    from event_service.sockets.log import SocketLog
+    from event_service.sockets.ports import ManagementApi
+    from event_service.sockets.poster import HttpManagementApi
+    from event_service.sockets.storage.connections import DynamoConnectionStore
+    from event_service.sockets.storage.log import DynamoSocketLogStore
+    from event_service.sockets.storage.queue import SqsWakeUpQueue
+    from event_service.webhooks.delivery import WebhookDelivery
+    from event_service.webhooks.url import UrlRules
 
 
 def clock() -> datetime:
@@ -54,7 +56,7 @@ def clock() -> datetime:
 @cache
 def connection() -> Connection:
     """The one DynamoDB client of the process."""
-    from event_service.adapters.dynamodb.database import connect
+    from event_service.aws.dynamodb import connect
 
     return connect(get_settings().region, get_settings().aws_endpoint_url)
 
@@ -62,7 +64,7 @@ def connection() -> Connection:
 @cache
 def database() -> Database:
     """All tables."""
-    from event_service.adapters.dynamodb.database import Database
+    from event_service.aws.dynamodb import Database
 
     settings = get_settings()
     return Database(connection(), lambda logical: str(getattr(settings, f"{logical}_table")))
@@ -71,7 +73,7 @@ def database() -> Database:
 @cache
 def change_log() -> DynamoChangeLog:
     """The chain of change sets."""
-    from event_service.adapters.dynamodb.change_log import DynamoChangeLog
+    from event_service.configuration.storage.change_log import DynamoChangeLog
 
     return DynamoChangeLog(database())
 
@@ -79,7 +81,7 @@ def change_log() -> DynamoChangeLog:
 @cache
 def configuration_rows() -> DynamoConfigurationRows:
     """The rows of endpoints, event filters and links."""
-    from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
+    from event_service.configuration.storage.rows import DynamoConfigurationRows
 
     return DynamoConfigurationRows(database(), clock)
 
@@ -87,7 +89,7 @@ def configuration_rows() -> DynamoConfigurationRows:
 @cache
 def secret_store() -> DynamoSecretStore:
     """Signing secrets."""
-    from event_service.adapters.dynamodb.secrets import DynamoSecretStore
+    from event_service.configuration.storage.secrets import DynamoSecretStore
 
     return DynamoSecretStore(database())
 
@@ -95,8 +97,8 @@ def secret_store() -> DynamoSecretStore:
 @cache
 def tokens() -> Tokens:
     """Token checks and administration."""
-    from event_service.adapters.dynamodb.tokens import DynamoTokenStore
-    from event_service.services.tokens import Tokens
+    from event_service.access.storage.tokens import DynamoTokenStore
+    from event_service.access.tokens import Tokens
 
     return Tokens(DynamoTokenStore(database()), clock)
 
@@ -104,8 +106,8 @@ def tokens() -> Tokens:
 @cache
 def url_rules() -> UrlRules:
     """What the operator allows of webhook URLs."""
-    from event_service.domain.addresses import AddressGuard
-    from event_service.domain.webhook_url import UrlRules
+    from event_service.webhooks.addresses import AddressGuard
+    from event_service.webhooks.url import UrlRules
 
     settings = get_settings()
     return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks))
@@ -129,8 +131,8 @@ def webhook_configuration() -> Configuration:
 
 
 def _configuration(observers: list[EndpointObserver]) -> Configuration:
-    from event_service.domain.webhook_url import parse_webhook_url
-    from event_service.services.configuration import Configuration, Quotas
+    from event_service.configuration.configuration import Configuration, Quotas
+    from event_service.webhooks.url import parse_webhook_url
 
     settings = get_settings()
     rules = url_rules()
@@ -151,7 +153,7 @@ def _configuration(observers: list[EndpointObserver]) -> Configuration:
 
 
 def _check_pattern(given: Any) -> dict[str, Any]:
-    from event_service.domain.patterns.compile import parse_pattern
+    from event_service.filters.patterns.compile import parse_pattern
 
     return parse_pattern(given)
 
@@ -159,7 +161,7 @@ def _check_pattern(given: Any) -> dict[str, Any]:
 @cache
 def queues() -> Queues:
     """The one SQS client of the process."""
-    from event_service.adapters.sqs import Queues, connect
+    from event_service.aws.sqs import Queues, connect
 
     return Queues(lambda: connect(get_settings().region, get_settings().aws_endpoint_url))
 
@@ -167,7 +169,7 @@ def queues() -> Queues:
 @cache
 def event_store() -> DynamoEventStore:
     """Events by id."""
-    from event_service.adapters.dynamodb.events import DynamoEventStore
+    from event_service.events.storage.events import DynamoEventStore
 
     return DynamoEventStore(database(), clock, get_settings().event_retention_days)
 
@@ -175,8 +177,8 @@ def event_store() -> DynamoEventStore:
 @cache
 def events_reading() -> EventsReading:
     """Lists and counts of events."""
-    from event_service.adapters.dynamodb.event_index import DynamoEventIndexes
-    from event_service.services.events_reading import EventsReading
+    from event_service.events.reading import EventsReading
+    from event_service.events.storage.listing import DynamoEventIndexes
 
     return EventsReading(event_store(), DynamoEventIndexes(database()), clock)
 
@@ -184,8 +186,8 @@ def events_reading() -> EventsReading:
 @cache
 def publishing() -> Publishing:
     """Accepting events."""
-    from event_service.adapters.sqs import SqsRoutingQueue
-    from event_service.services.publishing import Publishing
+    from event_service.events.publishing import Publishing
+    from event_service.events.storage.queue import SqsRoutingQueue
 
     return Publishing(event_store(), SqsRoutingQueue(queues(), get_settings().routing_queue_url), clock)
 
@@ -193,9 +195,11 @@ def publishing() -> Publishing:
 @cache
 def routing() -> Routing:
     """From accepted events to deliveries."""
-    from event_service.adapters.sqs import SqsRoutingQueue, SqsWebhookQueue
-    from event_service.domain.matching.matcher import Matcher
-    from event_service.services.routing import Routing, RoutingTables
+    from event_service.delivery.storage.queue import SqsWebhookQueue
+    from event_service.events.storage.queue import SqsRoutingQueue
+    from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.router import Routing
+    from event_service.routing.tables import RoutingTables
 
     settings = get_settings()
     return Routing(
@@ -219,7 +223,7 @@ def socket_retention() -> timedelta:
 @cache
 def wake_up_queue() -> SqsWakeUpQueue:
     """Wakes socket delivery."""
-    from event_service.adapters.sqs import SqsWakeUpQueue
+    from event_service.sockets.storage.queue import SqsWakeUpQueue
 
     return SqsWakeUpQueue(queues(), get_settings().socket_queue_url)
 
@@ -227,7 +231,7 @@ def wake_up_queue() -> SqsWakeUpQueue:
 @cache
 def socket_log_store() -> DynamoSocketLogStore:
     """The logs of WEB_SOCKET endpoints."""
-    from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
+    from event_service.sockets.storage.log import DynamoSocketLogStore
 
     return DynamoSocketLogStore(database(), clock)
 
@@ -235,7 +239,7 @@ def socket_log_store() -> DynamoSocketLogStore:
 @cache
 def socket_log() -> SocketLog:
     """Appending to the logs."""
-    from event_service.services.socket_log import SocketLog
+    from event_service.sockets.log import SocketLog
 
     return SocketLog(socket_log_store(), wake_up_queue(), clock, socket_retention())
 
@@ -243,7 +247,7 @@ def socket_log() -> SocketLog:
 @cache
 def connection_store() -> DynamoConnectionStore:
     """Open connections."""
-    from event_service.adapters.dynamodb.connections import DynamoConnectionStore
+    from event_service.sockets.storage.connections import DynamoConnectionStore
 
     return DynamoConnectionStore(database())
 
@@ -251,7 +255,7 @@ def connection_store() -> DynamoConnectionStore:
 @cache
 def socket_connections() -> SocketConnections:
     """Opening and closing connections."""
-    from event_service.services.socket_connections import SocketConnections
+    from event_service.sockets.connections import SocketConnections
 
     needs_token = get_settings().web_socket_auth == "token"
     return SocketConnections(connection_store(), socket_log_store(), wake_up_queue(), clock, socket_retention(), needs_token=needs_token)
@@ -259,7 +263,7 @@ def socket_connections() -> SocketConnections:
 
 def management_api() -> HttpManagementApi:
     """API Gateway's side of connections: a new one for each event loop."""
-    from event_service.adapters.management_api import HttpManagementApi
+    from event_service.sockets.poster import HttpManagementApi
 
     settings = get_settings()
     return HttpManagementApi(settings.web_socket_management_url, settings.region, _credentials)
@@ -279,7 +283,7 @@ def _credentials() -> ReadOnlyCredentials | None:
 
 def socket_delivery(api: ManagementApi) -> SocketDelivery:
     """Serving connections through one event loop's ``api``."""
-    from event_service.services.socket_delivery import SocketDelivery
+    from event_service.sockets.delivery import SocketDelivery
 
     return SocketDelivery(connection_store(), socket_log_store(), event_store(), api, wake_up_queue(), clock)
 
@@ -287,7 +291,7 @@ def socket_delivery(api: ManagementApi) -> SocketDelivery:
 @cache
 def delivery_log() -> DynamoDeliveryLog:
     """The log of delivery attempts."""
-    from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
+    from event_service.delivery.storage.log import DynamoDeliveryLog
 
     return DynamoDeliveryLog(database(), clock, get_settings().event_retention_days)
 
@@ -295,7 +299,7 @@ def delivery_log() -> DynamoDeliveryLog:
 @cache
 def parked_store() -> DynamoParkedStore:
     """What waits for its endpoint."""
-    from event_service.adapters.dynamodb.due import DynamoParkedStore
+    from event_service.delivery.storage.due import DynamoParkedStore
 
     return DynamoParkedStore(database(), get_settings().event_retention_days)
 
@@ -303,7 +307,7 @@ def parked_store() -> DynamoParkedStore:
 @cache
 def health_store() -> DynamoHealthStore:
     """What is known of endpoints that fail."""
-    from event_service.adapters.dynamodb.health import DynamoHealthStore
+    from event_service.delivery.storage.health import DynamoHealthStore
 
     return DynamoHealthStore(database())
 
@@ -311,7 +315,7 @@ def health_store() -> DynamoHealthStore:
 @cache
 def delivery_queue() -> SqsDeliveryQueue:
     """Webhook delivery's own queue."""
-    from event_service.adapters.sqs import SqsDeliveryQueue
+    from event_service.delivery.storage.queue import SqsDeliveryQueue
 
     return SqsDeliveryQueue(queues(), get_settings().webhook_queue_url)
 
@@ -319,7 +323,7 @@ def delivery_queue() -> SqsDeliveryQueue:
 @cache
 def drains() -> Drains:
     """Starts the sending of what waits."""
-    from event_service.services.parked_deliveries import Drains
+    from event_service.delivery.backlog import Drains
 
     return Drains(parked_store(), delivery_queue(), clock)
 
@@ -327,7 +331,7 @@ def drains() -> Drains:
 @cache
 def operational_events() -> OperationalEvents:
     """What the service itself has to say."""
-    from event_service.services.operational_events import OperationalEvents
+    from event_service.delivery.service_events import OperationalEvents
 
     return OperationalEvents(publishing)
 
@@ -335,7 +339,7 @@ def operational_events() -> OperationalEvents:
 @cache
 def webhook_observer() -> WebhookObserver:
     """What changed endpoints mean for deliveries."""
-    from event_service.services.parked_deliveries import WebhookObserver
+    from event_service.delivery.backlog import WebhookObserver
 
     return WebhookObserver(drains(), health_store(), operational_events(), clock)
 
@@ -343,11 +347,11 @@ def webhook_observer() -> WebhookObserver:
 @cache
 def webhook_delivery() -> WebhookDelivery:
     """From messages to requests."""
-    from event_service.adapters.dynamodb.due import DynamoDueStore
-    from event_service.adapters.dynamodb.health import DynamoSnapshotReader
-    from event_service.adapters.http_sender import HttpSender
-    from event_service.domain.webhook_url import WebhookUrl, parse_webhook_url
-    from event_service.services.webhook_delivery import WebhookDelivery
+    from event_service.delivery.storage.due import DynamoDueStore
+    from event_service.webhooks.delivery import WebhookDelivery
+    from event_service.webhooks.http_sender import HttpSender
+    from event_service.webhooks.storage.context import DynamoSnapshotReader
+    from event_service.webhooks.url import WebhookUrl, parse_webhook_url
 
     settings = get_settings()
     rules = url_rules()
@@ -377,8 +381,8 @@ def webhook_delivery() -> WebhookDelivery:
 @cache
 def retry_scheduler() -> RetryScheduler:
     """Hands back what is due."""
-    from event_service.adapters.dynamodb.due import DynamoDueStore
-    from event_service.services.retries import RetryScheduler
+    from event_service.delivery.retry_scheduler import RetryScheduler
+    from event_service.delivery.storage.due import DynamoDueStore
 
     return RetryScheduler(
         due=DynamoDueStore(database()),
@@ -393,9 +397,9 @@ def retry_scheduler() -> RetryScheduler:
 @cache
 def deliveries() -> Deliveries:
     """The delivery log, sending again, and testing."""
-    from event_service.adapters.endpoint_tester import LambdaEndpointTester
-    from event_service.domain.matching.matcher import Matcher
-    from event_service.services.deliveries import Deliveries
+    from event_service.delivery.history import Deliveries
+    from event_service.filters.matching.matcher import Matcher
+    from event_service.webhooks.tester import LambdaEndpointTester
 
     settings = get_settings()
     return Deliveries(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.listening import InvalidAddress, Listener, Refused
-from event_service.domain.connection import GREATEST_SEQUENCE
+from event_service.sockets.connection import GREATEST_SEQUENCE
 from tests.fakes.socket_service import SocketService, event, socket_service
 
 ENDPOINT_ID = "357fe643-2396-4919-bd9e-a30f0ac28818"

@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from event_service.adapters.dynamodb.connections import DynamoConnectionStore
-from event_service.adapters.dynamodb.database import Database
-from event_service.domain.connection import Connection
-from event_service.domain.errors import Unauthenticated
-from event_service.domain.wake_up import WakeUp
+from event_service.aws.dynamodb import Database
+from event_service.base.errors import Unauthenticated
+from event_service.sockets.connection import Connection
+from event_service.sockets.storage.connections import DynamoConnectionStore
+from event_service.sockets.wake_up import WakeUp
 from local.deployed import DeployedStack, tokens_of
 from tests.integration.conftest import REGION
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from event_service.adapters.dynamodb.change_log import DynamoChangeLog
-from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.secrets import DynamoSecretStore
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.errors import BadUserInput, Conflict, NotFound, TooLarge
-from event_service.domain.event_filter import LAST_FILTER_DELETED
-from event_service.domain.identifiers import new_id
-from event_service.services.configuration import Configuration, Quotas
-from event_service.services.ports import ChangeLog, ConfigurationRows, EndpointPage, EventFilterPage, SecretStore
+from event_service.aws.dynamodb import Database
+from event_service.base.errors import BadUserInput, Conflict, NotFound, TooLarge
+from event_service.base.identifiers import new_id
+from event_service.configuration.configuration import Configuration, Quotas
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointPage, EventFilterPage, SecretStore
+from event_service.configuration.storage.change_log import DynamoChangeLog
+from event_service.configuration.storage.rows import DynamoConfigurationRows
+from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.filters.event_filter import LAST_FILTER_DELETED
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 from tests.integration.conftest import TickingClock
 
@@ -132,7 +132,7 @@ def test_a_deep_offset_skips_without_losing_or_repeating(world: World) -> None:
     # given more than can be deleted or linked in one call, so created straight in the rows
     created = [world.configuration.create_web_socket_endpoint(WORKSPACE, f"s{number:03}") for number in range(110)]
     # when pages are taken beyond what is read in one go
-    world_module = "event_service.adapters.dynamodb.configuration_rows.SKIPPED_IN_ONE_READ"
+    world_module = "event_service.configuration.storage.rows.SKIPPED_IN_ONE_READ"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(world_module, 20)
         pages = [world.configuration.endpoint_page(WORKSPACE, everything(offset=offset, limit=25)) for offset in range(0, 125, 25)]

@@ -15,25 +15,29 @@ from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 from moto.sqs.models import sqs_backends
 
-from event_service.adapters.dynamodb.change_log import DynamoChangeLog
-from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.database import connect as connect_dynamodb
-from event_service.adapters.dynamodb.event_index import DynamoEventIndexes
-from event_service.adapters.dynamodb.events import DynamoEventStore
-from event_service.adapters.dynamodb.secrets import DynamoSecretStore
-from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
-from event_service.adapters.sqs import Queues, SqsRoutingQueue, SqsWakeUpQueue, SqsWebhookQueue
-from event_service.adapters.sqs import connect as connect_sqs
-from event_service.domain.matching.matcher import Matcher
-from event_service.domain.token import Token, TokenKind
-from event_service.services.configuration import Configuration, Quotas
-from event_service.services.events_reading import EventsReading
-from event_service.services.publishing import Publishing
-from event_service.services.routing import CALLS_AN_INVOCATION, Routing, RoutingTables
-from event_service.services.socket_log import SocketLog
-from event_service.services.socket_ports import LogHead
+from event_service.access.token import Token, TokenKind
+from event_service.aws.dynamodb import Database
+from event_service.aws.dynamodb import connect as connect_dynamodb
+from event_service.aws.sqs import Queues
+from event_service.aws.sqs import connect as connect_sqs
+from event_service.configuration.configuration import Configuration, Quotas
+from event_service.configuration.storage.change_log import DynamoChangeLog
+from event_service.configuration.storage.rows import DynamoConfigurationRows
+from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.delivery.storage.queue import SqsWebhookQueue
+from event_service.events.publishing import Publishing
+from event_service.events.reading import EventsReading
+from event_service.events.storage.events import DynamoEventStore
+from event_service.events.storage.listing import DynamoEventIndexes
+from event_service.events.storage.queue import SqsRoutingQueue
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.router import CALLS_AN_INVOCATION, Routing
+from event_service.routing.tables import RoutingTables
 from event_service.settings import Settings
+from event_service.sockets.log import SocketLog
+from event_service.sockets.ports import LogHead
+from event_service.sockets.storage.log import DynamoSocketLogStore
+from event_service.sockets.storage.queue import SqsWakeUpQueue
 from functions.event_router.handler import create_handler
 from tests.template_file import create_tables
 

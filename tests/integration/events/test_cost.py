@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from benchmarks.metering import Ledger, MeteredConnection, MeteredSqs, TableShape
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.sqs import Queues
-from event_service.domain.new_event import NewEvent
-from event_service.services.events_reading import EventQuery
+from event_service.aws.dynamodb import Database
+from event_service.aws.sqs import Queues
+from event_service.events.new_event import NewEvent
+from event_service.events.reading import EventQuery
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import WORKSPACE, World, token
 from tests.template_file import resources
@@ -308,9 +308,9 @@ def test_a_page_is_sixteen_queries_of_keys_and_one_read_of_its_events(metered: M
 
 def _endpoints(world: World, number: int) -> None:
     """As one change set: this is not about configuration."""
-    from event_service.domain.changes import ChangeSet, Counts, PutEndpoint
-    from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-    from event_service.domain.identifiers import new_id
+    from event_service.base.identifiers import new_id
+    from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
+    from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 
     for first in range(0, number, 100):
         head = world.changes.head(WORKSPACE)

@@ -19,10 +19,10 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from event_service.domain.errors import DomainError, Unavailable
-from event_service.domain.event import Event
-from event_service.domain.new_event import NewEvent
-from event_service.services.publishing import PublishResult
+from event_service.base.errors import DomainError, Unavailable
+from event_service.events.event import Event
+from event_service.events.new_event import NewEvent
+from event_service.events.publishing import PublishResult
 from tests.integration.events.conftest import WORKSPACE, Context, HandedOver, Memory, World, token
 
 KNOWN = {

@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from event_service.domain.event import Event
-from event_service.domain.new_event import NewEvent
-from event_service.services.events_reading import DateRange, EventQuery
+from event_service.events.event import Event
+from event_service.events.new_event import NewEvent
+from event_service.events.reading import DateRange, EventQuery
 from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
 
 NONCE, OTHER = "0a" * 16, "0b" * 16

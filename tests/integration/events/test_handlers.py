@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from event_service.domain.errors import BadUserInput
-from event_service.domain.new_event import NewEvent
+from event_service.base.errors import BadUserInput
+from event_service.events.new_event import NewEvent
 from functions.event_bus.handler import create_handler
 from tests.integration.events.conftest import WORKSPACE, Context, World, token
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from event_service.adapters.dynamodb.database import Database
-from event_service.domain.event import Event
-from event_service.domain.matching.matcher import Matcher
-from event_service.services.routing import RoutingTables
+from event_service.aws.dynamodb import Database
+from event_service.events.event import Event
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.tables import RoutingTables
 from tests.integration.events.conftest import WORKSPACE, Memory, World
 
 

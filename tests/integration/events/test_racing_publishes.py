@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from event_service.domain.new_event import NewEvent
+from event_service.events.new_event import NewEvent
 from tests.integration.events.conftest import WORKSPACE, World, token
 
 # The look for duplicates, the commit, the put of the event: the other publish runs whole before each, and after all.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from event_service.domain.new_event import NewEvent
+from event_service.events.new_event import NewEvent
 from tests.integration.events.conftest import WORKSPACE, World, token
 
 

@@ -13,10 +13,10 @@ import pytest
 from botocore.client import BaseClient
 
 from event_service import wiring
-from event_service.domain.event import Event
-from event_service.domain.matching.matcher import Matcher
-from event_service.domain.token import TokenKind
-from event_service.services.routing import RoutingTables
+from event_service.access.token import TokenKind
+from event_service.events.event import Event
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.tables import RoutingTables
 from event_service.settings import get_settings
 from tests.unit.graphql_api.door import Door, payload
 

@@ -23,7 +23,7 @@ import pytest
 from moto.sqs.models import sqs_backends
 
 from event_service import wiring
-from event_service.adapters.dynamodb.database import Database, connect
+from event_service.aws.dynamodb import Database, connect
 from event_service.settings import Settings, get_settings
 from functions.graphql_api.handler import create_handler
 from functions.webhook_delivery import handler as webhook_handler

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from event_service.adapters.dynamodb.change_log import KEPT_CHANGES, DynamoChangeLog
-from event_service.adapters.dynamodb.events import DynamoEventStore
-from event_service.adapters.dynamodb.secrets import DynamoSecretStore
-from event_service.adapters.dynamodb.tokens import DynamoTokenStore
-from event_service.domain.changes import (
+from event_service.access.storage.tokens import DynamoTokenStore
+from event_service.access.tokens import Tokens
+from event_service.base.dates import format_date
+from event_service.base.identifiers import new_id
+from event_service.configuration.changes import (
     ChangeSet,
     DeleteEndpoints,
     DeleteEventFilters,
@@ -22,14 +22,13 @@ from event_service.domain.changes import (
     SetStatus,
     Unlink,
 )
-from event_service.domain.dates import format_date
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.event_filter import EventFilter
-from event_service.domain.identifiers import new_id
-from event_service.domain.signature import new_secret
-from event_service.services.ports import EndpointSecrets
-from event_service.services.tokens import Tokens
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.secrets import EndpointSecrets, new_secret
+from event_service.configuration.storage.change_log import KEPT_CHANGES, DynamoChangeLog
+from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.events.event import Event
+from event_service.events.storage.events import DynamoEventStore
+from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.schema.schema import build_schema
 from tests.integration.permissions.account import WORKSPACE, Account, body_of
 from tests.unit.graphql_api.door import payload as sample

@@ -12,18 +12,19 @@ from typing import Any
 import boto3
 import pytest
 
-from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
-from event_service.adapters.dynamodb.connections import DynamoConnectionStore
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.events import DynamoEventStore
-from event_service.adapters.dynamodb.socket_log import DynamoSocketLogStore
-from event_service.adapters.dynamodb.tokens import DynamoTokenStore
-from event_service.adapters.sqs import Queues, SqsWakeUpQueue
-from event_service.domain.changes import ChangeSet, Counts, DeleteEndpoints, Operation, PutEndpoint
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.token import Token, TokenKind, hash_token
-from event_service.services.socket_connections import SocketConnections
-from event_service.services.socket_log import SocketLog
+from event_service.access.storage.tokens import DynamoTokenStore
+from event_service.access.token import Token, TokenKind, hash_token
+from event_service.aws.dynamodb import Database
+from event_service.aws.sqs import Queues
+from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, Operation, PutEndpoint
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.storage.rows import DynamoConfigurationRows
+from event_service.events.storage.events import DynamoEventStore
+from event_service.sockets.connections import SocketConnections
+from event_service.sockets.log import SocketLog
+from event_service.sockets.storage.connections import DynamoConnectionStore
+from event_service.sockets.storage.log import DynamoSocketLogStore
+from event_service.sockets.storage.queue import SqsWakeUpQueue
 from tests.integration.conftest import REGION, TickingClock
 
 EVENTS = Path(__file__).parents[3] / "events"

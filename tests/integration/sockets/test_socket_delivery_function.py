@@ -19,13 +19,13 @@ import boto3
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from event_service.adapters import management_api
-from event_service.adapters.management_api import HttpManagementApi
-from event_service.domain.connection import Connection, ConnectRequest, Shard, hash_prefix
-from event_service.domain.event import Event
-from event_service.services.socket_delivery import SocketDelivery
-from event_service.services.socket_log import Routed
-from event_service.services.socket_ports import AlreadyAppended, AppendConflict, LogHead, ManagementApi, Posted, Segment
+from event_service.events.event import Event
+from event_service.sockets import poster as management_api
+from event_service.sockets.connection import Connection, ConnectRequest, Shard, hash_prefix
+from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.log import Routed
+from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, ManagementApi, Posted, Segment
+from event_service.sockets.poster import HttpManagementApi
 from functions.socket_delivery.handler import create_handler
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import ENDPOINT, RETENTION, TOKEN, WORKSPACE, LambdaContext, Sockets, payload

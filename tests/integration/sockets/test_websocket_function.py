@@ -12,11 +12,11 @@ import boto3
 import pytest
 
 from event_service import wiring
-from event_service.domain.connection import Connection, hash_prefix
-from event_service.domain.errors import RateLimited, Unavailable
-from event_service.domain.token import Token, TokenKind, hash_token
-from event_service.services.socket_connections import SocketConnections
+from event_service.access.token import Token, TokenKind, hash_token
+from event_service.base.errors import RateLimited, Unavailable
 from event_service.settings import Settings, SettingsError
+from event_service.sockets.connection import Connection, hash_prefix
+from event_service.sockets.connections import SocketConnections
 from functions.websocket.handler import create_handler
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import (

@@ -9,21 +9,21 @@ from typing import Any
 import boto3
 import pytest
 
-from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
-from event_service.adapters.dynamodb.due import DynamoDueStore, DynamoParkedStore
-from event_service.adapters.dynamodb.health import DynamoHealthStore, DynamoSnapshotReader
-from event_service.adapters.dynamodb.secrets import DynamoSecretStore, secret_key
-from event_service.domain.changes import ChangeSet, Counts, DeleteEndpoints, PutEndpoint
-from event_service.domain.dates import format_date
-from event_service.domain.delivery import Attempt, DeliveryStatus, LogRecord
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.endpoint_health import EndpointHealth
-from event_service.domain.identifiers import new_id
-from event_service.domain.webhook_exchange import FailureClass
-from event_service.services.ports import EndpointSecrets
-from event_service.services.webhook_ports import WAITING_SHARDS, DrainMarker, DueDelivery, WaitingDelivery
+from event_service.aws.dynamodb import Database
+from event_service.base.dates import format_date
+from event_service.base.identifiers import new_id
+from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, PutEndpoint
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.secrets import EndpointSecrets
+from event_service.configuration.storage.rows import DynamoConfigurationRows
+from event_service.configuration.storage.secrets import DynamoSecretStore, secret_key
+from event_service.delivery.attempt import Attempt, DeliveryStatus, FailureClass, LogRecord
+from event_service.delivery.ports import WAITING_SHARDS, DrainMarker, DueDelivery, WaitingDelivery
+from event_service.delivery.receiver_health import EndpointHealth
+from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.health import DynamoHealthStore
+from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.integration.conftest import REGION
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -14,27 +14,29 @@ from typing import Any
 import boto3
 import pytest
 
-from event_service.adapters.dynamodb.configuration_rows import DynamoConfigurationRows
-from event_service.adapters.dynamodb.database import Database
-from event_service.adapters.dynamodb.deliveries import DynamoDeliveryLog
-from event_service.adapters.dynamodb.due import DynamoDueStore, DynamoParkedStore
-from event_service.adapters.dynamodb.events import DynamoEventStore
-from event_service.adapters.dynamodb.health import DynamoHealthStore, DynamoSnapshotReader
-from event_service.adapters.dynamodb.secrets import DynamoSecretStore
-from event_service.adapters.http_sender import HttpSender
-from event_service.adapters.sqs import Queues, SqsDeliveryQueue, connect
-from event_service.domain.addresses import AddressGuard
-from event_service.domain.changes import ChangeSet, Counts, PutEndpoint
-from event_service.domain.dates import from_stored
-from event_service.domain.delivery import DeliveryStatus
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.webhook_url import UrlRules, WebhookUrl, parse_webhook_url
-from event_service.services.operational_events import OperationalEvents
-from event_service.services.parked_deliveries import Drains, WebhookObserver
-from event_service.services.ports import EndpointSecrets
-from event_service.services.retries import RetryScheduler
-from event_service.services.webhook_delivery import WebhookDelivery
+from event_service.aws.dynamodb import Database
+from event_service.aws.sqs import Queues, connect
+from event_service.base.dates import from_stored
+from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.secrets import EndpointSecrets
+from event_service.configuration.storage.rows import DynamoConfigurationRows
+from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.backlog import Drains, WebhookObserver
+from event_service.delivery.retry_scheduler import RetryScheduler
+from event_service.delivery.service_events import OperationalEvents
+from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.health import DynamoHealthStore
+from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.delivery.storage.queue import SqsDeliveryQueue
+from event_service.events.event import Event
+from event_service.events.storage.events import DynamoEventStore
+from event_service.webhooks.addresses import AddressGuard
+from event_service.webhooks.delivery import WebhookDelivery
+from event_service.webhooks.http_sender import HttpSender
+from event_service.webhooks.storage.context import DynamoSnapshotReader
+from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
 from tests.integration.conftest import REGION

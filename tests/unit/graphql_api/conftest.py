@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from event_service.domain.token import TokenKind
+from event_service.access.token import TokenKind
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import AGENT_TOKEN, OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
 

@@ -16,8 +16,8 @@ import pytest
 from graphql import GraphQLField
 from starlette.routing import Route
 
-from event_service.domain.delivery import DeliveryStatus
-from event_service.domain.identifiers import delivery_id
+from event_service.base.identifiers import delivery_id
+from event_service.delivery.attempt import DeliveryStatus
 from event_service.settings import Settings
 from functions.graphql_api.app import create_app
 from functions.graphql_api.schema.schema import build_schema

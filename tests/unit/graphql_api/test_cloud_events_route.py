@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from event_service.domain.errors import RateLimited, Unavailable
+from event_service.base.errors import RateLimited, Unavailable
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import AGENT_TOKEN, Door
 

@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from event_service.domain.errors import RateLimited, Unavailable
+from event_service.base.errors import RateLimited, Unavailable
 from event_service.observability import configure
 from functions.graphql_api.http.requests import MAXIMUM_BODY_BYTES
 from tests.fakes.graphql_services import FakeServices

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from event_service.domain.event import Event
-from event_service.domain.json_values import dumps
+from event_service.base.json_values import dumps
+from event_service.events.event import Event
 from functions.graphql_api import context, limits
 from functions.graphql_api.documents import CACHE_SIZE, CACHED_CHARACTERS, Documents, InvalidDocument
 from functions.graphql_api.limits import MAXIMUM_ANSWER_BYTES, MAXIMUM_ESCAPED_ANSWER_BYTES

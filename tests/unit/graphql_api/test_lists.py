@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from event_service.domain.delivery import DeliveryStatus
+from event_service.delivery.attempt import DeliveryStatus
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import WORKSPACE, Door
 

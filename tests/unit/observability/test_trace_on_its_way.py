@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from event_service.domain.changes import ChangeSet, Counts, PutEndpoint
-from event_service.domain.identifiers import delivery_id
-from event_service.domain.matching.matcher import Matcher
-from event_service.domain.new_event import NewEvent
-from event_service.domain.token import Token, TokenKind
-from event_service.domain.trace_context import parse_traceparent, trace_of
-from event_service.services.publishing import Publishing
-from event_service.services.routing import Received, Routing, RoutingTables
+from event_service.access.token import Token, TokenKind
+from event_service.base.identifiers import delivery_id
+from event_service.base.trace_context import parse_traceparent, trace_of
+from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
+from event_service.events.new_event import NewEvent
+from event_service.events.publishing import Publishing
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.router import Received, Routing
+from event_service.routing.tables import RoutingTables
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.fakes.events import FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.webhooks import WORKSPACE, World, answering

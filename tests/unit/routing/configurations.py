@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from event_service.domain.changes import (
+from event_service.configuration.changes import (
     ChangeSet,
     Counts,
     DeleteEndpoints,
@@ -19,9 +19,9 @@ from event_service.domain.changes import (
     SetStatus,
     Unlink,
 )
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.event_filter import EventFilter
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.events.event import Event
+from event_service.filters.event_filter import EventFilter
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

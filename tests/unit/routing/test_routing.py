@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from event_service.domain.changes import DeleteEndpoints, Link, PutEndpoint, PutEventFilter
-from event_service.domain.endpoint import EndpointType
-from event_service.domain.errors import RateLimited, Unavailable
-from event_service.domain.event import Event
-from event_service.domain.matching.matcher import Matcher
-from event_service.domain.queue_messages import RoutingMessage
-from event_service.services.routing import MAXIMUM_HOPS, Received, Routing, RoutingReport, RoutingTables
+from event_service.base.errors import RateLimited, Unavailable
+from event_service.configuration.changes import DeleteEndpoints, Link, PutEndpoint, PutEventFilter
+from event_service.configuration.endpoint import EndpointType
+from event_service.events.event import Event
+from event_service.events.routing_message import RoutingMessage
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.router import MAXIMUM_HOPS, Received, Routing, RoutingReport
+from event_service.routing.tables import RoutingTables
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.fakes.events import FakeEventStore, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter

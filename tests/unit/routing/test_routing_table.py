@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_service.domain.changes import (
+from event_service.configuration.changes import (
     ChangeSet,
     DeleteEndpoints,
     DeleteEventFilters,
@@ -19,9 +19,10 @@ from event_service.domain.changes import (
     SetStatus,
     Unlink,
 )
-from event_service.domain.endpoint import EndpointStatus, EndpointType
-from event_service.domain.matching.matcher import Matcher
-from event_service.domain.routing_table import OutOfOrder, RoutingTable, names_operational_type
+from event_service.configuration.endpoint import EndpointStatus, EndpointType
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.service_event_rules import names_operational_type
+from event_service.routing.table import OutOfOrder, RoutingTable
 from tests.fakes.configuration_store import FakeConfigurationRows
 from tests.unit.routing.configurations import (
     AT,

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from event_service.domain.changes import DeleteEndpoints, DeleteEventFilters, Link, PutEndpoint, PutEventFilter, Unlink
-from event_service.domain.errors import RateLimited, Unavailable
-from event_service.domain.matching.matcher import Matcher
-from event_service.services.routing import CHANGES_IN_ONE_READ, RoutingTables
+from event_service.base.errors import RateLimited, Unavailable
+from event_service.configuration.changes import DeleteEndpoints, DeleteEventFilters, Link, PutEndpoint, PutEventFilter, Unlink
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.tables import CHANGES_IN_ONE_READ, RoutingTables
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.unit.routing.configurations import AT, ENDPOINTS, FILTERS, WORKSPACE, change, endpoint, event, event_filter
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from event_service.domain.errors import RateLimited, Unavailable
+from event_service.base.errors import RateLimited, Unavailable
 
 
 class Killed(BaseException):

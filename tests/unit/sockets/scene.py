@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from event_service.domain.connection import Connection, ConnectRequest
-from event_service.domain.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.domain.event import Event
-from event_service.domain.token import Token, TokenKind, hash_token
-from event_service.services.socket_connections import SocketConnections
-from event_service.services.socket_delivery import ServingReport, SocketDelivery
-from event_service.services.socket_log import Routed, SocketLog
+from event_service.access.token import Token, TokenKind, hash_token
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.events.event import Event
+from event_service.sockets.connection import Connection, ConnectRequest
+from event_service.sockets.connections import SocketConnections
+from event_service.sockets.delivery import ServingReport, SocketDelivery
+from event_service.sockets.log import Routed, SocketLog
 from tests.fakes.sockets import FakeEvents, FakeManagementApi, FakeSocketTables, FakeWakeUpQueue
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from event_service.domain.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
-from event_service.domain.endpoint import EndpointType
-from event_service.domain.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
+from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
+from event_service.configuration.endpoint import EndpointType
+from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
 from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, START, TOKEN, Scene, an_endpoint
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

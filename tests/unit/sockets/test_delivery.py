@@ -10,13 +10,13 @@ from datetime import timedelta
 
 import pytest
 
-from event_service.domain.connection import CONNECTIONS_OF_ONE_GROUP, hash_prefix, shards_for
-from event_service.domain.endpoint import EndpointStatus
-from event_service.domain.errors import RateLimited, Unavailable
-from event_service.domain.socket_frames import MAXIMUM_FRAME_BYTES
-from event_service.domain.wake_up import WakeUp
-from event_service.services import socket_delivery
-from event_service.services.socket_ports import Posted
+from event_service.base.errors import RateLimited, Unavailable
+from event_service.configuration.endpoint import EndpointStatus
+from event_service.sockets import delivery as socket_delivery
+from event_service.sockets.connection import CONNECTIONS_OF_ONE_GROUP, hash_prefix, shards_for
+from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
+from event_service.sockets.ports import Posted
+from event_service.sockets.wake_up import WakeUp
 from tests.unit.sockets.scene import ENDPOINT, START, TOKEN, WORKSPACE, Scene, a_token, an_event
 
 

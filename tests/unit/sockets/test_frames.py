@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from event_service.domain.socket_frames import MAXIMUM_BATCH_BYTES, MAXIMUM_FRAME_BYTES, EventFrame, Gap, answer_to, pack
+from event_service.sockets.frames import MAXIMUM_BATCH_BYTES, MAXIMUM_FRAME_BYTES, EventFrame, Gap, answer_to, pack
 
 
 def an_entry(sequence: int, size: int) -> EventFrame:

@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_service.domain.connection import ConnectRequest
-from event_service.domain.endpoint import EndpointStatus
-from event_service.domain.errors import RateLimited, Unavailable
-from event_service.domain.wake_up import WakeUp
-from event_service.services import socket_delivery
-from event_service.services.socket_connections import SocketConnections
-from event_service.services.socket_delivery import ServingReport, SocketDelivery
-from event_service.services.socket_log import Routed, SocketLog
-from event_service.services.socket_ports import LogHead, Posted, Segment
+from event_service.base.errors import RateLimited, Unavailable
+from event_service.configuration.endpoint import EndpointStatus
+from event_service.sockets import delivery as socket_delivery
+from event_service.sockets.connection import ConnectRequest
+from event_service.sockets.connections import SocketConnections
+from event_service.sockets.delivery import ServingReport, SocketDelivery
+from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.ports import LogHead, Posted, Segment
+from event_service.sockets.wake_up import WakeUp
 from tests.fakes.sockets import FakeEvents, FakeManagementApi, FakeSocketTables, FakeWakeUpQueue
 from tests.unit.sockets.interleaving import Scheduler
 from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, StillClock, a_token, an_endpoint, an_event

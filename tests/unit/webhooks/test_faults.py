@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from event_service.domain.delivery import DeliveryStatus
-from event_service.domain.endpoint import Endpoint, EndpointStatus
-from event_service.domain.errors import Unavailable
-from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
-from event_service.services import webhook_delivery
+from event_service.base.errors import Unavailable
+from event_service.configuration.endpoint import Endpoint, EndpointStatus
+from event_service.delivery.attempt import DeliveryStatus, FailureClass
+from event_service.webhooks import delivery as webhook_delivery
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, World, answering
 
 TIMES = 50

@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from event_service.domain.delivery import DeliveryStatus
-from event_service.domain.endpoint import EndpointStatus
-from event_service.domain.queue_messages import WebhookMessage, parse_webhook_queue
-from event_service.domain.webhook_exchange import FailureClass, WebhookAnswer, WebhookRequest
-from event_service.services.webhook_delivery import MAXIMUM_HOPS, WAITING_REQUESTS, NotTestable, Received
+from event_service.configuration.endpoint import EndpointStatus
+from event_service.delivery.attempt import DeliveryStatus, FailureClass
+from event_service.delivery.messages import WebhookMessage, parse_webhook_queue
+from event_service.webhooks.delivery import MAXIMUM_HOPS, WAITING_REQUESTS, NotTestable, Received
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import SECRET, WORKSPACE, Aws, World, answering
 
 DAY = 86_400.0

@@ -1,0 +1,77 @@
+"""Tokens in DynamoDB, by their hash."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+
+from event_service.access.token import Token, TokenKind
+from event_service.aws.dynamodb import Database
+from event_service.base.dates import format_date, from_stored
+
+
+class TokenItem(Model):
+    """One token. The index ``by_workspace`` is for listing only."""
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "tokens"
+
+    token_hash = UnicodeAttribute(hash_key=True, attr_name="tokenHash")
+    workspace_id = UnicodeAttribute(attr_name="workspaceId")
+    kind = UnicodeAttribute()
+    agent_id = UnicodeAttribute(null=True, attr_name="agentId")
+    name = UnicodeAttribute()
+    created = UnicodeAttribute()
+    expires = UnicodeAttribute(null=True)
+    revoked = UnicodeAttribute(null=True)
+
+
+class DynamoTokenStore:
+    """Implements :class:`~event_service.access.ports.TokenStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, token_hash: str) -> Token | None:
+        item = self._database.get(TokenItem, token_hash)
+        return token_of(item) if item else None
+
+    def put(self, token: Token) -> None:
+        self._database.put(
+            TokenItem(
+                token.token_hash,
+                workspace_id=token.workspace_id,
+                kind=token.kind.value,
+                agent_id=token.agent_id,
+                name=token.name,
+                created=format_date(token.created),
+                expires=format_date(token.expires) if token.expires else None,
+                revoked=format_date(token.revoked) if token.revoked else None,
+            )
+        )
+
+    def of_workspace(self, workspace_id: str) -> list[Token]:
+        items = self._database.query_all(TokenItem, TokenItem.workspace_id == workspace_id, index="by_workspace")
+        return sorted((token_of(TokenItem.from_raw_data(item)) for item in items), key=lambda token: token.created)
+
+
+def token_of(item: TokenItem) -> Token:
+    """Reads the stored form."""
+    return Token(
+        token_hash=item.token_hash,
+        workspace_id=item.workspace_id,
+        kind=TokenKind(item.kind),
+        agent_id=item.agent_id,
+        name=item.name,
+        created=from_stored(item.created),
+        expires=_date(item.expires),
+        revoked=_date(item.revoked),
+    )
+
+
+def _date(value: str | None) -> datetime | None:
+    return from_stored(value) if value else None

@@ -1,0 +1,114 @@
+"""What the use cases need from outside, as protocols.
+
+Adapters and fakes implement them; nothing here knows AWS. All methods block: callers that run on an event loop move
+them to threads. Every method may raise :class:`~event_service.base.errors.RateLimited` (throttled also after our
+retries) or :class:`~event_service.base.errors.Unavailable` (failed or timed out: the outcome is unknown).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from event_service.configuration.changes import ChangeSet
+from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.secrets import EndpointSecrets
+from event_service.filters.event_filter import EventFilter
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPage:
+    """Which endpoints: skip ``offset`` of those of ``type`` (all when ``None``) in creation order, then take ``limit``."""
+
+    type: EndpointType | None
+    descending: bool
+    offset: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilterPage:
+    """Which event filters, in order of creation or of last modification."""
+
+    by_modification: bool
+    descending: bool
+    offset: int
+    limit: int
+
+
+class ChangeLog(Protocol):
+    """The chain of change sets of each workspace."""
+
+    def head(self, workspace_id: str) -> ChangeSet | None:
+        """The newest change set, strongly consistent; ``None`` before the first."""
+
+    def append(self, change: ChangeSet) -> bool:
+        """Commits ``change``; ``False`` when its version is already taken, and nothing was written."""
+
+    def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
+        """Up to ``limit`` change sets above ``version`` in order, strongly consistent. The first may be above
+        ``version + 1`` when older ones were trimmed."""
+
+    def unapplied(self, workspace_id: str) -> list[ChangeSet]:
+        """All that the rows may not show yet, in order, strongly consistent."""
+
+    def mark_applied(self, workspace_id: str, version: int) -> None:
+        """Notes that the rows show ``version``, and trims what is 1,000 versions older."""
+
+
+class ConfigurationRows(Protocol):
+    """The rows of endpoints, event filters and links, from which lists are read. All reads are strongly consistent."""
+
+    def apply(self, change: ChangeSet) -> None:
+        """Brings the rows to ``change``; doing it again, late or beside another one that does it, changes nothing."""
+
+    def endpoints(self, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
+        """Those that exist, by id; any number of ids."""
+
+    def deleted_endpoints(self, workspace_id: str, ids: Sequence[str]) -> set[str]:
+        """Which of the ids were endpoints of this workspace, deleted within 24 hours."""
+
+    def endpoint_page(self, workspace_id: str, page: EndpointPage) -> list[Endpoint]:
+        """One page."""
+
+    def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+        """Those that exist, by id; any number of ids."""
+
+    def deleted_event_filters(self, workspace_id: str, ids: Sequence[str]) -> set[str]:
+        """Which of the ids were event filters of this workspace, deleted within 24 hours."""
+
+    def event_filter_page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
+        """One page."""
+
+    def event_filter_ids_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, set[str]]:
+        """The linked event filters of each endpoint; every given id is a key."""
+
+    def endpoint_ids_of(self, workspace_id: str, event_filter_ids: Sequence[str]) -> dict[str, set[str]]:
+        """The linked endpoints of each event filter; every given id is a key."""
+
+    def load(self, workspace_id: str) -> RoutingRows:
+        """All that routing needs, which is not a snapshot: rows may show changes that were committed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRows:
+    """What :meth:`ConfigurationRows.load` read."""
+
+    endpoints: Mapping[str, EndpointType]
+    event_filters: Mapping[str, EventFilter]
+    links: Mapping[str, set[str]]
+    """Endpoint id to event filter ids."""
+
+
+class SecretStore(Protocol):
+    """Signing secrets, apart from endpoints so that no list and no change set can leak one."""
+
+    def get(self, workspace_id: str, endpoint_id: str) -> EndpointSecrets | None:
+        """Strongly consistent."""
+
+    def put(self, workspace_id: str, endpoint_id: str, secrets: EndpointSecrets, replaces: EndpointSecrets | None) -> bool:
+        """Stores; ``False`` when what is stored is not ``replaces`` any more."""
+
+    def delete(self, workspace_id: str, endpoint_ids: Sequence[str]) -> None:
+        """Forgets; unknown ids are fine."""

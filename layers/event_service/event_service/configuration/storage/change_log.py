@@ -1,0 +1,114 @@
+"""The chain of change sets in DynamoDB."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
+from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
+from event_service.base.errors import TooLarge
+from event_service.base.identifiers import new_id
+from event_service.configuration.changes import ChangeSet, Counts, operations_from_json, operations_to_json
+
+KEPT_CHANGES = 1_000
+"""A router that is further behind loads the rows instead, which is then cheaper as well."""
+MAXIMUM_CHANGE_BYTES = 380_000
+"""An item has at most 400 KB, its other attributes included."""
+
+
+class ChangeItem(Model):
+    """One change set."""
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "changes"
+
+    workspace_id = UnicodeAttribute(hash_key=True, attr_name="workspaceId")
+    version = NumberAttribute(range_key=True)
+    operations = UnicodeAttribute()
+    web_sockets = NumberAttribute(attr_name="webSockets")
+    webhooks = NumberAttribute()
+    event_filters = NumberAttribute(attr_name="eventFilters")
+    nonce = UnicodeAttribute()
+    applied = BooleanAttribute(default=False)
+
+
+class DynamoChangeLog:
+    """Implements :class:`~event_service.configuration.ports.ChangeLog`."""
+
+    def __init__(self, database: Database, nonce: Callable[[], str] = new_id) -> None:
+        self._database = database
+        self._nonce = nonce
+
+    def head(self, workspace_id: str) -> ChangeSet | None:
+        page = self._database.query(ChangeItem, ChangeItem.workspace_id == workspace_id, descending=True, limit=1, consistent=True)
+        return _change(page.items[0]) if page.items else None
+
+    def append(self, change: ChangeSet) -> bool:
+        text = json.dumps(operations_to_json(change.operations), ensure_ascii=False, separators=(",", ":"))
+        size = len(text.encode())
+        if size > MAXIMUM_CHANGE_BYTES:
+            raise TooLarge(
+                f"This change would touch too much at once ({size:,} bytes as stored, at most {MAXIMUM_CHANGE_BYTES:,}); "
+                "nothing was changed. Do it in smaller steps."
+            )
+        nonce = self._nonce()
+        item = ChangeItem(
+            change.workspace_id,
+            change.version,
+            operations=text,
+            web_sockets=change.counts.web_sockets,
+            webhooks=change.counts.webhooks,
+            event_filters=change.counts.event_filters,
+            nonce=nonce,
+        )
+        try:
+            self._database.put(item, ChangeItem.version.does_not_exist())
+        except ConditionFailed as error:
+            # The SDK repeats a put whose answer was lost; the repeat then finds our own item.
+            return error.current is not None and error.current["nonce"]["S"] == nonce
+        return True
+
+    def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
+        condition = (ChangeItem.workspace_id == workspace_id) & (ChangeItem.version > version)
+        changes: list[ChangeSet] = []
+        for item in self._database.query_all(ChangeItem, condition, consistent=True, limit=limit):
+            changes.append(_change(item))
+            if len(changes) == limit:
+                break
+        return changes
+
+    def unapplied(self, workspace_id: str) -> list[ChangeSet]:
+        # Changes are applied in order, so everything at or below an applied one is applied.
+        found: list[ChangeSet] = []
+        items = self._database.query_all(ChangeItem, ChangeItem.workspace_id == workspace_id, descending=True, limit=10, consistent=True)
+        for item in items:
+            change = _change(item)
+            if change.applied:
+                break
+            found.append(change)
+        return found[::-1]
+
+    def mark_applied(self, workspace_id: str, version: int) -> None:
+        # Only an existing item: trimming may have passed a slow applier, and an update would make a stump.
+        try:
+            self._database.update(Key(ChangeItem, workspace_id, version), [ChangeItem.applied.set(True)], ChangeItem.version.exists())
+        except ConditionFailed:
+            return
+        if version > KEPT_CHANGES:
+            self._database.delete(Key(ChangeItem, workspace_id, version - KEPT_CHANGES))
+
+
+def _change(item: AttributeMap) -> ChangeSet:
+    row = ChangeItem.from_raw_data(item)
+    return ChangeSet(
+        workspace_id=row.workspace_id,
+        version=int(row.version),
+        operations=operations_from_json(row.workspace_id, json.loads(row.operations)),
+        counts=Counts(int(row.web_sockets), int(row.webhooks), int(row.event_filters)),
+        applied=bool(row.applied),
+    )

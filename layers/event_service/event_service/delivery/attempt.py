@@ -1,0 +1,156 @@
+"""Deliveries: one event on its way to one webhook, and the log that proves each attempt.
+
+The log has one record for each attempt and at most one without an attempt (number 0), which says that the delivery waits
+for its endpoint or was discarded. Records are only added, never changed: what a delivery is now follows from all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from event_service.base.dates import from_stored
+from event_service.base.identifiers import delivery_id
+
+NO_ATTEMPT = 0
+MAXIMUM_ATTEMPT_NUMBER = 9_999
+"""The log's sort key has four digits. Ten attempts a retry or replay make that 999 of them."""
+
+
+class FailureClass(StrEnum):
+    """Why no complete answer came: one word for a log and for filters. The sentence beside it is for people."""
+
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    TLS = "tls"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    RESET = "reset"
+    BLOCKED_ADDRESS = "blocked-address"
+    TOO_LARGE = "too-large"
+    PROTOCOL = "protocol"
+
+
+class DeliveryStatus(StrEnum):
+    """PENDING: another attempt will come. FAILED: given up. DISCARDED: the endpoint was deleted, or the event expired."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    DISCARDED = "DISCARDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one request and its answer were.
+
+    Attributes:
+        number: 1 for the first.
+        date: when it began.
+        status_code: ``None`` when no answer came.
+        failure: why there is no complete answer; ``None`` when there is one.
+        explanation: the failure as a sentence.
+        response_body: the start of it: 16 KiB of a failure, 256 bytes of a success.
+    """
+
+    number: int
+    date: datetime
+    duration_ms: int
+    status_code: int | None
+    failure: FailureClass | None
+    explanation: str | None
+    response_body: str | None
+
+    @property
+    def error(self) -> str | None:
+        """Class and sentence in one text: ``timeout: No connection to … came about within 15 s.``"""
+        if self.failure is None:
+            return None
+        return f"{self.failure.value}: {self.explanation}" if self.explanation else self.failure.value
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One item of the log.
+
+    Attributes:
+        accepted_at: the event's acceptance, a stored date.
+        status: what the delivery is after this record.
+        date: of the attempt's beginning, or of the moment when it was put aside or discarded.
+        next_attempt: when the next attempt is due; ``None`` where there is none or where nobody knows.
+        attempt: ``None`` for the record without an attempt.
+        waits_for: in the record without an attempt, the number of the attempt that it stands before.
+        schedule_start: the attempt with which the schedule of retries began: 1, or a later one after a retry or replay.
+        disable_reason: set when this attempt is why the endpoint was disabled.
+        listed: whether lists find the delivery by this record. One of its records is enough; the first has it.
+    """
+
+    workspace_id: str
+    endpoint_id: str
+    event_id: str
+    accepted_at: str
+    status: DeliveryStatus
+    date: datetime
+    next_attempt: datetime | None = None
+    attempt: Attempt | None = None
+    waits_for: int = NO_ATTEMPT
+    schedule_start: int = 1
+    disable_reason: str | None = None
+    listed: bool = False
+
+    @property
+    def number(self) -> int:
+        """The number in the key."""
+        return NO_ATTEMPT if self.attempt is None else self.attempt.number
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one webhook.
+
+    ``created`` is the acceptance of the event, so that deliveries and events have the same order; ``next_attempt`` is
+    ``None`` unless PENDING, and also while it waits for its endpoint.
+    """
+
+    workspace_id: str
+    endpoint_id: str
+    event_id: str
+    status: DeliveryStatus
+    attempts: tuple[Attempt, ...]
+    next_attempt: datetime | None
+    created: datetime
+    modified: datetime
+
+    @property
+    def id(self) -> str:
+        """Derived from endpoint and event."""
+        return delivery_id(self.endpoint_id, self.event_id)
+
+    @property
+    def last_number(self) -> int:
+        """The number of the newest attempt; 0 before the first."""
+        return self.attempts[-1].number if self.attempts else NO_ATTEMPT
+
+
+def delivery_of(records: Iterable[LogRecord]) -> Delivery:
+    """What the records of one delivery (at least one, in any order) say that it is now."""
+    ordered = sorted(records, key=lambda record: record.number)
+    attempts = tuple(record.attempt for record in ordered if record.attempt is not None)
+    last = ordered[-1]
+    aside = ordered[0] if ordered[0].attempt is None else None
+    # By number and not by date: two workers' clocks differ.
+    if aside is not None and (last.attempt is None or aside.waits_for > last.number):
+        last = aside
+    ends = [record.date + timedelta(milliseconds=record.attempt.duration_ms if record.attempt else 0) for record in ordered]
+    return Delivery(
+        workspace_id=last.workspace_id,
+        endpoint_id=last.endpoint_id,
+        event_id=last.event_id,
+        status=last.status,
+        attempts=attempts,
+        next_attempt=last.next_attempt if last.status is DeliveryStatus.PENDING else None,
+        created=from_stored(last.accepted_at),
+        modified=max(ends),
+    )

@@ -1,0 +1,355 @@
+"""Deliveries as their owner sees them: reading the log, sending again, and testing an endpoint.
+
+Lists have the order of acceptance of the events, ties by event and endpoint id. The log is keyed by event and indexed by
+endpoint, so one delivery, those of one event and those of one endpoint are found directly; all of a workspace are found
+by walking its events.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from event_service.base.clock import Clock
+from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
+from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavailable
+from event_service.base.identifiers import MAXIMUM_IDS_A_CALL, parse_delivery_id, parse_uuid
+from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
+from event_service.delivery.messages import WebhookMessage
+from event_service.delivery.ports import DeliveryLog, DeliveryQueue
+from event_service.events.event import Event
+from event_service.events.ports import EventStore
+from event_service.filters.event_filter import EventFilter
+from event_service.routing.table import Matcher, RoutingTable
+
+MAXIMUM_REPLAYED_EVENTS: Final = 10_000
+MAXIMUM_LIST_SECONDS: Final = 10.0
+MAXIMUM_REPLAY_SECONDS: Final = 15.0
+"""A replay stops there and says where to go on: the function that answers has 29 s in all."""
+EVENTS_SIDE_BY_SIDE: Final = 16
+DELIVERIES_IN_ONE_READ: Final = 100
+EVENTS_IN_ONE_STEP: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryQuery:
+    """Which deliveries of a workspace: those that meet everything given."""
+
+    id: str | None = None
+    event_id: str | None = None
+    endpoint_id: str | None = None
+    status: DeliveryStatus | None = None
+    descending: bool = True
+    offset: int = 0
+    limit: int = 100
+
+
+class AcceptedEvents(Protocol):
+    """The order in which events were accepted."""
+
+    def accepted(self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False) -> Iterator[tuple[datetime, str]]:
+        """All accepted in ``[since, until)`` as (moment, id), in that order or backwards."""
+
+
+class Endpoints(Protocol):
+    """What is asked of the configuration."""
+
+    def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
+        """One endpoint."""
+
+    def event_filters_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> Mapping[str, list[EventFilter]]:
+        """The linked event filters of each."""
+
+
+class EndpointTester(Protocol):
+    """Makes one attempt now, by the way and under the guards of a real delivery."""
+
+    def test(self, workspace_id: str, endpoint_id: str) -> Attempt:
+        """Sends one event made for this purpose and waits for the outcome."""
+
+
+class Deliveries:
+    """The use cases behind ``deliveries``, ``retryDeliveries``, ``replayEvents`` and ``testEndpoint``."""
+
+    def __init__(
+        self,
+        *,
+        log: DeliveryLog,
+        queue: DeliveryQueue,
+        store: EventStore,
+        accepted: AcceptedEvents,
+        endpoints: Endpoints,
+        tester: EndpointTester,
+        make_matcher: Callable[[], Matcher],
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._queue = queue
+        self._store = store
+        self._accepted = accepted
+        self._endpoints = endpoints
+        self._tester = tester
+        self._make_matcher = make_matcher
+        self._clock = clock
+        self._monotonic = monotonic
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def page(self, workspace_id: str, query: DeliveryQuery) -> list[Delivery]:
+        """One page.
+
+        Raises:
+            TooLarge: finding it takes more than 10 s.
+        """
+        if query.limit == 0:
+            return []
+        return list(itertools.islice(self._found(workspace_id, query), query.offset, query.offset + query.limit))
+
+    def count(self, workspace_id: str, query: DeliveryQuery) -> int:
+        """How many there are, whatever ``offset`` and ``limit`` say.
+
+        Raises:
+            TooLarge: counting takes more than 10 s.
+        """
+        return sum(1 for _ in self._found(workspace_id, query))
+
+    def _found(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
+        status = query.status
+        return (delivery for delivery in self._candidates(workspace_id, query) if status is None or delivery.status is status)
+
+    def _candidates(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
+        check = self._deadline()
+        keys = self._named(query)
+        if keys is not None:
+            return iter(self._log.deliveries(workspace_id, keys).values()) if keys else iter(())
+        if query.event_id is not None:
+            ordered = self._of_event(workspace_id, query.event_id)
+            return reversed(list(ordered)) if query.descending else ordered
+        if query.endpoint_id is not None:
+            return self._of_endpoint(workspace_id, query, check)
+        return self._of_workspace(workspace_id, query, check)
+
+    @staticmethod
+    def _named(query: DeliveryQuery) -> list[tuple[str, str]] | None:
+        """The one delivery that a query names; none when what it names contradicts itself; ``None`` when it names none."""
+        endpoint_id, event_id = query.endpoint_id, query.event_id
+        if query.id is not None:
+            named = parse_delivery_id(query.id)
+            if named is None or endpoint_id not in (None, named[0]) or event_id not in (None, named[1]):
+                return []
+            return [named]
+        return [(endpoint_id, event_id)] if endpoint_id is not None and event_id is not None else None
+
+    def _of_event(self, workspace_id: str, event_id: str) -> Iterator[Delivery]:
+        after: str | None = None
+        while True:
+            found = self._log.of_event(workspace_id, event_id, after, DELIVERIES_IN_ONE_READ)
+            yield from found
+            if len(found) < DELIVERIES_IN_ONE_READ:
+                return
+            after = found[-1].endpoint_id
+
+    def _of_endpoint(self, workspace_id: str, query: DeliveryQuery, check: Callable[[], None]) -> Iterator[Delivery]:
+        endpoint_id = query.endpoint_id or ""
+        position: str | None = None
+        while True:
+            check()
+            refs = self._log.of_endpoint(
+                workspace_id, endpoint_id, descending=query.descending, limit=DELIVERIES_IN_ONE_READ, position=position
+            )
+            keys = [(endpoint_id, ref.event_id) for ref in refs.refs]
+            found = self._log.deliveries(workspace_id, keys) if keys else {}
+            yield from (found[key] for key in keys if key in found)
+            position = refs.position
+            if position is None:
+                return
+
+    def _of_workspace(self, workspace_id: str, query: DeliveryQuery, check: Callable[[], None]) -> Iterator[Delivery]:
+        since, until = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+        events = self._accepted.accepted(workspace_id, since, until, descending=query.descending)
+        with ThreadPoolExecutor(max_workers=EVENTS_SIDE_BY_SIDE) as threads:
+            for some in _in_groups(events, EVENTS_SIDE_BY_SIDE):
+                check()
+                for found in threads.map(lambda entry: list(self._of_event(workspace_id, entry[1])), some):
+                    yield from reversed(found) if query.descending else found
+
+    def _deadline(self) -> Callable[[], None]:
+        end = self._monotonic() + MAXIMUM_LIST_SECONDS
+
+        def check() -> None:
+            if self._monotonic() > end:
+                raise TooLarge(
+                    f"deliveries: this takes more than {MAXIMUM_LIST_SECONDS:.0f} seconds; ask for those of one event or one endpoint."
+                )
+
+        return check
+
+    # -- sending again -------------------------------------------------------------------------------------------
+
+    def retry(self, workspace_id: str, ids: Sequence[str]) -> None:
+        """Makes another attempt of each delivery now and begins the schedule of retries anew.
+
+        Raises:
+            BadUserInput: no or too many ids, or deliveries that cannot be sent any more; nothing was sent.
+            NotFound: unknown ids; nothing was sent.
+            Unavailable: it is not known whether all were sent; asking again repeats none of the attempts.
+        """
+        wanted = _parse_ids(ids)
+        named = {one: parse_delivery_id(one) for one in wanted}
+        found = self._log.deliveries(workspace_id, [key for key in named.values() if key is not None])
+        unknown = [one for one, key in named.items() if key is None or key not in found]
+        if unknown:
+            raise NotFound("delivery", unknown)
+        deliveries = [found[key] for key in named.values() if key is not None]
+        events = self._store.get(workspace_id, list(dict.fromkeys(delivery.event_id for delivery in deliveries)))
+        gone = {
+            endpoint_id
+            for endpoint_id in dict.fromkeys(delivery.endpoint_id for delivery in deliveries)
+            if self._endpoints.endpoint(workspace_id, endpoint_id) is None
+        }
+        problems = [
+            f"ids: {one.id} cannot be sent again, its {'endpoint was deleted' if one.endpoint_id in gone else 'event has expired'}."
+            for one in deliveries
+            if one.endpoint_id in gone or one.event_id not in events
+        ]
+        if problems:
+            raise BadUserInput(*problems)
+        self._send([_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries])
+
+    def replay(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        since: datetime,
+        until: datetime | None = None,
+        missing_only: bool = True,
+    ) -> tuple[int, datetime | None]:
+        """Sends again, to one webhook, the retained events accepted in ``[since, until)`` that its filters match now.
+
+        Args:
+            workspace_id: the token's workspace.
+            endpoint_id: a WEB_HOOK endpoint.
+            since: the first moment of acceptance.
+            until: the end; now when left out, so that a replay does not chase what is being published.
+            missing_only: leave out what was delivered or is on its way.
+
+        Returns:
+            How many were sent, and from when on to continue (``None``: all are done). Events of one moment stay together.
+
+        Raises:
+            BadUserInput: a malformed id, a WEB_SOCKET endpoint, or an empty span of time.
+            NotFound: an unknown endpoint.
+            Unavailable: it is not known whether all were sent.
+        """
+        endpoint = self._require_webhook(workspace_id, endpoint_id, "endpointId", "its clients reconnect with `after`")
+        end = self._clock() if until is None else until
+        if since >= end:
+            raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
+        table = self._routing_of(endpoint)
+        stop = self._monotonic() + MAXIMUM_REPLAY_SECONDS
+        sent = 0
+        moments = itertools.groupby(self._accepted.accepted(workspace_id, since, end), key=lambda entry: entry[0])
+        for some in _moments_in_steps(moments):
+            messages = self._to_replay(endpoint, table, [event_id for _, event_id in some], missing_only=missing_only)
+            if sent and (sent + len(messages) > MAXIMUM_REPLAYED_EVENTS or self._monotonic() > stop):
+                return sent, some[0][0]
+            self._send(messages)
+            sent += len(messages)
+        return sent, None
+
+    def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[WebhookMessage]:
+        stored = self._store.get(endpoint.workspace_id, ids)
+        events = [stored[one].event for one in ids if one in stored and table.selects(endpoint.id, stored[one].event)]
+        log = self._log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
+        under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if missing_only else ()
+        messages: list[WebhookMessage] = []
+        for event in events:
+            delivery = log.get((endpoint.id, event.id))
+            if delivery is None or delivery.status not in under_way:
+                messages.append(_again(endpoint.id, event, delivery))
+        return messages
+
+    def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
+        filters = self._endpoints.event_filters_of(endpoint.workspace_id, [endpoint.id])[endpoint.id]
+        table = RoutingTable(endpoint.workspace_id, self._make_matcher())
+        table.load(0, {endpoint.id: endpoint.type}, filters, {endpoint.id: [one.id for one in filters]})
+        return table
+
+    def _send(self, messages: Sequence[WebhookMessage]) -> None:
+        if messages and self._queue.send([(message, 0.0) for message in messages]):
+            raise Unavailable("not all messages were taken by the webhook queue")
+
+    # -- testing -------------------------------------------------------------------------------------------------
+
+    def test_endpoint(self, workspace_id: str, endpoint_id: str) -> Attempt:
+        """Sends one event of type ``event-service.test`` now, to this endpoint alone, and tells how it went. It is in no
+        list and in no log.
+
+        Raises:
+            BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
+            NotFound: an unknown endpoint.
+            Unavailable: the attempt could not be made.
+        """
+        endpoint = self._require_webhook(workspace_id, endpoint_id, "id", "publish an event and watch its clients")
+        return self._tester.test(workspace_id, endpoint.id)
+
+    def _require_webhook(self, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
+        parsed = parse_uuid(endpoint_id, name)
+        endpoint = self._endpoints.endpoint(workspace_id, parsed)
+        if endpoint is None:
+            raise NotFound("endpoint", [parsed])
+        if endpoint.type is not EndpointType.WEB_HOOK:
+            raise BadUserInput(f"{name}: this is a WEB_SOCKET endpoint; {instead}.")
+        return endpoint
+
+
+def _parse_ids(ids: Sequence[str]) -> list[str]:
+    wanted = list(dict.fromkeys(ids))
+    if not ids or len(ids) > MAXIMUM_IDS_A_CALL:
+        raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_A_CALL}.")
+    return wanted
+
+
+def _again(endpoint_id: str, event: Event, delivery: Delivery | None) -> WebhookMessage:
+    """The next attempt. A repeat, because the same number may be under way from elsewhere: the log decides."""
+    number = 1 if delivery is None else delivery.last_number + 1
+    return WebhookMessage(
+        workspace_id=event.workspace_id,
+        endpoint_id=endpoint_id,
+        event_id=event.id,
+        accepted_at=format_date(event.created),
+        traceparent=None,
+        body=event.as_json(),
+        repeat=True,
+        attempt=number,
+        schedule_start=number,
+        listed=delivery is not None,
+    )
+
+
+def _in_groups(entries: Iterable[tuple[datetime, str]], size: int) -> Iterator[list[tuple[datetime, str]]]:
+    remaining = iter(entries)
+    while some := list(itertools.islice(remaining, size)):
+        yield some
+
+
+def _moments_in_steps(
+    moments: Iterable[tuple[datetime, Iterator[tuple[datetime, str]]]],
+) -> Iterator[list[tuple[datetime, str]]]:
+    """Whole moments, together about as many events as are read and sent in one go: a replay can only be continued
+    between moments."""
+    step: list[tuple[datetime, str]] = []
+    for _, entries in moments:
+        step.extend(entries)
+        if len(step) >= EVENTS_IN_ONE_STEP:
+            yield step
+            step = []
+    if step:
+        yield step

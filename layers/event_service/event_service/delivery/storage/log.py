@@ -1,0 +1,272 @@
+"""The delivery log in DynamoDB: one item for each attempt.
+
+Items are written as plain attribute maps: this is the busiest table of the service, and building an item from its model
+takes several times the CPU of sending it. The model gives the schema and the key conditions.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from event_service.aws.dynamodb import AttributeMap, Database, Key
+from event_service.base.clock import Clock
+from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
+from event_service.base.identifiers import shard_of
+from event_service.delivery.attempt import NO_ATTEMPT, Attempt, Delivery, DeliveryStatus, FailureClass, LogRecord, delivery_of
+from event_service.delivery.ports import LOG_SHARDS, DeliveryRef, DeliveryRefPage
+
+KEPT_BEYOND_THE_EVENT: Final = timedelta(days=1)
+"""So that the record of an event that expired before it could be sent is still seen."""
+READERS: Final = 16
+"""Queries side by side, fewer than the connections in the pool."""
+_INDEX_ID_BYTES: Final = 900
+"""DynamoDB takes 1,024 bytes of sort key; the date before the id takes 33."""
+_ID_AT: Final = 33
+
+
+class ByEndpointIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """The deliveries of one endpoint in order of acceptance."""
+
+    class Meta:
+        """The index."""
+
+        index_name = "by_endpoint"
+        projection = KeysOnlyProjection()
+
+    endpoint_shard = UnicodeAttribute(hash_key=True, attr_name="endpointShard")
+    endpoint_key = UnicodeAttribute(range_key=True, attr_name="endpointKey")
+
+
+class LogItem(Model):
+    """One record of the log."""
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "deliveries"
+
+    event_key = UnicodeAttribute(hash_key=True, attr_name="eventKey")
+    """``<workspace id>#<event id>``"""
+    attempt_key = UnicodeAttribute(range_key=True, attr_name="attemptKey")
+    """``<endpoint id>#<attempt, 4 digits>``; 0000 is the record without an attempt."""
+    endpoint_shard = UnicodeAttribute(attr_name="endpointShard", null=True)
+    endpoint_key = UnicodeAttribute(attr_name="endpointKey", null=True)
+    expires_at = NumberAttribute(attr_name="expiresAt")
+    by_endpoint = ByEndpointIndex()
+
+
+def log_key(endpoint_id: str, workspace_id: str, event_id: str, number: int) -> Key:
+    """Where one record stands."""
+    return Key(LogItem, f"{workspace_id}#{event_id}", f"{endpoint_id}#{number:04d}")
+
+
+class DynamoDeliveryLog:
+    """Implements :class:`~event_service.delivery.ports.DeliveryLog`."""
+
+    def __init__(self, database: Database, clock: Clock, retention_days: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._retention = timedelta(days=retention_days)
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def write(self, records: Sequence[LogRecord]) -> None:
+        self._database.batch_put(LogItem, [self._item(record) for record in records])
+
+    def _item(self, record: LogRecord) -> AttributeMap:
+        # The records of one delivery expire together, with their event, or soon after the newest.
+        expires = max(from_stored(record.accepted_at) + self._retention, record.date) + KEPT_BEYOND_THE_EVENT
+        number = record.number
+        item: AttributeMap = {
+            "eventKey": {"S": f"{record.workspace_id}#{record.event_id}"},
+            "attemptKey": {"S": f"{record.endpoint_id}#{number:04d}"},
+            "status": {"S": record.status.value},
+            "date": {"S": format_date(record.date)},
+            "accepted": {"S": record.accepted_at},
+            "expiresAt": {"N": str(int(expires.timestamp()))},
+        }
+        if record.listed:
+            item["endpointShard"] = {"S": _partition(record.endpoint_id, shard_of(record.event_id, LOG_SHARDS))}
+            item["endpointKey"] = {"S": f"{record.accepted_at}#{_cut(record.event_id)}"}
+        if record.next_attempt is not None:
+            item["next"] = {"S": format_date(record.next_attempt)}
+        if record.schedule_start != 1:
+            item["scheduleStart"] = {"N": str(record.schedule_start)}
+        if record.disable_reason is not None:
+            item["disableReason"] = {"S": record.disable_reason}
+        if record.attempt is None:
+            item["waitsFor"] = {"N": str(record.waits_for)}
+            return item
+        attempt = record.attempt
+        item["durationMs"] = {"N": str(attempt.duration_ms)}
+        if attempt.status_code is not None:
+            item["statusCode"] = {"N": str(attempt.status_code)}
+        if attempt.failure is not None:
+            item["error"] = {"S": attempt.failure.value}
+        if attempt.explanation:
+            item["explanation"] = {"S": attempt.explanation}
+        if attempt.response_body:
+            item["body"] = {"S": attempt.response_body}
+        return item
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
+        condition: Condition = LogItem.event_key == f"{workspace_id}#{event_id}"
+        condition &= LogItem.attempt_key.startswith(f"{endpoint_id}#")
+        records = list(self._alive(self._database.query_all(LogItem, condition, consistent=True)))
+        return self._delivery(records) if records else None
+
+    def _delivery(self, records: Iterable[LogRecord]) -> Delivery:
+        delivery = delivery_of(records)
+        # What waits past the end of its event is never sent. That is so from that moment on, not from when somebody looks.
+        if delivery.status is DeliveryStatus.PENDING and delivery.created + self._retention <= self._clock():
+            return replace(delivery, status=DeliveryStatus.DISCARDED, next_attempt=None)
+        return delivery
+
+    def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        wanted = list(dict.fromkeys(keys))
+
+        def read(key: tuple[str, str]) -> Delivery | None:
+            return self.delivery(workspace_id, *key)
+
+        if len(wanted) == 1:
+            found = [read(wanted[0])]
+        else:
+            with ThreadPoolExecutor(max_workers=READERS) as threads:
+                found = list(threads.map(read, wanted))
+        return {key: delivery for key, delivery in zip(wanted, found, strict=True) if delivery is not None}
+
+    def of_event(self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int) -> list[Delivery]:
+        condition: Condition = LogItem.event_key == f"{workspace_id}#{event_id}"
+        if after_endpoint_id is not None:
+            # "$" follows "#", so that this is behind all records of that endpoint.
+            condition &= LogItem.attempt_key > f"{after_endpoint_id}$"
+        # Two records an endpoint at first: most have one.
+        items = self._database.query_all(LogItem, condition, consistent=True, limit=min(2 * limit + 2, 1_000))
+        groups = itertools.groupby(self._alive(items), key=lambda record: record.endpoint_id)
+        return [self._delivery(records) for _, records in itertools.islice(groups, limit)]
+
+    def of_endpoint(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        descending: bool = True,
+        limit: int = 100,
+        position: str | None = None,
+    ) -> DeliveryRefPage:
+        low = format_date(since) if since else f"{FIRST_YEAR}"
+        high = format_date(until) if until else f"{LAST_YEAR + 1}"
+        if position is not None:
+            # The position is the last key that was given out, and whoever comes back begins behind it.
+            low, high = (low, position) if descending else (f"{position}\x00", high)
+        if low >= high:
+            return DeliveryRefPage([], None)
+        first = limit // LOG_SHARDS + 8
+        shards = range(LOG_SHARDS)
+
+        def open_shard(shard: int) -> Iterator[tuple[str, str]]:
+            return self._shard(workspace_id, endpoint_id, shard, (low, high), first, descending=descending)
+
+        with ThreadPoolExecutor(max_workers=READERS) as threads:
+            # The first page of each shard is read at once, not one after the other.
+            streams = list(threads.map(lambda shard: _started(open_shard(shard)), shards))
+        merged = heapq.merge(*streams, reverse=descending)
+        # Several records of one delivery may be listed, after a worker died: they are equal and stand together.
+        distinct = (entry for entry, _ in itertools.groupby(merged))
+        page = list(itertools.islice(distinct, limit))
+        refs = [DeliveryRef(key[: _ID_AT - 1], event_id) for key, event_id in page]
+        return DeliveryRefPage(refs, page[-1][0] if len(page) == limit and limit else None)
+
+    def _shard(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        shard: int,
+        bounds: tuple[str, str],
+        first: int,
+        *,
+        descending: bool,
+    ) -> Iterator[tuple[str, str]]:
+        low, high = bounds
+        index = ByEndpointIndex
+        condition: Condition = index.endpoint_shard == _partition(endpoint_id, shard)
+        condition &= index.endpoint_key.between(low, high)
+        items = self._database.query_all(LogItem, condition, index="by_endpoint", descending=descending, limit=first)
+        prefix = f"{workspace_id}#"
+        for item in items:
+            key, event_key = item["endpointKey"]["S"], item["eventKey"]["S"]
+            if key != high and event_key.startswith(prefix):
+                yield key, event_key.removeprefix(prefix)
+
+    def _alive(self, items: Iterator[AttributeMap]) -> Iterator[LogRecord]:
+        now = self._clock().timestamp()
+        return (record_of(item) for item in items if float(item["expiresAt"]["N"]) > now)
+
+
+def record_of(item: AttributeMap) -> LogRecord:
+    """Reads an item of the log."""
+    workspace_id, _, event_id = item["eventKey"]["S"].partition("#")
+    endpoint_id, _, number = item["attemptKey"]["S"].partition("#")
+    date = from_stored(item["date"]["S"])
+    attempt = None
+    if int(number) != NO_ATTEMPT:
+        attempt = Attempt(
+            number=int(number),
+            date=date,
+            duration_ms=int(item["durationMs"]["N"]),
+            status_code=int(item["statusCode"]["N"]) if "statusCode" in item else None,
+            failure=FailureClass(item["error"]["S"]) if "error" in item else None,
+            explanation=_text(item, "explanation"),
+            response_body=_text(item, "body"),
+        )
+    following = _text(item, "next")
+    return LogRecord(
+        workspace_id=workspace_id,
+        endpoint_id=endpoint_id,
+        event_id=event_id,
+        accepted_at=item["accepted"]["S"],
+        status=DeliveryStatus(item["status"]["S"]),
+        date=date,
+        next_attempt=from_stored(following) if following else None,
+        attempt=attempt,
+        waits_for=int(item["waitsFor"]["N"]) if "waitsFor" in item else NO_ATTEMPT,
+        schedule_start=int(item["scheduleStart"]["N"]) if "scheduleStart" in item else 1,
+        disable_reason=_text(item, "disableReason"),
+        listed="endpointShard" in item,
+    )
+
+
+def _text(item: AttributeMap, name: str) -> str | None:
+    value = item.get(name)
+    return None if value is None else str(value["S"])
+
+
+def _partition(endpoint_id: str, shard: int) -> str:
+    return f"{endpoint_id}#{shard}"
+
+
+def _cut(event_id: str) -> str:
+    if len(event_id) * 4 <= _INDEX_ID_BYTES:
+        return event_id
+    return event_id.encode()[:_INDEX_ID_BYTES].decode(errors="ignore")
+
+
+def _started(stream: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The same stream with its first entry already read."""
+    head = list(itertools.islice(stream, 1))
+    return itertools.chain(head, stream)

@@ -1,0 +1,104 @@
+"""What publishing, reading and routing events need from outside, beyond :mod:`event_service.configuration.ports`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from event_service.events.event import Event
+from event_service.events.routing_message import RoutingMessage
+from event_service.events.sort_key import EventEntry
+
+SHARDS = 16
+"""Partition keys that the events of a workspace are spread over: 5,000 events a second are 313 writes a second a key,
+where DynamoDB carries 1,000."""
+
+
+class Track(StrEnum):
+    """A time-ordered index of events."""
+
+    DATE = "date"
+    """All events, by when they happened."""
+    ACCEPTANCE = "acceptance"
+    """Only events whose date is not the moment they were accepted, by that moment."""
+    PROFILE = "profile"
+    """By date, those with ``data.identification_data[].profile_id``."""
+    ACTIVITY = "activity"
+    """By date, those with ``data.activity_id``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackKey:
+    """Which events: all of a workspace, or those of one profile or activity."""
+
+    workspace_id: str
+    track: Track
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """One answer of an index. ``position`` goes into the next call; ``None`` at the end."""
+
+    entries: list[EventEntry]
+    position: object | None
+
+
+class EventIndexes(Protocol):
+    """The time-ordered indexes of events. They may lag by seconds and name events that are gone."""
+
+    def read(
+        self,
+        key: TrackKey,
+        shard: int,
+        dates: tuple[str, str],
+        *,
+        descending: bool,
+        limit: int,
+        position: object | None,
+    ) -> EntryPage:
+        """Up to ``limit`` entries of one shard (0 to 15) with ``dates[0] <= date < dates[1]`` (stored dates)."""
+
+
+class RoutingQueue(Protocol):
+    """From publishing to routing, and from a routing that was cut short to its continuation."""
+
+    def send(self, message: RoutingMessage) -> None:
+        """Sends one message: once this returned, the publish is accepted. Raises ``Unavailable`` when it is not known
+        whether it was sent."""
+
+
+class EventStore(Protocol):
+    """Published events within their retention. An item past its expiry counts as absent."""
+
+    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
+        """By id; strongly consistent unless the caller can live with less, at half the price."""
+
+    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
+        """Of each (workspace id, event id) that is stored, which publish brought it."""
+
+    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
+        """Stores those whose id is free. Does not raise: what could not be written is in the outcome."""
+
+    def put(self, events: Sequence[Event], nonce: str) -> None:
+        """Stores events with ids of our own making, which cannot be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutOutcome:
+    """What became of events that were to be stored under ids that may be taken."""
+
+    taken: Mapping[str, str]
+    """Event id to the nonce of the publish that has it. One's own nonce is here too, when the router was faster."""
+    failed: tuple[str, ...]
+    """Ids of which it is not known whether they were stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event and the nonce of the publish that brought it."""
+
+    event: Event
+    nonce: str

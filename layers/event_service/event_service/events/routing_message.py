@@ -1,0 +1,85 @@
+"""The message from publishing to routing: one publish, whole. A stored format: see :mod:`event_service.base.queue_message`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from event_service.base import json_values
+from event_service.base.queue_message import FORMAT
+from event_service.events.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingMessage:
+    """All events of one publish: that it is in the queue makes the publish accepted.
+
+    Attributes:
+        accepted_at: a stored date; the ``creationDate`` of the events.
+        after: set in a continuation: endpoints up to this id, in order of ids, have been served.
+        hop: how often the message was continued.
+        repeat: the endpoints that are still to be served may have been served already.
+    """
+
+    workspace_id: str
+    nonce: str
+    accepted_at: str
+    events: tuple[Event, ...]
+    traceparent: str | None = None
+    after: str | None = None
+    hop: int = 0
+    repeat: bool = False
+
+    @property
+    def group(self) -> str:
+        """One workspace must not wait behind another one's backlog."""
+        return self.workspace_id
+
+    def text(self, *, repeat: bool = False) -> str:
+        """The JSON text that is sent."""
+        head: dict[str, Any] = {
+            "v": FORMAT,
+            "workspaceId": self.workspace_id,
+            "nonce": self.nonce,
+            "acceptedAt": self.accepted_at,
+            "traceparent": self.traceparent,
+        }
+        if self.after is not None:
+            head["after"] = self.after
+        if self.hop:
+            head["hop"] = self.hop
+        if self.repeat or repeat:
+            head["repeat"] = True
+        head["events"] = [event.as_delivered() for event in self.events]
+        return json_values.dumps(head)
+
+    @classmethod
+    def parse(cls, text: str) -> RoutingMessage:
+        """Reads what :meth:`text` made.
+
+        Raises:
+            ValueError: another format, which a newer version of the code wrote.
+        """
+        value = json.loads(text)
+        if value["v"] != FORMAT:
+            raise ValueError(f"routing message of format {value['v']!r}; this version reads {FORMAT}")
+        return cls(
+            workspace_id=value["workspaceId"],
+            nonce=value["nonce"],
+            accepted_at=value["acceptedAt"],
+            events=tuple(Event.from_delivered(event) for event in value["events"]),
+            traceparent=value["traceparent"],
+            after=value.get("after"),
+            hop=value.get("hop", 0),
+            repeat=value.get("repeat", False),
+        )
+
+    def continued(self, after: str | None) -> RoutingMessage:
+        """The message that serves the endpoints behind ``after``."""
+        return replace(self, after=after, hop=self.hop + 1)
+
+    def only(self, events: Sequence[Event]) -> RoutingMessage:
+        """With some of the events left out."""
+        return replace(self, events=tuple(events))

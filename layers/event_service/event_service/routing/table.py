@@ -1,0 +1,201 @@
+"""A workspace's routing table: its endpoints, links and compiled filters in memory, at one version of the configuration.
+
+It follows the chain of change sets. Every operation states the result, so applying a change to a table that already
+shows some of it gives the right table: a table may be loaded from rows that are being written, and the changes since
+bring it to what the chain says.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from event_service.configuration.changes import (
+    ChangeSet,
+    DeleteEndpoints,
+    DeleteEventFilters,
+    Link,
+    Operation,
+    PutEndpoint,
+    PutEventFilter,
+    SetStatus,
+    Unlink,
+)
+from event_service.configuration.endpoint import EndpointType
+from event_service.events.event import RESERVED_TYPE_PREFIX, Event
+from event_service.filters.event_filter import EventFilter
+from event_service.routing.service_event_rules import names_operational_type
+
+# What CPython takes, measured with benchmarks/router.py, on the safe side.
+BYTES_AN_ENDPOINT: Final = 700
+BYTES_AN_EVENT_FILTER: Final = 3_000
+BYTES_A_LINK: Final = 200
+
+
+class Matcher(Protocol):
+    """Many conditions compiled into one, which tells those that an event meets."""
+
+    def add(self, event_filter_id: str, condition: Mapping[str, Any], /) -> None:
+        """Adds a condition, or replaces the one with this id."""
+
+    def remove(self, event_filter_id: str, /) -> None:
+        """Forgets a condition; an unknown id is fine."""
+
+    def matches(self, event: Mapping[str, Any], /) -> Iterable[str]:
+        """The ids of the conditions that the delivered event meets."""
+
+
+class OutOfOrder(Exception):
+    """A change that does not follow the version of the table: those between are missing."""
+
+
+class RoutingTable:
+    """Which endpoints an event goes to."""
+
+    def __init__(self, workspace_id: str, matcher: Matcher) -> None:
+        self.workspace_id = workspace_id
+        self.version = 0
+        self._matcher = matcher
+        self._endpoints: dict[str, EndpointType] = {}
+        self._event_filters: set[str] = set()
+        self._operational: set[str] = set()
+        self._filters_of: dict[str, set[str]] = {}
+        self._endpoints_of: dict[str, set[str]] = {}
+        self._unfiltered: set[str] = set()
+        self._links = 0
+
+    # -- loading and following -----------------------------------------------------------------------------------
+
+    def load(
+        self,
+        version: int,
+        endpoints: Mapping[str, EndpointType],
+        event_filters: Iterable[EventFilter],
+        links: Mapping[str, Iterable[str]],
+    ) -> None:
+        """Fills an empty table from rows that show at least ``version``."""
+        for endpoint_id, endpoint_type in endpoints.items():
+            self._put_endpoint(endpoint_id, endpoint_type)
+        for event_filter in event_filters:
+            self._put_event_filter(event_filter)
+        for endpoint_id, event_filter_ids in links.items():
+            self._link((endpoint_id,), event_filter_ids)
+        self.version = version
+
+    def apply(self, change: ChangeSet) -> None:
+        """Brings the table to the next version.
+
+        Raises:
+            OutOfOrder: the change is not the next one; nothing was done.
+        """
+        if change.version != self.version + 1:
+            raise OutOfOrder(f"change {change.version} does not follow version {self.version}")
+        for operation in change.operations:
+            self._apply(operation)
+        self.version = change.version
+
+    def _apply(self, operation: Operation) -> None:
+        match operation:
+            case PutEndpoint(endpoint):
+                self._put_endpoint(endpoint.id, endpoint.type)
+            case DeleteEndpoints(ids):
+                for endpoint_id in ids:
+                    self._unlink((endpoint_id,), tuple(self._filters_of.get(endpoint_id, ())))
+                    self._endpoints.pop(endpoint_id, None)
+                    self._unfiltered.discard(endpoint_id)
+            case PutEventFilter(event_filter):
+                self._put_event_filter(event_filter)
+            case DeleteEventFilters(ids):
+                for event_filter_id in ids:
+                    self._unlink(tuple(self._endpoints_of.get(event_filter_id, ())), (event_filter_id,))
+                    self._event_filters.discard(event_filter_id)
+                    self._operational.discard(event_filter_id)
+                    self._matcher.remove(event_filter_id)
+            case Link(endpoint_ids, event_filter_ids):
+                self._link(endpoint_ids, event_filter_ids)
+            case Unlink(endpoint_ids, event_filter_ids):
+                self._unlink(endpoint_ids, event_filter_ids)
+            case SetStatus():
+                # An endpoint that is off is routed to all the same: what arrives for it waits where it is delivered.
+                pass
+
+    def _put_endpoint(self, endpoint_id: str, endpoint_type: EndpointType) -> None:
+        endpoint_id = sys.intern(endpoint_id)
+        self._endpoints[endpoint_id] = endpoint_type
+        if not self._filters_of.get(endpoint_id):
+            self._unfiltered.add(endpoint_id)
+
+    def _put_event_filter(self, event_filter: EventFilter) -> None:
+        event_filter_id = sys.intern(event_filter.id)
+        self._event_filters.add(event_filter_id)
+        self._matcher.add(event_filter_id, event_filter.condition)
+        if names_operational_type(event_filter.condition):
+            self._operational.add(event_filter_id)
+        else:
+            self._operational.discard(event_filter_id)
+
+    def _link(self, endpoint_ids: Iterable[str], event_filter_ids: Iterable[str]) -> None:
+        own = [sys.intern(endpoint_id) for endpoint_id in endpoint_ids]
+        # Interned: ids are most of what a table holds, and each is read from several rows and changes.
+        for event_filter_id in map(sys.intern, event_filter_ids):
+            of_filter = self._endpoints_of.setdefault(event_filter_id, set())
+            for endpoint_id in own:
+                if endpoint_id not in of_filter:
+                    of_filter.add(endpoint_id)
+                    self._filters_of.setdefault(endpoint_id, set()).add(event_filter_id)
+                    self._links += 1
+                    self._unfiltered.discard(endpoint_id)
+
+    def _unlink(self, endpoint_ids: Iterable[str], event_filter_ids: Iterable[str]) -> None:
+        own = tuple(event_filter_ids)
+        for endpoint_id in endpoint_ids:
+            of_endpoint = self._filters_of.get(endpoint_id)
+            if of_endpoint is None:
+                continue
+            for event_filter_id in own:
+                if event_filter_id in of_endpoint:
+                    of_endpoint.discard(event_filter_id)
+                    self._links -= 1
+                    of_filter = self._endpoints_of[event_filter_id]
+                    of_filter.discard(endpoint_id)
+                    if not of_filter:
+                        del self._endpoints_of[event_filter_id]
+            if not of_endpoint:
+                del self._filters_of[endpoint_id]
+                if endpoint_id in self._endpoints:
+                    self._unfiltered.add(endpoint_id)
+
+    # -- routing -------------------------------------------------------------------------------------------------
+
+    @property
+    def estimated_bytes(self) -> int:
+        """About how much memory the table takes."""
+        return len(self._endpoints) * BYTES_AN_ENDPOINT + len(self._event_filters) * BYTES_AN_EVENT_FILTER + self._links * BYTES_A_LINK
+
+    def type_of(self, endpoint_id: str) -> EndpointType:
+        """WEB_SOCKET or WEB_HOOK."""
+        return self._endpoints[endpoint_id]
+
+    def endpoints_for(self, event: Event) -> set[str]:
+        """The ids of the endpoints that get ``event``.
+
+        An endpoint that has no filter gets every event but the service's own. Those go only where a filter names such a
+        type, and never to the endpoint they speak of.
+        """
+        if not self._endpoints:
+            return set()
+        operational = event.type.casefold().startswith(RESERVED_TYPE_PREFIX)
+        chosen = set() if operational else set(self._unfiltered)
+        if self._endpoints_of:
+            for event_filter_id in self._matcher.matches(event.as_delivered()):
+                if not operational or event_filter_id in self._operational:
+                    chosen |= self._endpoints_of.get(event_filter_id, set())
+        if operational:
+            chosen.discard(str(event.data.get("endpointId")))
+        # A link may be read before the row, or the change, of its endpoint.
+        return chosen & self._endpoints.keys()
+
+    def selects(self, endpoint_id: str, event: Event) -> bool:
+        """Whether one endpoint gets ``event``: for sending it again."""
+        return endpoint_id in self.endpoints_for(event)

@@ -1,0 +1,90 @@
+"""One HTTP exchange with a webhook receiver: what is sent, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from event_service.delivery.attempt import FailureClass
+from event_service.webhooks.url import WebhookUrl
+
+# How much of a response body the log keeps: enough of a failure to understand it.
+KEPT_BYTES_OF_A_FAILURE = 16 * 1024
+KEPT_BYTES_OF_A_SUCCESS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """One attempt.
+
+    Attributes:
+        endpoint_id: Requests with the same one share its limit of concurrent connections.
+        url: Where to; parsed with the rules of the operator just before, so that a rule that changed applies.
+        method: POST, PUT or PATCH.
+        headers: Lower-case names. ``host``, ``content-length`` and ``accept-encoding`` are added by the sender.
+        body: The exact bytes that were signed.
+    """
+
+    endpoint_id: str
+    url: WebhookUrl
+    method: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    """What came back.
+
+    Attributes:
+        status: The final HTTP status, also when the body behind it did not end well; ``None`` when none came.
+        failure: Why the exchange did not come to its end; ``None`` when it did. A status and a failure may stand together.
+        explanation: The failure as a sentence for a person; ``None`` without a failure.
+        duration_ms: From the first look at the name to the end of the exchange, without waiting for a free connection.
+        headers: Those that a verdict needs, lower-case names: ``retry-after`` and ``webhook-delivery``.
+        body: The start of the response body as text that can be stored and shown.
+        body_is_cut: Whether there was more of it, or may have been.
+    """
+
+    status: int | None
+    failure: FailureClass | None
+    explanation: str | None
+    duration_ms: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    body_is_cut: bool = False
+
+
+def kept_bytes(status: int) -> int:
+    """How many bytes of the body of an answer with this status the log keeps."""
+    return KEPT_BYTES_OF_A_SUCCESS if 200 <= status <= 299 else KEPT_BYTES_OF_A_FAILURE
+
+
+def body_text(raw: bytes, content_encoding: str | None, limit: int) -> str:
+    """The start of a response body as text that any store, JSON and terminal can take.
+
+    Bytes that are no UTF-8 and control characters other than tab and line breaks become U+FFFD: NUL ends strings in many
+    programs, and an escape sequence in a log is run by the terminal that shows it. A character that the limit cut in two
+    is dropped. A compressed body is named and not shown: unpacking 16 KiB may yield 16 MB.
+
+    Args:
+        raw: The first bytes, as received.
+        content_encoding: The header of that name, or ``None``.
+        limit: The most bytes that the text may have in UTF-8.
+    """
+    if content_encoding is not None and content_encoding.strip().lower() not in ("", "identity"):
+        return f"(compressed body, not shown: the receiver sent content-encoding {_printable(content_encoding)[:40]} unasked)"
+    if not raw:
+        return ""
+    encoded = _printable(raw[:limit].decode("utf-8", errors="replace")).encode()
+    if len(encoded) <= limit:
+        text = encoded.decode()
+        return text.removesuffix("\ufffd") if len(raw) >= limit else text
+    return encoded[:limit].decode("utf-8", errors="ignore")
+
+
+_REPLACED = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), "�")
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else text.translate(_REPLACED)

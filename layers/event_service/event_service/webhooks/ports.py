@@ -1,0 +1,48 @@
+"""What sending webhooks needs from outside, as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from event_service.configuration.endpoint import Endpoint
+from event_service.configuration.secrets import EndpointSecrets
+from event_service.delivery.attempt import LogRecord
+from event_service.delivery.receiver_health import EndpointHealth
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a batch needs to know, read strongly consistent at one time.
+
+    Attributes:
+        endpoints: by id; those that do not exist are missing.
+        secrets: by endpoint id.
+        health: by endpoint id; only of those that have failed.
+        recorded: those of the asked attempts (endpoint id, workspace id, event id, number) that the log has.
+    """
+
+    endpoints: Mapping[str, Endpoint]
+    secrets: Mapping[str, EndpointSecrets]
+    health: Mapping[str, EndpointHealth]
+    recorded: Mapping[tuple[str, str, str, int], LogRecord]
+
+
+class SnapshotReader(Protocol):
+    """Reads the above in one call for each 100 items."""
+
+    def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[tuple[str, str, str, int]]) -> Snapshot:
+        """
+        Args:
+            endpoints: (workspace id, endpoint id).
+            attempts: (endpoint id, workspace id, event id, number).
+        """
+
+
+class Sender(Protocol):
+    """Makes one request."""
+
+    async def send(self, request: WebhookRequest) -> WebhookAnswer:
+        """Whatever the receiver does ends in the answer."""

@@ -1,0 +1,106 @@
+"""What an answer of a receiver means: a pure function from what came back to what happens next.
+
+Rules, in the order in which they win:
+
+* A 2xx status is success, whatever happens to its body afterwards: the receiver has said that it has the event, and
+  sending again would be a duplicate of our making. All else is failure; a redirect is never followed.
+* 410 Gone gives the delivery up and disables the endpoint.
+* The response header ``webhook-delivery`` is a request of the receiver: ``disable`` disables the endpoint,
+  ``abort-message`` gives this delivery up. Both may stand together.
+* Every other failure is tried again. Also 4xx: receivers answer 401 or 404 during a deployment, and then recover.
+* 429, 502 and 504 say that the receiver as a whole is overloaded: the whole endpoint is slowed down.
+* ``Retry-After`` counts on 429 and 503, where RFC 6585 and RFC 9110 define it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from event_service.delivery.attempt import FailureClass
+from event_service.delivery.retry_schedule import MAXIMUM_RETRY_AFTER_SECONDS, parse_retry_after
+
+_SLOWS_THE_ENDPOINT = frozenset((429, 502, 504))
+_TELLS_WHEN = frozenset((429, 503))
+# What holds a connection of ours until the deadline, or shows that there is no receiver. An answer that came quickly and
+# is wrong (no HTTP, too large) costs nothing, and neither does a request that we refused to send.
+_COOLS_THE_ENDPOINT = frozenset(
+    (
+        *(FailureClass.TIMEOUT, FailureClass.DNS, FailureClass.TLS),
+        *(FailureClass.REFUSED, FailureClass.UNREACHABLE, FailureClass.RESET),
+    )
+)
+
+
+class Outcome(StrEnum):
+    """What becomes of the delivery."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    """Another attempt will come, unless the schedule is exhausted."""
+    GIVE_UP = "give-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happens after an attempt.
+
+    Attributes:
+        outcome: What becomes of this delivery.
+        retry_after: Seconds that the receiver asked us to wait, at most 24 hours; ``None`` when it did not.
+        slow_endpoint: Whether the whole endpoint waits, not only this delivery.
+        disable_reason: Set when the endpoint is to be disabled: a sentence for its owner. A delivery whose outcome is
+            ``RETRY`` then waits until the endpoint is resumed.
+        counts_to_cooling: A time-out or a failed connection. Five in a row cool the endpoint down.
+    """
+
+    outcome: Outcome
+    retry_after: float | None = None
+    slow_endpoint: bool = False
+    disable_reason: str | None = None
+    counts_to_cooling: bool = False
+
+
+def judge(status: int | None, headers: Iterable[tuple[str, str]], failure: FailureClass | None, now: datetime) -> Verdict:
+    """The verdict on one attempt.
+
+    Args:
+        status: The final status; ``None`` when none came.
+        headers: Names and values as they came; names in any case, repeated ones allowed.
+        failure: Why no complete answer came; ``None`` when one did.
+        now: When the answer came, aware.
+
+    Raises:
+        ValueError: neither a status nor a failure was given: no attempt ends so.
+    """
+    if status is None:
+        if failure is None:
+            raise ValueError("an attempt ends with a status or with a failure")
+        return Verdict(Outcome.RETRY, counts_to_cooling=failure in _COOLS_THE_ENDPOINT)
+    pairs = [(name.strip().lower(), value) for name, value in headers]
+    wishes = {wish.strip().lower() for name, value in pairs if name == "webhook-delivery" for wish in value.split(",")}
+    disable_reason = None
+    if status == 410:
+        disable_reason = "the receiver answered 410 Gone: it does not want events any more"
+    elif "disable" in wishes:
+        disable_reason = f"the receiver asked for it: it answered {status} with the header webhook-delivery: disable"
+    if 200 <= status <= 299:
+        return Verdict(Outcome.DELIVERED, disable_reason=disable_reason)
+    if status == 410 or "abort-message" in wishes:
+        return Verdict(Outcome.GIVE_UP, slow_endpoint=status in _SLOWS_THE_ENDPOINT, disable_reason=disable_reason)
+    return Verdict(
+        Outcome.RETRY,
+        retry_after=_retry_after(pairs, now) if status in _TELLS_WHEN else None,
+        slow_endpoint=status in _SLOWS_THE_ENDPOINT,
+        disable_reason=disable_reason,
+        counts_to_cooling=failure in _COOLS_THE_ENDPOINT,
+    )
+
+
+def _retry_after(pairs: Iterable[tuple[str, str]], now: datetime) -> float | None:
+    """The longest of the wishes: proxies add a header of their own, and the longest undercuts none."""
+    wishes = [parse_retry_after(value, now) for name, value in pairs if name == "retry-after"]
+    known = [wish for wish in wishes if wish is not None]
+    return min(max(known), float(MAXIMUM_RETRY_AFTER_SECONDS)) if known else None

@@ -1,0 +1,134 @@
+"""Tokens: issued once, stored as hashes, ended within a minute."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from event_service.access.storage.tokens import DynamoTokenStore
+from event_service.access.token import Token, TokenKind
+from event_service.access.tokens import CACHE_LIFE, CACHE_SIZE, Tokens
+from event_service.aws.dynamodb import Database
+from event_service.base.errors import BadUserInput, NotFound, Unauthenticated
+from tests.integration.conftest import REGION, TickingClock
+
+WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
+FOREIGN = "53989c34-9729-4081-ab02-9e064de2884c"
+
+
+class CountingStore(DynamoTokenStore):
+    """Counts reads of single tokens."""
+
+    reads = 0
+
+    def get(self, token_hash: str) -> Token | None:
+        self.reads += 1
+        return super().get(token_hash)
+
+
+@pytest.fixture
+def store(database: Database) -> CountingStore:
+    return CountingStore(database)
+
+
+@pytest.fixture
+def tokens(store: CountingStore, clock: TickingClock) -> Tokens:
+    return Tokens(store, clock)
+
+
+def test_an_issued_token_opens_its_workspace_in_any_spelling(tokens: Tokens) -> None:
+    text, stored = tokens.issue(WORKSPACE.upper())
+    for spelling in (text, text.upper(), f"  {text} "):
+        assert tokens.authenticate(spelling) == stored
+    assert (stored.workspace_id, stored.kind, stored.agent_id) == (WORKSPACE, TokenKind.ACCESS, None)
+
+
+def test_a_new_workspace_is_made_when_none_is_named(tokens: Tokens) -> None:
+    assert tokens.issue(None)[1].workspace_id != tokens.issue(None)[1].workspace_id
+
+
+@pytest.mark.parametrize("text", [None, "", "  ", "x", WORKSPACE, "\ud800", "a" * 10_000])
+def test_without_a_valid_token_a_caller_is_unauthenticated(tokens: Tokens, text: str | None) -> None:
+    tokens.issue(WORKSPACE)
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(text)
+
+
+def test_the_token_itself_is_nowhere_in_the_table(tokens: Tokens, aws: dict[str, str]) -> None:
+    import boto3
+
+    text, _ = tokens.issue(WORKSPACE)
+    items = boto3.client("dynamodb", region_name=REGION).scan(TableName=aws["TOKENS_TABLE"])["Items"]
+    assert len(items) == 1
+    assert text not in str(items)
+
+
+def test_a_valid_token_is_read_once_in_30_seconds(tokens: Tokens, store: CountingStore, clock: TickingClock) -> None:
+    text, _ = tokens.issue(WORKSPACE)
+    for _ in range(10):
+        tokens.authenticate(text)
+    assert store.reads == 1
+    clock.now += CACHE_LIFE
+    tokens.authenticate(text)
+    assert store.reads == 2
+
+
+def test_a_revoked_token_stops_working_here_at_once_and_elsewhere_within_60_seconds(
+    tokens: Tokens, store: CountingStore, clock: TickingClock
+) -> None:
+    elsewhere = Tokens(store, clock)
+    text, stored = tokens.issue(WORKSPACE)
+    elsewhere.authenticate(text)
+
+    tokens.revoke(WORKSPACE, stored.token_hash[:8])
+
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(text)
+    clock.now += timedelta(seconds=59)
+    with pytest.raises(Unauthenticated):
+        elsewhere.authenticate(text)
+
+
+def test_an_expired_token_stops_working_although_it_is_remembered(tokens: Tokens, clock: TickingClock) -> None:
+    text, _ = tokens.issue(WORKSPACE, expires=clock.now + timedelta(seconds=10))
+    tokens.authenticate(text)
+    clock.now += timedelta(seconds=10)
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(text)
+
+
+def test_an_agent_token_carries_an_agent(tokens: Tokens) -> None:
+    _, named = tokens.issue(WORKSPACE, TokenKind.AGENT, agent_id=FOREIGN)
+    _, made = tokens.issue(WORKSPACE, TokenKind.AGENT)
+    assert named.agent_id == FOREIGN
+    assert made.agent_id is not None
+
+
+def test_nonsense_is_refused_when_a_token_is_issued(tokens: Tokens, clock: TickingClock) -> None:
+    with pytest.raises(BadUserInput, match="workspace"):
+        tokens.issue("mine")
+    with pytest.raises(BadUserInput, match="agentId"):
+        tokens.issue(WORKSPACE, agent_id=FOREIGN)
+    with pytest.raises(BadUserInput, match="passed already"):
+        tokens.issue(WORKSPACE, expires=clock.now)
+
+
+def test_tokens_are_listed_and_revoked_within_their_workspace_only(tokens: Tokens) -> None:
+    _, first = tokens.issue(WORKSPACE, name="first")
+    _, second = tokens.issue(WORKSPACE, name="second")
+    assert tokens.list_tokens(WORKSPACE) == [first, second]
+    assert tokens.list_tokens(FOREIGN) == []
+    with pytest.raises(NotFound):
+        tokens.revoke(FOREIGN, first.token_hash)
+    with pytest.raises(BadUserInput, match="8 characters"):
+        tokens.revoke(WORKSPACE, first.token_hash[:4])
+    assert tokens.revoke(WORKSPACE, first.token_hash).revoked is not None
+
+
+def test_what_is_remembered_is_bounded(tokens: Tokens) -> None:
+    now = tokens._clock()
+    _, token = tokens.issue(WORKSPACE)
+    for number in range(CACHE_SIZE + 50):
+        tokens._remember(str(number), now, token)
+    assert len(tokens._known) == CACHE_SIZE
