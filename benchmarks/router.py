@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import math
 import statistics
 import time
 import tracemalloc
@@ -21,7 +22,7 @@ from typing import Any
 from event_service.configuration.changes import ChangeSet, Counts, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
-from event_service.delivery.messages import WebhookMessage
+from event_service.delivery.messages import BacklogMessage, WebhookMessage
 from event_service.events.event import Event
 from event_service.events.ports import PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
@@ -114,9 +115,11 @@ class MemoryQueues:
         self.deliveries = 0
         self.bytes = 0
 
-    def send(self, messages: Sequence[WebhookMessage], time_left: Callable[[], float]) -> list[int]:
+    def send(
+        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
+    ) -> list[int]:
         assert time_left() > 0
-        for message in messages:
+        for message, _ in messages:
             self.deliveries += 1
             self.bytes += len(message.text(repeat=False).encode())
         return []
