@@ -65,7 +65,7 @@ deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CON
 
 soak: ## ten minutes of mixed load while functions are killed: nothing may be lost, memory must stay flat      QUICK=1 for one minute
 	@local/setup.sh
-	@$(PY) -m benchmarks.soak --minutes $(if $(QUICK),1,10)
+	@$(PY) -m benchmarks.resilience.soak --minutes $(if $(QUICK),1,10)
 
 bench: ## measure speed, loss and cost into docs/benchmarks.md      QUICK=1 SECTION='cold_start ...'
 	@local/setup.sh

@@ -10,7 +10,7 @@ import pytest
 
 from event_service.observability import Metric
 from local.tools import ROOT
-from tests.template_file import resources, template
+from tests.template_file import monitoring, resources, template
 
 QUEUES = resources("AWS::SQS::Queue")
 TABLES = resources("AWS::DynamoDB::Table")
@@ -38,13 +38,15 @@ def test_a_queue_has_a_dead_letter_queue_of_its_kind_or_is_one(name: str) -> Non
 
 @every_queue
 def test_a_queue_is_encrypted_and_takes_nothing_without_tls(name: str) -> None:
-    policy = template()["Resources"][f"{name}Policy"]["Properties"]
-    refusal = policy["PolicyDocument"]["Statement"][0]
+    policies = [
+        policy["Properties"] for policy in resources("AWS::SQS::QueuePolicy").values() if {"Ref": name} in policy["Properties"]["Queues"]
+    ]
+    assert len(policies) == 1, "SQS keeps one policy of a queue: a second would replace the first"
+    refusal = policies[0]["PolicyDocument"]["Statement"][0]
 
-    assert policy["Queues"] == [{"Ref": name}]
-    assert refusal["Effect"] == "Deny"
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "sqs:*")
     assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert refusal["Resource"] == {"Fn::GetAtt": [name, "Arn"]}
+    assert refusal["Resource"] in ("*", {"Fn::GetAtt": [name, "Arn"]})
     assert QUEUES[name]["Properties"]["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", {"Ref": "AWS::NoValue"}, True]}
     assert QUEUES[name]["Properties"]["KmsMasterKeyId"] == {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 
@@ -109,9 +111,23 @@ def test_every_queue_that_keeps_failures_and_every_function_has_an_alarm() -> No
     }
 
     for queue in (name for name in QUEUES if name.endswith("Dlq")):
-        assert ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": [queue, "QueueName"]})) in watched
+        assert ("ApproximateNumberOfMessagesVisible", str({"Ref": queue})) in watched
     for function in resources("AWS::Serverless::Function"):
         assert ("Errors", str({"Ref": function})) in watched
+
+
+def test_the_nested_stack_is_given_what_it_watches_by_the_name_that_it_has_here() -> None:
+    given: dict[str, Any] = dict(template()["Resources"]["Monitoring"]["Properties"]["Parameters"])
+    assert set(given) == set(monitoring()["Parameters"])
+
+    assert given.pop("ServiceName") == {"Ref": "AWS::StackName"}
+    assert given.pop("EventBusFunction") == {"Fn::If": ["HasEventBus", {"Ref": "EventBusFunction"}, ""]}
+    for name, value in given.items():
+        assert value == ({"Fn::GetAtt": [name, "QueueName"]} if name in QUEUES else {"Ref": name})
+
+
+def test_the_one_file_that_shows_the_service_stays_readable() -> None:
+    assert len((ROOT / "template.yaml").read_text(encoding="utf-8").splitlines()) <= 1600
 
 
 def test_alarms_and_dashboard_look_at_metrics_that_are_written() -> None:
@@ -124,7 +140,7 @@ def test_alarms_and_dashboard_look_at_metrics_that_are_written() -> None:
     alarmed = {
         alarm["Properties"]["MetricName"]
         for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "EventService/${AWS::StackName}"}
+        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "EventService/${ServiceName}"}
     }
 
     assert shown >= {"Published", "Routed", "Delivered", "Failed"}
@@ -179,6 +195,6 @@ def test_outputs_are_described() -> None:
 
 
 def test_no_account_region_or_partition_is_written_down() -> None:
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("template.yaml", "monitoring.yaml"))
 
     assert not re.search(r"\b\d{12}\b|\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b|arn:aws:", text)

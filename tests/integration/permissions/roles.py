@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from tests.template_file import resources, template
+from tests.template_file import resources, statements_of
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 
@@ -29,14 +29,7 @@ class Permission(NamedTuple):
 
 def statements(function: str) -> Iterator[tuple[dict[str, Any], str | None]]:
     """The statements of a function's role, each with the condition under which it is there."""
-    for policy in template()["Resources"][f"{function}Role"]["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if "Fn::If" in statement:
-                condition, present, absent = statement["Fn::If"]
-                assert absent == {"Ref": "AWS::NoValue"}
-                yield present, condition
-            else:
-                yield statement, None
+    yield from statements_of(f"{function}Role")
 
 
 def granted(function: str) -> set[Permission]:

@@ -1,4 +1,4 @@
-"""How long one event takes against many event filters: `python -m benchmarks.matcher`.
+"""How long one event takes against many event filters: `python -m benchmarks.speed.matcher`.
 
 Each mix has the same few filters that match and as many more as asked for that do not. The published mix is 50 % two
 exact fields of which one is shared by all, 15 % prefix or suffix, 15 % numeric, 10 % anything-but, 10 % wildcard or

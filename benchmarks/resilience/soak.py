@@ -1,6 +1,6 @@
 """`make soak`: mixed load on the local stack while its functions are killed; ends with what was lost and what memory did.
 
-    python -m benchmarks.soak [--minutes 10]
+    python -m benchmarks.resilience.soak [--minutes 10]
 
 Three publishers, of which one publishes again what it published; webhooks that are healthy, that fail every fifth event once, that
 are slow, and that have a filter; a socket whose connection is cut; someone who lists, creates and deletes. In the first 60 % of the time a

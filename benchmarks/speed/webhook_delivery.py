@@ -4,11 +4,10 @@ The whole worker runs as in Lambda: handler, reading, signing, aiohttp, log. The
 ms) and a stub that answers as DynamoDB does are processes of their own on the other core, so that what is measured is the
 process CPU of the worker alone, the calls to AWS included (serialising, signing, HTTP).
 
-Beside it, in turn in the same process: what people write first. A loop and a pool of threads around ``requests``, and
-``httpx``, sign and send the same messages with the same number at a time; they read no endpoint, and one of them writes a log. Bare aiohttp
-sends them unsigned: it tells how fast the machine is at this moment.
+Beside it, in turn in the same process, bare aiohttp sends the same messages unsigned: it tells how fast the machine is at this
+moment. How other HTTP clients compare was measured once; docs/decisions keeps the numbers.
 
-    python -m benchmarks.webhook_delivery
+    python -m benchmarks.speed.webhook_delivery
 """
 
 from __future__ import annotations
@@ -21,44 +20,30 @@ import os
 import statistics
 import subprocess
 import sys
-import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.queues import Queue
 from typing import Any
 
-from benchmarks.http_clients import BODY, Answerer
-from benchmarks.plots import bars
-from benchmarks.report import Goal, Section, Table, ratio
+from benchmarks.report.page import Goal, Section, Table, ratio
+from benchmarks.speed.http_answerer import BODY, Answerer
 
 TARGET_MICROSECONDS = {100: 330, 10: 600}
 BARE_AIOHTTP_MICROSECONDS = 140
 """On the machine for which the targets were set."""
-TARGET_TIMES_THE_POOL = 2.0
 DELAYS_MS = (0, 20, 200)
 BATCHES = (1, 10, 100)
 REPEATS = {0: {1: 40, 10: 10, 100: 1}, 20: {1: 5, 10: 3, 100: 1}, 200: {1: 1, 10: 1, 100: 1}}
 """Of a batch in one round, by delay and size."""
-LOOP_AT_MOST = 10
-"""Messages that the plain loop takes in one round: more of them take longer, not otherwise."""
 ENDPOINTS = 10
 """For each delay."""
 WORKSPACE = "11111111-1111-4111-8111-111111111111"
 SECRET = "whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
 DATE = "2026-03-01T12:00:00.000000+00:00"
-OURS, LOOP, POOL, LOGGING_POOL, HTTPX, BARE = (
-    "event-service",
-    "requests, a loop",
-    "requests, a pool of threads",
-    "requests, a pool that logs",
-    "httpx",
-    "bare aiohttp",
-)
+OURS, BARE = "event-service", "bare aiohttp"
 
 
 def _endpoint_id(delay: int, number: int) -> str:
@@ -153,77 +138,15 @@ def _ours(calls: Counter[str]) -> Deliver:
     return deliver
 
 
-def _headers() -> dict[str, str]:
-    from event_service.webhooks.signature import signed_headers
-
-    headers = {"content-type": "application/json", "user-agent": "event-service"}
-    return headers | signed_headers([SECRET], "msg_abcdefghijklmnopqrstuvwxyz", int(time.time()), BODY)
-
-
 def _url(ports: list[int], delay: int) -> str:
     return f"http://127.0.0.1:{ports[DELAYS_MS.index(delay)]}/hook"
-
-
-def _requests_loop(ports: list[int]) -> Deliver:
-    import requests
-
-    session = requests.Session()
-    session.trust_env = False
-
-    def deliver(size: int, delay: int) -> None:
-        for _ in range(min(size, LOOP_AT_MOST)):
-            assert session.post(_url(ports, delay), data=BODY, headers=_headers(), timeout=15).status_code == 200
-
-    return deliver
-
-
-def _requests_pool(ports: list[int], *, logs: bool) -> Deliver:
-    import botocore.session
-    import requests
-    from botocore.config import Config
-
-    here = threading.local()
-    pool = ThreadPoolExecutor(max(BATCHES))
-    client: Any = botocore.session.get_session().create_client(
-        "dynamodb", region_name="us-east-1", config=Config(max_pool_connections=max(BATCHES))
-    )
-
-    def post(url: str) -> int:
-        if not hasattr(here, "session"):
-            here.session = requests.Session()
-            here.session.trust_env = False
-        status: int = here.session.post(url, data=BODY, headers=_headers(), timeout=15).status_code
-        if logs:
-            key = {"eventKey": {"S": str(uuid.uuid4())}, "attemptKey": {"S": "0001"}}
-            client.put_item(TableName="deliveries", Item=key | {"statusCode": {"N": str(status)}, "date": {"S": DATE}})
-        return status
-
-    def deliver(size: int, delay: int) -> None:
-        assert set(pool.map(post, [_url(ports, delay)] * size)) == {200}
-
-    return deliver
-
-
-def _httpx(ports: list[int], loop: asyncio.AbstractEventLoop) -> Deliver:
-    import httpx
-
-    # One for each size: its pool is searched from end to end for each request, so that 100 idle connections slow down ten.
-    clients = {size: httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=None), timeout=15) for size in BATCHES}
-
-    async def post(client: httpx.AsyncClient, url: str) -> int:
-        return (await client.post(url, content=BODY, headers=_headers())).status_code
-
-    async def all_of(size: int, delay: int) -> None:
-        assert set(await asyncio.gather(*(post(clients[size], _url(ports, delay)) for _ in range(size)))) == {200}
-
-    return lambda size, delay: loop.run_until_complete(all_of(size, delay))
 
 
 def _bare_aiohttp(ports: list[int], loop: asyncio.AbstractEventLoop) -> Deliver:
     import aiohttp
 
     sessions: list[aiohttp.ClientSession] = []
-    headers = _headers()
+    headers = {"content-type": "application/json", "user-agent": "event-service"}
 
     async def post(url: str) -> int:
         async with sessions[0].post(url, data=BODY, headers=headers) as response:
@@ -283,7 +206,7 @@ def _measure(contenders: dict[str, Deliver], rounds: int) -> dict[tuple[str, int
         for delay in DELAYS_MS:
             for size in BATCHES:
                 for name, deliver in contenders.items():
-                    if (name == LOOP and size != 1) or (name == BARE and delay):
+                    if name == BARE and delay:
                         continue
                     repeats = REPEATS[delay][size]
                     cpu, wall = time.process_time(), time.perf_counter()
@@ -292,9 +215,8 @@ def _measure(contenders: dict[str, Deliver], rounds: int) -> dict[tuple[str, int
                     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
                     if number:  # the first round opens connections
                         one = taken.setdefault((name, delay, size), _Taken())
-                        sent = repeats * (min(size, LOOP_AT_MOST) if name == LOOP else size)
-                        one.cpu.append(cpu / sent)
-                        one.wall.append(wall / sent)
+                        one.cpu.append(cpu / (repeats * size))
+                        one.wall.append(wall / (repeats * size))
     return taken
 
 
@@ -310,7 +232,6 @@ def _rows(taken: dict[tuple[str, int, int], _Taken]) -> list[dict[str, Any]]:
                 "batch": size,
                 "cpu_us": statistics.median(one.cpu) * 1e6,
                 "deliveries_a_second": 1 / statistics.median(one.wall),
-                "slower": ratio(one.wall, ours.wall),
                 "cpu_ratio": ratio(one.cpu, ours.cpu),
                 "ours_to_it": ratio(ours.cpu, one.cpu),
             }
@@ -336,15 +257,11 @@ def _section(rows: list[dict[str, Any]], calls: dict[str, float]) -> Section:
                 middle <= limit,
             )
         )
-    for name, what in ((LOGGING_POOL, "logs each delivery too"), (POOL, "only sends")):
-        middle, text = of(name, 0, 100)["slower"]
-        reached = middle >= TARGET_TIMES_THE_POOL
-        goals.append(Goal(f"deliveries a second, 100 at a time, against a pool of `requests` threads that {what}", text, "≥ 2", reached))
-    columns = ["who", "receiver ms", "batch", "CPU µs", "deliveries a second", "time to ours", "CPU to ours"]
+    columns = ["who", "receiver ms", "batch", "CPU µs", "deliveries a second", "CPU to ours"]
     cells = [
         [
             *(one[key] for key in ("who", "delay_ms", "batch", "cpu_us", "deliveries_a_second")),
-            *("-" if one["who"] == OURS else one[key][1] for key in ("slower", "cpu_ratio")),
+            "-" if one["who"] == OURS else one["cpu_ratio"][1],
         ]
         for one in rows
     ]
@@ -352,28 +269,19 @@ def _section(rows: list[dict[str, Any]], calls: dict[str, float]) -> Section:
         title="Webhook delivery",
         notes=[
             "Process CPU and rate of the whole worker: handler, reads, signing, HTTP, log; AWS and the receivers answer from the other core. "
-            "The others only sign and send: they read no endpoint and guard nothing; one pool writes a log, an item for each delivery. Bare aiohttp does not even sign."
+            "Bare aiohttp sends the same bodies, unsigned and unlogged: it tells how fast the machine is at this moment."
         ],
         tables=[
             Table("One delivery", columns, cells),
             Table("DynamoDB calls a delivery", ["batch", "calls"], [[int(size), share] for size, share in calls.items()]),
         ],
         goals=goals,
-        plots=[
-            bars(
-                "webhook-delivery.svg",
-                "Deliveries a second, 100 at a time, receivers 20 ms away",
-                {name: of(name, 20, 100)["deliveries_a_second"] for name in (OURS, LOGGING_POOL, POOL, HTTPX)}
-                | {LOOP: of(LOOP, 20, 1)["deliveries_a_second"]},
-                "deliveries a second",
-            )
-        ],
     )
 
 
 def run(quick: bool = False) -> Section:
     """What `make bench` writes down, measured in a process of its own: the function's settings are its environment's."""
-    command = [sys.executable, "-m", "benchmarks.webhook_delivery", "--json", "--rounds", "2" if quick else "7"]
+    command = [sys.executable, "-m", "benchmarks.speed.webhook_delivery", "--json", "--rounds", "2" if quick else "7"]
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     if not answer.stdout:
         raise RuntimeError(f"webhook delivery was not measured:\n{answer.stderr}")
@@ -418,10 +326,6 @@ def main() -> int:
         loop = asyncio.new_event_loop()
         contenders = {
             OURS: _ours(calls),
-            LOOP: _requests_loop(ports),
-            POOL: _requests_pool(ports, logs=False),
-            LOGGING_POOL: _requests_pool(ports, logs=True),
-            HTTPX: _httpx(ports, loop),
             BARE: _bare_aiohttp(ports, loop),
         }
         output, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: PTH123, SIM115 - the summary lines of the function
@@ -433,11 +337,11 @@ def main() -> int:
             shares[str(size)] = sum(calls.values()) / size
         sys.stdout = output
         rows = _rows(taken)
-        print(f"{'':28} {'receiver':>8} {'batch':>6} {'CPU':>9} {'a second':>9}   time to ours           CPU to ours")
+        print(f"{'':28} {'receiver':>8} {'batch':>6} {'CPU':>9} {'a second':>9}   CPU to ours")
         for one in rows:
             print(
                 f"{one['who']:28} {one['delay_ms']:>5} ms {one['batch']:>6} {one['cpu_us']:>6.0f} us {one['deliveries_a_second']:>9.0f}"
-                f"   {one['slower'][1]:22} {one['cpu_ratio'][1]}"
+                f"   {one['cpu_ratio'][1]}"
             )
         print("DynamoDB calls a delivery:", ", ".join(f"{share:g} at {size} a batch" for size, share in shares.items()))
         if options.json:

@@ -25,8 +25,8 @@ from typing import Any
 import boto3
 import websockets.sync.client
 
-from benchmarks.plots import distributions
-from benchmarks.report import Goal, Section, Table, percentile
+from benchmarks.report.page import Goal, Section, Table, percentile
+from benchmarks.report.plots import distributions
 from event_service.base.identifiers import new_id
 from local.stack import REGION, LocalStack, StackFile, client_settings_of, free_port
 from local.tools import LOCAL, runtime

@@ -1,7 +1,7 @@
 """Cold starts: import and first request of every function as built, in fresh processes.
 
 Each function runs from its artifact and its layers alone, without site packages. The first request is a real one (a
-page of endpoints, an event to route, a webhook to send ...) with AWS answered at once by :mod:`benchmarks.stub_aws`.
+page of endpoints, an event to route, a webhook to send ...) with AWS answered at once by :mod:`benchmarks.speed.stub_aws`.
 
 Compared with, from the same lock: the naive stack (one file that imports FastAPI, strawberry.fastapi, Mangum, boto3,
 PynamoDB, Powertools' Logger, Tracer and Metrics, and makes one DynamoDB client), the same without the web part and with
@@ -26,9 +26,9 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from benchmarks.plots import bars
-from benchmarks.report import Goal, Section, Table, quartiles, ratio
-from benchmarks.stub_aws import StubAws, stub_aws
+from benchmarks.report.page import Goal, Section, Table, quartiles, ratio
+from benchmarks.report.plots import bars
+from benchmarks.speed.stub_aws import StubAws, stub_aws
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.events.event import Event

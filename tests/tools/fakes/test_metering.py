@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.metering import (
+from tests.support.metering import (
     IndexShape,
     Ledger,
     MeteredConnection,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.report import PLOTS
+from benchmarks.report.page import PLOTS
 
 # Text stays text, and an unchanged plot stays the same file.
 mpl.rcParams["svg.fonttype"] = "none"

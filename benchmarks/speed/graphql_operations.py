@@ -17,8 +17,8 @@ from typing import Any
 
 from graphql import GraphQLField, GraphQLList, GraphQLObjectType, GraphQLScalarType, GraphQLSchema, GraphQLString, graphql_sync
 
-from benchmarks.plots import bars
-from benchmarks.report import Goal, Section, Table, percentile, quartiles, ratio
+from benchmarks.report.page import Goal, Section, Table, percentile, quartiles, ratio
+from benchmarks.report.plots import bars
 from event_service.base.identifiers import new_id
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import TOKEN, WORKSPACE, Door

@@ -1,4 +1,4 @@
-"""What routing costs without AWS: `python -m benchmarks.router`.
+"""What routing costs without AWS: `python -m benchmarks.speed.router`.
 
 The configuration, the store and the queues are in memory, so this is the CPU of our own code: events a second through
 the router at several fan-outs, loading the routing table of a large workspace, and bringing it up to date after one

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.report import Goal, Section, Table, percentile
+from benchmarks.report.page import Goal, Section, Table, percentile
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest

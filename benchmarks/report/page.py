@@ -18,10 +18,10 @@ from local.tools import LOCAL, ROOT
 NOT_MEASURED = """Not measured by this command: the time from a fresh clone to the first delivered event, and loss while functions are
 killed (`make soak`).
 """
-RESULTS = LOCAL / "bench"
-"""One JSON file for each section, so that one can be measured again alone."""
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "benchmarks"
+RESULTS = PLOTS
+"""One JSON file for each section, committed, so that one can be measured again alone in any clone and the others stay."""
 PACKAGES = ("aiohttp", "botocore", "fastapi", "mangum", "pynamodb", "strawberry-graphql", "aws-lambda-powertools", "ministack")
 
 INTRODUCTION = """# Speed, loss and cost

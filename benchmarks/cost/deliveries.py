@@ -1,7 +1,7 @@
 """What a million deliveries cost by AWS's list prices, each part apart.
 
 Requests and units are counted, not guessed: events are published, routed and delivered through the real use cases and
-adapters on tables made from template.yaml, and :mod:`benchmarks.metering` notes each call and the units of each item and
+adapters on tables made from template.yaml, and :mod:`tests.support.metering` notes each call and the units of each item and
 index. What cannot be measured here is how long AWS takes: a call counts as 5 ms and a receiver as 50 ms of billed time,
 beside the processor time that the same run used (which includes the AWS in memory, so it is too much rather than too little).
 """
@@ -21,10 +21,9 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from benchmarks import prices
-from benchmarks.metering import Ledger, MeteredConnection, MeteredSqs, TableShape, item_size
-from benchmarks.plots import bars
-from benchmarks.report import Goal, Section, Table
+from benchmarks.cost import prices
+from benchmarks.report.page import Goal, Section, Table
+from benchmarks.report.plots import bars
 from event_service.aws.dynamodb import Database
 from event_service.aws.dynamodb import connect as connect_dynamodb
 from event_service.aws.sqs import Queues
@@ -48,6 +47,7 @@ from functions.webhook_delivery.handler import create_handler
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Context, SettableClock, World, token
 from tests.integration.events.test_cost import OneAtATime
+from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape, item_size
 from tests.template_file import create_tables, resources
 
 EVENTS = 100
@@ -313,7 +313,7 @@ def _list_parts(calls: float, reads: float) -> dict[str, float]:
 
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
-    from benchmarks import cost_retries, cost_sockets  # they count with what is above
+    from benchmarks.cost import retries, sockets  # they count with what is above
 
     del quick
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -386,8 +386,8 @@ def run(quick: bool = False) -> Section:
             [*map(list, listing.items()), ["**sum**", sum(listing.values())]],
         )
     )
-    tables += cost_retries.tables()
-    tables += cost_sockets.tables()
+    tables += retries.tables()
+    tables += sockets.tables()
     others = [[name, dollars, text] for name, (dollars, text) in prices.OTHERS.items()]
     tables.append(Table("Others, by their list prices", ["service", "dollars a million events with one delivery", "what is in it"], others))
     goals.append(
@@ -402,7 +402,7 @@ def run(quick: bool = False) -> Section:
         title="Cost",
         notes=[
             (
-                f"List prices of {prices.AS_OF} in us-east-1 (`benchmarks/prices.py`), no free tier. Events of 1 KB, {EVENTS} a publish, "
+                f"List prices of {prices.AS_OF} in us-east-1 (`benchmarks/cost/prices.py`), no free tier. Events of 1 KB, {EVENTS} a publish, "
                 f"webhooks in batches of {BATCH}, each delivered at the first attempt. Calls and units are counted in a run; billed time is the run's "
                 "processor time (with the AWS in memory inside, so rather too much) plus, assumed, "
                 f"{AWS_CALL_SECONDS * 1_000:.0f} ms a call and {RECEIVER_SECONDS * 1_000:.0f} ms a batch for the receivers. "

@@ -23,7 +23,7 @@ from typing import Any
 
 import websockets
 
-from benchmarks.report import Goal, Section, Table
+from benchmarks.report.page import Goal, Section, Table
 from event_service.base.identifiers import new_id
 from local.stack import LocalStack, free_port
 from local.tools import LOCAL

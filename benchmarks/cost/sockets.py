@@ -1,6 +1,6 @@
 """What an event costs on its way to the clients of a socket endpoint, from the publish to the frames.
 
-Counted as in :mod:`benchmarks.cost`. API Gateway's posts are counted at the port, in steps of 32 KB; a post counts as 5 ms of billed time.
+Counted as in :mod:`benchmarks.cost.deliveries`. API Gateway's posts are counted at the port, in steps of 32 KB; a post counts as 5 ms of billed time.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from benchmarks import cost, prices
-from benchmarks.metering import Ledger
-from benchmarks.report import Table
+from benchmarks.cost import deliveries as cost
+from benchmarks.cost import prices
+from benchmarks.report.page import Table
 from event_service.sockets.connection import Connection
 from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.ports import ManagementApi
@@ -22,6 +22,7 @@ from event_service.sockets.storage.queue import SqsWakeUpQueue
 from functions.socket_delivery.handler import create_handler
 from tests.fakes.sockets import FakeManagementApi
 from tests.integration.events.conftest import WORKSPACE, World, token
+from tests.support.metering import Ledger
 
 FRAME_STEP = 32 * 1024
 CASES = (("1 client, 100 a publish", 1, 100), ("1 client, 1 a publish", 1, 1), ("10 clients, 100 a publish", 10, 100))

@@ -1,6 +1,6 @@
 """What one more attempt of a webhook delivery costs: soon, through the queue's delay, and later, through the due index.
 
-Counted as in :mod:`benchmarks.cost`: 100 deliveries to ten endpoints fail at a first attempt, in batches of ten, and succeed at the next.
+Counted as in :mod:`benchmarks.cost.deliveries`: 100 deliveries to ten endpoints fail at a first attempt, in batches of ten, and succeed at the next.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from contextlib import redirect_stdout
 from datetime import timedelta
 from typing import Any
 
-from benchmarks import cost, prices
-from benchmarks.metering import Call, Ledger
-from benchmarks.report import Table
+from benchmarks.cost import deliveries as cost
+from benchmarks.cost import prices
+from benchmarks.report.page import Table
 from event_service.delivery.retry_scheduler import RetryScheduler
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
@@ -25,6 +25,7 @@ from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
 from tests.integration.events.conftest import RETENTION_DAYS, Context, World, token
+from tests.support.metering import Call, Ledger
 
 SOON_ATTEMPT, LATE_ATTEMPT = 1, 3
 """After the first attempt the next is due in 5 s, after the third in 30 min: beyond what SQS can delay."""

@@ -18,9 +18,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from benchmarks.metering import READ_BYTES, TableShape, item_size
-from benchmarks.plots import lines
-from benchmarks.report import Goal, Section, Table
+from benchmarks.report.page import Goal, Section, Table
+from benchmarks.report.plots import lines
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.base.identifiers import new_id
@@ -37,6 +36,7 @@ from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import RETENTION_DAYS, WORKSPACE, SettableClock, token
+from tests.support.metering import READ_BYTES, TableShape, item_size
 from tests.template_file import resources
 
 SIZES = (100, 1_000, 10_000, 100_000)

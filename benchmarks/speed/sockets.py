@@ -1,4 +1,4 @@
-"""What posting to sockets costs: `python -m benchmarks.sockets [--quick]`.
+"""What posting to sockets costs: `python -m benchmarks.speed.sockets [--quick]`.
 
 The real worker and the real HTTP adapter, signatures included, post to a server in another process that answers as API
 Gateway does and does nothing else; the tables are the tests' fakes in memory. So these are the numbers of our own code:

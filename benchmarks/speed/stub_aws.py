@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from benchmarks.metering import TableShape
+from tests.support.metering import TableShape
 from tests.template_file import resources
 
 
