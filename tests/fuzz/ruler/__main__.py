@@ -1,10 +1,10 @@
 """Our matcher beside AWS's open rule engine: `make fuzz RULER=1 PAIRS=10000000 SEED=1`.
 
 First every entry that the generator knows is asked about every value that it knows. Then patterns and events are made
-of them, fifteen filters in one matcher at a time. Of what differs there, two kinds are only counted: pairs that hold an
-entry and a value about which the two differed already; and those where the engine contradicts itself, because it
-answers otherwise for a list of entries than for these entries one by one (a list means that one of them holds).
-All others are printed.
+of them, fifteen filters in one matcher at a time. Of what differs there, three kinds are only counted: pairs that hold
+an entry and a value about which the two differed already; and those where the engine contradicts itself, because it
+answers otherwise for a list of entries than for these entries one by one, or for `$or` than for its branches one by one.
+All others are made as small as possible and printed.
 """
 
 from __future__ import annotations
@@ -43,6 +43,43 @@ def _singles(pattern: dict[str, Any]) -> Iterator[dict[str, Any]]:
             choices.append([[entry] for entry in value])
     for values in itertools.product(*choices):
         yield dict(zip(pattern, values, strict=True))
+
+
+def _branches(pattern: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The pattern with one branch of each ``$or``, in all combinations; nothing where that would say something else."""
+    choices: list[list[tuple[str, Any]]] = []
+    for field, value in pattern.items():
+        if field == "$or":
+            choices.append([("", made) for branch in value for made in _branches(branch)])
+        elif isinstance(value, dict):
+            choices.append([(field, made) for made in _branches(value)])
+        else:
+            choices.append([(field, value)])
+    for combination in itertools.product(*choices):
+        merged: dict[str, Any] = {}
+        for field, made in combination:
+            for key, value in made.items() if not field else ((field, made),):
+                if key in merged or any(key.startswith(f"{other}.") or other.startswith(f"{key}.") for other in merged):
+                    return
+                merged[key] = value
+        yield merged
+
+
+def _smaller(value: Any) -> Iterator[Any]:
+    """``value`` with one thing less somewhere."""
+    if isinstance(value, dict):
+        for key in value:
+            yield {other: child for other, child in value.items() if other != key}
+        for key, child in value.items():
+            for made in _smaller(child):
+                yield {**value, key: made}
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield [*value[:index], *value[index + 1 :]]
+            if len(value) == 1 and isinstance(child, dict) and not _is_operator(child):
+                yield child
+            for made in _smaller(child):
+                yield [*value[:index], made, *value[index + 1 :]]
 
 
 def _is_operator(entry: dict[str, Any]) -> bool:
@@ -146,6 +183,14 @@ class Comparison:
 
     def _compare_refusals(self, pattern: dict[str, Any], refusal: str, theirs: str) -> None:
         if not refusal:
+            smaller = True
+            while smaller:
+                smaller = False
+                made = list(_smaller(pattern))
+                for one, answer in zip(made, self._engine.ask([(one, []) for one in made]), strict=True):
+                    if answer.startswith("INVALID") and _matches(one, {}) is not None:
+                        pattern, theirs, smaller = one, answer, True
+                        break
             self._note(f"only the engine refuses: {theirs[8:60]}", json.dumps(pattern, ensure_ascii=False))
         elif not theirs.startswith("INVALID"):
             self._note("only we refuse", f"{refusal} {json.dumps(pattern, ensure_ascii=False)}")
@@ -160,8 +205,25 @@ class Comparison:
         if len(singles) < MOST_SINGLES and ("T" in verdicts) is ours:
             self.found["the engine contradicts itself about a list of entries"] += 1
             return
+        pattern, event = self._shrunk(pattern, event, ours, theirs)
+        branches = list(itertools.islice(_branches(pattern), MOST_SINGLES))
+        if len(branches) > 1 and ("T" in self._engine.ask([(branch, [event]) for branch in branches])) is ours:
+            self.found[f"the engine contradicts itself about $or, ours {ours}"] += 1
+            return
         kind = f"ours {ours}, the engine's {theirs}: {', '.join(sorted(_operators(pattern)))}"
         self._note(kind, f"{json.dumps(pattern, ensure_ascii=False)} | {json.dumps(event, ensure_ascii=False)}")
+
+    def _shrunk(self, pattern: dict[str, Any], event: dict[str, Any], ours: bool, theirs: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The smallest pair, as far as leaving out one thing at a time leads, about which the two differ as about this one."""
+        smaller = True
+        while smaller:
+            smaller = False
+            made = [(one, event) for one in _smaller(pattern)] + [(pattern, one) for one in _smaller(event)]
+            for (one, other), answer in zip(made, self._engine.ask([(one, [other]) for one, other in made]), strict=True):
+                if answer == theirs and _matches(one, other) is ours:
+                    pattern, event, smaller = one, other, True
+                    break
+        return pattern, event
 
     def _note(self, kind: str, example: str) -> None:
         self.found[kind] += 1
