@@ -230,7 +230,7 @@ def test_a_corner_has_the_verdict_of_aws(pattern: str, event: str, verdict: bool
     assert pattern_matches(pattern, json.loads(event)) is verdict
 
 
-# Where we differ on purpose; docs/decisions.md says why.
+# Where we differ on purpose; decision 0018 (docs/decisions) says why.
 DIFFERENT: list[tuple[str, str, list[str], list[str]]] = [
     ("characters_beyond_16_bits_have_case", '{"a":[{"equals-ignore-case":"𐐀😀"}]}', ['{"a":"𐐨😀"}'], ['{"a":"????"}']),
     ("a_v4_block_holds_no_v6_address", '{"a":[{"cidr":"0.0.0.0/0"}]}', [], ['{"a":"::1"}']),

@@ -1,7 +1,8 @@
 """From the JSON of an Amazon EventBridge event pattern to a :class:`~event_service.filters.patterns.pattern.Pattern`.
 
 The verdict, accepted or refused, is AWS's: the grammar is the one that the EventBridge user guide and the open rule
-engine of EventBridge (aws/event-ruler) share. docs/decisions.md lists where the two differ and where we are stricter.
+engine of EventBridge (aws/event-ruler) share. Decision 0018 (docs/decisions) lists where the two differ and where we
+are stricter.
 """
 
 from __future__ import annotations
