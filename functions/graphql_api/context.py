@@ -23,9 +23,10 @@ from functions.graphql_api.services import Services
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
-    from event_service.delivery.history import Deliveries
+    from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.routing.replay import Replay
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,10 +73,16 @@ class Context:
         return self._services.events_reading()
 
     @property
-    def deliveries(self) -> Deliveries:
-        """The delivery log, retries, replay and tests."""
+    def deliveries(self) -> DeliveryHistory:
+        """The delivery log, retries and tests."""
         self._require_access()
         return self._services.deliveries()
+
+    @property
+    def replay(self) -> Replay:
+        """Sending retained events again."""
+        self._require_access()
+        return self._services.replay()
 
     @property
     def publishing(self) -> Publishing:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import websockets
 
-from benchmarks.breaking_sockets import break_sockets
+from benchmarks.resilience.breaking_sockets import break_sockets
 from event_service.access.token import hash_token
 from local.deployed import IssuedToken, close_sockets_of, tokens_of
 from local.stack import LocalStack, StackFile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from event_service.base.clock import Clock
 from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
-from event_service.delivery.messages import WebhookMessage
+from event_service.delivery.messages import BacklogMessage, WebhookMessage
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EntryPage, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
@@ -146,14 +147,17 @@ class FakeWebhookQueue:
     sent: list[WebhookMessage] = field(default_factory=list)
     refusing: set[str] = field(default_factory=set)
 
-    def send(self, messages: Sequence[WebhookMessage], time_left: Callable[[], float]) -> list[int]:
-        refused = [position for position, message in enumerate(messages) if message.endpoint_id in self.refusing]
-        self.sent.extend(message for position, message in enumerate(messages) if position not in refused)
+    def send(
+        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
+    ) -> list[int]:
+        taken = [message for message, _ in messages if isinstance(message, WebhookMessage)]
+        refused = [position for position, message in enumerate(taken) if message.delivery.endpoint_id in self.refusing]
+        self.sent.extend(message for position, message in enumerate(taken) if position not in refused)
         return refused
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        return [(message.endpoint_id, message.event_id) for message in self.sent]
+        return [(message.delivery.endpoint_id, message.delivery.event_id) for message in self.sent]
 
 
 @dataclass

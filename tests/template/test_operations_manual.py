@@ -8,7 +8,7 @@ import re
 import pytest
 
 from local.tools import ROOT
-from tests.template_file import resources, template
+from tests.template_file import monitoring, resources, template
 
 MANUAL = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ALARMS = resources("AWS::CloudWatch::Alarm")
@@ -39,7 +39,7 @@ def test_a_paragraph_about_an_alarm_says_enough(alarm: str) -> None:
 
 
 def test_names_of_the_template_in_the_manual_are_names_that_it_has() -> None:
-    known = set(template()["Resources"]) | set(template()["Parameters"]) | set(template()["Outputs"])
+    known = set(template()["Resources"]) | set(monitoring()["Resources"]) | set(template()["Parameters"]) | set(template()["Outputs"])
     mentioned = set(re.findall(r"\b[A-Z][A-Za-z]+(?:Table|Queue|Dlq|Alarm|Function|Concurrency)\b", MANUAL))
 
     assert mentioned - known == set()

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from event_service.filters.matching.matcher import Matcher
 from event_service.observability import Metric
 from local.tools import ROOT
-from tests.template_file import resources, template
+from tests.template_file import monitoring, resources, template
 
 QUEUES = resources("AWS::SQS::Queue")
 TABLES = resources("AWS::DynamoDB::Table")
@@ -38,13 +39,15 @@ def test_a_queue_has_a_dead_letter_queue_of_its_kind_or_is_one(name: str) -> Non
 
 @every_queue
 def test_a_queue_is_encrypted_and_takes_nothing_without_tls(name: str) -> None:
-    policy = template()["Resources"][f"{name}Policy"]["Properties"]
-    refusal = policy["PolicyDocument"]["Statement"][0]
+    policies = [
+        policy["Properties"] for policy in resources("AWS::SQS::QueuePolicy").values() if {"Ref": name} in policy["Properties"]["Queues"]
+    ]
+    assert len(policies) == 1, "SQS keeps one policy of a queue: a second would replace the first"
+    refusal = policies[0]["PolicyDocument"]["Statement"][0]
 
-    assert policy["Queues"] == [{"Ref": name}]
-    assert refusal["Effect"] == "Deny"
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "sqs:*")
     assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert refusal["Resource"] == {"Fn::GetAtt": [name, "Arn"]}
+    assert refusal["Resource"] in ("*", {"Fn::GetAtt": [name, "Arn"]})
     assert QUEUES[name]["Properties"]["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", {"Ref": "AWS::NoValue"}, True]}
     assert QUEUES[name]["Properties"]["KmsMasterKeyId"] == {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 
@@ -95,6 +98,10 @@ def test_every_alarm_tells_somebody() -> None:
     alarms = resources("AWS::CloudWatch::Alarm")
 
     for alarm in alarms.values():
+        assert alarm["Properties"]["TreatMissingData"]
+        if alarm["Condition"] == "HasGradualDeployment":
+            assert "AlarmActions" not in alarm["Properties"]  # CodeDeploy watches it, and goes back
+            continue
         assert alarm["Condition"] in ("HasAlarms", "HasEventBusAlarms")
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
@@ -109,9 +116,23 @@ def test_every_queue_that_keeps_failures_and_every_function_has_an_alarm() -> No
     }
 
     for queue in (name for name in QUEUES if name.endswith("Dlq")):
-        assert ("ApproximateNumberOfMessagesVisible", str({"Fn::GetAtt": [queue, "QueueName"]})) in watched
+        assert ("ApproximateNumberOfMessagesVisible", str({"Ref": queue})) in watched
     for function in resources("AWS::Serverless::Function"):
         assert ("Errors", str({"Ref": function})) in watched
+
+
+def test_the_nested_stack_is_given_what_it_watches_by_the_name_that_it_has_here() -> None:
+    given: dict[str, Any] = dict(template()["Resources"]["Monitoring"]["Properties"]["Parameters"])
+    assert set(given) == set(monitoring()["Parameters"])
+
+    assert given.pop("ServiceName") == {"Ref": "AWS::StackName"}
+    assert given.pop("EventBusFunction") == {"Fn::If": ["HasEventBus", {"Ref": "EventBusFunction"}, ""]}
+    for name, value in given.items():
+        assert value == ({"Fn::GetAtt": [name, "QueueName"]} if name in QUEUES else {"Ref": name})
+
+
+def test_the_one_file_that_shows_the_service_stays_readable() -> None:
+    assert len((ROOT / "template.yaml").read_text(encoding="utf-8").splitlines()) <= 1600
 
 
 def test_alarms_and_dashboard_look_at_metrics_that_are_written() -> None:
@@ -124,7 +145,7 @@ def test_alarms_and_dashboard_look_at_metrics_that_are_written() -> None:
     alarmed = {
         alarm["Properties"]["MetricName"]
         for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "EventService/${AWS::StackName}"}
+        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "EventService/${ServiceName}"}
     }
 
     assert shown >= {"Published", "Routed", "Delivered", "Failed"}
@@ -155,8 +176,15 @@ def test_snapshots_and_traces_are_off_until_a_parameter_turns_them_on() -> None:
 
     assert common["SnapStart"] == {"ApplyOn": {"Fn::If": ["HasSnapStart", "PublishedVersions", "None"]}}
     assert common["Tracing"] == {"Ref": "Tracing"}
-    assert (template()["Parameters"]["SnapStart"]["Default"], template()["Parameters"]["Tracing"]["Default"]) == ("false", "PassThrough")
-    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "true"]}
+    assert (template()["Parameters"]["SnapStart"]["Default"], template()["Parameters"]["Tracing"]["Default"]) == ("none", "PassThrough")
+    assert template()["Conditions"]["HasSnapStart"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "all"]}
+    # "api" restores only what a caller waits for: each snapshot is billed for every version that exists.
+    functions = resources("AWS::Serverless::Function")
+    chosen = {name for name, one in functions.items() if "SnapStart" in one["Properties"]}
+    assert chosen == {"GraphqlApiFunction", "WebsocketFunction"}
+    for name in chosen:
+        assert functions[name]["Properties"]["SnapStart"] == {"ApplyOn": {"Fn::If": ["HasApiSnapStart", "PublishedVersions", "None"]}}
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SnapStart"}, "none"]}]}
     assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "PythonRuntime"}, "python3.11"]}]}
 
 
@@ -179,6 +207,49 @@ def test_outputs_are_described() -> None:
 
 
 def test_no_account_region_or_partition_is_written_down() -> None:
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("template.yaml", "monitoring.yaml"))
 
     assert not re.search(r"\b\d{12}\b|\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b|arn:aws:", text)
+
+
+SAFE_IN_JSON = {
+    "requestId", "requestTime", "httpMethod", "routeKey", "status", "responseLength", "responseLatency", "integrationLatency",
+    "error.responseType", "integrationStatus", "identity.sourceIp", "eventType", "connectionId",
+}  # fmt: skip
+"""Variables of API Gateway whose values hold no quote. ``error.message`` and ``integrationErrorMessage`` do."""
+
+
+def test_access_logs_are_json_whatever_happens() -> None:
+    http = template()["Resources"]["HttpApiStage"]["Properties"]["AccessLogSettings"]
+    web_socket = template()["Resources"]["WebSocketApi"]["Properties"]["AccessLogSettings"]["Fn::If"][1]
+    for settings in (http, web_socket):
+        variables = re.findall(r"\$context\.([\w.]+)", settings["Format"])
+        assert variables
+        assert set(variables) <= SAFE_IN_JSON
+        assert json.loads(re.sub(r"\$context\.[\w.]+", "-", settings["Format"]))
+
+
+def test_a_paused_stack_takes_nothing_in_and_hands_nothing_on() -> None:
+    for name, function in resources("AWS::Serverless::Function").items():
+        for event in function["Properties"].get("Events", {}).values():
+            if event["Type"] == "SQS":
+                assert event["Properties"]["Enabled"] == {"Fn::If": ["IsRunning", True, False]}, name
+            else:
+                assert event["Properties"]["State"] == {"Fn::If": ["IsPaused", "DISABLED", "ENABLED"]}, name
+        if not function["Properties"].get("Events"):
+            # Called by API Gateway: no execution at all is allowed.
+            assert function["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][:2] == ["IsPaused", 0], name
+
+
+def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
+    (rule,) = template()["Resources"]["EventBusFunction"]["Properties"]["Events"].values()
+    # Our matcher reads EventBridge patterns as EventBridge does.
+    matcher = Matcher()
+    matcher.add("rule", {"pattern": {"data": {"source": rule["Properties"]["Pattern"]["source"]}}})
+
+    def takes(source: str) -> bool:
+        return bool(set(matcher.matches({"data": {"source": source}})))
+
+    assert takes("aws.partner/example.com/123/orders")
+    assert takes("my.shop")
+    assert not takes("aws.ec2")

@@ -187,7 +187,7 @@ class Mutation:
     ) -> ReplayOutput | None:
         """How many, and where to go on."""
         context = info.context
-        replay = context.deliveries.replay
+        replay = context.replay.replay
         only_missing = True if missing_only is None else missing_only
         count, continue_since = await context.change(replay, context.workspace_id, endpoint_id, since, until, only_missing)
         return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.metering import Ledger, MeteredConnection, MeteredSqs, TableShape
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.events.new_event import NewEvent
 from event_service.events.reading import EventQuery
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import WORKSPACE, World, token
+from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape
 from tests.template_file import resources
 
 # An event of about 1 KB as JSON, as the documented service has them.

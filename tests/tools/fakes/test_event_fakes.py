@@ -112,9 +112,9 @@ class TestQueues:
 
     def test_a_part_of_the_webhook_messages_may_not_be_sent(self) -> None:
         queue = FakeWebhookQueue(refusing={"e2"})
-        messages = [WebhookMessage("w", endpoint, "x", "", None, "{}") for endpoint in ("e1", "e2", "e3")]
+        messages = [WebhookMessage.first("w", endpoint, "x", "", None, "{}") for endpoint in ("e1", "e2", "e3")]
 
-        assert queue.send(messages, lambda: 60) == [1]
+        assert queue.send([(message, 0.0) for message in messages], lambda: 60) == [1]
         assert queue.pairs == [("e1", "x"), ("e3", "x")]
 
     def test_a_log_takes_a_nonce_once(self) -> None:

@@ -27,7 +27,7 @@ from event_service.events.event import RESERVED_TYPE_PREFIX, Event
 from event_service.filters.event_filter import EventFilter
 from event_service.routing.service_event_rules import names_operational_type
 
-# What CPython takes, measured with benchmarks/router.py, on the safe side.
+# What CPython takes, measured with benchmarks/speed/router.py, on the safe side.
 BYTES_AN_ENDPOINT: Final = 700
 BYTES_AN_EVENT_FILTER: Final = 3_000
 BYTES_A_LINK: Final = 200

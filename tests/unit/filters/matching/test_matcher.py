@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import matcher as benchmark
+from benchmarks.speed import matcher as benchmark
 from event_service.base.errors import BadUserInput
 from event_service.filters.matching.conditions import compile_condition
 from event_service.filters.matching.intervals import Intervals
