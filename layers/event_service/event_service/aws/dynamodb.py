@@ -33,9 +33,9 @@ SDK_RETRIES: Final = 2
 CONNECTIONS: Final = 32
 """In the pool; use cases run up to 16 calls at once."""
 
-MAXIMUM_KEYS_A_GET: Final = 100
-MAXIMUM_WRITES_A_BATCH: Final = 25
-MAXIMUM_ACTIONS_A_TRANSACTION: Final = 100
+MAXIMUM_KEYS_PER_GET: Final = 100
+MAXIMUM_WRITES_PER_BATCH: Final = 25
+MAXIMUM_ACTIONS_PER_TRANSACTION: Final = 100
 BATCH_TRIES: Final = 6
 """Of what a batch left unprocessed, with 50 ms to 1.6 s between, before the call counts as throttled."""
 
@@ -97,17 +97,14 @@ class Write:
 
     @classmethod
     def put(cls, item: Model, condition: Condition | None = None) -> Write:
-        """Puts ``item``."""
         return cls(item=item, condition=condition, kind="Put")
 
     @classmethod
     def update(cls, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> Write:
-        """Updates the item at ``key``."""
         return cls(key=key, actions=actions, condition=condition, kind="Update")
 
     @classmethod
     def delete(cls, key: Key, condition: Condition | None = None) -> Write:
-        """Deletes the item at ``key``."""
         return cls(key=key, condition=condition, kind="Delete")
 
     @classmethod
@@ -165,7 +162,7 @@ class Database:
     # -- single items --------------------------------------------------------------------------------------------
 
     def get(self, model: type[_M], hash_key: Any, range_key: Any = None, *, consistent: bool = True) -> _M | None:
-        """One item."""
+        """One item, or ``None`` if there is none. A read that is not ``consistent`` costs half and may miss the last second."""
         answer = self._call(
             "GetItem",
             {
@@ -278,9 +275,9 @@ class Database:
             group[1][key.hash, key.range] = self.key_map(key)
         flat = [(table, key_map) for table, (_, group) in wanted.items() for key_map in group.values()]
         found: list[tuple[type[Model], AttributeMap]] = []
-        for first in range(0, len(flat), MAXIMUM_KEYS_A_GET):
+        for first in range(0, len(flat), MAXIMUM_KEYS_PER_GET):
             request: dict[str, Any] = {}
-            for table, key_map in flat[first : first + MAXIMUM_KEYS_A_GET]:
+            for table, key_map in flat[first : first + MAXIMUM_KEYS_PER_GET]:
                 request.setdefault(table, {"Keys": [], **options})["Keys"].append(key_map)
             for answer in self._batch("BatchGetItem", request, "UnprocessedKeys", plain=not binary):
                 for table, items in answer.get("Responses", {}).items():
@@ -292,9 +289,9 @@ class Database:
         """Puts and deletes, 25 a call, each item once, without conditions. Not atomic: after an error some are done."""
         requests: list[tuple[str, dict[str, Any]]] = [(self.table(type(item)), {"PutRequest": {"Item": item.serialize()}}) for item in puts]
         requests.extend((self.table(key.model), {"DeleteRequest": {"Key": self.key_map(key)}}) for key in deletes)
-        for first in range(0, len(requests), MAXIMUM_WRITES_A_BATCH):
+        for first in range(0, len(requests), MAXIMUM_WRITES_PER_BATCH):
             grouped: dict[str, Any] = {}
-            for table, request in requests[first : first + MAXIMUM_WRITES_A_BATCH]:
+            for table, request in requests[first : first + MAXIMUM_WRITES_PER_BATCH]:
                 grouped.setdefault(table, []).append(request)
             for _ in self._batch("BatchWriteItem", grouped, "UnprocessedItems"):
                 pass
@@ -303,8 +300,8 @@ class Database:
         """Puts items that are already as DynamoDB takes them, without binary attributes: building those of the busiest table
         from its model would cost more CPU than sending them. Otherwise as :meth:`batch_write`."""
         table = self.table(model)
-        for first in range(0, len(items), MAXIMUM_WRITES_A_BATCH):
-            requests = [{"PutRequest": {"Item": item}} for item in items[first : first + MAXIMUM_WRITES_A_BATCH]]
+        for first in range(0, len(items), MAXIMUM_WRITES_PER_BATCH):
+            requests = [{"PutRequest": {"Item": item}} for item in items[first : first + MAXIMUM_WRITES_PER_BATCH]]
             for _ in self._batch("BatchWriteItem", {table: requests}, "UnprocessedItems", plain=True):
                 pass
 

@@ -13,7 +13,7 @@ from event_service.base.errors import BadUserInput, TooLarge
 from event_service.base.identifiers import MAXIMUM_EVENT_ID_CHARACTERS
 
 MAXIMUM_EVENT_BYTES = 256 * 1024
-MAXIMUM_EVENTS_A_PUBLISH = 100
+MAXIMUM_EVENTS_PER_PUBLISH = 100
 MAXIMUM_PUBLISH_BYTES = 900 * 1024
 MAXIMUM_TYPE_CHARACTERS = 256
 

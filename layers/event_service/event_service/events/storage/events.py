@@ -33,8 +33,6 @@ _COMPRESSED: Final = 0x78
 
 
 class EventItem(Model):
-    """One event."""
-
     class Meta:
         """The table's logical name."""
 
