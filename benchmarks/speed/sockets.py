@@ -22,7 +22,7 @@ from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
 
-from event_service.aws.dynamodb import MAXIMUM_WRITES_A_BATCH
+from event_service.aws.batches import MAXIMUM_WRITES_PER_BATCH
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
 from event_service.sockets.connection import Connection
@@ -102,7 +102,7 @@ class _Tables(FakeSocketTables):
         self._calls = calls
 
     def save(self, connections: Sequence[Connection]) -> None:
-        self._calls.number += (len(connections) - 1) // MAXIMUM_WRITES_A_BATCH
+        self._calls.number += (len(connections) - 1) // MAXIMUM_WRITES_PER_BATCH
         super().save(connections)
 
 
