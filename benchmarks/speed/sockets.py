@@ -22,7 +22,7 @@ from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
 
-from event_service.aws.dynamodb import MAXIMUM_WRITES_PER_BATCH
+from event_service.aws.batches import MAXIMUM_WRITES_PER_BATCH
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
 from event_service.sockets.connection import Connection
