@@ -83,12 +83,10 @@ class Write:
 
     @classmethod
     def put(cls, item: Model, condition: Condition | None = None) -> Write:
-        """Puts ``item``."""
         return cls(item=item, condition=condition, kind="Put")
 
     @classmethod
     def update(cls, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> Write:
-        """Updates the item at ``key``."""
         return cls(key=key, actions=actions, condition=condition, kind="Update")
 
 

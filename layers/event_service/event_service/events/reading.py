@@ -30,8 +30,8 @@ MAXIMUM_PAGE_BYTES: Final = 5_000_000
 """A Lambda function answers with at most 6 MB, the rest of the answer included."""
 BYTES_BESIDE_DATA: Final = 400
 """Of one event in an answer, about."""
-EVENTS_IN_ONE_READ: Final = 100
-ENTRIES_IN_ONE_READ: Final = 4_000
+EVENTS_PER_READ: Final = 100
+ENTRIES_PER_READ: Final = 4_000
 """About what fits into the megabyte that DynamoDB answers with."""
 
 _FIRST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -147,7 +147,7 @@ class EventsReading:
             descending=descending,
         )
         late = replace(by_date, keys=[TrackKey(workspace_id, Track.ACCEPTANCE)], accept=lambda entry: entry.expires > now)
-        merged = heapq.merge(by_date.merged(EVENTS_IN_ONE_READ), late.merged(EVENTS_IN_ONE_READ), reverse=descending)
+        merged = heapq.merge(by_date.merged(EVENTS_PER_READ), late.merged(EVENTS_PER_READ), reverse=descending)
         for entry in merged:
             yield datetime.fromisoformat(entry.date), entry.id
 
@@ -160,8 +160,8 @@ class EventsReading:
     def _read(self, workspace_id: str, query: EventQuery, ids: Sequence[str]) -> list[Event]:
         events: list[Event] = []
         size = _PageSize()
-        for first in range(0, len(ids), EVENTS_IN_ONE_READ):
-            some = ids[first : first + EVENTS_IN_ONE_READ]
+        for first in range(0, len(ids), EVENTS_PER_READ):
+            some = ids[first : first + EVENTS_PER_READ]
             found = self._fitting(workspace_id, query, some, consistent=False, size=size) if len(some) > 1 else {}
             missing = [event_id for event_id in some if event_id not in found]
             if missing:
@@ -276,7 +276,7 @@ class _Search:
         # accepted shows when they are read: each read is twice the one before.
         share = expected / SHARDS
         first = int(share + 3 * share**0.5) + 2
-        shards = [_Shard(self, number, min(first, ENTRIES_IN_ONE_READ)) for number in range(SHARDS)]
+        shards = [_Shard(self, number, min(first, ENTRIES_PER_READ)) for number in range(SHARDS)]
         with ContextThreads(max_workers=SHARDS) as threads:
 
             def refill() -> None:
@@ -289,7 +289,7 @@ class _Search:
 
     def count(self, shard_number: int) -> int:
         """How many are found in one shard."""
-        shard = _Shard(self, shard_number, ENTRIES_IN_ONE_READ)
+        shard = _Shard(self, shard_number, ENTRIES_PER_READ)
 
         def refill() -> None:
             for cursor in shard.cursors:
@@ -325,7 +325,7 @@ class _Cursor:
         """Reads on, twice as much as the last time."""
         self._search.check()
         if self._position is not None:
-            self._limit = min(self._limit * 2, ENTRIES_IN_ONE_READ)
+            self._limit = min(self._limit * 2, ENTRIES_PER_READ)
         page = self._search.indexes.read(
             self._key,
             self._shard,

@@ -45,8 +45,6 @@ MAXIMUM_ROWS_FORGOTTEN: Final = 500
 
 
 class EventItem(Model):
-    """One event."""
-
     class Meta:
         """The table's logical name."""
 
