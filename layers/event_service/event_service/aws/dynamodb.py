@@ -22,7 +22,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
-from event_service.aws.batches import MAXIMUM_KEYS_PER_GET, AttributeMap, key_names, run_batch, write_requests
+from event_service.aws.batches import BATCH_TRIES, MAXIMUM_KEYS_PER_GET, AttributeMap, key_names, run_batch, write_requests
 from event_service.aws.dynamodb_errors import ConditionFailed, TransactionCanceled, translated
 from event_service.aws.plain_json import register
 from event_service.aws.user_agent import USER_AGENT
@@ -83,12 +83,10 @@ class Write:
 
     @classmethod
     def put(cls, item: Model, condition: Condition | None = None) -> Write:
-        """Puts ``item``."""
         return cls(item=item, condition=condition, kind="Put")
 
     @classmethod
     def update(cls, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> Write:
-        """Updates the item at ``key``."""
         return cls(key=key, actions=actions, condition=condition, kind="Update")
 
 
@@ -142,16 +140,14 @@ class Database:
 
     def get(self, model: type[_M], hash_key: Any, range_key: Any = None, *, consistent: bool = True) -> _M | None:
         """One item."""
-        answer = self._call(
-            "GetItem",
-            {
-                "TableName": self.table(model),
-                "Key": self.key_map(Key(model, hash_key, range_key)),
-                "ConsistentRead": consistent,
-            },
-        )
-        item = answer.get("Item")
-        return model.from_raw_data(item) if item else None
+        item = self.get_raw(Key(model, hash_key, range_key), consistent=consistent)
+        return None if item is None else model.from_raw_data(item)
+
+    def get_raw(self, key: Key, *, consistent: bool = True) -> AttributeMap | None:
+        """One item as it is stored."""
+        answer = self._call("GetItem", {"TableName": self.table(key.model), "Key": self.key_map(key), "ConsistentRead": consistent})
+        _count_read(answer)
+        return answer.get("Item") or None
 
     def put(self, item: Model, condition: Condition | None = None) -> None:
         """Puts one item.
@@ -221,7 +217,9 @@ class Database:
         if start is not None:
             arguments["ExclusiveStartKey"] = start
         _add_placeholders(arguments, names, values)
-        answer = self._call("Query", arguments, counted=counted)
+        answer = self._call("Query", arguments)
+        if counted:
+            _count_read(answer)
         return Page(answer.get("Items", []), answer.get("Count", 0), answer.get("LastEvaluatedKey"))
 
     def query_all(self, model: type[Model], key_condition: Condition, **options: Any) -> Iterator[AttributeMap]:
@@ -260,20 +258,22 @@ class Database:
             for table, key_map in flat[first : first + MAXIMUM_KEYS_PER_GET]:
                 request.setdefault(table, {"Keys": [], **options})["Keys"].append(key_map)
             for answer in run_batch(self._call, "BatchGetItem", request, self._sleep, plain=not binary):
+                _count_read(answer)
                 for table, items in answer.get("Responses", {}).items():
                     model = wanted[table][0]
                     found.extend((model, item) for item in items)
         return found
 
-    def batch_write(self, puts: Iterable[Model] = (), deletes: Iterable[Key] = ()) -> None:
+    def batch_write(self, puts: Iterable[Model] = (), deletes: Iterable[Key] = (), *, tries: int = BATCH_TRIES) -> None:
         """Puts and deletes, 25 a call and up to 8 calls at once, without conditions. Of several with one key the last
-        counts, since AWS refuses a batch with equal keys. Not atomic: after an error some are done."""
+        counts, since AWS refuses a batch with equal keys. Each call is made up to ``tries`` times. Not atomic: after an error
+        some are done."""
         writes: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
         for item in puts:
             self._add_write(writes, type(item), {"PutRequest": {"Item": item.serialize()}})
         for key in deletes:
             self._add_write(writes, key.model, {"DeleteRequest": {"Key": self.key_map(key)}})
-        self._write_all(write_requests(writes))
+        self._write_all(write_requests(writes), tries=tries)
 
     def batch_put(self, model: type[Model], items: Sequence[AttributeMap]) -> None:
         """Puts items that are already as DynamoDB takes them, without binary attributes: building those of the busiest table
@@ -287,9 +287,9 @@ class Database:
         table = self.table(model)
         writes[table, *key_names(request, _key_attributes(model))] = (table, request)
 
-    def _write_all(self, requests: Sequence[dict[str, Any]], *, plain: bool = False) -> None:
+    def _write_all(self, requests: Sequence[dict[str, Any]], *, plain: bool = False, tries: int = BATCH_TRIES) -> None:
         def write(request: dict[str, Any]) -> None:
-            for _ in run_batch(self._call, "BatchWriteItem", request, self._sleep, plain=plain):
+            for _ in run_batch(self._call, "BatchWriteItem", request, self._sleep, plain=plain, tries=tries):
                 pass
 
         if len(requests) < 2:
@@ -359,21 +359,25 @@ class Database:
         _add_placeholders(arguments, names, values)
         self._call(operation, arguments)
 
-    def _call(self, operation: str, arguments: dict[str, Any], *, counted: bool = True) -> dict[str, Any]:
+    def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         allowance = current_allowance()
         if allowance is not None:
             allowance.check()
         # PynamoDB would ask for the units used, by table and index, only to log them.
         arguments.setdefault("ReturnConsumedCapacity", "NONE")
         try:
-            answer = self._connection.dispatch(operation, arguments)
+            return self._connection.dispatch(operation, arguments)
         except ClientError as error:
             raise translated(operation, error) from error
         except BotoCoreError as error:
             raise Unavailable(f"DynamoDB {operation}: {type(error).__name__}") from error
-        if allowance is not None and counted:
-            allowance.take_read(int(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-length", 0)))
-        return answer
+
+
+def _count_read(answer: dict[str, Any]) -> None:
+    """Takes what AWS answered off what the request may read."""
+    allowance = current_allowance()
+    if allowance is not None:
+        allowance.take_read(int(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-length", 0)))
 
 
 @cache
