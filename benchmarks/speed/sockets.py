@@ -28,7 +28,7 @@ from event_service.events.event import Event
 from event_service.sockets.connection import Connection
 from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.ports import LogHead, Segment
-from event_service.sockets.poster import HttpManagementApi
+from event_service.sockets.poster import SocketPoster
 from event_service.sockets.wake_up import WakeUp
 from tests.fakes.sockets import FakeEvents, FakeSocketTables, FakeWakeUpQueue
 
@@ -147,9 +147,9 @@ def measure(url: str, scenario: str, connections: int, events: int, *, endpoints
     credentials = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
 
     async def run() -> int:
-        async with HttpManagementApi(url, "us-east-1", lambda: credentials) as api:
+        async with SocketPoster(url, "us-east-1", lambda: credentials) as api:
             queue = FakeWakeUpQueue(calls.note)
-            delivery = SocketDelivery(tables, tables, stored, api, queue, lambda: datetime.now(UTC), run_blocking=_at_once)
+            delivery = SocketDelivery(tables, tables, stored, api, queue, lambda: datetime.now(UTC), in_thread=_at_once)
             queue.send([WakeUp(WORKSPACE, _endpoint_id(place)) for place in range(endpoints)])
             calls.number = 0
             posted = 0

@@ -13,7 +13,8 @@ import pytest
 
 from event_service.filters.event_filter import parse_condition
 from event_service.filters.matching.matcher import Matcher
-from event_service.filters.patterns.compile import OPERATORS, parse_pattern
+from event_service.filters.patterns.compile import parse_pattern
+from event_service.filters.patterns.operators import OPERATORS
 
 PAGE = Path(__file__).parents[4] / "docs" / "filters.md"
 BLOCK = re.compile(r"^```(?P<kind>json (?:event|variables|matches|others)|graphql)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
