@@ -31,12 +31,13 @@ test: ## all that CI checks: lint, types, unit, integration, e2e, template
 	@$(MAKE) --no-print-directory lint
 	@$(PY) -m pytest $(PYTEST)
 
-lint: ## style, types, and the template's syntax
+lint: ## style of code and prose, types, order of imports
 	@local/setup.sh dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo --no-cache
+	@$(PY) -m local.prose
 
 format: ## let ruff rewrite what it can
 	@local/setup.sh dev
