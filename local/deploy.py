@@ -150,7 +150,9 @@ def fit_account(account: Account, parameters: dict[str, str], before: dict[str, 
     if raised:
         pairs = " ".join(f"{name}={value}" for name, value in raised.items())
         advice.append(f"The account's limit allows more than the stack has from before: PARAMETERS='{pairs}'.")
-    return {name: value for name, value in fitted.parameters.items() if name not in kept}, [*advice, *fitted.advice]
+    chosen = {name: value for name, value in fitted.parameters.items() if name not in kept}
+    chosen.setdefault("ConcurrencyThreshold", str(account.concurrency_limit * 8 // 10))
+    return chosen, [*advice, *fitted.advice]
 
 
 def template_defaults(template: Path) -> dict[str, str]:
