@@ -280,8 +280,10 @@ class Matcher:
         if index is None:
             index = self._indexes[place.path] = PathIndex()
             self._bytes += size.BYTES_PER_PATH_INDEX
+        self._bytes -= size.BYTES_PER_TABLE * index.tables
         index.add(place, waiter)
-        self._bytes += size.bytes_of_place(place.condition)
+        self._bytes += size.BYTES_PER_TABLE * index.tables + size.bytes_of_place(place.condition, place.waiting)
+        place.waiting += 1
         if place.or_absent:
             self._absent.add(place.path, waiter)
 
@@ -289,10 +291,11 @@ class Matcher:
         place = waiter.place
         index = self._indexes[place.path]
         index.remove(place, waiter)
-        self._bytes -= size.bytes_of_place(place.condition)
+        place.waiting -= 1
+        self._bytes -= size.bytes_of_place(place.condition, place.waiting)
         if not index:
             del self._indexes[place.path]
-            self._bytes -= size.BYTES_PER_PATH_INDEX
+            self._bytes -= size.BYTES_PER_PATH_INDEX + size.BYTES_PER_TABLE * index.tables
         if place.or_absent:
             self._absent.discard(place.path, waiter)
 
