@@ -135,7 +135,7 @@ class Smoke:
             yield
         except (CommandError, ToolError, WebSocketException, OSError, TimeoutError, ValueError) as error:
             self._say(f"FAILED {sentence}: {error}")
-            raise ToolError(f"The smoke test failed: {sentence}: {error or type(error).__name__}") from error
+            raise ToolError(f"The smoke test failed: {sentence}: {type(error).__name__}: {error}") from error
         self._say(f"ok    {sentence}")
 
 

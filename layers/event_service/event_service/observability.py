@@ -153,7 +153,7 @@ def _draw_anew_after_a_restore() -> None:
     draw the same jitter and come back together after a throttle. Ids do not depend on it: they use the system's source."""
     try:
         # Lambda's runtime has it: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
-        from snapshot_restore_py import register_after_restore
+        from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]  # only there
     except ImportError:
         return
     import random
