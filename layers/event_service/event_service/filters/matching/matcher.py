@@ -82,7 +82,11 @@ class Matcher:
         """
         compiled = condition if isinstance(condition, Condition) else compile_condition(condition)
         self.remove(filter_id)
-        self._waiters[filter_id] = tuple(self._wait(filter_id, (*alternative, *compiled.lists)) for alternative in compiled.alternatives)
+        # Alternatives have most of their conditions in common.
+        known: dict[int, SharedCondition] = {}
+        self._waiters[filter_id] = tuple(
+            self._wait(filter_id, (*alternative, *compiled.lists), known) for alternative in compiled.alternatives
+        )
         self._bytes += size.BYTES_PER_FILTER
 
     def add_stored(self, filter_id: str, condition: Mapping[str, Any]) -> str | None:
@@ -239,25 +243,31 @@ class Matcher:
         """
         search = ElementSearch(fields, budget)
         limit = budget.left - budget.allowed
+        too_long: set[str] = set()
         # All get a short try first, so that what costs much cannot use up what the others need.
         for steps in (STEPS_OF_FIRST_SEARCH, STEPS_PER_FILTER // 2):
-            too_long: list[_Waiter] = []
+            left_over: list[_Waiter] = []
+            too_long = set()
             for waiter in searching:
                 if waiter.filter_id in matching:
+                    continue
+                if waiter.filter_id in too_long:
+                    left_over.append(waiter)
                     continue
                 budget.allow(min(steps, budget.left - limit))
                 try:
                     if search.agree((waiter.place, *waiter.others)):
                         matching.add(waiter.filter_id)
                 except BudgetSpent:
-                    too_long.append(waiter)
-            searching = too_long
-        return {waiter.filter_id for waiter in searching}
+                    too_long.add(waiter.filter_id)
+                    left_over.append(waiter)
+            searching = left_over
+        return too_long
 
     # -- where filters wait
 
-    def _wait(self, filter_id: str, conditions: tuple[FieldCondition, ...]) -> _Waiter:
-        shared = tuple(self._share(condition) for condition in conditions)
+    def _wait(self, filter_id: str, conditions: tuple[FieldCondition, ...], known: dict[int, SharedCondition]) -> _Waiter:
+        shared = tuple(self._share(condition, known) for condition in conditions)
         place = min(shared, key=self._cost)
         waiter = _Waiter(filter_id, place, tuple(condition for condition in shared if condition is not place))
         self._bytes += size.bytes_of_waiter(len(shared))
@@ -270,8 +280,10 @@ class Matcher:
         if index is None:
             index = self._indexes[place.path] = PathIndex()
             self._bytes += size.BYTES_PER_PATH_INDEX
+        self._bytes -= size.BYTES_PER_TABLE * index.tables
         index.add(place, waiter)
-        self._bytes += size.bytes_of_place(place.condition)
+        self._bytes += size.BYTES_PER_TABLE * index.tables + size.bytes_of_place(place.condition, place.waiting)
+        place.waiting += 1
         if place.or_absent:
             self._absent.add(place.path, waiter)
 
@@ -279,10 +291,11 @@ class Matcher:
         place = waiter.place
         index = self._indexes[place.path]
         index.remove(place, waiter)
-        self._bytes -= size.bytes_of_place(place.condition)
+        place.waiting -= 1
+        self._bytes -= size.bytes_of_place(place.condition, place.waiting)
         if not index:
             del self._indexes[place.path]
-            self._bytes -= size.BYTES_PER_PATH_INDEX
+            self._bytes -= size.BYTES_PER_PATH_INDEX + size.BYTES_PER_TABLE * index.tables
         if place.or_absent:
             self._absent.discard(place.path, waiter)
 
@@ -296,14 +309,15 @@ class Matcher:
         index = self._indexes.get(shared.condition.path)
         return (_NOBODY if index is None else index).cost(shared)
 
-    def _share(self, condition: FieldCondition) -> SharedCondition:
-        shared = self._shared.get(condition)
+    def _share(self, condition: FieldCondition, known: dict[int, SharedCondition]) -> SharedCondition:
+        shared = known.get(id(condition)) or self._shared.get(condition)
         if shared is None:
             shared = self._shared[condition] = SharedCondition(condition)
             self._bytes += size.bytes_of_condition(condition)
             if not condition.path.startswith(LISTED):
                 self._bytes += size.BYTES_PER_SEGMENT * self._wanted.add(condition.path)
         shared.uses += 1
+        known[id(condition)] = shared
         return shared
 
     def _release(self, shared: SharedCondition) -> None:
