@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy prune restore bench soak lock clean
+.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy smoke prune restore bench soak lock clean
 
 PY := .venv/bin/python
 
@@ -63,6 +63,10 @@ start-api: ## the HTTP API under `sam local start-api` (Docker), against the run
 deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=production PARAMETERS='Name=value ...'
 	@local/setup.sh dev sam
 	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)" --parameters "$(PARAMETERS)" $(if $(YES),--yes)
+
+smoke: ## try a deployed stack as its users do, in half a minute      STACK=<name> PROFILE=<aws profile> RECEIVER=https://...
+	@local/setup.sh dev
+	@$(PY) -m local.smoke --stack "$(STACK)" --profile "$(PROFILE)" --receiver "$(RECEIVER)"
 
 prune: ## remove function and layer versions that no alias needs (SnapStart bills each)      STACK=<name> PROFILE=<aws profile>
 	@local/setup.sh dev

@@ -228,3 +228,20 @@ def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
     assert takes("aws.partner/example.com/123/orders")
     assert takes("my.shop")
     assert not takes("aws.ec2")
+
+
+RULE_FUNCTIONS = {
+    *("Fn::And", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::Equals", "Fn::Not", "Fn::Or", "Fn::RefAll"),
+    *("Fn::ValueOf", "Fn::ValueOfAll", "Ref"),
+}
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html"""
+
+
+def test_rules_use_only_the_functions_that_cloudformation_allows_there() -> None:
+    def functions(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            own = {key for key in value if key.startswith("Fn::") or key == "Ref"}
+            return own.union(*map(functions, value.values()))
+        return set().union(*map(functions, value)) if isinstance(value, list) else set()
+
+    assert functions(template()["Rules"]) <= RULE_FUNCTIONS
