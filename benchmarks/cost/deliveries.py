@@ -28,18 +28,19 @@ from event_service.aws.dynamodb import Database
 from event_service.aws.dynamodb import connect as connect_dynamodb
 from event_service.aws.sqs import Queues
 from event_service.configuration.ports import EndpointPage
-from event_service.delivery.backlog import Drains
+from event_service.delivery.backlog import BacklogTickets
 from event_service.delivery.service_events import OperationalEvents
-from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
-from event_service.delivery.storage.queue import SqsDeliveryQueue
+from event_service.delivery.storage.queue import SqsWebhookQueue
+from event_service.delivery.storage.retries import DynamoRetryStore
 from event_service.events.new_event import NewEvent
 from event_service.settings import Settings
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.delivery import WebhookDelivery
+from event_service.webhooks.assembly import WebhookSide, assemble
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from event_service.webhooks.ports import Sender
+from event_service.webhooks.ports import BacklogReaders, DeliveryStores, EndpointActions, Sender
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.webhook_delivery.handler import create_handler
@@ -147,7 +148,7 @@ def metered_world() -> Iterator[tuple[World, Ledger, CountedSqs]]:
         yield world, ledger, sqs
 
 
-def delivery_of(world: World, receivers: Sender | None = None) -> WebhookDelivery:
+def delivery_of(world: World, receivers: Sender | None = None) -> WebhookSide:
     """As `wiring` builds it, over the metered tables."""
     database, clock = world.database, world.clock
     rules = UrlRules(guard=AddressGuard(), allow_http=False)
@@ -155,19 +156,16 @@ def delivery_of(world: World, receivers: Sender | None = None) -> WebhookDeliver
     def parse_url(url: str) -> WebhookUrl:
         return parse_webhook_url(url, rules)
 
-    queue, parked = SqsDeliveryQueue(world.queues, world.webhook_url), DynamoParkedStore(database, RETENTION_DAYS)
-    return WebhookDelivery(
-        snapshots=DynamoSnapshotReader(database, clock),
-        log=DynamoDeliveryLog(database, clock, RETENTION_DAYS),
-        sender=receivers or _Receivers(),
-        queue=queue,
-        due=DynamoDueStore(database),
-        parked=parked,
+    queue, backlog = SqsWebhookQueue(world.queues, world.webhook_url), DynamoBacklogStore(database, RETENTION_DAYS)
+    log = DynamoDeliveryLog(database, clock, RETENTION_DAYS)
+    return assemble(
+        readers=BacklogReaders(DynamoSnapshotReader(database, clock), world.store),
+        stores=DeliveryStores(log, DynamoRetryStore(database), backlog),
         health=DynamoHealthStore(database),
-        store=world.store,
-        drains=Drains(parked, queue, clock),
-        events=OperationalEvents(lambda: world.publishing),
-        disabler=lambda: world.configuration,
+        queue=queue,
+        tickets=BacklogTickets(backlog, queue, clock),
+        actions=EndpointActions(OperationalEvents(lambda: world.publishing), lambda: world.configuration),
+        sender=receivers or _Receivers(),
         parse_url=parse_url,
         clock=clock,
         retention_days=RETENTION_DAYS,

@@ -17,9 +17,10 @@ from benchmarks.cost import deliveries as cost
 from benchmarks.cost import prices
 from benchmarks.report.page import Table
 from event_service.delivery.retry_scheduler import RetryScheduler
-from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
-from event_service.delivery.storage.queue import SqsDeliveryQueue
+from event_service.delivery.storage.queue import SqsWebhookQueue
+from event_service.delivery.storage.retries import DynamoRetryStore
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
@@ -112,11 +113,11 @@ def _in_batches(stage: cost.Stage, handler: Any, records: list[dict[str, Any]], 
 
 def _scheduler(world: World) -> Any:
     scheduler = RetryScheduler(
-        due=DynamoDueStore(world.database),
-        parked=DynamoParkedStore(world.database, RETENTION_DAYS),
+        retries=DynamoRetryStore(world.database),
+        backlog=DynamoBacklogStore(world.database, RETENTION_DAYS),
         store=world.store,
         log=DynamoDeliveryLog(world.database, world.clock, RETENTION_DAYS),
-        queue=SqsDeliveryQueue(world.queues, world.webhook_url),
+        queue=SqsWebhookQueue(world.queues, world.webhook_url),
         clock=world.clock,
     )
     return create_scheduler(lambda: scheduler)

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.report.page import Goal, Section, Table, percentile
 from event_service.delivery.attempt import FailureClass
-from event_service.webhooks.delivery import Received
+from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import Behaviour, Clock, World
 
@@ -76,7 +76,7 @@ async def measure(seconds: float, *, disturbed: bool) -> list[float]:
             if not batch:
                 await asyncio.sleep(0.005)
                 continue
-            report = await world.delivery.deliver([Received(one.text, one.receives) for one in batch], lambda: 60.0)
+            report = await world.side.delivery.deliver([Received(one.text, one.receives) for one in batch], lambda: 60.0)
             world.queue.delete(one for position, one in enumerate(batch) if position not in report.failed)
 
     pollers = [asyncio.create_task(poll()) for _ in range(INVOCATIONS)]

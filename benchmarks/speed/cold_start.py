@@ -280,7 +280,7 @@ def _webhook_record(endpoint_id: str) -> dict[str, Any]:
 
     now = datetime.now(UTC)
     event = Event(new_id(), "measured", now, {"n": 1}, None, None, WORKSPACE, now)
-    message = WebhookMessage(WORKSPACE, endpoint_id, event.id, format_date(now), None, event.as_json())
+    message = WebhookMessage.first(WORKSPACE, endpoint_id, event.id, format_date(now), None, event.as_json())
     return {"messageId": new_id(), "body": message.text(), "attributes": {"ApproximateReceiveCount": "1"}}
 
 

@@ -23,16 +23,17 @@ from functions.graphql_api.services import Services
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
-    from event_service.delivery.history import Deliveries
+    from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.routing.replay import Replay
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MAXIMUM_THREADS = 10
 """botocore's connection pool holds 10: more threads would open connections that are thrown away."""
-ROWS_A_BATCH = 100
+ROWS_PER_BATCH = 100
 """DynamoDB reads at most 100 rows a call."""
 
 _threads = ThreadPoolExecutor(MAXIMUM_THREADS, thread_name_prefix="use-case")
@@ -72,10 +73,16 @@ class Context:
         return self._services.events_reading()
 
     @property
-    def deliveries(self) -> Deliveries:
-        """The delivery log, retries, replay and tests."""
+    def deliveries(self) -> DeliveryHistory:
+        """The delivery log, retries and tests."""
         self._require_access()
         return self._services.deliveries()
+
+    @property
+    def replay(self) -> Replay:
+        """Sending retained events again."""
+        self._require_access()
+        return self._services.replay()
 
     @property
     def publishing(self) -> Publishing:
@@ -106,8 +113,8 @@ class Context:
 
     def _forget(self) -> None:
         """What was loaded before a change must not be shown after it."""
-        self.event_filters_of: DataLoader[str, list[EventFilter]] = DataLoader(self._load_event_filters, max_batch_size=ROWS_A_BATCH)
-        self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_A_BATCH)
+        self.event_filters_of: DataLoader[str, list[EventFilter]] = DataLoader(self._load_event_filters, max_batch_size=ROWS_PER_BATCH)
+        self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_PER_BATCH)
 
     async def _load_event_filters(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
         found = await self.read(self.configuration.event_filters_of, self.workspace_id, endpoint_ids)
@@ -133,7 +140,6 @@ class Once(Generic[T]):
         self._fetched: asyncio.Future[T] | None = None
 
     async def get(self) -> T:
-        """The value."""
         if self._fetched is None:
             self._fetched = asyncio.ensure_future(self._fetch())
         return await self._fetched

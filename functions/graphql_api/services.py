@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.configuration.configuration import Configuration
-    from event_service.delivery.history import Deliveries
+    from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.routing.replay import Replay
 
 
 class Services(Protocol):
@@ -31,5 +32,8 @@ class Services(Protocol):
     def events_reading(self) -> EventsReading:
         """Reading events back."""
 
-    def deliveries(self) -> Deliveries:
-        """The delivery log, retries, replay and tests."""
+    def deliveries(self) -> DeliveryHistory:
+        """The delivery log, retries and tests."""
+
+    def replay(self) -> Replay:
+        """Sending retained events again."""

@@ -19,12 +19,13 @@ from event_service.configuration.configuration import Configuration, Quotas
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass
-from event_service.delivery.history import Deliveries, DeliveryQuery
+from event_service.delivery.history import DeliveryHistory, DeliveryQuery
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
 from event_service.filters.event_filter import EventFilter
+from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 
 
@@ -96,7 +97,7 @@ class FakeEventsReading(EventsReading):
         return sorted(found, key=lambda event: (event.date, event.id), reverse=query.descending)
 
 
-class FakeDeliveries(Deliveries):
+class FakeDeliveries(DeliveryHistory):
     """A delivery log that is filled by hand."""
 
     def __init__(self, configuration: Configuration, clock: Callable[[], datetime]) -> None:
@@ -124,7 +125,7 @@ class FakeDeliveries(Deliveries):
             raise NotFound("delivery", unknown)
         self.retried.extend(ids)
 
-    def replay(
+    def replay_one(
         self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
     ) -> tuple[int, datetime | None]:
         self._require(workspace_id, endpoint_id)
@@ -147,6 +148,18 @@ class FakeDeliveries(Deliveries):
         wanted = parse_uuid(endpoint_id, "endpointId")
         if self._configuration.endpoint(workspace_id, wanted) is None:
             raise NotFound("endpoint", [wanted])
+
+
+class FakeReplay(Replay):
+    """Notes what was asked for beside the deliveries."""
+
+    def __init__(self, deliveries: FakeDeliveries) -> None:
+        self._fake_deliveries = deliveries
+
+    def replay(
+        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
+    ) -> tuple[int, datetime | None]:
+        return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
 
 class FakeServices:
@@ -188,6 +201,9 @@ class FakeServices:
 
     def deliveries(self) -> FakeDeliveries:
         return self._deliveries
+
+    def replay(self) -> FakeReplay:
+        return FakeReplay(self._deliveries)
 
     def add_token(self, text: str, workspace_id: str, kind: TokenKind = TokenKind.ACCESS, **changes: Any) -> Token:
         """Makes ``text`` a token; ``changes`` are fields of :class:`Token` such as ``revoked``."""

@@ -245,9 +245,9 @@ def test_a_publish_is_grouped_by_its_workspace() -> None:
 
 def test_a_delivery_is_grouped_by_its_endpoint_and_carries_the_body_as_it_is() -> None:
     sender = Sender()
-    message = WebhookMessage("w", "e", "1", "2026-03-01T12:00:00.000000+00:00", "trace", '{"a":"é\\uffff"}')
+    message = WebhookMessage.first("w", "e", "1", "2026-03-01T12:00:00.000000+00:00", "trace", '{"a":"é\\uffff"}')
 
-    assert SqsWebhookQueue(sender.queues, URL).send([message], lambda: 60) == []
+    assert SqsWebhookQueue(sender.queues, URL).send([(message, 0.0)], lambda: 60) == []
 
     (entry,) = sender.client.calls[0]
     head, _, body = entry["MessageBody"].partition("\n")
@@ -258,8 +258,6 @@ def test_a_delivery_is_grouped_by_its_endpoint_and_carries_the_body_as_it_is() -
         "workspaceId": "w",
         "endpointId": "e",
         "eventId": "1",
-        "attempt": 1,
-        "hop": 0,
         "acceptedAt": "2026-03-01T12:00:00.000000+00:00",
         "traceparent": "trace",
     }

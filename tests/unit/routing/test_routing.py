@@ -10,6 +10,7 @@ import pytest
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.changes import DeleteEndpoints, Link, PutEndpoint, PutEventFilter
 from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.attempt import DeliveryKey
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.matching.matcher import Matcher
@@ -181,8 +182,8 @@ def test_a_webhook_message_carries_what_the_delivery_needs() -> None:
     router.route(message(1, event("x", data={"k": "é"}), traceparent="00-1-2-01"))
 
     (sent,) = router.webhooks.sent
-    assert (sent.workspace_id, sent.endpoint_id, sent.event_id) == (WORKSPACE, router.hooks[0], "x")
-    assert (sent.accepted_at, sent.traceparent) == (STORED_AT, "00-1-2-01")
+    assert sent.delivery == DeliveryKey(WORKSPACE, router.hooks[0], "x", STORED_AT)
+    assert (sent.attempt.number, sent.attempt.traceparent) == (1, "00-1-2-01")
     assert sent.body == event("x", data={"k": "é"}).as_json()
 
 
@@ -205,7 +206,7 @@ def test_the_messages_of_a_batch_share_calls() -> None:
         sends.append(len(messages))
         return send(messages, time_left)
 
-    router.webhooks.send = counting  # type: ignore[method-assign]
+    router.webhooks.send = counting  # type: ignore[assignment,method-assign]
 
     router.route(*[message(number, event(str(number))) for number in range(10)])
 
@@ -267,7 +268,7 @@ def test_when_the_events_cannot_be_read_all_come_again_and_nothing_is_sent() -> 
     router = Router(hooks=1)
 
     def fail(operation: str, ids: list[str]) -> None:
-        if operation == "nonces":
+        if operation == "owners":
             raise RateLimited("busy")
 
     router.store.before = fail

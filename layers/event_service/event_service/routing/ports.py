@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from event_service.delivery.messages import WebhookMessage
 from event_service.sockets.log import Routed
-
-
-class WebhookQueue(Protocol):
-    """From routing to webhook delivery."""
-
-    def send(self, messages: Sequence[WebhookMessage], time_left: Callable[[], float]) -> list[int]:
-        """Sends all, in as few calls as SQS allows, and tries again what failed, for as long as ``time_left()`` (in
-        seconds) allows it. Does not raise: returns the positions of those that may not have been sent."""
 
 
 class SocketLog(Protocol):

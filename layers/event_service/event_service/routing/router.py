@@ -10,10 +10,11 @@ from typing import Final
 from event_service.base.errors import DomainError, Unavailable
 from event_service.configuration.endpoint import EndpointType
 from event_service.delivery.messages import WebhookMessage
+from event_service.delivery.ports import WebhookQueue
 from event_service.events.event import Event
-from event_service.events.ports import EventStore, RoutingQueue
+from event_service.events.ports import EventStore, Owner, RoutingQueue
 from event_service.events.routing_message import RoutingMessage
-from event_service.routing.ports import SocketLog, WebhookQueue
+from event_service.routing.ports import SocketLog
 from event_service.routing.table import RoutingTable
 from event_service.routing.tables import RoutingTables
 from event_service.sockets.log import Routed
@@ -141,7 +142,7 @@ class Routing:
         fresh = [work for work in works if work.failure is None and work.received.message.hop == 0]
         keys = {(work.received.message.workspace_id, event.id) for work in fresh for event in work.received.message.events}
         try:
-            owners = self._store.nonces(keys) if keys else {}
+            owners = self._store.owners(keys) if keys else {}
         except (DomainError, Unavailable) as error:
             for work in fresh:
                 work.failure = f"events: {error}"
@@ -160,8 +161,8 @@ class Routing:
                     work.failure = f"{len(outcome.failed)} events could not be stored"
                     continue
                 for event in missing:
-                    owners[message.workspace_id, event.id] = outcome.taken.get(event.id, message.nonce)
-            work.events = tuple(event for event in message.events if owners[message.workspace_id, event.id] == message.nonce)
+                    owners[message.workspace_id, event.id] = outcome.taken.get(event.id, Owner(message.nonce))
+            work.events = tuple(event for event in message.events if owners[message.workspace_id, event.id].nonce == message.nonce)
             report.duplicates += len(message.events) - len(work.events)
 
     def _choose_endpoints(self, works: Sequence[_Work]) -> None:
@@ -210,7 +211,7 @@ class Routing:
 
     def _hand_over(self, works: Sequence[_Work], time_left: Callable[[], float], report: RoutingReport) -> None:
         outbox = [(work, message) for work in works if work.failure is None for message in work.webhooks]
-        unsent = self._webhooks.send([message for _, message in outbox], time_left) if outbox else []
+        unsent = self._webhooks.send([(message, 0.0) for _, message in outbox], time_left) if outbox else []
         for position in unsent:
             outbox[position][0].failure = "not all webhook deliveries could be queued"
         report.deliveries += len(outbox) - len(unsent)
@@ -246,7 +247,7 @@ class Routing:
 
 
 def _webhook_message(received: Received, endpoint_id: str, event: Event, body: str) -> WebhookMessage:
-    return WebhookMessage(
+    return WebhookMessage.first(
         workspace_id=received.message.workspace_id,
         endpoint_id=endpoint_id,
         event_id=event.id,

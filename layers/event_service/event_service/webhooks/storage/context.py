@@ -13,7 +13,7 @@ from event_service.configuration.storage.rows import EndpointItem
 from event_service.configuration.storage.secrets import secret_key, secrets_of
 from event_service.delivery.attempt import LogRecord
 from event_service.delivery.receiver_health import EndpointHealth
-from event_service.delivery.storage.health import _health, _text
+from event_service.delivery.storage.health import read_health, text_of
 from event_service.delivery.storage.log import LogItem, log_key, record_of
 from event_service.webhooks.ports import Snapshot
 
@@ -41,11 +41,11 @@ class DynamoSnapshotReader:
             if model is LogItem:
                 record = record_of(item)
                 if float(item["expiresAt"]["N"]) > now:
-                    recorded[record.endpoint_id, record.workspace_id, record.event_id, record.number] = record
+                    recorded[record.log_key] = record
             elif "secret" in item:
                 endpoint_id = item["id"]["S"].removesuffix("#secret")
                 secrets[endpoint_id] = secrets_of(item)
-                if (known := _health(endpoint_id, item)) is not None:
+                if (known := read_health(endpoint_id, item)) is not None:
                     health[endpoint_id] = known
             elif not item.get("deleted", {}).get("BOOL", False):
                 endpoint = _endpoint(item)
@@ -60,10 +60,10 @@ def _endpoint(item: AttributeMap) -> Endpoint:
         workspace_id=item["workspaceId"]["S"],
         type=EndpointType(item["type"]["S"]),
         name=item["name"]["S"],
-        url=_text(item, "url"),
-        method=_text(item, "method"),
+        url=text_of(item, "url"),
+        method=text_of(item, "method"),
         status=EndpointStatus(item["status"]["S"]),
-        status_reason=_text(item, "statusReason"),
+        status_reason=text_of(item, "statusReason"),
         created=from_stored(item["created"]["S"]),
         modified=from_stored(item["modified"]["S"]),
     )
