@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy smoke prune restore bench soak lock clean
+.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy smoke prune restore bench soak fuzz lock clean
 
 PY := .venv/bin/python
 
@@ -83,6 +83,11 @@ soak: ## ten minutes of mixed load while functions are killed: nothing may be lo
 bench: ## measure speed, loss and cost into docs/benchmarks.md      QUICK=1 SECTION='cold_start ...'
 	@local/setup.sh
 	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(SECTION)
+
+fuzz: ## our matcher beside AWS's own rule engine, from Maven Central (needs java and mvn)      RULER=1 PAIRS=10000000 SEED=1
+	@local/setup.sh dev
+	@$(if $(RULER),true,echo "make fuzz RULER=1: it fetches the engine's jar and compares for minutes"; exit 1)
+	@$(PY) -m tests.fuzz.ruler --pairs $(or $(PAIRS),1000000) --seed $(or $(SEED),1)
 
 lock: ## resolve the dependencies anew and export the requirements of the artifacts
 	@local/setup.sh dev

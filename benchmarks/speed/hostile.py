@@ -42,9 +42,10 @@ def event(data: Json) -> Json:
     return made
 
 
-def _fill(make: Callable[[int], Any], size: int = EVENT_BYTES - 1_024) -> list[Any]:
-    """As many of what ``make`` makes as fit into ``size`` bytes of JSON."""
+def _fill(make: Callable[[int], Any], size: int | None = None) -> list[Any]:
+    """As many of what ``make`` makes as fit into ``size`` bytes of JSON, an event when ``None``."""
     made: list[Any] = []
+    size = EVENT_BYTES - 1_024 if size is None else size
     for number in itertools.count():
         one = make(number)
         size -= len(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode()) + 1
@@ -130,7 +131,7 @@ def spellings_of_one_path() -> Pair:
 
 def colons() -> Pair:
     """A text that looks like an IPv6 address to the last character."""
-    return {"pattern": {"data": {"ip": [{"cidr": "10.0.0.0/24"}, "10.0.0.1"]}}}, event({"ip": ":" * 250_000 + "x"})
+    return {"pattern": {"data": {"ip": [{"cidr": "10.0.0.0/24"}, "10.0.0.1"]}}}, event({"ip": ":" * (EVENT_BYTES - 10_000) + "x"})
 
 
 def addresses_and_networks() -> Pair:
@@ -157,13 +158,13 @@ def ranges_on_all_levels() -> Pair:
 def needles_that_nearly_fit() -> Pair:
     """Pieces of wildcards that fail at their last character, at each place of texts of one letter."""
     needles = [{"wildcard": f"*{'a' * (20 + number % 30)}ba*{number}"} for number in range(60)]
-    return {"pattern": {"data": {"t": needles}}}, event({"t": _fill(lambda number: "a" * (25_000 + number) + "ba")})
+    return {"pattern": {"data": {"t": needles}}}, event({"t": _fill(lambda number: "a" * (EVENT_BYTES // 10 + number) + "ba")})
 
 
 def wildcards_of_many_pieces() -> Pair:
     """All stars that are allowed, over one long text."""
     stars = [{"wildcard": "*".join(f"{letter}{number}" for number in range(31)) + "*"} for letter in "abcd"]
-    text = "".join(f"{letter}{number}" for letter in "abcd" for number in range(31)) * 300
+    text = "".join(f"{letter}{number}" for letter in "abcd" for number in range(31)) * (EVENT_BYTES // 900)
     return {"pattern": {"data": {"t": [*stars, {"anything-but": {"wildcard": "q*"}}]}}}, event({"t": text})
 
 

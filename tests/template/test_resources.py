@@ -100,6 +100,7 @@ def test_the_nested_stack_is_given_what_it_watches_by_the_name_that_it_has_here(
     assert set(given) == set(monitoring()["Parameters"])
 
     assert given.pop("ServiceName") == {"Ref": "AWS::StackName"}
+    assert given.pop("MetricMath") == {"Fn::If": ["IsLocal", "false", "true"]}
     assert given.pop("EventBusFunction") == {"Fn::If": ["HasEventBus", {"Ref": "EventBusFunction"}, ""]}
     for name, value in given.items():
         assert value == ({"Fn::GetAtt": [name, "QueueName"]} if name in QUEUES else {"Ref": name})

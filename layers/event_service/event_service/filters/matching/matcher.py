@@ -223,7 +223,7 @@ class Matcher:
                     waiter.others = (shared, *(other for other in waiter.others if other is not shared))
                 break
             else:
-                steps += 1
+                steps += 1 + len(waiter.others)
                 if fields.has_element_objects:
                     searching.append(waiter)
                 else:
@@ -243,25 +243,33 @@ class Matcher:
         """
         search = ElementSearch(fields, budget)
         limit = budget.left - budget.allowed
+        asked: list[tuple[str, list[SharedCondition]]] = []
+        for waiter in searching:
+            if waiter.filter_id not in matching:
+                in_elements = search.in_elements((waiter.place, *waiter.others))
+                if in_elements:
+                    asked.append((waiter.filter_id, in_elements))
+                else:
+                    matching.add(waiter.filter_id)
         too_long: set[str] = set()
         # All get a short try first, so that what costs much cannot use up what the others need.
         for steps in (STEPS_OF_FIRST_SEARCH, STEPS_PER_FILTER // 2):
-            left_over: list[_Waiter] = []
+            left_over: list[tuple[str, list[SharedCondition]]] = []
             too_long = set()
-            for waiter in searching:
-                if waiter.filter_id in matching:
+            for filter_id, conditions in asked:
+                if filter_id in matching:
                     continue
-                if waiter.filter_id in too_long:
-                    left_over.append(waiter)
+                if filter_id in too_long:
+                    left_over.append((filter_id, conditions))
                     continue
                 budget.allow(min(steps, budget.left - limit))
                 try:
-                    if search.agree((waiter.place, *waiter.others)):
-                        matching.add(waiter.filter_id)
+                    if search.agree(conditions):
+                        matching.add(filter_id)
                 except BudgetSpent:
-                    too_long.add(waiter.filter_id)
-                    left_over.append(waiter)
-            searching = left_over
+                    too_long.add(filter_id)
+                    left_over.append((filter_id, conditions))
+            asked = left_over
         return too_long
 
     # -- where filters wait
