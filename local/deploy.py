@@ -26,6 +26,7 @@ from local.build import build, interpreter_for
 from local.concurrency import POLLERS, RESERVATIONS, fit
 from local.deployed import describe
 from local.prune import prune_stack
+from local.smoke import smoke_stack
 from local.stack_state import STACK_POLICY, effective_parameters, needs_a_new_release, obstacle
 from local.tools import ROOT, SAM, ToolError
 
@@ -125,6 +126,8 @@ def _deploy(options: argparse.Namespace) -> int:
     if status != 0:
         return status
     guard_stack(options.stack, account.region, options.profile, protected=protected)
+    print("\n  Trying the stack as its users do:")
+    smoke_stack(options.stack, options.profile or None, lambda line: print(f"    {line}"))
     pruned = prune_stack(options.stack, account.region, options.profile)
     print(f"\n  Removed {pruned.functions} function versions and {pruned.layers} layer versions that no alias needs.")
     return 0
