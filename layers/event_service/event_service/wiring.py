@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.log import SocketLog
-    from event_service.sockets.ports import ManagementApi
-    from event_service.sockets.poster import HttpManagementApi
+    from event_service.sockets.ports import Poster
+    from event_service.sockets.poster import SocketPoster
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsWakeUpQueue
@@ -200,6 +200,7 @@ def routing() -> Routing:
     """From accepted events to deliveries."""
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.refused_filters import RefusedFilterEvents
     from event_service.routing.router import Routing
     from event_service.routing.tables import RoutingTables
 
@@ -210,6 +211,7 @@ def routing() -> Routing:
         webhooks=webhook_queue(),
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
+        refused_filters=RefusedFilterEvents(publishing),
     )
 
 
@@ -263,12 +265,12 @@ def socket_connections() -> SocketConnections:
     return SocketConnections(connection_store(), socket_log_store(), wake_up_queue(), clock, socket_retention(), needs_token=needs_token)
 
 
-def management_api() -> HttpManagementApi:
+def socket_poster() -> SocketPoster:
     """API Gateway's side of connections: a new one for each event loop."""
-    from event_service.sockets.poster import HttpManagementApi
+    from event_service.sockets.poster import SocketPoster
 
     settings = get_settings()
-    return HttpManagementApi(settings.web_socket_management_url, settings.region, _credentials)
+    return SocketPoster(settings.web_socket_management_url, settings.region, _credentials)
 
 
 @cache
@@ -283,11 +285,11 @@ def _credentials() -> ReadOnlyCredentials | None:
     return credentials.get_frozen_credentials() if credentials else None
 
 
-def socket_delivery(api: ManagementApi) -> SocketDelivery:
-    """Serving connections through one event loop's ``api``."""
+def socket_delivery(poster: Poster) -> SocketDelivery:
+    """Serving connections through one event loop's ``poster``."""
     from event_service.sockets.delivery import SocketDelivery
 
-    return SocketDelivery(connection_store(), socket_log_store(), event_store(), api, wake_up_queue(), clock)
+    return SocketDelivery(connection_store(), socket_log_store(), event_store(), poster, wake_up_queue(), clock)
 
 
 @cache
