@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from event_service.base.errors import BadUserInput
 
@@ -26,11 +27,22 @@ class EndpointStatus(StrEnum):
     DISABLED = "DISABLED"
 
 
+LAST_FILTER_DELETED: Final = "its last event filter was deleted: link one, or resume it to receive every event"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One endpoint as its owner sees it. The secret is not part of it, so that no list can leak one.
 
-    ``url`` (echoed as given) and ``method`` (upper case) are set for WEB_HOOK and ``None`` for WEB_SOCKET.
+    A field added here needs a line in :mod:`event_service.configuration.codec`, and is then stored, sent and read
+    everywhere; a test fails until it has one.
+
+    Attributes:
+        url: of a WEB_HOOK, echoed as given; ``None`` for a WEB_SOCKET.
+        method: of a WEB_HOOK, in upper case; ``None`` for a WEB_SOCKET.
+        status: PAUSED by a person, DISABLED by the service. What an owner is shown is :attr:`shown_status`.
+        matches_nothing: its last event filter was deleted; until one is linked, or a person resumes it, no event is
+            routed to it. A state of its links: a pause and other reasons to be off stay as they are beside it.
     """
 
     id: str
@@ -43,13 +55,26 @@ class Endpoint:
     status_reason: str | None
     created: datetime
     modified: datetime
+    matches_nothing: bool = False
+
+    @property
+    def shown_status(self) -> EndpointStatus:
+        """DISABLED also while no event is routed to it."""
+        return EndpointStatus.DISABLED if self._is_off_by_its_links else self.status
+
+    @property
+    def shown_reason(self) -> str | None:
+        """Why it is DISABLED."""
+        return LAST_FILTER_DELETED if self._is_off_by_its_links else self.status_reason
+
+    @property
+    def _is_off_by_its_links(self) -> bool:
+        return self.matches_nothing and self.status is EndpointStatus.ENABLED
 
     @property
     def meta(self) -> dict[str, str]:
-        """``{}`` for a WEB_SOCKET, ``{"url": …, "method": …}`` in that order for a WEB_HOOK."""
-        if self.type is EndpointType.WEB_SOCKET:
-            return {}
-        return {"url": self.url or "", "method": self.method or ""}
+        """The contract's ``meta``: ``{"url": …, "method": …}`` in that order where there is a URL, else ``{}``."""
+        return {} if self.url is None else {"url": self.url, "method": self.method or ""}
 
 
 def parse_method(value: str) -> str:
