@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy bench soak lock clean
+.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy prune restore bench soak lock clean
 
 PY := .venv/bin/python
 
@@ -62,6 +62,14 @@ start-api: ## the HTTP API under `sam local start-api` (Docker), against the run
 deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=production PARAMETERS='Name=value ...'
 	@local/setup.sh dev sam
 	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)" --parameters "$(PARAMETERS)" $(if $(YES),--yes)
+
+prune: ## remove function and layer versions that no alias needs (SnapStart bills each)      STACK=<name> PROFILE=<aws profile>
+	@local/setup.sh dev
+	@$(PY) -m local.prune --stack "$(STACK)" --profile "$(PROFILE)"
+
+restore: ## bring a paused stack's configuration back to a moment      STACK=<name> TIME=2026-03-01T12:00:00Z PROFILE=<aws profile>
+	@local/setup.sh dev
+	@$(PY) -m local.restore --stack "$(STACK)" --time "$(TIME)" --profile "$(PROFILE)"
 
 soak: ## ten minutes of mixed load while functions are killed: nothing may be lost, memory must stay flat      QUICK=1 for one minute
 	@local/setup.sh

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from event_service.filters.matching.matcher import Matcher
 from event_service.observability import Metric
 from local.tools import ROOT
 from tests.template_file import monitoring, resources, template
@@ -97,6 +98,10 @@ def test_every_alarm_tells_somebody() -> None:
     alarms = resources("AWS::CloudWatch::Alarm")
 
     for alarm in alarms.values():
+        assert alarm["Properties"]["TreatMissingData"]
+        if alarm["Condition"] == "HasGradualDeployment":
+            assert "AlarmActions" not in alarm["Properties"]  # CodeDeploy watches it, and goes back
+            continue
         assert alarm["Condition"] in ("HasAlarms", "HasEventBusAlarms")
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
@@ -171,8 +176,15 @@ def test_snapshots_and_traces_are_off_until_a_parameter_turns_them_on() -> None:
 
     assert common["SnapStart"] == {"ApplyOn": {"Fn::If": ["HasSnapStart", "PublishedVersions", "None"]}}
     assert common["Tracing"] == {"Ref": "Tracing"}
-    assert (template()["Parameters"]["SnapStart"]["Default"], template()["Parameters"]["Tracing"]["Default"]) == ("false", "PassThrough")
-    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "true"]}
+    assert (template()["Parameters"]["SnapStart"]["Default"], template()["Parameters"]["Tracing"]["Default"]) == ("none", "PassThrough")
+    assert template()["Conditions"]["HasSnapStart"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "all"]}
+    # "api" restores only what a caller waits for: each snapshot is billed for every version that exists.
+    functions = resources("AWS::Serverless::Function")
+    chosen = {name for name, one in functions.items() if "SnapStart" in one["Properties"]}
+    assert chosen == {"GraphqlApiFunction", "WebsocketFunction"}
+    for name in chosen:
+        assert functions[name]["Properties"]["SnapStart"] == {"ApplyOn": {"Fn::If": ["HasApiSnapStart", "PublishedVersions", "None"]}}
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SnapStart"}, "none"]}]}
     assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "PythonRuntime"}, "python3.11"]}]}
 
 
@@ -198,3 +210,46 @@ def test_no_account_region_or_partition_is_written_down() -> None:
     text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("template.yaml", "monitoring.yaml"))
 
     assert not re.search(r"\b\d{12}\b|\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b|arn:aws:", text)
+
+
+SAFE_IN_JSON = {
+    "requestId", "requestTime", "httpMethod", "routeKey", "status", "responseLength", "responseLatency", "integrationLatency",
+    "error.responseType", "integrationStatus", "identity.sourceIp", "eventType", "connectionId",
+}  # fmt: skip
+"""Variables of API Gateway whose values hold no quote. ``error.message`` and ``integrationErrorMessage`` do."""
+
+
+def test_access_logs_are_json_whatever_happens() -> None:
+    http = template()["Resources"]["HttpApiStage"]["Properties"]["AccessLogSettings"]
+    web_socket = template()["Resources"]["WebSocketApi"]["Properties"]["AccessLogSettings"]["Fn::If"][1]
+    for settings in (http, web_socket):
+        variables = re.findall(r"\$context\.([\w.]+)", settings["Format"])
+        assert variables
+        assert set(variables) <= SAFE_IN_JSON
+        assert json.loads(re.sub(r"\$context\.[\w.]+", "-", settings["Format"]))
+
+
+def test_a_paused_stack_takes_nothing_in_and_hands_nothing_on() -> None:
+    for name, function in resources("AWS::Serverless::Function").items():
+        for event in function["Properties"].get("Events", {}).values():
+            if event["Type"] == "SQS":
+                assert event["Properties"]["Enabled"] == {"Fn::If": ["IsRunning", True, False]}, name
+            else:
+                assert event["Properties"]["State"] == {"Fn::If": ["IsPaused", "DISABLED", "ENABLED"]}, name
+        if not function["Properties"].get("Events"):
+            # Called by API Gateway: no execution at all is allowed.
+            assert function["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][:2] == ["IsPaused", 0], name
+
+
+def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
+    (rule,) = template()["Resources"]["EventBusFunction"]["Properties"]["Events"].values()
+    # Our matcher reads EventBridge patterns as EventBridge does.
+    matcher = Matcher()
+    matcher.add("rule", {"pattern": {"data": {"source": rule["Properties"]["Pattern"]["source"]}}})
+
+    def takes(source: str) -> bool:
+        return bool(set(matcher.matches({"data": {"source": source}})))
+
+    assert takes("aws.partner/example.com/123/orders")
+    assert takes("my.shop")
+    assert not takes("aws.ec2")
