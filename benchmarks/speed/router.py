@@ -64,9 +64,9 @@ class MemoryConfiguration:
             links={_id("e", number): {_id("f", number % event_filters)} for number in linked} if event_filters else {},
         )
 
-    def head(self, workspace_id: str) -> ChangeSet | None:
+    def head(self, workspace_id: str) -> Head | None:
         self.reads += 1
-        return self.changes[-1] if workspace_id == WORKSPACE else None
+        return self.changes[-1].head if workspace_id == WORKSPACE else None
 
     def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
         self.reads += 1
@@ -173,7 +173,7 @@ class Table:
 def _throughput(fan_out: int) -> Throughput:
     configuration, queues = MemoryConfiguration(fan_out, 0, unfiltered=fan_out), MemoryQueues()
     ports: Any = configuration
-    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation())
+    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), wiring.destinations())
     texts = [
         RoutingMessage(WORKSPACE, NONCE, STORED_AT, tuple(_event(10 * message + number) for number in range(10))).text()
         for message in range(10)

@@ -23,7 +23,7 @@ from functions.graphql_api.http.callers import Caller
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +41,13 @@ class Executor:
 
     Args:
         schema: the API.
-        services: the use cases.
+        use_cases: factories of them.
         introspection: whether the schema can be asked for.
     """
 
-    def __init__(self, schema: Schema, services: Services, *, introspection: bool) -> None:
+    def __init__(self, schema: Schema, use_cases: UseCases, *, introspection: bool) -> None:
         self._schema = schema
-        self._services = services
+        self._use_cases = use_cases
         self._documents = Documents(schema.core, introspection=introspection)
 
     async def execute(self, request: GraphQLRequest, caller: Caller) -> Answer:
@@ -58,7 +58,7 @@ class Executor:
         """
         try:
             # In this thread: nothing else may go on before it is known who asks, and mostly it is remembered.
-            token = self._services.tokens().authenticate(caller.token)
+            token = self._use_cases.tokens().authenticate(caller.token)
             document = self._documents.read(request.query)
             operation = choose_operation(document, request.operation_name)
         except UnreadableDocument as unreadable:
@@ -72,7 +72,7 @@ class Executor:
             logger.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
         with logging_context(workspace_id=token.workspace_id):
-            return await self._execute(request, caller, operation, Context(token, self._services, document, caller.traceparent))
+            return await self._execute(request, caller, operation, Context(token, self._use_cases, document, caller.traceparent))
 
     async def _execute(self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context) -> Answer:
         is_query = operation.operation is OperationType.QUERY

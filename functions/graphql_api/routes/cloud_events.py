@@ -13,14 +13,14 @@ from event_service.observability import Metric, count, logging_context, note_tra
 from functions.graphql_api.http.callers import caller_of
 from functions.graphql_api.http.requests import MAXIMUM_BODY_BYTES
 from functions.graphql_api.http.responses import encode, json_response
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 PATH = "/event-service/events"
 
 logger = logging.getLogger(__name__)
 
 
-def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Response]]:
+def cloud_events_route(use_cases: UseCases) -> Callable[[Request], Awaitable[Response]]:
     """The route. Errors are a JSON list of sentences, as the CloudEvents door promises."""
 
     async def cloud_events(request: Request) -> Response:
@@ -35,7 +35,7 @@ def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Resp
             try:
                 # Blocking, on purpose: one request at a time runs here, and it has nothing to do beside this.
                 answer = receive_cloud_events(
-                    request.headers, body, lambda: services.tokens().authenticate(caller.token), services.publishing(), caller.traceparent
+                    request.headers, body, lambda: use_cases.tokens().authenticate(caller.token), use_cases.publishing(), caller.traceparent
                 )
             except RateLimited as error:
                 return json_response(encode([error.message]), 429, {"retry-after": "1"})

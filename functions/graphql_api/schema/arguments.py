@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from event_service.base.errors import BadUserInput
+from event_service.base.problems import Problems
 from functions.graphql_api.schema.inputs import PaginationInput
 from functions.graphql_api.schema.types import Ordering
 
@@ -22,6 +21,10 @@ class Lookup(Protocol[T_co]):
     @property
     def exact(self) -> T_co | None:
         """The value looked for."""
+
+
+def exact(self) -> T_co | None:
+    """The value looked for."""
 
 
 class Problems:

@@ -38,7 +38,7 @@ def _publish_and_route(world: World, traceparent: str) -> str:
 
     result = Publishing(world.store, routing_queue, world.clock).publish(caller, [NewEvent(type="a", data={})], traceparent)
     (message,) = routing_queue.sent
-    routing = Routing(RoutingTables(log, rows, Matcher), world.store, webhook_queue, FakeSocketLog(), routing_queue)
+    routing = Routing(RoutingTables(log, rows, Matcher), world.store, webhook_queue, FakeSocketLog(), routing_queue, destinations())
     assert routing.route([Received(message, repeat=False)], lambda: 60).failed == []
     for sent in webhook_queue.sent:
         world.queue.put(sent)

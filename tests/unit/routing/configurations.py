@@ -16,7 +16,7 @@ from event_service.configuration.changes import (
     Operation,
     PutEndpoint,
     PutEventFilter,
-    SetStatus,
+    SetState,
     Unlink,
 )
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
@@ -62,7 +62,7 @@ _operations: st.SearchStrategy[Operation] = st.one_of(
     st.builds(DeleteEventFilters, _filter_ids),
     st.builds(Link, _endpoint_ids, _filter_ids),
     st.builds(Unlink, _endpoint_ids, _filter_ids),
-    st.builds(lambda ids: SetStatus(ids, EndpointStatus.PAUSED, None, "2026-03-01T12:00:00.000000+00:00"), _endpoint_ids),
+    st.builds(lambda ids: SetState(ids, "2026-03-01T12:00:00.000000+00:00", EndpointStatus.PAUSED, None), _endpoint_ids),
 )
 
 
@@ -100,7 +100,7 @@ class Reference:
                 self.links |= {(one, other) for one in endpoint_ids for other in filter_ids}
             case Unlink(endpoint_ids, filter_ids):
                 self.links -= {(one, other) for one in endpoint_ids for other in filter_ids}
-            case SetStatus():
+            case SetState():
                 pass
 
     def endpoints_for(self, event_type: str) -> set[str]:

@@ -33,25 +33,27 @@ class Status:
 
     Attributes:
         meaning: for the documentation.
-        http: status of the CloudEvents door and of a refused WebSocket connect. GraphQL answers 200 with the code.
+        http: status of the CloudEvents door. GraphQL answers 200 and shows the code itself.
+        web_socket: status of a refused WebSocket connect.
         exit: status of the command-line tool.
     """
 
     meaning: str
     http: int
+    web_socket: int
     exit: int
 
 
 STATUSES: Final[Mapping[ErrorCode, Status]] = MappingProxyType(
     {
-        ErrorCode.UNAUTHENTICATED: Status("No token, or one that is unknown, revoked or expired.", 401, 4),
-        ErrorCode.FORBIDDEN: Status("A valid token that may not do this.", 403, 4),
-        ErrorCode.NOT_FOUND: Status("Ids that do not exist in the token's workspace.", 404, 1),
-        ErrorCode.BAD_USER_INPUT: Status("Input that breaks a stated rule; all faults are named together.", 400, 1),
-        ErrorCode.CONFLICT: Status("Another change was faster, or an idempotency key was used for other input.", 409, 1),
-        ErrorCode.TOO_LARGE: Status("A limit on size, count or time was passed; the message names what would fit.", 413, 1),
-        ErrorCode.RATE_LIMITED: Status("Too much at once; try again in a few seconds.", 429, 1),
-        ErrorCode.INTERNAL: Status("A fault of the service; the request id is in its log.", 500, 1),
+        ErrorCode.UNAUTHENTICATED: Status("No token, or one that is unknown, revoked or expired.", 401, 401, 4),
+        ErrorCode.FORBIDDEN: Status("A valid token that may not do this.", 403, 403, 4),
+        ErrorCode.NOT_FOUND: Status("Ids that do not exist in the token's workspace.", 404, 404, 1),
+        ErrorCode.BAD_USER_INPUT: Status("Input that breaks a stated rule; all faults are named together.", 400, 400, 1),
+        ErrorCode.CONFLICT: Status("Another change was faster, or an idempotency key was used for other input.", 409, 409, 1),
+        ErrorCode.TOO_LARGE: Status("A limit on size, count or time was passed; the message names what would fit.", 413, 413, 1),
+        ErrorCode.RATE_LIMITED: Status("Too much at once; try again in a few seconds.", 429, 429, 1),
+        ErrorCode.INTERNAL: Status("A fault of the service; the request id is in its log.", 500, 500, 1),
     }
 )
 """Every code has a row: a test compares them."""

@@ -66,6 +66,19 @@ class SetState:
     reason: str | None = None
     matches_nothing: bool | None = None
 
+    def fields(self) -> dict[str, Any]:
+        """What it writes over the stored form of its endpoints; ``None``: is left out from then on."""
+        fields: dict[str, Any] = {"modified": self.modified}
+        if self.status is not None:
+            fields |= {"status": self.status.value, "statusReason": self.reason}
+        if self.matches_nothing is not None:
+            fields["matchesNothing"] = self.matches_nothing or None
+        return fields
+
+    def applied_to(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint as it is afterwards."""
+        return codec.endpoint_of({**codec.endpoint_fields(endpoint), **self.fields()})
+
 
 @dataclass(frozen=True, slots=True)
 class PutEventFilter:
@@ -181,7 +194,7 @@ def operations_from_json(values: Sequence[dict[str, Any]]) -> tuple[Operation, .
 def _operation_to_json(operation: Operation) -> dict[str, Any]:
     match operation:
         case PutEndpoint(endpoint):
-            return {"op": "putEndpoint", "endpoint": codec.endpoint_fields(endpoint)}
+            return {"op": "putEndpoint", "endpoint": codec.without_none(codec.endpoint_fields(endpoint))}
         case DeleteEndpoints(ids, types):
             return {"op": "deleteEndpoints", "ids": list(ids), "types": [kind.value for kind in types]}
         case SetState(ids, modified, status, reason, matches_nothing):

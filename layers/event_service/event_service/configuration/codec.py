@@ -21,8 +21,8 @@ Fields = dict[str, Any]
 
 
 def endpoint_fields(endpoint: Endpoint) -> Fields:
-    """An endpoint as it is stored."""
-    fields = {
+    """An endpoint as it is stored. ``None`` stands for what is left out, which a row that is updated must lose."""
+    return {
         "format": FORMAT,
         "id": endpoint.id,
         "workspaceId": endpoint.workspace_id,
@@ -36,7 +36,6 @@ def endpoint_fields(endpoint: Endpoint) -> Fields:
         "modified": format_date(endpoint.modified),
         "matchesNothing": endpoint.matches_nothing or None,
     }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def endpoint_of(fields: Mapping[str, Any]) -> Endpoint:
@@ -89,6 +88,11 @@ def event_filter_of(fields: Mapping[str, Any]) -> EventFilter:
         created=from_stored(fields["created"]),
         modified=from_stored(fields["modified"]),
     )
+
+
+def without_none(fields: Mapping[str, Any]) -> Fields:
+    """What is stored where nothing has to be removed."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def check_format(fields: Mapping[str, Any]) -> None:

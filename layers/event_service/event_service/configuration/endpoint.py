@@ -7,10 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from event_service.base.errors import BadUserInput
-
-METHODS = ("POST", "PUT", "PATCH")
-
 
 class EndpointType(StrEnum):
     """The contract's enum."""
@@ -59,32 +55,17 @@ class Endpoint:
 
     @property
     def shown_status(self) -> EndpointStatus:
-        """DISABLED also while no event is routed to it."""
-        return EndpointStatus.DISABLED if self._is_off_by_its_links else self.status
+        """DISABLED also while no event is routed to it, whatever else it is."""
+        return EndpointStatus.DISABLED if self.matches_nothing else self.status
 
     @property
     def shown_reason(self) -> str | None:
-        """Why it is DISABLED."""
-        return LAST_FILTER_DELETED if self._is_off_by_its_links else self.status_reason
-
-    @property
-    def _is_off_by_its_links(self) -> bool:
-        return self.matches_nothing and self.status is EndpointStatus.ENABLED
+        """Why it is DISABLED; both reasons if there are two, since one resume ends both."""
+        if not self.matches_nothing:
+            return self.status_reason
+        return LAST_FILTER_DELETED if self.status_reason is None else f"{self.status_reason}; {LAST_FILTER_DELETED}"
 
     @property
     def meta(self) -> dict[str, str]:
         """The contract's ``meta``: ``{"url": …, "method": …}`` in that order where there is a URL, else ``{}``."""
         return {} if self.url is None else {"url": self.url, "method": self.method or ""}
-
-
-def parse_method(value: str) -> str:
-    """Returns the method in upper case.
-
-    Raises:
-        BadUserInput: not POST, PUT or PATCH, the methods that carry a body.
-    """
-    method = value.upper()
-    if method not in METHODS:
-        shown = value if len(value) <= 20 else value[:17] + "..."
-        raise BadUserInput(f"method: {shown!r} is not one of {', '.join(METHODS)}.")
-    return method

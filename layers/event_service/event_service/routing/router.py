@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from event_service.base.errors import DomainError, Unavailable
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.destinations import Destinations, Outlet
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import WebhookQueue
 from event_service.events.event import Event
@@ -88,6 +88,7 @@ class Routing:
         webhooks: WebhookQueue,
         sockets: SocketLog,
         routing_queue: RoutingQueue,
+        destinations: Destinations,
         calls_an_invocation: int = CALLS_AN_INVOCATION,
     ) -> None:
         self._tables = tables
@@ -95,6 +96,7 @@ class Routing:
         self._webhooks = webhooks
         self._sockets = sockets
         self._routing_queue = routing_queue
+        self._destinations = destinations
         self._calls_an_invocation = calls_an_invocation
         # Never nothing: a continuation must be shorter than what it continues.
         self._least_calls_a_message = max(1, min(LEAST_CALLS_A_MESSAGE, calls_an_invocation))
@@ -195,7 +197,7 @@ class Routing:
                 break
             served = endpoint_id
             events = per_endpoint[endpoint_id]
-            if table.type_of(endpoint_id) is EndpointType.WEB_SOCKET:
+            if self._destinations.outlet_of(table.type_of(endpoint_id)) is Outlet.LOG:
                 work.per_socket[endpoint_id] = [event.id for event in events]
                 used += SOCKET_PARTS
                 continue

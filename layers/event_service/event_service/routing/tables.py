@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from event_service.base.errors import RateLimited, Unavailable
-from event_service.configuration.changes import ChangeSet
+from event_service.configuration.changes import ChangeSet, Head
 from event_service.configuration.ports import ChangeLog, ConfigurationRows
 from event_service.routing.table import Matcher, OutOfOrder, RoutingTable
 
@@ -89,7 +89,7 @@ class RoutingTables:
             if head is not None:
                 self._repair(head)
                 rows = self._rows.load(workspace_id)
-                table.load(head.version, rows.endpoints, rows.event_filters.values(), rows.links)
+                table.load(head.version, rows.endpoints, rows.event_filters.values(), rows.links, rows.matching_nothing)
             try:
                 self._follow(table)
             except OutOfOrder:
@@ -97,7 +97,7 @@ class RoutingTables:
             return table
         raise Unavailable(f"the configuration of workspace {workspace_id} changes faster than it can be loaded")
 
-    def _repair(self, newest: ChangeSet) -> None:
+    def _repair(self, newest: ChangeSet | Head) -> None:
         """Writes the rows of committed changes that may not be written yet. Whoever made them may have died; and whoever
         gets an event for a new endpoint reads its row next, where a missing one means that the endpoint was deleted."""
         if newest.applied:

@@ -27,6 +27,3 @@ class SocketDestination:
         if given != Settings():
             raise BadUserInput("url, method: a WEB_SOCKET endpoint has neither; only its name can be changed.")
         return given
-
-    def meta_of(self, settings: Settings) -> dict[str, str]:
-        return {}

@@ -45,9 +45,6 @@ class WebhookDestination:
         problems.refuse()
         return Settings(url, method)
 
-    def meta_of(self, settings: Settings) -> dict[str, str]:
-        return {"url": settings.url or "", "method": settings.method or ""}
-
 
 def parse_method(value: str) -> str:
     """Returns the method in upper case.
