@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from event_service.configuration.changes import ChangeSet, Counts, Link, Unlink
+from event_service import wiring
+from event_service.configuration.changes import ChangeSet, Counts, Head, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
 from event_service.delivery.messages import BacklogMessage, WebhookMessage

@@ -169,9 +169,8 @@ class FakeConfigurationRows:
         links: dict[str, set[str]] = {}
         for endpoint, event_filter in self.links.get(workspace_id, set()):
             links.setdefault(endpoint, set()).add(event_filter)
-        nothing = {
-            one for (workspace, one), (_, row) in self.endpoint_rows.items() if workspace == workspace_id and row and row.matches_nothing
-        }
+        rows = [(workspace, one, row) for (workspace, one), (_, row) in self.endpoint_rows.items() if row and row.matches_nothing]
+        nothing = {one for workspace, one, _ in rows if workspace == workspace_id}
         return RoutingRows(endpoints, filters, links, frozenset(nothing))
 
     def _deleted(self, rows: dict[tuple[str, str], tuple[int, T | None]], workspace: str, ids: Sequence[str]) -> set[str]:

@@ -23,34 +23,6 @@ class Lookup(Protocol[T_co]):
         """The value looked for."""
 
 
-def exact(self) -> T_co | None:
-    """The value looked for."""
-
-
-class Problems:
-    """Collects what is wrong with the arguments of one field."""
-
-    def __init__(self) -> None:
-        self._problems: list[str] = []
-
-    def add(self, problem: str) -> None:
-        """Notes a fault."""
-        self._problems.append(problem)
-
-    def collect(self, read: Callable[[], T]) -> T | None:
-        """What ``read`` returns, or ``None`` with its faults noted."""
-        try:
-            return read()
-        except BadUserInput as error:
-            self._problems.extend(error.problems)
-            return None
-
-    def refuse(self) -> None:
-        """Raises ``BadUserInput`` with all faults, if there are any."""
-        if self._problems:
-            raise BadUserInput(*self._problems)
-
-
 def exact(lookup: Lookup[T] | None) -> T | None:
     """The value of a lookup; a missing lookup and a lookup without value both mean no constraint."""
     return None if lookup is None else lookup.exact

@@ -131,7 +131,8 @@ class Mutation:
         return EventFiltersOutput.of(await context.change(update, context.workspace_id, event_filter_id, condition, name))
 
     @strawberry.mutation(
-        description="Deletes event filters. To an endpoint that loses its last one nothing is routed until one is linked or it is resumed: it is DISABLED."
+        description="Deletes event filters. An endpoint that loses its last one is DISABLED: no event is routed to it until one is "
+        "linked, or it is resumed."
     )
     async def delete_event_filters(self, info: Info, ids: list[ID]) -> OperationOutput | None:
         """All or none."""

@@ -8,22 +8,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from event_service.configuration.chain import Waiting
 
 from event_service.aws.dynamodb import Database
-from event_service.base.errors import BadUserInput, Conflict, NotFound, TooLarge
+from event_service.base.errors import BadUserInput, Conflict, NotFound, RateLimited, TooLarge
 from event_service.base.identifiers import new_id
-from event_service.configuration.changes import DeletedEndpoint
+from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import LAST_FILTER_DELETED, Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.existence import Quotas
-from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointPage, EventFilterPage, SecretStore
+from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointPage, EndpointReference, EventFilterPage, SecretStore
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.table import RoutingTable
+from event_service.routing.tables import RoutingTables
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 from tests.integration.conftest import TickingClock
+from tests.unit.routing.configurations import event
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 FOREIGN = "53989c34-9729-4081-ab02-9e064de2884c"
@@ -43,7 +46,7 @@ class Observed:
     def changed(self, endpoints: Sequence[Endpoint]) -> None:
         self.calls.append(("changed", [f"{one.id} {one.status}" for one in endpoints]))
 
-    def deleted(self, endpoints: Sequence[DeletedEndpoint]) -> None:
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
         self.calls.append(("deleted", [one.id for one in endpoints]))
 
 
@@ -276,28 +279,93 @@ def test_one_unknown_id_among_many_changes_nothing(world: World) -> None:
     assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
 
 
-def test_deleting_the_last_event_filter_disables_and_never_widens(world: World) -> None:
+def shown(world: World, endpoint_id: str) -> tuple[EndpointStatus, str | None]:
+    found = world.configuration.endpoints.endpoint(WORKSPACE, endpoint_id)
+    assert found is not None
+    return found.shown_status, found.shown_reason
+
+
+def receivers(world: World, event_type: str) -> set[str]:
+    """The names of the endpoints to which an event is routed: by a table that followed every change, which one that is
+    loaded now must agree with."""
+    table = RoutingTable(WORKSPACE, Matcher())
+    for change in world.changes.after(WORKSPACE, 0, 1_000):
+        table.apply(change)
+    loaded = RoutingTables(world.changes, world.rows, Matcher).current(WORKSPACE)
+    found = table.endpoints_for(event(event_type))
+    assert found == loaded.endpoints_for(event(event_type))
+    return {one.name for one in world.rows.endpoints(WORKSPACE, sorted(found)).values()}
+
+
+def test_deleting_the_last_event_filter_never_widens_what_is_routed(world: World) -> None:
     configuration = world.configuration
-    first = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
-    second = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
-    one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "one", None, [first.id])
-    both = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "both", None, [first.id, second.id])
-    unlinked = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "unlinked")
+    wanted = configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["WANTED"]}})
+    other = configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["OTHER"]}})
+    one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "one", None, [wanted.id])
+    configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "both", Settings(URL), [wanted.id, other.id])
+    configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "unlinked")
+    assert receivers(world, "WANTED") == {"one", "both", "unlinked"}
+    assert receivers(world, "SECRET") == {"unlinked"}
 
-    configuration.event_filters.delete(WORKSPACE, [first.id])
+    configuration.event_filters.delete(WORKSPACE, [wanted.id])
 
-    statuses = {row.id: (row.status, row.status_reason) for row in configuration.endpoints.page(WORKSPACE, everything())}
-    assert statuses == {
-        one.id: (EndpointStatus.DISABLED, LAST_FILTER_DELETED),
-        both.id: (EndpointStatus.ENABLED, None),
-        unlinked.id: (EndpointStatus.ENABLED, None),
-    }
-    # and linking one makes it work again
-    configuration.links.link(WORKSPACE, [one.id], second.id)
-    linked = configuration.endpoints.endpoint(WORKSPACE, one.id)
-    assert linked is not None
-    assert (linked.status, linked.status_reason) == (EndpointStatus.ENABLED, None)
-    assert ("resuming", [one.id]) in world.observed.calls
+    assert shown(world, one.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
+    assert receivers(world, "WANTED") == receivers(world, "SECRET") == {"unlinked"}
+    assert receivers(world, "OTHER") == {"both", "unlinked"}
+    # and linking one makes it match by that one alone
+    configuration.links.link(WORKSPACE, [one.id], other.id)
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "OTHER") == {"one", "both", "unlinked"}
+    assert receivers(world, "SECRET") == {"unlinked"}
+    # and so does one that is created for it
+    configuration.event_filters.delete(WORKSPACE, [other.id])
+    configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["NEW"]}}, None, [one.id])
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "NEW") == {"one", "unlinked"}
+
+
+def test_a_person_who_resumes_an_endpoint_without_filters_gets_everything(world: World) -> None:
+    configuration = world.configuration
+    last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "one", Settings(URL), [last.id])
+    configuration.event_filters.delete(WORKSPACE, [last.id])
+
+    configuration.endpoints.resume(WORKSPACE, [one.id])
+
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "ANY") == {"one"}
+
+
+def test_unlinking_the_last_event_filter_widens_as_documented(world: World) -> None:
+    configuration = world.configuration
+    last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "one", Settings(URL), [last.id])
+
+    configuration.links.unlink(WORKSPACE, [one.id], last.id)
+
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "ANY") == {"one"}
+
+
+def test_a_pause_and_other_reasons_survive_the_deletion_of_the_last_filter(world: World) -> None:
+    configuration = world.configuration
+    last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    fresh = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    paused, failed = (
+        configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, name, Settings(URL), [last.id]) for name in ("paused", "failed")
+    )
+    configuration.endpoints.pause(WORKSPACE, [paused.id])
+    configuration.endpoints.disable_endpoint(WORKSPACE, failed.id, "it answered 410")
+
+    configuration.event_filters.delete(WORKSPACE, [last.id])
+
+    # Both reasons are told: one resume ends both.
+    assert shown(world, paused.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
+    assert shown(world, failed.id) == (EndpointStatus.DISABLED, f"it answered 410; {LAST_FILTER_DELETED}")
+    assert receivers(world, "ANY") == set()
+    configuration.links.link(WORKSPACE, [paused.id, failed.id], fresh.id)
+    assert shown(world, paused.id) == (EndpointStatus.PAUSED, None)
+    assert shown(world, failed.id) == (EndpointStatus.DISABLED, "it answered 410")
 
 
 def test_pause_resume_and_disable(world: World) -> None:
@@ -468,7 +536,7 @@ def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(world: W
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     apply = world.rows.apply
 
-    def die(change: Any) -> None:
+    def die(change: Any, *, repair: bool = False) -> None:
         raise KeyboardInterrupt
 
     world.rows.apply = die  # type: ignore[method-assign]
@@ -482,6 +550,30 @@ def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(world: W
     page = configuration.endpoints.page(WORKSPACE, everything())
     assert [one.name for one in page] == ["half done", "later"]
     assert configuration.event_filters.of_endpoints(WORKSPACE, ids(page)) == {page[0].id: [event_filter], later.id: []}
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3, 4])
+def test_a_commit_whose_rows_are_refused_is_a_success_and_is_seen_by_who_reads_next(world: World, failures: int) -> None:
+    # given a database that is throttled after the commit
+    apply = world.rows.apply
+    left = [failures]
+
+    def throttled(change: Any, *, repair: bool = False) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise RateLimited("too busy")
+        apply(change, repair=repair)
+
+    world.rows.apply = throttled  # type: ignore[method-assign]
+    # when an endpoint is created / then that is what is answered, once
+    made = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "billing", Settings(URL))
+    while left[0]:
+        assert world.configuration.endpoints.page(WORKSPACE, everything()) == []
+    assert world.configuration.endpoints.page(WORKSPACE, everything()) == [made]
+    assert world.configuration.endpoints.count(WORKSPACE) == 1
+    head = world.changes.head(WORKSPACE)
+    assert head is not None
+    assert head.applied
 
 
 def test_applying_a_change_late_or_again_changes_nothing(world: World) -> None:

@@ -21,7 +21,7 @@ from event_service.aws.dynamodb import connect as connect_dynamodb
 from event_service.aws.sqs import Queues
 from event_service.aws.sqs import connect as connect_sqs
 from event_service.configuration.configuration import ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings
+from event_service.configuration.destinations import Settings as EndpointSettings
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.existence import Quotas
 from event_service.configuration.storage.change_log import DynamoChangeLog
@@ -211,7 +211,7 @@ class World:
 
     def webhook(self, *event_filter_ids: str) -> str:
         return self.configuration.endpoints.create(
-            WORKSPACE, EndpointType.WEB_HOOK, "hook", Settings("https://hook.example.com"), list(event_filter_ids) or None
+            WORKSPACE, EndpointType.WEB_HOOK, "hook", EndpointSettings("https://hook.example.com"), list(event_filter_ids) or None
         ).id
 
     def socket(self, *event_filter_ids: str) -> str:

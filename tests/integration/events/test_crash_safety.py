@@ -182,7 +182,8 @@ class Scene:
             head = world.changes.head(WORKSPACE)
             assert head is not None
             assert not head.applied
-            self.of_everything.append(head.operations[0].endpoint.id)  # type: ignore[union-attr]
+            (made,) = world.changes.after(WORKSPACE, head.version - 1, 1)
+            self.of_everything.append(made.operations[0].endpoint.id)  # type: ignore[union-attr]
 
     def publish(self, events: list[NewEvent]) -> tuple[Answer, PublishResult | None]:
         try:

@@ -17,7 +17,7 @@ from event_service.events.publishing import Publishing
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.router import Received, Routing
 from event_service.routing.tables import RoutingTables
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
 from tests.fakes.events import FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.webhooks import WORKSPACE, World, answering
 

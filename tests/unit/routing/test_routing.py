@@ -16,7 +16,7 @@ from event_service.events.routing_message import RoutingMessage
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.router import MAXIMUM_HOPS, Received, Routing, RoutingReport
 from event_service.routing.tables import RoutingTables
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
 from tests.fakes.events import FakeEventStore, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
 
@@ -52,7 +52,13 @@ class Router:
         self.configure(*[PutEndpoint(endpoint(one)) for one in self.hooks])
         self.configure(*[PutEndpoint(endpoint(one, EndpointType.WEB_SOCKET)) for one in self.socket_ids])
         self.routing = Routing(
-            RoutingTables(self.log, self.rows, Matcher), self.store, self.webhooks, self.sockets, self.queue, calls_an_invocation=calls
+            RoutingTables(self.log, self.rows, Matcher),
+            self.store,
+            self.webhooks,
+            self.sockets,
+            self.queue,
+            destinations(),
+            calls_an_invocation=calls,
         )
 
     def configure(self, *operations: Any) -> None:

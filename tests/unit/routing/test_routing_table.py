@@ -239,7 +239,7 @@ def test_a_table_loaded_while_changes_are_written_routes_as_the_chain_says(chain
         reads.append(rows.load(WORKSPACE))
     table = RoutingTable(WORKSPACE, Matcher())
 
-    table.load(version, reads[0].endpoints, reads[1].event_filters.values(), reads[2].links)
+    table.load(version, reads[0].endpoints, reads[1].event_filters.values(), reads[2].links, reads[0].matching_nothing)
     for one in chain[version:]:
         table.apply(one)
 

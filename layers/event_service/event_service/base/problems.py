@@ -8,6 +8,7 @@ from typing import TypeVar
 from event_service.base.errors import BadUserInput
 
 _T = TypeVar("_T")
+_D = TypeVar("_D")
 
 
 class Problems:
@@ -23,7 +24,7 @@ class Problems:
     def __init__(self) -> None:
         self._sentences: list[str] = []
 
-    def collect(self, check: Callable[[], _T], otherwise: _T) -> _T:
+    def collect(self, check: Callable[[], _T], otherwise: _D) -> _T | _D:
         """What ``check`` returns, or ``otherwise`` when it raised ``BadUserInput``, whose sentences are kept."""
         try:
             return check()

@@ -70,6 +70,8 @@ class Chain:
         self._rows = rows
         self._effects = effects
         self._waiting = waiting or Waiting()
+        # Workspaces whose rows do not show what this process committed.
+        self._late: set[str] = set()
 
     def commit(self, workspace_id: str, plan: Callable[[Counts], Plan]) -> None:
         """Plans and commits until one commit wins.
@@ -122,9 +124,13 @@ class Chain:
         return replace(head, applied=self._repair(workspace_id))
 
     def refresh(self, workspace_id: str) -> None:
-        """As :meth:`catch_up`, for those who only read: when it is not possible now, they see what there is."""
+        """Before reading: lets a caller see what this process committed, when its rows could not be written before the
+        answer. It reads nothing otherwise. When the rows still cannot be written, the caller sees what there is."""
+        if workspace_id not in self._late:
+            return
         try:
             self.catch_up(workspace_id)
+            self._late.discard(workspace_id)
         except (DomainError, Unavailable) as error:
             _LOG.warning("the rows of workspace %s do not show its last changes yet: %s", workspace_id, error)
 
@@ -155,3 +161,4 @@ class Chain:
                 self._waiting.pause(number + 1)
             else:
                 return
+        self._late.add(change.workspace_id)

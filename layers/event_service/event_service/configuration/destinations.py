@@ -72,9 +72,6 @@ class Destination(Protocol):
             BadUserInput: something is wrong, or not for this type.
         """
 
-    def meta_of(self, settings: Settings) -> dict[str, str]:
-        """The settings as the contract's ``meta`` shows them."""
-
 
 class Destinations:
     """The types that this deployment knows.

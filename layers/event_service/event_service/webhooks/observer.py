@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from event_service.base.clock import Clock
-from event_service.configuration.changes import DeletedEndpoint
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.ports import EndpointReference
 from event_service.delivery.backlog import BacklogTickets
 from event_service.delivery.ports import HealthStore
 from event_service.delivery.receiver_health import after_resume
@@ -49,7 +49,7 @@ class WebhookObserver:
                 self._health.put(endpoint.workspace_id, fresh, known)
             self._tickets.begin(endpoint.workspace_id, endpoint.id)
 
-    def deleted(self, endpoints: Sequence[DeletedEndpoint]) -> None:
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
         for endpoint in endpoints:
             if endpoint.type is EndpointType.WEB_HOOK:
                 # The backlog is discarded by the same runs that would send it.
