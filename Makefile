@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy prune restore bench soak lock clean
+.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy smoke prune restore bench soak fuzz lock clean
 
 PY := .venv/bin/python
 
@@ -31,12 +31,13 @@ test: ## all that CI checks: lint, types, unit, integration, e2e, template
 	@$(MAKE) --no-print-directory lint
 	@$(PY) -m pytest $(PYTEST)
 
-lint: ## style, types, and the template's syntax
+lint: ## style of code and prose, types, order of imports
 	@local/setup.sh dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo --no-cache
+	@$(PY) -m local.prose
 
 format: ## let ruff rewrite what it can
 	@local/setup.sh dev
@@ -63,6 +64,10 @@ deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CON
 	@local/setup.sh dev sam
 	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)" --parameters "$(PARAMETERS)" $(if $(YES),--yes)
 
+smoke: ## try a deployed stack as its users do, in half a minute      STACK=<name> PROFILE=<aws profile> RECEIVER=https://...
+	@local/setup.sh dev
+	@$(PY) -m local.smoke --stack "$(STACK)" --profile "$(PROFILE)" --receiver "$(RECEIVER)"
+
 prune: ## remove function and layer versions that no alias needs (SnapStart bills each)      STACK=<name> PROFILE=<aws profile>
 	@local/setup.sh dev
 	@$(PY) -m local.prune --stack "$(STACK)" --profile "$(PROFILE)"
@@ -78,6 +83,11 @@ soak: ## ten minutes of mixed load while functions are killed: nothing may be lo
 bench: ## measure speed, loss and cost into docs/benchmarks.md      QUICK=1 SECTION='cold_start ...'
 	@local/setup.sh
 	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(SECTION)
+
+fuzz: ## our matcher beside AWS's own rule engine, from Maven Central (needs java and mvn)      RULER=1 PAIRS=10000000 SEED=1
+	@local/setup.sh dev
+	@$(if $(RULER),true,echo "make fuzz RULER=1: it fetches the engine's jar and compares for minutes"; exit 1)
+	@$(PY) -m tests.fuzz.ruler --pairs $(or $(PAIRS),1000000) --seed $(or $(SEED),1)
 
 lock: ## resolve the dependencies anew and export the requirements of the artifacts
 	@local/setup.sh dev

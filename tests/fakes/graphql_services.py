@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from event_service.configuration.chain import Waiting
-
 from event_service.access.token import Token, TokenKind, hash_token
 from event_service.access.tokens import Tokens
 from event_service.base.errors import BadUserInput, NotFound
 from event_service.base.identifiers import new_id, parse_uuid
+from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.existence import Quotas

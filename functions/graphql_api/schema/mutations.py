@@ -60,28 +60,24 @@ class Mutation:
         url: str | None = None,
         method: str | None = None,
     ) -> EndpointOutput | None:
-        """The endpoint as it is then."""
         context = info.context
         update, settings = context.configuration.endpoints.update, Settings(url, method)
         return EndpointOutput.of(await context.change(update, context.workspace_id, endpoint_id, name, settings))
 
     @strawberry.mutation(description="Deletes endpoints, their links and their open sockets.")
     async def delete_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.endpoints.delete, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Stops sending; what arrives meanwhile waits.")
     async def pause_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.endpoints.pause, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Sends what waited and goes on; also re-enables a DISABLED endpoint.")
     async def resume_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.endpoints.resume, context.workspace_id, ids)
         return OperationOutput()
@@ -93,7 +89,6 @@ class Mutation:
         endpoint_id: Id,
         grace_period_seconds: int | None = DEFAULT_GRACE_SECONDS,
     ) -> str | None:
-        """The new secret."""
         context = info.context
         rotate = context.configuration.secrets.rotate
         return await context.change(rotate, context.workspace_id, endpoint_id, grace_period_seconds)
@@ -135,21 +130,18 @@ class Mutation:
         "linked, or it is resumed."
     )
     async def delete_event_filters(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.event_filters.delete, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Links endpoints to an event filter.")
     async def link_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.links.link, context.workspace_id, endpoint_ids, event_filters_id)
         return OperationOutput()
 
     @strawberry.mutation(description="Unlinks endpoints from an event filter. With no filter left, an endpoint receives every event.")
     async def unlink_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.links.unlink, context.workspace_id, endpoint_ids, event_filters_id)
         return OperationOutput()
@@ -178,7 +170,6 @@ class Mutation:
 
     @strawberry.mutation(description="Starts deliveries again that were given up.")
     async def retry_deliveries(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.deliveries.retry, context.workspace_id, ids)
         return OperationOutput()

@@ -145,6 +145,20 @@ def configure() -> None:
     root.setLevel(logging.WARNING)
     for name in _LOGGERS_OF_OURS:
         logging.getLogger(name).setLevel(get_settings().log_level)
+    _draw_anew_after_a_restore()
+
+
+def _draw_anew_after_a_restore() -> None:
+    """SnapStart starts every process from one snapshot, the state of ``random`` included: without this, all of them would
+    draw the same jitter and come back together after a throttle. Ids do not depend on it: they use the system's source."""
+    try:
+        # Lambda's runtime has it: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+        from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]  # only there
+    except ImportError:
+        return
+    import random
+
+    register_after_restore(random.seed)
 
 
 @contextmanager

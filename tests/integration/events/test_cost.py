@@ -273,9 +273,9 @@ def test_a_cold_router_reads_each_table_of_the_configuration_once(metered: Meter
 
     assert [call.target for call in cost.calls if call.operation == "Query"] == [
         "ChangesTable",
+        "LinksTable",
         "EndpointsTable.by_creation",
         "EventFiltersTable.by_creation",
-        "LinksTable",
         "ChangesTable",
     ]
 

@@ -408,7 +408,6 @@ def a_change_is_completed_by_others(client: Client) -> None:
     client.webhook()
     client.publish()
     account.route()
-    commit(())
     account.status = 410
     account.deliver()
     account.status = 200

@@ -144,7 +144,7 @@ class Chain:
         for change in self._log.unapplied(workspace_id):
             self._rows.apply(change, repair=True)
             # In order: an applied change says that all before it are.
-            done = self._effects.follow(change) and done
+            done = done and self._effects.follow(change)
             if done:
                 self._log.mark_applied(workspace_id, change.version)
         return done

@@ -48,6 +48,8 @@ class RoutingTables:
         # The one seen last stands last; with each the size it had then.
         self._tables: dict[str, tuple[RoutingTable, int]] = {}
         self._bytes = 0
+        # The version up to which this process has written the rows of each workspace in `_tables`.
+        self._written: dict[str, int] = {}
 
     def current(self, workspace_id: str) -> RoutingTable:
         """The table at the newest version.
@@ -99,21 +101,27 @@ class RoutingTables:
 
     def _repair(self, newest: ChangeSet | Head) -> None:
         """Writes the rows of committed changes that may not be written yet. Whoever made them may have died; and whoever
-        gets an event for a new endpoint reads its row next, where a missing one means that the endpoint was deleted."""
-        if newest.applied:
+        gets an event for a new endpoint reads its row next, where a missing one means that the endpoint was deleted. They
+        are not noted as applied: what else follows from a change is for the next mutation to do."""
+        workspace_id = newest.workspace_id
+        if newest.applied or newest.version <= self._written.get(workspace_id, 0):
             return
-        for change in self._log.unapplied(newest.workspace_id):
-            self._rows.apply(change)
-            self._log.mark_applied(change.workspace_id, change.version)
+        for change in self._log.unapplied(workspace_id):
+            self._rows.apply(change, repair=True)
+        self._written[workspace_id] = newest.version
 
     def _take(self, workspace_id: str) -> RoutingTable | None:
         table, size = self._tables.pop(workspace_id, (None, 0))
         self._bytes -= size
         return table
 
+    def _forget(self, workspace_id: str) -> None:
+        self._take(workspace_id)
+        self._written.pop(workspace_id, None)
+
     def _keep(self, table: RoutingTable) -> None:
         size = table.estimated_bytes
         self._tables[table.workspace_id] = (table, size)
         self._bytes += size
         while len(self._tables) > 1 and (len(self._tables) > self._maximum_workspaces or self._bytes > self._maximum_bytes):
-            self._take(next(iter(self._tables)))
+            self._forget(next(iter(self._tables)))
