@@ -24,7 +24,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+# Set for this process only, which needs the package `local`: functions must find nothing but what they are deployed with.
+os.environ.pop("PYTHONPATH", None)
 
 from hypercorn.asyncio import serve  # type: ignore[import-not-found]  # only in MiniStack's environment
 from hypercorn.config import Config  # type: ignore[import-not-found]  # likewise

@@ -282,7 +282,7 @@ class LocalStack:
             self._process = subprocess.Popen(
                 [str(MINISTACK_PYTHON), str(ROOT / "local" / "ministack_host.py"), str(self.directory)],
                 cwd=self.directory,
-                env=quiet_environment(environment),
+                env=quiet_environment({**environment, "PYTHONPATH": str(ROOT)}),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -29,8 +29,10 @@ from event_service.events.ports import Owner, PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import Received, Routing
+from event_service.routing.router import Routing
+from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
+from event_service.routing.work import ReceivedMessage
 from event_service.sockets.log import Routed
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
@@ -140,10 +142,19 @@ class MemoryQueues:
 
 
 class NoContinuation:
-    """Nothing here is so large that it is continued."""
+    """Nothing here is so large that it is continued, and nothing fails."""
 
     def send(self, message: RoutingMessage) -> None:
-        raise AssertionError(f"continued at hop {message.hop}")
+        raise AssertionError(f"continued {message.continuation} times")
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        raise AssertionError(f"nothing is received twice here ({len(receipts)})")
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        raise AssertionError(f"nothing fails here ({len(receipts)}, {seconds})")
+
+    def filters_refused(self, workspace_id: str, refused: Sequence[RefusedFilter]) -> None:
+        raise AssertionError(f"all filters are well formed here ({workspace_id}, {len(refused)})")
 
 
 def _event(number: int) -> Event:
@@ -184,14 +195,16 @@ class Table:
 def _throughput(fan_out: int) -> Throughput:
     configuration, queues = MemoryConfiguration(fan_out, 0, unfiltered=fan_out), MemoryQueues()
     ports: Any = configuration
-    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), wiring.destinations())
+    routing = Routing(
+        RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), NoContinuation(), wiring.destinations()
+    )
     texts = [
         RoutingMessage(WORKSPACE, NONCE, STORED_AT, tuple(_event(10 * message + number) for number in range(10))).text()
         for message in range(10)
     ]
 
     def batch() -> None:
-        routing.route([Received(RoutingMessage.parse(text), repeat=False) for text in texts], lambda: 60)
+        routing.route([ReceivedMessage(RoutingMessage.parse(text), repeat=False) for text in texts], lambda: 60)
 
     batch()
     taken: list[float] = []

@@ -208,6 +208,7 @@ def routing() -> Routing:
     """From accepted events to deliveries."""
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.refused_filters import RefusedFilterEvents
     from event_service.routing.router import Routing
     from event_service.routing.tables import RoutingTables
 
@@ -218,6 +219,7 @@ def routing() -> Routing:
         webhooks=webhook_queue(),
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
+        refused_filters=RefusedFilterEvents(publishing),
         destinations=destinations(),
     )
 

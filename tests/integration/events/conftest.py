@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +34,9 @@ from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import CALLS_AN_INVOCATION, Routing
+from event_service.routing.fan_out import CALLS_PER_INVOCATION
+from event_service.routing.refused_filters import RefusedFilterEvents
+from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.settings import Settings
 from event_service.sockets.log import SocketLog
@@ -94,6 +96,13 @@ class HandedOver:
         return bool(self.head.get("repeat", False))
 
 
+class Impatient(SqsRoutingQueue):
+    """What failed comes again at once: SQS in memory has a clock of its own."""
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        super().show_again(receipts, 0)
+
+
 @dataclass
 class World:
     """Everything that one workspace needs, on AWS in memory."""
@@ -105,7 +114,7 @@ class World:
     routing_url: str
     webhook_url: str
     socket_url: str
-    calls_an_invocation: int = CALLS_AN_INVOCATION
+    calls_per_invocation: int = CALLS_PER_INVOCATION
 
     def __post_init__(self) -> None:
         self.changes = DynamoChangeLog(self.database)
@@ -137,9 +146,10 @@ class World:
                 timedelta(hours=24),
                 sleep=lambda seconds: None,
             ),
-            routing_queue=SqsRoutingQueue(self.queues, self.routing_url),
+            routing_queue=Impatient(self.queues, self.routing_url),
+            refused_filters=RefusedFilterEvents(lambda: self.publishing),
             destinations=destinations(),
-            calls_an_invocation=self.calls_an_invocation,
+            calls_per_invocation=self.calls_per_invocation,
         )
         self.router = create_handler(lambda: routing)
 

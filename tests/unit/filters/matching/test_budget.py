@@ -73,6 +73,21 @@ def test_the_steps_told_are_the_work_done(make: Callable[[], hostile.Pair]) -> N
     assert calls <= CALLS_PER_STEP * matcher.steps + CALLS_PER_LEAF * matcher.leaves + 2 * SMALL_EVENT
 
 
+def test_each_text_that_is_compared_is_counted() -> None:
+    # given 100 texts and 200 values that are one but for their case, each other spellings
+    def spelled(number: int) -> str:
+        return "".join(letter.upper() if number >> place & 1 else letter for place, letter in enumerate("abcdefghijkl"))
+
+    matcher = CountingMatcher()
+    matcher.add("f", {"pattern": {"data": {"t": [{"equals-ignore-case": spelled(number) + "\u00df"} for number in range(100)]}}})
+
+    # when the values are looked up
+    matcher.matches(hostile.event({"t": [spelled(number + 500) + "s\u017f" for number in range(200)]}))
+
+    # then each text was compared with each value, and counted
+    assert matcher.steps >= 100 * 200
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_generated_pairs_stay_within_the_budget_of_one_filter(seed: int) -> None:
     condition, event = hostile.generated(seed)

@@ -220,6 +220,12 @@ VERDICTS: list[tuple[str, str, list[str], list[str]]] = [
         ['{"e":[{"i":"x"},{"f":1}]}'],
     ),
     (
+        "absence_is_judged_in_the_chosen_element_of_a_list_inside",
+        '{"a":{"aa":[1],"b":{"w":[1],"x":[{"exists":false}]}}}',
+        ['{"a":[{"aa":1,"b":[{"w":1},{"x":1}]},{"aa":0}]}'],
+        ['{"a":[{"aa":1,"b":[{"w":1,"x":1},{"x":1}]},{"aa":0}]}', '{"a":[{"aa":1,"b":[{"w":1},{"x":1}],"b.x":1},{"aa":0}]}'],
+    ),
+    (
         "one_path_may_lead_into_two_arrays",
         '{"a":{"b":["x"],"c":["y"]}}',
         ['{"a.b":"x","a":[{"c":"y"}]}', '{"a.b":"x","a":[{"b":"z"},{"c":"y"}]}'],

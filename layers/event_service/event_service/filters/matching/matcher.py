@@ -138,7 +138,7 @@ class Matcher:
         undecided = self._not_found(found, unfinished) if unfinished else set()
         budget.allow(budget.left - kept_back)
         failed, searching = self._check(found, fields, budget, matching, undecided)
-        undecided |= self._search(searching, fields, budget, matching)
+        undecided |= self._search([waiter for waiter in searching if waiter.filter_id not in undecided], fields, budget, matching)
         if len(failed) > MANY_IN_VAIN:
             for waiter in failed[:MOVES_PER_EVENT]:
                 self._move(waiter)
@@ -199,7 +199,7 @@ class Matcher:
         get = fields.values.get
         steps, left = 0, budget.allowed
         for waiter in found:
-            if waiter.filter_id in matching:
+            if waiter.filter_id in matching or waiter.filter_id in undecided:
                 continue
             for shared in waiter.others:
                 verdict = verdicts.get(shared) if shared.uses > 1 else None
@@ -229,7 +229,7 @@ class Matcher:
                 else:
                     matching.add(waiter.filter_id)
             if steps > left:
-                # Counts as matching whatever was found out; the next ones are given what is left, which may suffice.
+                # Counts as matching whatever was found out; the next ones get what is left, which may suffice.
                 undecided.add(waiter.filter_id)
                 steps = left
         budget.spend(steps)
