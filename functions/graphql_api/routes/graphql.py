@@ -15,6 +15,7 @@ from functions.graphql_api.http.callers import caller_of
 from functions.graphql_api.http.requests import read_graphql_request
 from functions.graphql_api.http.responses import error_response, json_response
 from functions.graphql_api.schema.schema import Schema
+from functions.graphql_api.time_left import time_left_of
 
 PATH = "/event-service/graphql"
 IDE_PATH = "/event-service/graphql/ide/{name}"
@@ -65,5 +66,5 @@ async def _execute(executor: Executor, request: Request) -> Response:
     caller = caller_of(headers, request.scope)
     note_trace(caller.traceparent)
     with logging_context(traceparent=caller.traceparent, hidden=caller.token):
-        answer = await executor.execute(graphql_request, caller)
+        answer = await executor.execute(graphql_request, caller, time_left_of(request.scope))
     return json_response(answer.body, answer.status)

@@ -326,9 +326,13 @@ class Configuration:
             case EndpointType.WEB_HOOK:
                 return counts.webhooks
 
-    def endpoints_of(self, workspace_id: str, event_filter_ids: Sequence[str]) -> dict[str, list[Endpoint]]:
-        """The linked endpoints of each event filter, in creation order; every given id is a key."""
+    def endpoints_of(
+        self, workspace_id: str, event_filter_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
+    ) -> dict[str, list[Endpoint]]:
+        """The linked endpoints of each event filter, in creation order; every given id is a key. ``expect`` is told how many
+        there are before they are read, and may refuse by raising."""
         linked = self._rows.endpoint_ids_of(workspace_id, event_filter_ids)
+        expect(sum(map(len, linked.values())))
         endpoints = self._rows.endpoints(workspace_id, sorted(set().union(*linked.values())))
         return {one: _in_order(endpoints, ids) for one, ids in linked.items()}
 
@@ -469,9 +473,13 @@ class Configuration:
         """How many there are: one read, however many there are."""
         return self._counts(workspace_id).event_filters
 
-    def event_filters_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, list[EventFilter]]:
-        """The linked event filters of each endpoint, in creation order; every given id is a key."""
+    def event_filters_of(
+        self, workspace_id: str, endpoint_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
+    ) -> dict[str, list[EventFilter]]:
+        """The linked event filters of each endpoint, in creation order; every given id is a key. ``expect`` is told how many
+        there are before they are read, and may refuse by raising."""
         linked = self._rows.event_filter_ids_of(workspace_id, endpoint_ids)
+        expect(sum(map(len, linked.values())))
         event_filters = self._rows.event_filters(workspace_id, sorted(set().union(*linked.values())))
         return {one: _in_order(event_filters, ids) for one, ids in linked.items()}
 
