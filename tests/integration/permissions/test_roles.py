@@ -121,7 +121,7 @@ def test_a_resource_is_named_wherever_aws_lets_it_be_named(function: str) -> Non
 
 
 @every_function
-def test_traces_and_a_key_of_one_s_own_are_allowed_only_where_they_are_used(function: str) -> None:
+def test_traces_keys_and_networks_are_allowed_only_where_used(function: str) -> None:
     conditions = {condition: {action.partition(":")[0] for action in statement["Action"]} for statement, condition in statements(function)}
     conditions.pop(None)
 

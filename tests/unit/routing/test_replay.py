@@ -40,7 +40,7 @@ def test_a_replay_of_everything_sends_what_was_delivered_too(world: World) -> No
     assert world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only=False) == (1, None)
 
 
-def test_a_replay_follows_the_filters_and_leaves_the_services_own_events_out(world: World) -> None:
+def test_replay_follows_filters_and_leaves_service_events_out(world: World) -> None:
     world.event("a", 1, "wanted")
     world.event("b", 2, "other")
     world.event("c", 3, "event-service.endpoint.disabled")
