@@ -255,6 +255,9 @@ class Scenario:
         assert not world.retries.rows
 
 
+# A worker that is killed leaves coroutines that nobody awaits and tasks whose loop is closed: that is what is tested here.
+@pytest.mark.filterwarnings("ignore:coroutine '.*' was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(600)
 def test_killed_at_every_await_point_it_loses_nothing() -> None:
     points = await_points()
