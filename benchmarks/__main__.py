@@ -2,8 +2,8 @@
 
     python -m benchmarks [--quick] [section ...]
 
-Without a name all sections run. What a section measured is kept, so that one alone can be measured again; the document
-says for each when and on what it ran.
+Without a name all sections run. What a section measured is kept beside the document and committed with it, so that one
+alone can be measured again and the others stay; the document says for each when and on what it ran.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import plots, report
-from benchmarks.report import Goal, Section, Table
+from benchmarks.report import page, plots
+from benchmarks.report.page import Goal, Section, Table
 from local.tools import ROOT
 
 Data = Mapping[str, Any]
@@ -55,7 +55,9 @@ def _matcher(data: Data) -> Section:
     alone = {one["mix"]: one["median_ms"] for one in measured if one["filters"] == 10_000}
     return Section(
         title="Matching",
-        notes=["One 1 KB event that matches 10 filters, in milliseconds of the processor; see `benchmarks/matcher.py` for the mixes."],
+        notes=[
+            "One 1 KB event that matches 10 filters, in milliseconds of the processor; see `benchmarks/speed/matcher.py` for the mixes."
+        ],
         tables=[
             Table("", ["mix", "filters", "matching", "first ms", "median ms", "p99 ms", "steps", "load s", "MiB"], rows),
             Table("Two fields of one element of an array", ["elements", "ms"], [[int(size), one] for size, one in data["arrays"].items()]),
@@ -68,18 +70,33 @@ def _matcher(data: Data) -> Section:
     )
 
 
-def _http_clients(data: Data) -> Section:
-    clients = data["clients"]
-    times = clients["requests, a pool of threads"]["100 at a time"] / clients["our sender"]["100 at a time"]
+def _hostile(data: Data) -> Section:
+    pairs = sorted(data["pairs"], key=lambda one: -one["match_ms"])
+    worst = pairs[0]
+    together = max(data["together"].items(), key=lambda one: one[1])
+    columns = ("pair", "filter_bytes", "event_bytes", "steps", "match_ms", "undecided")
     return Section(
-        title="HTTP clients",
-        goals=[Goal("our sender against a pool of `requests` threads, 100 at a time", f"{times:.1f} times as fast", "≥ 2", times >= 2)],
-        notes=["Microseconds of process CPU for one webhook of 1 KB, the receiver in a process of its own; without queue and log."],
-        tables=report.tables_of(data),
-        plots=[
-            plots.bars(
-                "http-clients.svg", "One webhook, 100 at a time", {k: v["100 at a time"] for k, v in data["clients"].items()}, "µs of CPU"
-            )
+        title="Filters and events made to hurt",
+        notes=[
+            f"One filter and one event of up to 256 KiB, in milliseconds of the processor; the worst of {len(pairs)} pairs first (the worst: {worst['pair']}). "
+            "`benchmarks/speed/hostile.py` says what each tries. Undecided: the budget ended, and the filter counts as matching."
+        ],
+        tables=[
+            Table(
+                "",
+                ["pair", "filter bytes", "event bytes", "steps", "ms", "undecided"],
+                [[one[column] for column in columns] for one in pairs[:30]],
+            ),
+            Table("1,000 such filters in one workspace, one event", ["pair", "ms"], [list(one) for one in data["together"].items()]),
+        ],
+        goals=[
+            Goal(
+                "the worst pair of one filter and one event",
+                f"{worst['match_ms']:.0f} ms ({worst['pair']})",
+                "≤ 250 ms",
+                worst["match_ms"] <= 250,
+            ),
+            Goal("1,000 hostile filters and one event", f"{together[1]:,.0f} ms ({together[0]})", "≤ 2 s", together[1] <= 2_000),
         ],
     )
 
@@ -92,36 +109,36 @@ def _sockets(data: Data) -> Section:
             "The real worker and HTTP adapter, signatures included, against a server in another process that answers as API Gateway does; tables in memory. "
             "One client's posts wait for each other. The last column counts the calls to AWS beside the posts."
         ],
-        tables=report.tables_of(data),
+        tables=page.tables_of(data),
         plots=[plots.bars("sockets.svg", "Events to sockets", rates, "events a second, times connections")],
     )
 
 
-SECTIONS: dict[str, tuple[str, Callable[[Data], Section] | None]] = {
-    "cold_start": ("cold starts", None),
-    "graphql_operations": ("GraphQL operations", None),
-    "matcher": ("matching", _matcher),
-    "router": ("routing", lambda data: Section("Routing", tables=report.tables_of(data))),
-    "growth": ("lists and publishing as more is stored", None),
-    "http_clients": ("HTTP clients", _http_clients),
-    "webhook_delivery": ("webhook delivery", None),
-    "webhook_isolation": ("one bad receiver beside good ones", None),
-    "sockets": ("sockets", _sockets),
-    "breaking_sockets": ("sockets that break on the local stack", None),
-    "end_to_end": ("end to end on the local stack", None),
-    "cost": ("cost", None),
+SECTIONS: dict[str, tuple[str, str, Callable[[Data], Section] | None]] = {
+    "cold_start": ("speed.cold_start", "cold starts", None),
+    "graphql_operations": ("speed.graphql_operations", "GraphQL operations", None),
+    "matcher": ("speed.matcher", "matching", _matcher),
+    "hostile": ("speed.hostile", "filters and events made to hurt", _hostile),
+    "router": ("speed.router", "routing", lambda data: Section("Routing", tables=page.tables_of(data))),
+    "growth": ("speed.growth", "lists and publishing as more is stored", None),
+    "webhook_delivery": ("speed.webhook_delivery", "webhook delivery", None),
+    "webhook_isolation": ("resilience.webhook_isolation", "one bad receiver beside good ones", None),
+    "sockets": ("speed.sockets", "sockets", _sockets),
+    "breaking_sockets": ("resilience.breaking_sockets", "sockets that break on the local stack", None),
+    "end_to_end": ("speed.end_to_end", "end to end on the local stack", None),
+    "cost": ("cost.deliveries", "cost", None),
 }
-"""Module in this package: what it is called while it runs, and what makes a section of what it returns."""
+"""Module in this package, what it is called while it runs, and what makes a section of what it returns."""
 NOT_QUICK = ("webhook_isolation", "breaking_sockets")
 """Take a minute and more whatever is left out of them."""
 
 
 def measure(name: str, *, quick: bool) -> Section:
     """Runs one benchmark."""
-    run: Callable[[bool], Any] = importlib.import_module(f"benchmarks.{name}").run
-    here = report.circumstances(quick=quick)
+    module, _, convert = SECTIONS[name]
+    run: Callable[[bool], Any] = importlib.import_module(f"benchmarks.{module}").run
+    here = page.circumstances(quick=quick)
     data = run(quick)
-    convert = SECTIONS[name][1]
     section: Section = convert(data) if convert else data
     section.circumstances = here
     return section
@@ -140,16 +157,16 @@ def main() -> int:
     began = time.perf_counter()
     for place, name in enumerate(chosen, 1):
         start = time.perf_counter()
-        print(f"[{place}/{len(chosen)}] {SECTIONS[name][0]}", flush=True)
+        print(f"[{place}/{len(chosen)}] {SECTIONS[name][1]}", flush=True)
         section = measure(name, quick=options.quick)
-        report.keep(name, section)
+        page.keep(name, section)
         for goal in section.goals:
             verdict = {True: "reached", False: "missed", None: "not measured"}[goal.reached]
             print(f"  {goal.what}: {goal.measured} (goal {goal.goal}: {verdict})")
         print(f"  {time.perf_counter() - start:.0f} s", flush=True)
-    sections = [one for name in SECTIONS if (one := report.kept(name)) is not None]
-    report.write(sections)
-    print(f"{report.DOCUMENT.relative_to(ROOT)} written after {time.perf_counter() - began:.0f} s")
+    sections = [one for name in SECTIONS if (one := page.kept(name)) is not None]
+    page.write(sections)
+    print(f"{page.DOCUMENT.relative_to(ROOT)} written after {time.perf_counter() - began:.0f} s")
     return 0
 
 

@@ -63,7 +63,6 @@ class Output:
         _tell(safe(message, lines=True))
 
     def error(self, message: str, code: str, details: Mapping[str, Any]) -> None:
-        """Why it failed."""
         if self.as_json:
             _tell(safe(json.dumps({"error": {"code": code, "message": message, **details}}, ensure_ascii=False, default=str)))
             return

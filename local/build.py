@@ -18,7 +18,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from local.tools import LOCAL, ROOT, SAM, UV, ToolError, architecture, quiet_environment, run_tool, runtime
 
@@ -31,7 +33,7 @@ REQUIREMENTS: Final = {
 AWS_SERVICES: Final = {"dynamodb", "lambda", "sqs"}
 """The services that functions call. botocore brings the descriptions of some 400 others, 25 MB of the layer."""
 
-SOURCES: Final = ("template.yaml", "functions", "layers", "local/build.py")
+SOURCES: Final = ("template.yaml", "monitoring.yaml", "functions", "layers", "local/build.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,18 @@ def build(
         return built
 
 
+def defaults_of(template: Path) -> dict[str, str]:
+    """The defaults of a template's parameters, those that are not empty."""
+
+    class Loader(yaml.SafeLoader):
+        """Leaves CloudFormation's short tags out: no parameter has one."""
+
+    Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+    loaded: dict[str, Any] = yaml.load(template.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader of our own
+    defaults = {name: str(parameter.get("Default", "")) for name, parameter in loaded["Parameters"].items()}
+    return {name: value for name, value in defaults.items() if value}
+
+
 def export_requirements(group: str) -> str:
     """The requirements file of a dependency group, as the lock has it."""
     command = [UV, "export", "--quiet", "--frozen", "--only-group", group, "--no-emit-project", "--no-annotate", "--no-header"]
@@ -120,7 +134,8 @@ def _minor(python: Path) -> str:
 
 
 def _fingerprint(python: Path, processor: str) -> str:
-    digest = hashlib.sha256(f"{python} {_minor(python)} {processor}".encode())
+    # Not the interpreter's path: a laptop and CI must get one release out of one commit.
+    digest = hashlib.sha256(f"{_minor(python)} {processor}".encode())
     for path in _source_files():
         digest.update(f"\0{path.relative_to(ROOT)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())

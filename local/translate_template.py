@@ -27,6 +27,8 @@ def translate(template: dict[str, Any], given: dict[str, str]) -> dict[str, Any]
     """The expanded template, with every parameter that is not given at its default."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            properties["TemplateURL"] = f"https://s3.amazonaws.com/artifacts/{properties['TemplateURL']}"  # packaging does the same
         for name in ("CodeUri", "ContentUri"):
             if isinstance(properties.get(name), str):  # a folder here; packaging makes it a place in a bucket
                 properties[name] = {"Bucket": "artifacts", "Key": properties[name]}

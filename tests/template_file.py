@@ -1,4 +1,4 @@
-"""Reads ``template.yaml``, so that tests use the tables that are deployed and the two cannot drift."""
+"""Reads ``template.yaml`` and ``monitoring.yaml``, so that tests use what is deployed and the two cannot drift."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+ROOT = Path(__file__).parent.parent
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,14 +33,43 @@ _Loader.add_multi_constructor("!", _short_tag)
 
 @cache
 def template() -> dict[str, Any]:
-    """The whole template; treat it as read-only."""
-    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), Loader=_Loader)  # noqa: S506 - a safe loader of our own
+    """All of ``template.yaml``; treat it as read-only."""
+    return _load("template.yaml")
+
+
+@cache
+def monitoring() -> dict[str, Any]:
+    """All of ``monitoring.yaml``, the nested stack of alarms and dashboard; treat it as read-only."""
+    return _load("monitoring.yaml")
+
+
+def _load(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader of our own
     return loaded
 
 
 def resources(of_type: str) -> dict[str, dict[str, Any]]:
-    """The resources of one type, by logical id."""
-    return {name: one for name, one in template()["Resources"].items() if one["Type"] == of_type}
+    """The resources of one type, by logical id, those of the nested stack included."""
+    return {name: one for name, one in (template()["Resources"] | monitoring()["Resources"]).items() if one["Type"] == of_type}
+
+
+def statements_of(role: str) -> list[tuple[dict[str, Any], str | None]]:
+    """The statements of a role's own and managed policies, each with the condition under which it is there."""
+    properties = template()["Resources"][role]["Properties"]
+    managed = properties.get("ManagedPolicyArns", [])
+    if isinstance(managed, dict):
+        _, managed, _ = managed["Fn::If"]
+    documents = [template()["Resources"][one["Ref"]]["Properties"]["PolicyDocument"] for one in managed]
+    documents += [policy["PolicyDocument"] for policy in properties["Policies"]]
+    found: list[tuple[dict[str, Any], str | None]] = []
+    for statement in (one for document in documents for one in document["Statement"]):
+        if "Fn::If" in statement:
+            condition, present, absent = statement["Fn::If"]
+            assert absent == {"Ref": "AWS::NoValue"}
+            found.append((present, condition))
+        else:
+            found.append((statement, None))
+    return found
 
 
 def variable_of(table: str) -> str:

@@ -24,9 +24,9 @@ from functions.graphql_api.http.callers import Caller
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class Executor:
 
     Args:
         schema: the API.
-        services: the use cases.
+        use_cases: factories of them.
         introspection: whether the schema can be asked for.
     """
 
-    def __init__(self, schema: Schema, services: Services, *, introspection: bool) -> None:
+    def __init__(self, schema: Schema, use_cases: UseCases, *, introspection: bool) -> None:
         self._schema = schema
-        self._services = services
+        self._use_cases = use_cases
         self._introspection = introspection
         self._documents = Documents(schema.core, introspection=introspection)
 
@@ -56,12 +56,12 @@ class Executor:
         """The caller's token, or the answer that says why there is none."""
         try:
             # In this thread: nothing else may go on before it is known who asks, and mostly it is remembered.
-            return self._services.tokens().authenticate(caller.token)
+            return self._use_cases.tokens().authenticate(caller.token)
         except DomainError as error:
             return _refused(200, from_domain(error))
         except Unavailable as error:
             count(Metric.FAULTS)
-            logger.exception("the caller's token could not be checked")
+            _LOG.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
 
     async def execute(self, request: GraphQLRequest, caller: Caller, token: Token | None = None) -> Answer:
@@ -88,7 +88,7 @@ class Executor:
         except DomainError as error:
             return _refused(200, from_domain(error))
         with logging_context(workspace_id=authenticated.workspace_id):
-            context = Context(authenticated, self._services, document, caller.traceparent)
+            context = Context(authenticated, self._use_cases, document, caller.traceparent)
             return await self._execute(request, caller, operation, context)
 
     async def _execute(self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context) -> Answer:

@@ -10,7 +10,9 @@ from event_service import wiring
 from event_service.base.dates import format_date
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.observability import Metric, configure, count, invocation, note_trace
-from event_service.webhooks.delivery import NotTestable, Received, WebhookDelivery
+from event_service.webhooks.assembly import WebhookSide
+from event_service.webhooks.batch import Received
+from event_service.webhooks.endpoint_test import EndpointTests, NotTestable
 
 # One for the life of the process: connections to receivers are kept alive across invocations and belong to their loop.
 _loop = asyncio.new_event_loop()
@@ -18,20 +20,20 @@ _loop = asyncio.new_event_loop()
 configure()
 
 
-def create_handler(delivery: Callable[[], WebhookDelivery]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+def create_handler(side: Callable[[], WebhookSide]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """A Lambda handler for SQS batches, which answers with the messages that must come again.
 
     Args:
-        delivery: gives the use case; asked at each invocation, so that importing this module builds nothing.
+        side: gives the use cases; asked at each invocation, so that importing this module builds nothing.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         with invocation(context):
             if "test" in event:
-                return _loop.run_until_complete(_test(delivery(), **event["test"]))
+                return _loop.run_until_complete(_test(side().tests, **event["test"]))
             records = event["Records"]
             batch = [Received(record["body"], int(record["attributes"]["ApproximateReceiveCount"])) for record in records]
-            work = delivery().deliver(batch, lambda: context.get_remaining_time_in_millis() / 1000)
+            work = side().delivery.deliver(batch, lambda: context.get_remaining_time_in_millis() / 1000)
             report = _loop.run_until_complete(work)
             for traceparent in report.traceparents:
                 note_trace(traceparent)
@@ -46,9 +48,9 @@ def create_handler(delivery: Callable[[], WebhookDelivery]) -> Callable[[dict[st
     return handle
 
 
-async def _test(delivery: WebhookDelivery, workspaceId: str, endpointId: str) -> dict[str, Any]:  # noqa: N803 - names of the payload
+async def _test(tests: EndpointTests, workspaceId: str, endpointId: str) -> dict[str, Any]:  # noqa: N803 - names of the payload
     try:
-        attempt = await delivery.test(workspaceId, endpointId)
+        attempt = await tests.send(workspaceId, endpointId)
     except NotTestable as refused:
         return {"refused": str(refused)}
     return {
@@ -61,4 +63,4 @@ async def _test(delivery: WebhookDelivery, workspaceId: str, endpointId: str) ->
     }
 
 
-lambda_handler = create_handler(wiring.webhook_delivery)
+lambda_handler = create_handler(wiring.webhook_side)

@@ -15,17 +15,20 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.access.tokens import Tokens
 from event_service.base.errors import BadUserInput, NotFound
 from event_service.base.identifiers import new_id, parse_uuid
-from event_service.configuration.configuration import Configuration, Quotas
+from event_service.configuration.chain import Waiting
+from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass
-from event_service.delivery.history import Deliveries, DeliveryQuery
+from event_service.delivery.history import DeliveryHistory, DeliveryQuery
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
 from event_service.filters.event_filter import EventFilter
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
+from event_service.routing.replay import Replay
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 
 
 class TickingClock:
@@ -96,7 +99,7 @@ class FakeEventsReading(EventsReading):
         return sorted(found, key=lambda event: (event.date, event.id), reverse=query.descending)
 
 
-class FakeDeliveries(Deliveries):
+class FakeDeliveries(DeliveryHistory):
     """A delivery log that is filled by hand."""
 
     def __init__(self, configuration: Configuration, clock: Callable[[], datetime]) -> None:
@@ -124,7 +127,7 @@ class FakeDeliveries(Deliveries):
             raise NotFound("delivery", unknown)
         self.retried.extend(ids)
 
-    def replay(
+    def replay_one(
         self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
     ) -> tuple[int, datetime | None]:
         self._require(workspace_id, endpoint_id)
@@ -149,6 +152,18 @@ class FakeDeliveries(Deliveries):
             raise NotFound("endpoint", [wanted])
 
 
+class FakeReplay(Replay):
+    """Notes what was asked for beside the deliveries."""
+
+    def __init__(self, deliveries: FakeDeliveries) -> None:
+        self._fake_deliveries = deliveries
+
+    def replay(
+        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
+    ) -> tuple[int, datetime | None]:
+        return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
+
+
 class FakeServices:
     """All of them. ``calls`` counts operations on the fake stores by name; ``before`` may fail one."""
 
@@ -160,15 +175,15 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
-        self._configuration = Configuration(
-            changes=FakeChangeLog(self._count),
-            rows=self.rows,
-            secrets=self.secrets,
+        self.changes = FakeChangeLog(self._count)
+        self._configuration = assemble(
+            stores=ConfigurationStores(self.changes, self.rows, self.secrets),
             observers=(),
+            destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),
-            check_url=_check_url,
             check_pattern=_check_pattern,
             clock=self.clock,
+            waiting=Waiting(sleep=lambda seconds: None),
         )
         self._publishing = FakePublishing(self.clock)
         self._events_reading = FakeEventsReading(self._publishing)
@@ -188,6 +203,9 @@ class FakeServices:
 
     def deliveries(self) -> FakeDeliveries:
         return self._deliveries
+
+    def replay(self) -> FakeReplay:
+        return FakeReplay(self._deliveries)
 
     def add_token(self, text: str, workspace_id: str, kind: TokenKind = TokenKind.ACCESS, **changes: Any) -> Token:
         """Makes ``text`` a token; ``changes`` are fields of :class:`Token` such as ``revoked``."""

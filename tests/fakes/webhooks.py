@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,19 +17,21 @@ from event_service.base.errors import Unavailable
 from event_service.base.identifiers import new_id, shard_of
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.delivery.attempt import Delivery, FailureClass, LogRecord, delivery_of
-from event_service.delivery.backlog import Drains, WebhookObserver
-from event_service.delivery.messages import DrainMessage, WebhookMessage
-from event_service.delivery.ports import WAITING_SHARDS, DeliveryRefPage, DrainMarker, DueDelivery, WaitingDelivery
+from event_service.delivery.attempt import Delivery, FailureClass, LogRecord, PendingAttempt, delivery_of
+from event_service.delivery.backlog import BacklogTickets
+from event_service.delivery.messages import BacklogMessage, WebhookMessage
+from event_service.delivery.ports import BACKLOG_SHARDS, BacklogTicket, DeliveryRefPage, DueRetry
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.retry_scheduler import RetryReport, RetryScheduler
 from event_service.delivery.service_events import OperationalEvents
 from event_service.events.event import Event
 from event_service.events.ports import StoredEvent
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.delivery import DeliveryReport, InThread, Received, WebhookDelivery
+from event_service.webhooks.assembly import WebhookSide, assemble
+from event_service.webhooks.batch import DeliveryReport, InThread, Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from event_service.webhooks.ports import Snapshot
+from event_service.webhooks.observer import WebhookObserver
+from event_service.webhooks.ports import BacklogReaders, DeliveryStores, EndpointActions, Snapshot
 from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from tests.fakes.events import FakeEventStore
 
@@ -84,7 +87,7 @@ class FakeDeliveryLog:
     def write(self, records: Sequence[LogRecord]) -> None:
         def put(number: int) -> None:
             for record in list(records)[:number]:
-                key = (record.endpoint_id, record.workspace_id, record.event_id, record.number)
+                key = record.log_key
                 self.records[key] = record
                 self._of_delivery[key[:3]][record.number] = record
                 self.writes.append(key)
@@ -116,81 +119,83 @@ class FakeDeliveryLog:
         raise NotImplementedError
 
 
-class FakeDueStore:
+class FakeRetryStore:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
-        self.rows: dict[tuple[int, datetime, str], DueDelivery] = {}
+        self.rows: dict[tuple[int, datetime, str], DueRetry] = {}
         self.rows_read = 0
 
     @staticmethod
-    def _key(entry: DueDelivery) -> tuple[int, datetime, str]:
-        name = f"{entry.delivery.endpoint_id}{entry.delivery.event_id}{entry.delivery.attempt}"
-        return shard_of(name, WAITING_SHARDS), entry.due, name
+    def _key(entry: DueRetry) -> tuple[int, datetime, str]:
+        key = entry.attempt.delivery
+        name = f"{key.endpoint_id}{key.event_id}{entry.attempt.number}"
+        return shard_of(name, BACKLOG_SHARDS), entry.due, name
 
-    def put(self, entries: Sequence[DueDelivery]) -> None:
-        self._aws.call("due.put", lambda: self.rows.update({self._key(entry): entry for entry in entries}))
+    def put(self, entries: Sequence[DueRetry]) -> None:
+        self._aws.call("retries.put", lambda: self.rows.update({self._key(entry): entry for entry in entries}))
 
-    def due(self, shard: int, now: datetime, limit: int) -> list[DueDelivery]:
-        def read() -> list[DueDelivery]:
+    def due(self, shard: int, now: datetime, limit: int) -> list[DueRetry]:
+        def read() -> list[DueRetry]:
             found = sorted(key for key in self.rows if key[0] == shard and key[1] <= now)[:limit]
             self.rows_read += len(found)
             return [self.rows[key] for key in found]
 
-        result: list[DueDelivery] = self._aws.call("due.due", read)
+        result: list[DueRetry] = self._aws.call("retries.due", read)
         return result
 
-    def delete(self, entries: Sequence[DueDelivery]) -> None:
-        self._aws.call("due.delete", lambda: [self.rows.pop(self._key(entry), None) for entry in entries])
+    def delete(self, entries: Sequence[DueRetry]) -> None:
+        self._aws.call("retries.delete", lambda: [self.rows.pop(self._key(entry), None) for entry in entries])
 
 
-class FakeParkedStore:
+class FakeBacklogStore:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
-        self.rows: dict[tuple[str, str, str, int], WaitingDelivery] = {}
-        self.markers: dict[str, DrainMarker] = {}
+        self.rows: dict[tuple[str, str, str, int], PendingAttempt] = {}
+        self.tickets: dict[str, BacklogTicket] = {}
 
     @staticmethod
-    def _key(one: WaitingDelivery) -> tuple[str, str, str, int]:
-        return one.endpoint_id, one.accepted_at, one.event_id, one.attempt
+    def _key(one: PendingAttempt) -> tuple[str, str, str, int]:
+        key = one.delivery
+        return key.endpoint_id, key.accepted_at, key.event_id, one.number
 
-    def park(self, deliveries: Sequence[WaitingDelivery]) -> None:
+    def add(self, deliveries: Sequence[PendingAttempt]) -> None:
         def put(number: int) -> None:
             self.rows.update({self._key(one): one for one in list(deliveries)[:number]})
 
-        self._aws.call("parked.park", lambda: put(len(deliveries)), lambda share: put(len(deliveries) // share))
+        self._aws.call("backlog.add", lambda: put(len(deliveries)), lambda share: put(len(deliveries) // share))
 
-    def oldest(self, endpoint_id: str, limit: int) -> list[WaitingDelivery]:
-        found: list[WaitingDelivery] = self._aws.call(
-            "parked.oldest", lambda: [self.rows[key] for key in sorted(self.rows) if key[0] == endpoint_id][:limit]
+    def oldest(self, endpoint_id: str, limit: int) -> list[PendingAttempt]:
+        found: list[PendingAttempt] = self._aws.call(
+            "backlog.oldest", lambda: [self.rows[key] for key in sorted(self.rows) if key[0] == endpoint_id][:limit]
         )
         return found
 
-    def delete(self, deliveries: Sequence[WaitingDelivery]) -> None:
-        self._aws.call("parked.delete", lambda: [self.rows.pop(self._key(one), None) for one in deliveries])
+    def delete(self, deliveries: Sequence[PendingAttempt]) -> None:
+        self._aws.call("backlog.delete", lambda: [self.rows.pop(self._key(one), None) for one in deliveries])
 
-    def mark(self, marker: DrainMarker, replaces: str | None = None) -> bool:
+    def put_ticket(self, ticket: BacklogTicket, replaces: str | None = None) -> bool:
         def put() -> bool:
-            known = self.markers.get(marker.endpoint_id)
+            known = self.tickets.get(ticket.endpoint_id)
             if replaces is not None and (known is None or known.token != replaces):
                 return False
-            self.markers[marker.endpoint_id] = marker
+            self.tickets[ticket.endpoint_id] = ticket
             return True
 
-        return bool(self._aws.call("parked.mark", put))
+        return bool(self._aws.call("backlog.put_ticket", put))
 
-    def unmark(self, marker: DrainMarker) -> bool:
+    def delete_ticket(self, ticket: BacklogTicket) -> bool:
         def remove() -> bool:
-            known = self.markers.get(marker.endpoint_id)
-            if known is None or known.token != marker.token:
+            known = self.tickets.get(ticket.endpoint_id)
+            if known is None or known.token != ticket.token:
                 return False
-            del self.markers[marker.endpoint_id]
+            del self.tickets[ticket.endpoint_id]
             return True
 
-        return bool(self._aws.call("parked.unmark", remove))
+        return bool(self._aws.call("backlog.delete_ticket", remove))
 
-    def markers_due(self, now: datetime) -> list[DrainMarker]:
-        found: list[DrainMarker] = self._aws.call(
-            "parked.markers_due", lambda: [marker for marker in self.markers.values() if marker.check_at <= now]
+    def tickets_due(self, now: datetime) -> list[BacklogTicket]:
+        found: list[BacklogTicket] = self._aws.call(
+            "backlog.tickets_due", lambda: [ticket for ticket in self.tickets.values() if ticket.check_at <= now]
         )
         return found
 
@@ -250,7 +255,9 @@ class FakeQueue:
         self.order: Callable[[list[QueuedMessage]], None] = lambda messages: None
         self.copies: Callable[[], int] = lambda: 1
 
-    def send(self, messages: Sequence[tuple[WebhookMessage | DrainMessage, float]]) -> list[int]:
+    def send(
+        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
+    ) -> list[int]:
         self._aws.calls["queue.send"] += 1
         unsent = []
         for position, (message, delay) in enumerate(messages):
@@ -262,7 +269,7 @@ class FakeQueue:
                 self.put(message, delay)
         return unsent
 
-    def put(self, message: WebhookMessage | DrainMessage, delay: float = 0.0) -> None:
+    def put(self, message: WebhookMessage | BacklogMessage, delay: float = 0.0) -> None:
         self.longest_delay = max(self.longest_delay, delay)
         self.sent += 1
         visible_at = self._clock() + timedelta(seconds=delay)
@@ -390,42 +397,38 @@ class World:
 
     def __post_init__(self) -> None:
         self.log = FakeDeliveryLog(self.aws)
-        self.due = FakeDueStore(self.aws)
-        self.parked = FakeParkedStore(self.aws)
+        self.retries = FakeRetryStore(self.aws)
+        self.backlog = FakeBacklogStore(self.aws)
         self.health = FakeHealthStore(self.aws)
         self.queue = FakeQueue(self.aws, self.clock)
         self.store = FakeEventStore(self.clock)
         self.illegal: list[str] = []
         self.receivers = FakeReceivers(self.clock, self._check_legal)
         tokens = itertools.count()
-        self.drains = Drains(self.parked, self.queue, self.clock, lambda: f"t{next(tokens)}")
+        self.tickets = BacklogTickets(self.backlog, self.queue, self.clock, lambda: f"t{next(tokens)}")
         self.events = OperationalEvents(lambda: self)
-        self.observer = WebhookObserver(self.drains, self.health, self.events, self.clock)
+        self.observer = WebhookObserver(self.tickets, self.health, self.events, self.clock)
         self.scheduler = RetryScheduler(
-            due=self.due, parked=self.parked, store=self.store, log=self.log, queue=self.queue, clock=self.clock
+            retries=self.retries, backlog=self.backlog, store=self.store, log=self.log, queue=self.queue, clock=self.clock
         )
         self.jitter = 0.0
-        self.delivery = self.new_delivery()
+        self.side = self.new_process()
 
-    def new_delivery(self) -> WebhookDelivery:
+    def new_process(self) -> WebhookSide:
         """A fresh process."""
         rules = UrlRules(allow_http=False, guard=AddressGuard())
 
         def parse_url(url: str) -> WebhookUrl:
             return parse_webhook_url(url, rules)
 
-        return WebhookDelivery(
-            snapshots=self,
-            log=self.log,
-            sender=self.receivers,
-            queue=self.queue,
-            due=self.due,
-            parked=self.parked,
+        return assemble(
+            readers=BacklogReaders(self, self.store),
+            stores=DeliveryStores(self.log, self.retries, self.backlog),
             health=self.health,
-            store=self.store,
-            drains=self.drains,
-            events=self.events,
-            disabler=lambda: self,
+            queue=self.queue,
+            tickets=self.tickets,
+            actions=EndpointActions(self.events, lambda: self),
+            sender=self.receivers,
             parse_url=parse_url,
             clock=self.clock,
             retention_days=RETENTION_DAYS,
@@ -499,7 +502,7 @@ class World:
         event = self.event(event_type)
         for endpoint in endpoints:
             self.accepted.append((endpoint.id, event.id))
-            self.queue.put(WebhookMessage(WORKSPACE, endpoint.id, event.id, format_date(event.created), None, event.as_json()))
+            self.queue.put(WebhookMessage.first(WORKSPACE, endpoint.id, event.id, format_date(event.created), None, event.as_json()))
         return event
 
     def pause(self, endpoint: Endpoint) -> None:
@@ -522,7 +525,7 @@ class World:
         if not batch:
             return None
         received = [Received(message.text, message.receives) for message in batch]
-        report = await self.delivery.deliver(received, lambda: self.seconds)
+        report = await self.side.delivery.deliver(received, lambda: self.seconds)
         self.queue.delete(message for position, message in enumerate(batch) if position not in report.failed)
         return report
 
@@ -538,8 +541,8 @@ class World:
     def next_moment(self) -> datetime | None:
         """When something happens next; ``None``: never."""
         moments = [message.visible_at for message in self.queue.messages.values()]
-        moments += [key[1] for key in self.due.rows]
-        moments += [marker.check_at for marker in self.parked.markers.values()]
+        moments += [key[1] for key in self.retries.rows]
+        moments += [ticket.check_at for ticket in self.backlog.tickets.values()]
         return min(moments) if moments else None
 
     async def run(self, seconds: float) -> None:

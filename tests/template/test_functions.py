@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from local.tools import ROOT
-from tests.template_file import resources, template
+from tests.template_file import resources, statements_of, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
-ROLES = resources("AWS::IAM::Role")
 GLOBALS: dict[str, Any] = template()["Globals"]["Function"]
 SET_BY_LAMBDA = {"AWS_REGION", "AWS_DEFAULT_REGION"}
 
@@ -28,9 +27,7 @@ def _variables(name: str) -> dict[str, Any]:
 
 def _statements(name: str) -> list[dict[str, Any]]:
     """The role's statements, those under a condition included."""
-    policies = ROLES[f"{name}Role"]["Properties"]["Policies"]
-    written = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
-    return [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in written]
+    return [statement for statement, _ in statements_of(f"{name}Role")]
 
 
 def _list(value: Any) -> list[Any]:

@@ -50,8 +50,9 @@ def test_sam_validates_it(option: list[str], tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_it_as_written() -> None:
-    answer = _run(*CFN_LINT, "--template", ROOT / "template.yaml")
+@pytest.mark.parametrize("name", ["template.yaml", "monitoring.yaml"])
+def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_it_as_written(name: str) -> None:
+    answer = _run(*CFN_LINT, "--template", ROOT / name)
 
     assert answer.stdout + answer.stderr == ""
     assert answer.returncode == 0
@@ -70,6 +71,7 @@ def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_it_as_deployed(tmp_
         ("Queue: !GetAtt RoutingQueue.Arn", "Queue: !GetAtt RoutingQueu.Arn"),
         ("Default: python3.13", "Default: python3.99"),
         ("BatchSize: 10", "BatchSize: many"),
+        ("HttpApi: !Ref HttpApi\n", "HttpApi: !Ref HttpApy\n"),
     ],
 )
 def test_the_gates_see_mistakes_that_single_validators_overlook(right: str, wrong: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from event_service.observability import Metric, count, logging_context, note_tra
 from functions.graphql_api.http.bodies import READ_CODINGS, UnreadCoding, read_body
 from functions.graphql_api.http.callers import Caller, caller_of
 from functions.graphql_api.http.responses import encode, json_response
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 PATH = "/event-service/events"
 METHODS = ["POST", "OPTIONS"]
@@ -22,10 +22,10 @@ MINIMAL = "return=minimal"
 events that they are to pass on, and a subscription there can only set its address."""
 _ORIGIN_CHARACTERS = 256
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
-def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Response]]:
+def cloud_events_route(use_cases: UseCases) -> Callable[[Request], Awaitable[Response]]:
     """The route. Errors are a JSON list of sentences, as the CloudEvents door promises."""
 
     async def cloud_events(request: Request) -> Response:
@@ -35,7 +35,7 @@ def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Resp
         note_trace(caller.traceparent)
         with logging_context(traceparent=caller.traceparent, hidden=caller.token):
             try:
-                return await _publish(services, request, caller)
+                return await _publish(use_cases, request, caller)
             except Unauthenticated as error:
                 return json_response(encode([error.message]), 401)
             except TooLarge as error:
@@ -48,20 +48,20 @@ def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Resp
                 return json_response(encode([error.message]), 429, {"retry-after": "1"})
             except Unavailable:
                 count(Metric.FAULTS)
-                logger.exception("CloudEvents could not be accepted")
+                _LOG.exception("CloudEvents could not be accepted")
                 sentence = f"The service did not answer in time. Sending the same events again is safe. Request {caller.request_id}."
                 return json_response(encode([sentence]), 503, {"retry-after": "1"})
 
     return cloud_events
 
 
-async def _publish(services: Services, request: Request, caller: Caller) -> Response:
+async def _publish(use_cases: UseCases, request: Request, caller: Caller) -> Response:
     from event_service.events.cloud_events import receive_cloud_events
 
     # Who asks is settled before a byte of the body is read. Blocking, on purpose: one request at a time runs here.
-    token = services.tokens().authenticate(caller.token)
+    token = use_cases.tokens().authenticate(caller.token)
     body = read_body(request.headers, await request.body())
-    answer = receive_cloud_events(request.headers, body, lambda: token, services.publishing(), caller.traceparent)
+    answer = receive_cloud_events(request.headers, body, lambda: token, use_cases.publishing(), caller.traceparent)
     if answer.status != 202:
         return json_response(encode(answer.body), answer.status)
     count(Metric.PUBLISHED, len(answer.body["ids"]) - len(answer.body["duplicateIds"]))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from event_service.base.errors import BadUserInput
+from event_service.base.problems import Problems
 from functions.graphql_api.schema.inputs import PaginationInput
 from functions.graphql_api.schema.types import Ordering
 
@@ -24,37 +23,12 @@ class Lookup(Protocol[T_co]):
         """The value looked for."""
 
 
-class Problems:
-    """Collects what is wrong with the arguments of one field."""
-
-    def __init__(self) -> None:
-        self._problems: list[str] = []
-
-    def add(self, problem: str) -> None:
-        """Notes a fault."""
-        self._problems.append(problem)
-
-    def collect(self, read: Callable[[], T]) -> T | None:
-        """What ``read`` returns, or ``None`` with its faults noted."""
-        try:
-            return read()
-        except BadUserInput as error:
-            self._problems.extend(error.problems)
-            return None
-
-    def refuse(self) -> None:
-        """Raises ``BadUserInput`` with all faults, if there are any."""
-        if self._problems:
-            raise BadUserInput(*self._problems)
-
-
 def exact(lookup: Lookup[T] | None) -> T | None:
     """The value of a lookup; a missing lookup and a lookup without value both mean no constraint."""
     return None if lookup is None else lookup.exact
 
 
 def page_of(pagination: PaginationInput | None, problems: Problems) -> tuple[int, int]:
-    """Offset and limit."""
     offset = pagination.offset if pagination and pagination.offset is not None else 0
     limit = pagination.limit if pagination and pagination.limit is not None else DEFAULT_LIMIT
     if offset < 0:

@@ -28,6 +28,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -41,7 +42,7 @@ KEYS: Final = frozenset(
         "request_id", "workspace_id", "event_id", "endpoint_id", "event_filter_id", "delivery_id", "connection_id", "message_id",
         "trace_id", "trace_ids",
         # what else may be told
-        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "hop", "milliseconds", "nonce",
+        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "milliseconds", "nonce",
         "operation", "queue", "reason", "seconds", "sequence", "status", "table", "version",
     }
 )  # fmt: skip
@@ -53,6 +54,7 @@ _MOST_EXCEPTION_CHARACTERS: Final = 10_000
 _MOST_TRACES: Final = 20
 """In a summary: enough to find a batch by one of its events, and few bytes a delivery."""
 
+_LEVELS: Final = ((logging.CRITICAL, "FATAL"), (logging.ERROR, "ERROR"), (logging.WARNING, "WARN"), (logging.INFO, "INFO"))
 _LOGGERS_OF_OURS: Final = ("event_service", "functions")
 """Only these follow the chosen level. botocore and others log whole requests at DEBUG, tokens and events included."""
 
@@ -96,6 +98,10 @@ class Metric(StrEnum):
     """Sockets turned away."""
     SOCKETS_OPEN = "SocketsOpen"
     """The most connections that were found on one endpoint."""
+    REFUSED_FILTERS = "RefusedFilters"
+    """Event filters that match nothing, because this release cannot read their stored conditions."""
+    UNDECIDED_FILTERS = "UndecidedFilters"
+    """Verdicts of event filters that count as matches, because the budget for an event ended."""
     FAULTS = "Faults"
     """Requests and messages that failed through our own fault."""
 
@@ -143,6 +149,20 @@ def configure() -> None:
     root.setLevel(logging.WARNING)
     for name in _LOGGERS_OF_OURS:
         logging.getLogger(name).setLevel(get_settings().log_level)
+    _draw_anew_after_a_restore()
+
+
+def _draw_anew_after_a_restore() -> None:
+    """SnapStart starts every process from one snapshot, the state of ``random`` included: without this, all of them would
+    draw the same jitter and come back together after a throttle. Ids do not depend on it: they use the system's source."""
+    try:
+        # Lambda's runtime has it: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+        from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]  # only there
+    except ImportError:
+        return
+    import random
+
+    register_after_restore(random.seed)
 
 
 @contextmanager
@@ -159,8 +179,11 @@ def invocation(context: Any, **ids: str | None) -> Iterator[Metrics]:
     with logging_context(request_id=getattr(context, "aws_request_id", None), **ids):
         try:
             yield _metrics
-        except BaseException:
+        except BaseException as error:
             _metrics.count(Metric.FAULTS)
+            # Before it leaves: the runtime reports it with `log_level` and not `level`, so that Lambda's filter takes its
+            # report for an INFO line and drops it where only warnings are kept.
+            _LOG.error("the invocation failed", exc_info=error)
             raise
         finally:
             _metrics.flush(time.monotonic() - begun)
@@ -209,8 +232,11 @@ class Metrics:
             return
         now = time.time()
         line: dict[str, Any] = {
-            # Lambda drops lines below the chosen level; metrics must not be lost when only errors are wanted.
-            "level": logging.getLevelName(max(logging.INFO, get_settings().log_level)),
+            # Lambda drops lines below the chosen level, and takes a line for INFO whose level or timestamp it cannot read
+            # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html). The metrics must
+            # not be lost when only errors are wanted.
+            "level": lambda_level(max(logging.INFO, get_settings().log_level)),
+            "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "message": "done",
             "service": get_settings().service_name,
             **{key: value for key, value in _context.get().items() if key != "hidden"},
@@ -233,6 +259,13 @@ class Metrics:
 
 
 _metrics = Metrics()
+_LOG = logging.getLogger(__name__)
+
+
+def lambda_level(level: int) -> str:
+    """The name that Lambda knows for a level of the standard library: ``WARN`` and not ``WARNING``, ``FATAL`` and not
+    ``CRITICAL``."""
+    return next((name for least, name in _LEVELS if level >= least), "DEBUG")
 
 
 def count(metric: Metric, value: float = 1) -> None:
@@ -318,6 +351,7 @@ def _prepared(record: logging.LogRecord) -> logging.LogRecord:
         fields["exception_name"] = type(record.exc_info[1]).__name__
         fields["exception"] = _cut(_describe(record.exc_info[1]), _MOST_EXCEPTION_CHARACTERS)
     prepared = logging.makeLogRecord({key: vars(record)[key] for key in ("name", "levelno", "levelname", "lineno", "created", "msecs")})
+    prepared.levelname = lambda_level(record.levelno)
     prepared.msg, prepared.args = "%s", (_cut(message, _MOST_MESSAGE_CHARACTERS),)  # the formatter would read a bare message as JSON
     vars(prepared).pop("taskName", None)  # since Python 3.12 every record has one, and the formatter would show it
     vars(prepared).update(fields)

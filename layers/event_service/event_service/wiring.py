@@ -20,31 +20,37 @@ if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.aws.dynamodb import Database
     from event_service.aws.sqs import Queues
-    from event_service.configuration.configuration import Configuration, EndpointObserver
+    from event_service.configuration.configuration import Configuration
+    from event_service.configuration.destinations import Destinations
+    from event_service.configuration.endpoints import Endpoints
+    from event_service.configuration.ports import EndpointObserver
     from event_service.configuration.storage.change_log import DynamoChangeLog
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
-    from event_service.delivery.backlog import Drains, WebhookObserver
-    from event_service.delivery.history import Deliveries
+    from event_service.delivery.backlog import BacklogTickets
+    from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
-    from event_service.delivery.storage.due import DynamoParkedStore
+    from event_service.delivery.storage.backlog import DynamoBacklogStore
     from event_service.delivery.storage.health import DynamoHealthStore
     from event_service.delivery.storage.log import DynamoDeliveryLog
-    from event_service.delivery.storage.queue import SqsDeliveryQueue
+    from event_service.delivery.storage.queue import SqsWebhookQueue
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
+    from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.log import SocketLog
-    from event_service.sockets.ports import ManagementApi
-    from event_service.sockets.poster import HttpManagementApi
+    from event_service.sockets.ports import Poster
+    from event_service.sockets.poster import SocketPoster
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsWakeUpQueue
-    from event_service.webhooks.delivery import WebhookDelivery
+    from event_service.webhooks.assembly import WebhookSide
+    from event_service.webhooks.http_sender import HttpSender
+    from event_service.webhooks.observer import WebhookObserver
     from event_service.webhooks.url import UrlRules
 
 
@@ -113,42 +119,47 @@ def url_rules() -> UrlRules:
     return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks))
 
 
-def endpoint_observers() -> list[EndpointObserver]:
-    """Who is told when endpoints change."""
-    return [socket_connections(), webhook_observer()]
+@cache
+def destinations() -> Destinations:
+    """The types of endpoints: a new one is registered here."""
+    from event_service.configuration.destinations import Destinations
+    from event_service.sockets.destination import SocketDestination
+    from event_service.webhooks.destination import WebhookDestination
+
+    return Destinations([SocketDestination(), WebhookDestination(_check_url)])
+
+
+def _check_url(url: str) -> object:
+    from event_service.webhooks.url import parse_webhook_url
+
+    return parse_webhook_url(url, url_rules())
 
 
 @cache
 def configuration() -> Configuration:
     """Endpoints, event filters and links."""
-    return _configuration(endpoint_observers())
+    return _configuration([socket_connections(), webhook_observer()], tells_everyone=True)
 
 
 @cache
-def webhook_configuration() -> Configuration:
+def webhook_endpoints() -> Endpoints:
     """For webhook delivery, which disables webhooks: sockets and their settings have no part in that."""
-    return _configuration([webhook_observer()])
+    return _configuration([webhook_observer()], tells_everyone=False).endpoints
 
 
-def _configuration(observers: list[EndpointObserver]) -> Configuration:
-    from event_service.configuration.configuration import Configuration, Quotas
-    from event_service.webhooks.url import parse_webhook_url
+def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -> Configuration:
+    from event_service.configuration.configuration import ConfigurationStores, assemble
+    from event_service.configuration.existence import Quotas
 
     settings = get_settings()
-    rules = url_rules()
-
-    def check_url(url: str) -> object:
-        return parse_webhook_url(url, rules)
-
-    return Configuration(
-        changes=change_log(),
-        rows=configuration_rows(),
-        secrets=secret_store(),
+    return assemble(
+        stores=ConfigurationStores(change_log(), configuration_rows(), secret_store()),
         observers=observers,
+        destinations=destinations(),
         quotas=Quotas(settings.max_endpoints, settings.max_event_filters),
-        check_url=check_url,
         check_pattern=_check_pattern,
         clock=clock,
+        tells_everyone=tells_everyone,
     )
 
 
@@ -195,9 +206,9 @@ def publishing() -> Publishing:
 @cache
 def routing() -> Routing:
     """From accepted events to deliveries."""
-    from event_service.delivery.storage.queue import SqsWebhookQueue
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.refused_filters import RefusedFilterEvents
     from event_service.routing.router import Routing
     from event_service.routing.tables import RoutingTables
 
@@ -205,9 +216,11 @@ def routing() -> Routing:
     return Routing(
         tables=RoutingTables(change_log(), configuration_rows(), Matcher),
         store=event_store(),
-        webhooks=SqsWebhookQueue(queues(), settings.webhook_queue_url),
+        webhooks=webhook_queue(),
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
+        refused_filters=RefusedFilterEvents(publishing),
+        destinations=destinations(),
     )
 
 
@@ -261,12 +274,12 @@ def socket_connections() -> SocketConnections:
     return SocketConnections(connection_store(), socket_log_store(), wake_up_queue(), clock, socket_retention(), needs_token=needs_token)
 
 
-def management_api() -> HttpManagementApi:
+def socket_poster() -> SocketPoster:
     """API Gateway's side of connections: a new one for each event loop."""
-    from event_service.sockets.poster import HttpManagementApi
+    from event_service.sockets.poster import SocketPoster
 
     settings = get_settings()
-    return HttpManagementApi(settings.web_socket_management_url, settings.region, _credentials)
+    return SocketPoster(settings.web_socket_management_url, settings.region, _credentials)
 
 
 @cache
@@ -281,11 +294,11 @@ def _credentials() -> ReadOnlyCredentials | None:
     return credentials.get_frozen_credentials() if credentials else None
 
 
-def socket_delivery(api: ManagementApi) -> SocketDelivery:
-    """Serving connections through one event loop's ``api``."""
+def socket_delivery(poster: Poster) -> SocketDelivery:
+    """Serving connections through one event loop's ``poster``."""
     from event_service.sockets.delivery import SocketDelivery
 
-    return SocketDelivery(connection_store(), socket_log_store(), event_store(), api, wake_up_queue(), clock)
+    return SocketDelivery(connection_store(), socket_log_store(), event_store(), poster, wake_up_queue(), clock)
 
 
 @cache
@@ -297,11 +310,11 @@ def delivery_log() -> DynamoDeliveryLog:
 
 
 @cache
-def parked_store() -> DynamoParkedStore:
-    """What waits for its endpoint."""
-    from event_service.delivery.storage.due import DynamoParkedStore
+def backlog_store() -> DynamoBacklogStore:
+    """Backlogs of endpoints."""
+    from event_service.delivery.storage.backlog import DynamoBacklogStore
 
-    return DynamoParkedStore(database(), get_settings().event_retention_days)
+    return DynamoBacklogStore(database(), get_settings().event_retention_days)
 
 
 @cache
@@ -313,19 +326,19 @@ def health_store() -> DynamoHealthStore:
 
 
 @cache
-def delivery_queue() -> SqsDeliveryQueue:
-    """Webhook delivery's own queue."""
-    from event_service.delivery.storage.queue import SqsDeliveryQueue
+def webhook_queue() -> SqsWebhookQueue:
+    """From routing to webhook delivery, and from webhook delivery to itself."""
+    from event_service.delivery.storage.queue import SqsWebhookQueue
 
-    return SqsDeliveryQueue(queues(), get_settings().webhook_queue_url)
+    return SqsWebhookQueue(queues(), get_settings().webhook_queue_url)
 
 
 @cache
-def drains() -> Drains:
-    """Starts the sending of what waits."""
-    from event_service.delivery.backlog import Drains
+def backlog_tickets() -> BacklogTickets:
+    """Starts the sending of backlogs."""
+    from event_service.delivery.backlog import BacklogTickets
 
-    return Drains(parked_store(), delivery_queue(), clock)
+    return BacklogTickets(backlog_store(), webhook_queue(), clock)
 
 
 @cache
@@ -339,17 +352,25 @@ def operational_events() -> OperationalEvents:
 @cache
 def webhook_observer() -> WebhookObserver:
     """What changed endpoints mean for deliveries."""
-    from event_service.delivery.backlog import WebhookObserver
+    from event_service.webhooks.observer import WebhookObserver
 
-    return WebhookObserver(drains(), health_store(), operational_events(), clock)
+    return WebhookObserver(backlog_tickets(), health_store(), operational_events(), clock)
 
 
 @cache
-def webhook_delivery() -> WebhookDelivery:
-    """From messages to requests."""
-    from event_service.delivery.storage.due import DynamoDueStore
-    from event_service.webhooks.delivery import WebhookDelivery
+def webhook_sender() -> HttpSender:
+    """Sends webhooks; its connections outlive an invocation."""
     from event_service.webhooks.http_sender import HttpSender
+
+    return HttpSender(url_rules().guard, deadline_seconds=get_settings().webhook_timeout_seconds)
+
+
+@cache
+def webhook_side() -> WebhookSide:
+    """From messages to requests."""
+    from event_service.delivery.storage.retries import DynamoRetryStore
+    from event_service.webhooks.assembly import assemble
+    from event_service.webhooks.ports import BacklogReaders, DeliveryStores, EndpointActions
     from event_service.webhooks.storage.context import DynamoSnapshotReader
     from event_service.webhooks.url import WebhookUrl, parse_webhook_url
 
@@ -359,18 +380,14 @@ def webhook_delivery() -> WebhookDelivery:
     def parse_url(url: str) -> WebhookUrl:
         return parse_webhook_url(url, rules)
 
-    return WebhookDelivery(
-        snapshots=DynamoSnapshotReader(database(), clock),
-        log=delivery_log(),
-        sender=HttpSender(rules.guard, deadline_seconds=settings.webhook_timeout_seconds),
-        queue=delivery_queue(),
-        due=DynamoDueStore(database()),
-        parked=parked_store(),
+    return assemble(
+        readers=BacklogReaders(DynamoSnapshotReader(database(), clock), event_store()),
+        stores=DeliveryStores(delivery_log(), DynamoRetryStore(database()), backlog_store()),
         health=health_store(),
-        store=event_store(),
-        drains=drains(),
-        events=operational_events(),
-        disabler=webhook_configuration,
+        queue=webhook_queue(),
+        tickets=backlog_tickets(),
+        actions=EndpointActions(operational_events(), webhook_endpoints),
+        sender=webhook_sender(),
         parse_url=parse_url,
         clock=clock,
         retention_days=settings.event_retention_days,
@@ -382,35 +399,50 @@ def webhook_delivery() -> WebhookDelivery:
 def retry_scheduler() -> RetryScheduler:
     """Hands back what is due."""
     from event_service.delivery.retry_scheduler import RetryScheduler
-    from event_service.delivery.storage.due import DynamoDueStore
+    from event_service.delivery.storage.retries import DynamoRetryStore
 
     return RetryScheduler(
-        due=DynamoDueStore(database()),
-        parked=parked_store(),
+        retries=DynamoRetryStore(database()),
+        backlog=backlog_store(),
         store=event_store(),
         log=delivery_log(),
-        queue=delivery_queue(),
+        queue=webhook_queue(),
         clock=clock,
     )
 
 
 @cache
-def deliveries() -> Deliveries:
+def deliveries() -> DeliveryHistory:
     """The delivery log, sending again, and testing."""
-    from event_service.delivery.history import Deliveries
-    from event_service.filters.matching.matcher import Matcher
+    from event_service.delivery.history import DeliveryHistory
     from event_service.webhooks.tester import LambdaEndpointTester
 
     settings = get_settings()
-    return Deliveries(
+    return DeliveryHistory(
         log=delivery_log(),
-        queue=delivery_queue(),
+        queue=webhook_queue(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
         tester=LambdaEndpointTester(
             settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds
         ),
+        clock=clock,
+    )
+
+
+@cache
+def replay() -> Replay:
+    """Sending retained events again."""
+    from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.replay import Replay
+
+    return Replay(
+        log=delivery_log(),
+        queue=webhook_queue(),
+        store=event_store(),
+        accepted=events_reading(),
+        endpoints=configuration(),
         make_matcher=Matcher,
         clock=clock,
     )

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.metering import Ledger, MeteredConnection, MeteredSqs, TableShape
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.events.new_event import NewEvent
 from event_service.events.reading import EventQuery
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.conftest import WORKSPACE, World, token
+from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape
 from tests.template_file import resources
 
 # An event of about 1 KB as JSON, as the documented service has them.
@@ -254,7 +254,7 @@ def test_changing_one_link_costs_the_router_one_read_however_many_there_are(mete
     before = metered.route()
     metered.deliveries.clear()
 
-    metered.world.configuration.link(WORKSPACE, [hook], wanted)
+    metered.world.configuration.links.link(WORKSPACE, [hook], wanted)
     metered.publish(event())
     after = metered.route()
 
@@ -273,9 +273,9 @@ def test_a_cold_router_reads_each_table_of_the_configuration_once(metered: Meter
 
     assert [call.target for call in cost.calls if call.operation == "Query"] == [
         "ChangesTable",
+        "LinksTable",
         "EndpointsTable.by_creation",
         "EventFiltersTable.by_creation",
-        "LinksTable",
         "ChangesTable",
     ]
 

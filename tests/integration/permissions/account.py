@@ -159,8 +159,8 @@ class Account:
 
     def end(self) -> None:
         """The process ends: what it had built is gone."""
-        if wiring.webhook_delivery.cache_info().currsize:
-            webhook_handler._loop.run_until_complete(wiring.webhook_delivery()._sender.aclose())  # type: ignore[attr-defined]
+        if wiring.webhook_side.cache_info().currsize:
+            webhook_handler._loop.run_until_complete(wiring.webhook_sender().aclose())
         self._process = self._graphql = None
         get_settings.cache_clear()
         for factory in vars(wiring).values():

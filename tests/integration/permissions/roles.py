@@ -11,9 +11,18 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from tests.template_file import resources, template
+from tests.template_file import resources, statements_of
 
 FUNCTIONS = resources("AWS::Serverless::Function")
+NETWORK_INTERFACES = (
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "DescribeNetworkInterfaces",
+    "DescribeSubnets",
+    "AssignPrivateIpAddresses",
+    "UnassignPrivateIpAddresses",
+)
+"""What Lambda does with the role of a function in a VPC (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)."""
 
 
 class Permission(NamedTuple):
@@ -29,14 +38,7 @@ class Permission(NamedTuple):
 
 def statements(function: str) -> Iterator[tuple[dict[str, Any], str | None]]:
     """The statements of a function's role, each with the condition under which it is there."""
-    for policy in template()["Resources"][f"{function}Role"]["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if "Fn::If" in statement:
-                condition, present, absent = statement["Fn::If"]
-                assert absent == {"Ref": "AWS::NoValue"}
-                yield present, condition
-            else:
-                yield statement, None
+    yield from statements_of(f"{function}Role")
 
 
 def granted(function: str) -> set[Permission]:
@@ -79,6 +81,8 @@ def done_by_lambda(function: str) -> set[Permission]:
     on_failure = properties.get("EventInvokeConfig", {}).get("DestinationConfig", {}).get("OnFailure")
     if on_failure:
         done.add(Permission("sqs:SendMessage", on_failure["Destination"]["Fn::GetAtt"][0]))
+    if "VpcConfig" in properties:
+        done |= {Permission(f"ec2:{action}", "*") for action in NETWORK_INTERFACES}
     return done
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import websockets
 
-from benchmarks import breaking_sockets
-from benchmarks.breaking_sockets import Account, break_sockets, section_of
+from benchmarks.resilience import breaking_sockets
+from benchmarks.resilience.breaking_sockets import Account, break_sockets, section_of
 from tests.fakes.socket_service import SocketService, event, socket_service
 
 

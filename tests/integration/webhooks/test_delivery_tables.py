@@ -17,12 +17,13 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore, secret_key
-from event_service.delivery.attempt import Attempt, DeliveryStatus, FailureClass, LogRecord
-from event_service.delivery.ports import WAITING_SHARDS, DrainMarker, DueDelivery, WaitingDelivery
+from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, FailureClass, LogRecord, PendingAttempt
+from event_service.delivery.ports import BACKLOG_SHARDS, BacklogTicket, DueRetry
 from event_service.delivery.receiver_health import EndpointHealth
-from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.delivery.storage.retries import DynamoRetryStore
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.integration.conftest import REGION
 
@@ -44,10 +45,7 @@ def record(number: int, event_id: str = "e", **changes: Any) -> LogRecord:
     accepted = changes.pop("accepted", NOW)
     attempt = Attempt(number, accepted, 12, 500, FailureClass.RESET, "It broke off.", "what it said \u0001 é")
     given = LogRecord(
-        workspace_id=WORKSPACE,
-        endpoint_id=ENDPOINT,
-        event_id=event_id,
-        accepted_at=format_date(accepted),
+        delivery=DeliveryKey(WORKSPACE, changes.pop("endpoint_id", ENDPOINT), event_id, format_date(accepted)),
         status=DeliveryStatus.PENDING,
         date=accepted,
         next_attempt=NOW + timedelta(minutes=5),
@@ -163,48 +161,48 @@ def test_the_longest_event_id_has_a_place_in_the_list(log: DynamoDeliveryLog) ->
 # -- what waits ------------------------------------------------------------------------------------------------------
 
 
-def waiting(number: int, **changes: Any) -> WaitingDelivery:
-    accepted = format_date(NOW + timedelta(seconds=number))
-    return replace(WaitingDelivery(WORKSPACE, ENDPOINT, f"event {number}", accepted, 3, 2, True, "00-trace"), **changes)
+def waiting(number: int, endpoint_id: str = ENDPOINT, **changes: Any) -> PendingAttempt:
+    key = DeliveryKey(WORKSPACE, endpoint_id, f"event {number}", format_date(NOW + timedelta(seconds=number)))
+    return replace(PendingAttempt(key, 3, 2, True, "00-trace"), **changes)
 
 
 def test_retries_come_when_they_are_due_oldest_first_and_not_before(database: Database) -> None:
-    due = DynamoDueStore(database)
-    entries = [DueDelivery(NOW + timedelta(minutes=number), waiting(number)) for number in range(40)]
-    due.put(entries)
-    due.put(entries[:5])
+    retries = DynamoRetryStore(database)
+    entries = [DueRetry(NOW + timedelta(minutes=number), waiting(number)) for number in range(40)]
+    retries.put(entries)
+    retries.put(entries[:5])
     now = NOW + timedelta(minutes=19)
-    found = [entry for shard in range(WAITING_SHARDS) for entry in due.due(shard, now, 100)]
+    found = [entry for shard in range(BACKLOG_SHARDS) for entry in retries.due(shard, now, 100)]
     assert sorted(found, key=lambda entry: entry.due) == entries[:20]
-    one_shard = due.due(0, now, 100)
+    one_shard = retries.due(0, now, 100)
     assert one_shard == sorted(one_shard, key=lambda entry: entry.due)
-    assert due.due(0, now, 1) == one_shard[:1]
-    due.delete(found)
-    assert [entry for shard in range(WAITING_SHARDS) for entry in due.due(shard, now, 100)] == []
+    assert retries.due(0, now, 1) == one_shard[:1]
+    retries.delete(found)
+    assert [entry for shard in range(BACKLOG_SHARDS) for entry in retries.due(shard, now, 100)] == []
 
 
-def test_what_was_put_aside_comes_back_in_order_of_acceptance_for_its_endpoint_only(database: Database) -> None:
-    parked = DynamoParkedStore(database, 14)
+def test_a_backlog_comes_back_in_order_of_acceptance_for_its_endpoint_only(database: Database) -> None:
+    backlog = DynamoBacklogStore(database, 14)
     rows = [waiting(number) for number in range(60)]
-    parked.park([*reversed(rows), rows[0], waiting(0, endpoint_id=new_id(), traceparent=None)])
-    assert parked.oldest(ENDPOINT, 25) == rows[:25]
-    parked.delete(rows[:25])
-    assert parked.oldest(ENDPOINT, 100) == rows[25:]
+    backlog.add([*reversed(rows), rows[0], waiting(0, endpoint_id=new_id(), traceparent=None)])
+    assert backlog.oldest(ENDPOINT, 25) == rows[:25]
+    backlog.delete(rows[:25])
+    assert backlog.oldest(ENDPOINT, 100) == rows[25:]
 
 
-def test_a_marker_belongs_to_whoever_holds_its_token(database: Database) -> None:
-    parked = DynamoParkedStore(database, 14)
-    marker = DrainMarker(WORKSPACE, ENDPOINT, "t1", NOW)
-    assert not parked.mark(marker, replaces="t0")
-    assert parked.mark(marker)
-    following = replace(marker, token="t2", check_at=NOW + timedelta(minutes=2), quiet=True)
-    assert parked.mark(following, replaces="t1")
-    assert not parked.mark(replace(marker, token="t3"), replaces="t1")
-    assert parked.markers_due(NOW) == []
-    assert parked.markers_due(NOW + timedelta(minutes=2)) == [following]
-    assert not parked.unmark(marker)
-    assert parked.unmark(following)
-    assert not parked.unmark(following)
+def test_a_ticket_belongs_to_whoever_holds_its_token(database: Database) -> None:
+    backlog = DynamoBacklogStore(database, 14)
+    ticket = BacklogTicket(WORKSPACE, ENDPOINT, "t1", NOW)
+    assert not backlog.put_ticket(ticket, replaces="t0")
+    assert backlog.put_ticket(ticket)
+    following = replace(ticket, token="t2", check_at=NOW + timedelta(minutes=2), found_empty_once=True)
+    assert backlog.put_ticket(following, replaces="t1")
+    assert not backlog.put_ticket(replace(ticket, token="t3"), replaces="t1")
+    assert backlog.tickets_due(NOW) == []
+    assert backlog.tickets_due(NOW + timedelta(minutes=2)) == [following]
+    assert not backlog.delete_ticket(ticket)
+    assert backlog.delete_ticket(following)
+    assert not backlog.delete_ticket(following)
 
 
 # -- health and the snapshot -----------------------------------------------------------------------------------------
@@ -215,8 +213,8 @@ def test_of_two_workers_that_note_the_same_failure_one_wins(database: Database) 
     DynamoSecretStore(database).put(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_current"), None)
     first = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
     assert store.put(WORKSPACE, first, None)
-    assert not store.put(WORKSPACE, replace(first, strikes=2), None)
-    second = replace(first, version=2, strikes=5, cooling_until=NOW + timedelta(seconds=30), coolings=1, warned=1)
+    assert not store.put(WORKSPACE, replace(first, consecutive_failures=2), None)
+    second = replace(first, version=2, consecutive_failures=5, backs_off_until=NOW + timedelta(seconds=30), back_offs=1, warned=1)
     assert store.put(WORKSPACE, second, first)
     assert store.get(WORKSPACE, ENDPOINT) == second
     store.clear(WORKSPACE, ENDPOINT)

@@ -23,18 +23,21 @@ from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.backlog import Drains, WebhookObserver
+from event_service.delivery.backlog import BacklogTickets
 from event_service.delivery.retry_scheduler import RetryScheduler
 from event_service.delivery.service_events import OperationalEvents
-from event_service.delivery.storage.due import DynamoDueStore, DynamoParkedStore
+from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
-from event_service.delivery.storage.queue import SqsDeliveryQueue
+from event_service.delivery.storage.queue import SqsWebhookQueue
+from event_service.delivery.storage.retries import DynamoRetryStore
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.delivery import WebhookDelivery
+from event_service.webhooks.assembly import assemble
 from event_service.webhooks.http_sender import HttpSender
+from event_service.webhooks.observer import WebhookObserver
+from event_service.webhooks.ports import BacklogReaders, DeliveryStores, EndpointActions
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.retry_scheduler.handler import create_handler as create_scheduler
@@ -115,35 +118,31 @@ class Stage:
             return parse_webhook_url(url, rules)
 
         self.log = DynamoDeliveryLog(database, clock, 14)
-        self.due = DynamoDueStore(database)
-        self.parked = DynamoParkedStore(database, 14)
+        self.retries = DynamoRetryStore(database)
+        self.backlog = DynamoBacklogStore(database, 14)
         self.health = DynamoHealthStore(database)
         self.store = DynamoEventStore(database, clock, 14)
         self.rows = DynamoConfigurationRows(database, clock)
-        queue = SqsDeliveryQueue(Queues(lambda: connect(REGION, None), sleep=lambda seconds: None), self.queue_url)
-        drains = Drains(self.parked, queue, clock)
+        queue = SqsWebhookQueue(Queues(lambda: connect(REGION, None), sleep=lambda seconds: None), self.queue_url)
+        tickets = BacklogTickets(self.backlog, queue, clock)
         events = OperationalEvents(lambda: self)
-        self.observer = WebhookObserver(drains, self.health, events, clock)
-        delivery = WebhookDelivery(
-            snapshots=DynamoSnapshotReader(database, clock),
-            log=self.log,
-            sender=HttpSender(rules.guard, deadline_seconds=5),
-            queue=queue,
-            due=self.due,
-            parked=self.parked,
+        self.observer = WebhookObserver(tickets, self.health, events, clock)
+        side = assemble(
+            readers=BacklogReaders(DynamoSnapshotReader(database, clock), self.store),
+            stores=DeliveryStores(self.log, self.retries, self.backlog),
             health=self.health,
-            store=self.store,
-            drains=drains,
-            events=events,
-            disabler=lambda: self,
+            queue=queue,
+            tickets=tickets,
+            actions=EndpointActions(events, lambda: self),
+            sender=HttpSender(rules.guard, deadline_seconds=5),
             parse_url=parse_url,
             clock=clock,
             retention_days=14,
             deadline_seconds=5,
             draw=lambda: 0.0,
         )
-        scheduler = RetryScheduler(due=self.due, parked=self.parked, store=self.store, log=self.log, queue=queue, clock=clock)
-        self.deliver = create_handler(lambda: delivery)
+        scheduler = RetryScheduler(retries=self.retries, backlog=self.backlog, store=self.store, log=self.log, queue=queue, clock=clock)
+        self.deliver = create_handler(lambda: side)
         self.schedule = create_scheduler(lambda: scheduler)
         self.endpoint = Endpoint(
             id=ENDPOINT,
@@ -246,11 +245,11 @@ def test_what_waited_is_sent_on_resume(stage: Stage, receiver: Receiver) -> None
     stage.now += timedelta(minutes=3)
     stage.schedule(sample("retry_scheduler/every_minute"), Context())
     stage.deliver({"Records": stage.queued()}, Context())
-    assert stage.parked.markers_due(from_stored("9000-01-01T00:00:00.000000+00:00")) == []
+    assert stage.backlog.tickets_due(from_stored("9000-01-01T00:00:00.000000+00:00")) == []
 
 
-def test_a_step_that_nobody_waits_for_is_dropped(stage: Stage, receiver: Receiver) -> None:
-    assert stage.deliver(sample("webhook_delivery/step_of_what_waited"), Context()) == {"batchItemFailures": []}
+def test_a_backlog_run_without_a_ticket_is_dropped(stage: Stage, receiver: Receiver) -> None:
+    assert stage.deliver(sample("webhook_delivery/backlog_run"), Context()) == {"batchItemFailures": []}
     assert receiver.bodies == []
 
 

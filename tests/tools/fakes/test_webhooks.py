@@ -8,17 +8,18 @@ import pytest
 
 from event_service.base.dates import format_date
 from event_service.base.errors import Unavailable
-from event_service.delivery.messages import DrainMessage
-from event_service.delivery.ports import DrainMarker, WaitingDelivery
+from event_service.delivery.attempt import DeliveryKey, PendingAttempt
+from event_service.delivery.messages import BacklogMessage
+from event_service.delivery.ports import BacklogTicket
 from event_service.delivery.receiver_health import EndpointHealth
 from tests.fakes.webhooks import MAXIMUM_RECEIVES, VISIBILITY_SECONDS, WORKSPACE, World
 
-STEP = DrainMessage(WORKSPACE, "e", "t")
+RUN = BacklogMessage(WORKSPACE, "e", "t")
 
 
 def test_a_message_that_is_not_deleted_comes_again_after_its_visibility_and_dies_after_ten_times() -> None:
     world = World()
-    world.queue.put(STEP)
+    world.queue.put(RUN)
     for number in range(1, MAXIMUM_RECEIVES + 1):
         (message,) = world.queue.receive(10)
         assert message.receives == number
@@ -32,39 +33,39 @@ def test_a_message_that_is_not_deleted_comes_again_after_its_visibility_and_dies
 
 def test_a_delayed_message_is_invisible_and_no_delay_is_longer_than_the_limit() -> None:
     world = World()
-    world.queue.put(STEP, 60)
+    world.queue.put(RUN, 60)
     assert world.queue.receive(10) == []
     world.clock.pass_(60)
     assert len(world.queue.receive(10)) == 1
     with pytest.raises(AssertionError):
-        world.queue.send([(STEP, 901)])
+        world.queue.send([(RUN, 901)])
 
 
 def test_a_call_whose_answer_is_lost_has_acted_and_a_batch_may_be_done_in_part() -> None:
     world = World()
-    rows = [WaitingDelivery(WORKSPACE, "e", str(number), format_date(world.clock())) for number in range(4)]
+    rows = [PendingAttempt(DeliveryKey(WORKSPACE, "e", str(number), format_date(world.clock()))) for number in range(4)]
     world.aws.fault = lambda operation: "half"
     with pytest.raises(Unavailable):
-        world.parked.park(rows)
-    assert len(world.parked.rows) == 2
+        world.backlog.add(rows)
+    assert len(world.backlog.rows) == 2
     world.aws.fault = lambda operation: "lost"
     with pytest.raises(Unavailable):
-        world.parked.park(rows)
-    assert len(world.parked.rows) == 4
-    assert world.queue.send([(STEP, 0)]) == [0]
+        world.backlog.add(rows)
+    assert len(world.backlog.rows) == 4
+    assert world.queue.send([(RUN, 0)]) == [0]
     assert len(world.queue.messages) == 1
     world.aws.fault = lambda operation: "refused"
     with pytest.raises(Unavailable):
-        world.parked.delete(rows)
-    assert len(world.parked.rows) == 4
+        world.backlog.delete(rows)
+    assert len(world.backlog.rows) == 4
 
 
 def test_conditions_refuse_what_is_late() -> None:
     world = World()
-    marker = DrainMarker(WORKSPACE, "e", "t1", world.clock())
-    assert world.parked.mark(marker)
-    assert not world.parked.mark(replace(marker, token="t3"), replaces="t2")
-    assert not world.parked.unmark(replace(marker, token="t2"))
+    ticket = BacklogTicket(WORKSPACE, "e", "t1", world.clock())
+    assert world.backlog.put_ticket(ticket)
+    assert not world.backlog.put_ticket(replace(ticket, token="t3"), replaces="t2")
+    assert not world.backlog.delete_ticket(replace(ticket, token="t2"))
     health = EndpointHealth("e", 1, 0, world.clock(), world.clock())
     assert world.health.put(WORKSPACE, health, None)
     assert not world.health.put(WORKSPACE, health, None)

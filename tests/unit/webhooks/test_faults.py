@@ -22,29 +22,33 @@ import pytest
 from event_service.base.errors import Unavailable
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery.attempt import DeliveryStatus, FailureClass
-from event_service.webhooks import delivery as webhook_delivery
+from event_service.webhooks import attempt, backlog_run, deliver, health, record, work
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, World, answering
 
 TIMES = 50
 DELIVERIES = 10_000
-NOT_OF_THE_WORKER = {"test"}
-"""``testEndpoint`` keeps nothing, so there is nothing that could be lost."""
+WORKER = (attempt, backlog_run, deliver, health, record, work)
+"""The modules of the worker. ``testEndpoint`` keeps nothing, so there is nothing that could be lost."""
 
 
-def await_points() -> dict[tuple[str, int], range]:
-    """Every place at which the worker can be suspended, as (method, line), with the lines it covers."""
-    tree = ast.parse(inspect.getsource(webhook_delivery))
-    found: dict[tuple[str, int], range] = {}
+Point = tuple[str, str, int]
+"""File, method and line of an ``await``."""
 
-    def visit(node: ast.AST, method: str) -> None:
+
+def await_points() -> dict[Point, range]:
+    """Every place at which the worker can be suspended, with the lines it covers."""
+    found: dict[Point, range] = {}
+
+    def visit(file: str, node: ast.AST, method: str) -> None:
         for child in ast.iter_child_nodes(node):
             name = child.name if isinstance(child, ast.AsyncFunctionDef | ast.FunctionDef) else method
-            if isinstance(child, ast.Await) and name not in NOT_OF_THE_WORKER:
-                found[name, child.lineno] = range(child.lineno, (child.end_lineno or child.lineno) + 1)
-            visit(child, name)
+            if isinstance(child, ast.Await):
+                found[file, name, child.lineno] = range(child.lineno, (child.end_lineno or child.lineno) + 1)
+            visit(file, child, name)
 
-    visit(tree, "")
+    for module in WORKER:
+        visit(str(module.__file__), ast.parse(inspect.getsource(module)), "")
     return found
 
 
@@ -55,11 +59,10 @@ class Killed(KeyboardInterrupt):
 class Killer:
     """Watches every suspension of every task of a loop, and kills at a chosen one."""
 
-    def __init__(self, points: dict[tuple[str, int], range]) -> None:
-        self._points = points
-        self._line_to_point = {(name, line): (name, first) for (name, first), lines in points.items() for line in lines}
-        self.kills: Counter[tuple[str, int]] = Counter()
-        self.visits: Counter[tuple[str, int]] = Counter()
+    def __init__(self, points: dict[Point, range]) -> None:
+        self._line_to_point = {(file, name, line): (file, name, first) for (file, name, first), lines in points.items() for line in lines}
+        self.kills: Counter[Point] = Counter()
+        self.visits: Counter[Point] = Counter()
         self.deaths = 0
         self.draw = random.Random(1)
 
@@ -96,18 +99,18 @@ class Killer:
             self.deaths += 1
             raise Killed
 
-    def _chance(self, place: tuple[str, int]) -> float:
+    def _chance(self, place: Point) -> float:
         """Rare places more often, so that all come to their number in about the same time. Beyond it a little, since dying
         there is what leads to the rarest."""
         if self.kills[place] < TIMES:
             return max(0.01, min(0.9, 80 / self.visits[place]))
         return 0.1 if self.visits[place] < 20 * TIMES else 0.0
 
-    def _places(self, coroutine: Any) -> Iterator[tuple[str, int]]:
+    def _places(self, coroutine: Any) -> Iterator[Point]:
         while coroutine is not None and hasattr(coroutine, "cr_frame"):
             frame = coroutine.cr_frame
-            if frame is not None and frame.f_code.co_filename == webhook_delivery.__file__:
-                point = self._line_to_point.get((frame.f_code.co_name, frame.f_lineno))
+            if frame is not None:
+                point = self._line_to_point.get((frame.f_code.co_filename, frame.f_code.co_name, frame.f_lineno))
                 if point is not None:
                     yield point
             coroutine = coroutine.cr_await
@@ -122,7 +125,7 @@ def invoke(world: World, killer: Killer | None) -> bool:
     try:
         return loop.run_until_complete(world.invoke()) is not None
     except Killed:
-        world.delivery = world.new_delivery()
+        world.side = world.new_process()
         world.receivers.running.clear()
         return True
     finally:
@@ -248,8 +251,8 @@ class Scenario:
         for one in world.receivers.receptions:
             ids.setdefault((one.endpoint_id, one.event_id), set()).add(one.webhook_id)
         assert all(len(found) == 1 for found in ids.values())
-        assert not world.parked.rows
-        assert not world.due.rows
+        assert not world.backlog.rows
+        assert not world.retries.rows
 
 
 @pytest.mark.timeout(600)
@@ -267,7 +270,7 @@ def test_killed_at_every_await_point_it_loses_nothing() -> None:
     assert deliveries >= DELIVERIES
 
 
-def killed_until_done(points: dict[tuple[str, int], range], killer: Killer) -> int:
+def killed_until_done(points: dict[Point, range], killer: Killer) -> int:
     deliveries = 0
     for seed in range(100):
         if deliveries >= DELIVERIES and all(killer.kills[point] >= TIMES for point in points):
@@ -295,15 +298,15 @@ OPERATIONS = (
     "snapshot.read",
     "log.write",
     "queue.send",
-    "due.put",
-    "due.due",
-    "due.delete",
-    "parked.park",
-    "parked.oldest",
-    "parked.delete",
-    "parked.mark",
-    "parked.unmark",
-    "parked.markers_due",
+    "retries.put",
+    "retries.due",
+    "retries.delete",
+    "backlog.add",
+    "backlog.oldest",
+    "backlog.delete",
+    "backlog.put_ticket",
+    "backlog.delete_ticket",
+    "backlog.tickets_due",
     "health.put",
     "health.get",
     "health.clear",

@@ -108,7 +108,7 @@ def test_the_receiver_is_obeyed(case: Case) -> None:
         retry_after=case.wait,
         slow_endpoint=case.slow,
         disable_reason=verdict.disable_reason if case.disabled is not None else None,
-        counts_to_cooling=case.cools,
+        counts_to_back_off=case.cools,
     )
 
 

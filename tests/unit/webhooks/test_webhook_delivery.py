@@ -13,8 +13,10 @@ from standardwebhooks.webhooks import Webhook
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.delivery.attempt import DeliveryStatus, FailureClass
 from event_service.delivery.messages import WebhookMessage, parse_webhook_queue
-from event_service.webhooks.delivery import MAXIMUM_HOPS, WAITING_REQUESTS, NotTestable, Received
+from event_service.webhooks.batch import BACKLOG_REQUESTS, Received
+from event_service.webhooks.endpoint_test import NotTestable
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
+from event_service.webhooks.record import MAXIMUM_CONTINUATIONS
 from tests.fakes.webhooks import SECRET, WORKSPACE, Aws, World, answering
 
 DAY = 86_400.0
@@ -90,13 +92,13 @@ async def test_a_slow_answer_slows_the_whole_endpoint() -> None:
         world.publish(endpoint)
     await world.work()
     assert len(world.receivers.receptions) == 1
-    assert len(world.parked.rows) == 20
+    assert len(world.backlog.rows) == 20
     world.receivers.behaviour[endpoint.id] = answering()
     await world.run(300)
     assert world.statuses(endpoint) == {"DELIVERED": 21}
     # One probe, alone, before the others.
     assert [one.status for one in world.receivers.receptions][:2] == [429, 200]
-    assert not world.parked.rows
+    assert not world.backlog.rows
     assert not world.health.items
 
 
@@ -216,11 +218,11 @@ async def test_nothing_is_lost_while_off_and_all_is_sent_in_order_of_acceptance_
     sent = [one.event_id for one in world.receivers.receptions]
     place = {event.id: number for number, event in enumerate(events)}
     # In order but for the few that are under way at the same time.
-    assert all(abs(place[event_id] - number) < WAITING_REQUESTS for number, event_id in enumerate(sent))
+    assert all(abs(place[event_id] - number) < BACKLOG_REQUESTS for number, event_id in enumerate(sent))
     assert len(sent) == 230
     await world.run(600)
-    assert not world.parked.rows
-    assert not world.parked.markers
+    assert not world.backlog.rows
+    assert not world.backlog.tickets
     assert not world.queue.messages
 
 
@@ -248,8 +250,8 @@ async def test_what_waited_uses_at_most_half_of_the_slots_so_that_live_events_go
     live = [world.publish(endpoint) for _ in range(9)]
     # One invocation has the step and the live events.
     await world.invoke()
-    assert (most_waiting, most_live) == (WAITING_REQUESTS, 9)
-    assert world.receivers.most_running[endpoint.id] <= WAITING_REQUESTS + 9
+    assert (most_waiting, most_live) == (BACKLOG_REQUESTS, 9)
+    assert world.receivers.most_running[endpoint.id] <= BACKLOG_REQUESTS + 9
     done = {one.event_id for one in world.receivers.receptions}
     assert done >= {event.id for event in live}
 
@@ -264,16 +266,16 @@ async def test_a_delivery_put_aside_after_the_last_look_is_not_stranded() -> Non
     # ... the endpoint is resumed and nothing is found ...
     world.resume(endpoint)
     await world.work()
-    assert world.parked.markers[endpoint.id].quiet
+    assert world.backlog.tickets[endpoint.id].found_empty_once
     # ... and only then the worker puts its delivery aside.
     on, world.endpoints[endpoint.id] = world.endpoints[endpoint.id], off
-    await world.delivery.deliver([Received(message.text) for message in batch], lambda: 60.0)
+    await world.side.delivery.deliver([Received(message.text) for message in batch], lambda: 60.0)
     world.queue.delete(batch)
     world.endpoints[endpoint.id] = on
-    assert len(world.parked.rows) == 1
+    assert len(world.backlog.rows) == 1
     await world.run(600)
     assert [one.event_id for one in world.receivers.receptions] == [late.id]
-    assert not world.parked.markers
+    assert not world.backlog.tickets
 
 
 async def test_a_resume_that_died_before_it_could_begin_is_taken_up() -> None:
@@ -308,8 +310,8 @@ async def test_what_waits_for_a_deleted_endpoint_is_discarded() -> None:
     world.delete(endpoint)
     await world.run(600)
     assert world.statuses(endpoint) == {"DISCARDED": 150}
-    assert not world.parked.rows
-    assert not world.parked.markers
+    assert not world.backlog.rows
+    assert not world.backlog.tickets
     assert not world.receivers.receptions
 
 
@@ -376,7 +378,7 @@ async def test_five_time_outs_cool_an_endpoint_and_then_one_probe_at_a_time_is_s
         world.publish(endpoint)
     await world.work()
     assert len(world.receivers.receptions) == 5
-    assert len(world.parked.rows) == 100
+    assert len(world.backlog.rows) == 100
     await world.run(3_600)
     probes = len(world.receivers.receptions) - 5
     # 30 s, 1, 2, 4, 8, 15 minutes ...: an hour of it costs the receiver and us a handful of requests.
@@ -384,7 +386,7 @@ async def test_five_time_outs_cool_an_endpoint_and_then_one_probe_at_a_time_is_s
     assert world.receivers.most_running[endpoint.id] <= 5
     world.receivers.behaviour[endpoint.id] = answering()
     await world.run(2 * 3_600)
-    assert len(world.parked.rows) == 0
+    assert len(world.backlog.rows) == 0
     await world.run(DAY)
     assert world.statuses(endpoint) == {"DELIVERED": 105}
 
@@ -397,7 +399,7 @@ async def test_a_quick_failure_breaks_the_row_of_time_outs() -> None:
         world.publish(endpoint)
         await world.work()
     assert len(world.receivers.receptions) == 8
-    assert not world.parked.rows
+    assert not world.backlog.rows
 
 
 async def test_at_most_ten_requests_go_to_one_endpoint_at_once() -> None:
@@ -441,7 +443,7 @@ async def test_a_repeat_of_a_recorded_attempt_is_dropped() -> None:
         world.publish(endpoint)
     # Two copies with a receive count of 1 each, in different batches: nobody can tell them but their number ...
     while (batch := world.queue.receive(10)) != []:
-        await world.delivery.deliver([Received(message.text, receive_count=2) for message in batch], lambda: 60.0)
+        await world.side.delivery.deliver([Received(message.text, receive_count=2) for message in batch], lambda: 60.0)
         world.queue.delete(batch)
     assert len(world.receivers.receptions) == 10
 
@@ -451,7 +453,7 @@ async def test_two_copies_in_one_batch_are_sent_once() -> None:
     endpoint = world.endpoint()
     world.publish(endpoint)
     (message,) = world.queue.receive(10)
-    report = await world.delivery.deliver([Received(message.text), Received(message.text)], lambda: 60.0)
+    report = await world.side.delivery.deliver([Received(message.text), Received(message.text)], lambda: 60.0)
     assert len(world.receivers.receptions) == 1
     assert report.failed == {1}
 
@@ -463,7 +465,7 @@ async def test_a_redriven_message_is_checked_although_its_receive_count_is_one_a
     world.queue.messages[0].receives = 10
     (message,) = list(world.queue.messages.values())
     # It was delivered and recorded, but its worker died before it could delete it, ten times.
-    await world.delivery.deliver([Received(message.text)], lambda: 60.0)
+    await world.side.delivery.deliver([Received(message.text)], lambda: 60.0)
     world.queue.receive(10)
     assert len(world.queue.dead) == 1
     world.clock.pass_(3_600)
@@ -494,7 +496,7 @@ async def test_a_retry_that_was_not_sent_before_the_worker_died_is_sent_by_the_r
     endpoint = world.endpoint(answering(500))
     world.publish(endpoint)
     (message,) = world.queue.receive(10)
-    await world.delivery.deliver([Received(message.text)], lambda: 60.0)
+    await world.side.delivery.deliver([Received(message.text)], lambda: 60.0)
     world.queue.messages = {message.id: message}  # the retry is gone, the message is not
     world.receivers.behaviour[endpoint.id] = answering()
     await world.run(1_000)
@@ -507,7 +509,7 @@ async def test_an_unreadable_message_is_left_for_the_dead_letter_queue_and_the_r
     world.publish(endpoint)
     (message,) = world.queue.receive(10)
     texts = ["", "{}\nbody", '{"v":2}\n', '["v"]\n{}', message.text]
-    report = await world.delivery.deliver([Received(text) for text in texts], lambda: 60.0)
+    report = await world.side.delivery.deliver([Received(text) for text in texts], lambda: 60.0)
     assert report.failed == {0, 1, 2, 3}
     assert world.statuses(endpoint) == {"DELIVERED": 1}
 
@@ -516,18 +518,18 @@ async def test_hops_are_counted_and_bounded_by_a_way_around_the_queue() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
     event = world.event()
-    message = WebhookMessage(WORKSPACE, endpoint.id, event.id, event.as_delivered()["creationDate"], None, event.as_json())
+    message = WebhookMessage.first(WORKSPACE, endpoint.id, event.id, event.as_delivered()["creationDate"], None, event.as_json())
     world.queue.put(message)
     await world.work()
     (retry,) = world.queue.messages.values()
     following = parse_webhook_queue(retry.text)
     assert isinstance(following, WebhookMessage)
-    assert (following.hop, following.attempt) == (1, 2)
+    assert (following.continuations, following.attempt.number) == (1, 2)
     world.queue.messages.clear()
-    world.queue.put(replace(message, hop=MAXIMUM_HOPS, attempt=2))
+    world.queue.put(replace(message, continuations=MAXIMUM_CONTINUATIONS, attempt=message.attempt.following()))
     await world.work()
     assert not world.queue.messages
-    assert len(world.due.rows) == 1
+    assert len(world.retries.rows) == 1
 
 
 # -- testing an endpoint ---------------------------------------------------------------------------------------------
@@ -536,7 +538,7 @@ async def test_hops_are_counted_and_bounded_by_a_way_around_the_queue() -> None:
 async def test_a_test_is_sent_signed_and_not_logged() -> None:
     world = World()
     endpoint = world.endpoint(answering(418), status=EndpointStatus.PAUSED)
-    attempt = await world.delivery.test(WORKSPACE, endpoint.id)
+    attempt = await world.side.tests.send(WORKSPACE, endpoint.id)
     assert (attempt.number, attempt.status_code) == (1, 418)
     (reception,) = world.receivers.receptions
     assert reception.headers["webhook-signature"].startswith("v1,")
@@ -547,7 +549,7 @@ async def test_a_test_is_sent_signed_and_not_logged() -> None:
 
 async def test_a_test_of_an_unknown_endpoint_is_refused() -> None:
     with pytest.raises(NotTestable):
-        await World().delivery.test(WORKSPACE, "22222222-2222-4222-8222-222222222222")
+        await World().side.tests.send(WORKSPACE, "22222222-2222-4222-8222-222222222222")
 
 
 # -- the due index ---------------------------------------------------------------------------------------------------
@@ -559,17 +561,17 @@ async def test_waiting_retries_cost_nothing_while_they_wait() -> None:
     for _ in range(300):
         world.publish(endpoint)
     await world.run(400)  # three attempts each: the next is due in half an hour
-    assert len(world.due.rows) == 300
+    assert len(world.retries.rows) == 300
     calls = Aws().calls
     world.aws.calls = calls
-    read = world.due.rows_read
+    read = world.retries.rows_read
     for _ in range(28):
         world.clock.pass_(60)
         report = world.tick()
         assert (report.sent, report.discarded) == (0, 0)
-    assert world.due.rows_read == read
+    assert world.retries.rows_read == read
     # One query a shard and one for the markers, a minute.
-    assert calls == {"due.due": 28 * 8, "parked.markers_due": 28}
+    assert calls == {"retries.due": 28 * 8, "backlog.tickets_due": 28}
 
 
 async def test_a_scheduler_that_dies_between_sending_and_deleting_sends_again_and_nothing_is_doubled() -> None:
@@ -580,7 +582,7 @@ async def test_a_scheduler_that_dies_between_sending_and_deleting_sends_again_an
     await world.run(400)
     world.receivers.behaviour[endpoint.id] = answering()
     world.clock.pass_(2_000)
-    world.aws.fault = lambda operation: "refused" if operation == "due.delete" else None
+    world.aws.fault = lambda operation: "refused" if operation == "retries.delete" else None
     assert not world.tick().complete
     world.aws.fault = lambda operation: None
     await world.work()

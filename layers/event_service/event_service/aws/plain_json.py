@@ -1,7 +1,7 @@
 """Batches of items without binary attributes, past botocore's serializer and parser.
 
-Both walk every attribute of every item by the service's model, which takes an eighth of the processor time of ten deliveries (see
-docs/decisions.md). Strings, numbers, booleans and what is made of them look the same in the SDK's form and in
+Both walk every attribute of every item by the service's model, which takes an eighth of the processor time of ten deliveries
+(decision 0009 in docs/decisions). Strings, numbers, booleans and what is made of them look the same in the SDK's form and in
 DynamoDB's JSON, so for such items one ``json.dumps`` and one ``json.loads`` do. Everything else of a call stays the SDK's: signing,
 connections, retries, errors. The hooks are botocore's events.
 """

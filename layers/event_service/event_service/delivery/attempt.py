@@ -7,7 +7,7 @@ for its endpoint or was discarded. Records are only added, never changed: what a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -40,6 +40,50 @@ class DeliveryStatus(StrEnum):
     DELIVERED = "DELIVERED"
     FAILED = "FAILED"
     DISCARDED = "DISCARDED"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryKey:
+    """Which delivery: one event at one endpoint. ``accepted_at`` is the event's acceptance, a stored date."""
+
+    workspace_id: str
+    endpoint_id: str
+    event_id: str
+    accepted_at: str
+
+    @property
+    def event(self) -> tuple[str, str]:
+        """(workspace id, event id)"""
+        return self.workspace_id, self.event_id
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAttempt:
+    """The attempt of a delivery that comes next, wherever it waits: in a queue, as a retry, or in a backlog. The event itself
+    stands in the events table.
+
+    Attributes:
+        number: of the attempt in the log, 1 for the first.
+        schedule_start: the attempt with which the schedule of retries began: a retry or replay begins it anew.
+        listed: the log has a record of this delivery, by which lists find it.
+        traceparent: the trace of the publish.
+    """
+
+    delivery: DeliveryKey
+    number: int = 1
+    schedule_start: int = 1
+    listed: bool = False
+    traceparent: str | None = None
+
+    @property
+    def log_key(self) -> tuple[str, str, str, int]:
+        """(endpoint id, workspace id, event id, number), by which the log finds the record of this attempt."""
+        key = self.delivery
+        return key.endpoint_id, key.workspace_id, key.event_id, self.number
+
+    def following(self) -> PendingAttempt:
+        """The attempt after this one."""
+        return replace(self, number=self.number + 1, listed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +120,8 @@ class LogRecord:
     """One item of the log.
 
     Attributes:
-        accepted_at: the event's acceptance, a stored date.
         status: what the delivery is after this record.
-        date: of the attempt's beginning, or of the moment when it was put aside or discarded.
+        date: of the attempt's beginning, or of the moment when it joined the backlog or was discarded.
         next_attempt: when the next attempt is due; ``None`` where there is none or where nobody knows.
         attempt: ``None`` for the record without an attempt.
         waits_for: in the record without an attempt, the number of the attempt that it stands before.
@@ -87,10 +130,7 @@ class LogRecord:
         listed: whether lists find the delivery by this record. One of its records is enough; the first has it.
     """
 
-    workspace_id: str
-    endpoint_id: str
-    event_id: str
-    accepted_at: str
+    delivery: DeliveryKey
     status: DeliveryStatus
     date: datetime
     next_attempt: datetime | None = None
@@ -104,6 +144,12 @@ class LogRecord:
     def number(self) -> int:
         """The number in the key."""
         return NO_ATTEMPT if self.attempt is None else self.attempt.number
+
+    @property
+    def log_key(self) -> tuple[str, str, str, int]:
+        """(endpoint id, workspace id, event id, number)"""
+        key = self.delivery
+        return key.endpoint_id, key.workspace_id, key.event_id, self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +185,18 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
     ordered = sorted(records, key=lambda record: record.number)
     attempts = tuple(record.attempt for record in ordered if record.attempt is not None)
     last = ordered[-1]
-    aside = ordered[0] if ordered[0].attempt is None else None
+    unsent = ordered[0] if ordered[0].attempt is None else None
     # By number and not by date: two workers' clocks differ.
-    if aside is not None and (last.attempt is None or aside.waits_for > last.number):
-        last = aside
+    if unsent is not None and (last.attempt is None or unsent.waits_for > last.number):
+        last = unsent
     ends = [record.date + timedelta(milliseconds=record.attempt.duration_ms if record.attempt else 0) for record in ordered]
     return Delivery(
-        workspace_id=last.workspace_id,
-        endpoint_id=last.endpoint_id,
-        event_id=last.event_id,
+        workspace_id=last.delivery.workspace_id,
+        endpoint_id=last.delivery.endpoint_id,
+        event_id=last.delivery.event_id,
         status=last.status,
         attempts=attempts,
         next_attempt=last.next_attempt if last.status is DeliveryStatus.PENDING else None,
-        created=from_stored(last.accepted_at),
+        created=from_stored(last.delivery.accepted_at),
         modified=max(ends),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,23 +18,17 @@ from typing import Final, Protocol
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavailable
-from event_service.base.identifiers import MAXIMUM_IDS_A_CALL, parse_delivery_id, parse_uuid
+from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
 from event_service.configuration.endpoint import Endpoint, EndpointType
-from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
+from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
 from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.ports import DeliveryLog, DeliveryQueue
+from event_service.delivery.ports import DeliveryLog, WebhookQueue
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
-from event_service.filters.event_filter import EventFilter
-from event_service.routing.table import Matcher, RoutingTable
 
-MAXIMUM_REPLAYED_EVENTS: Final = 10_000
 MAXIMUM_LIST_SECONDS: Final = 10.0
-MAXIMUM_REPLAY_SECONDS: Final = 15.0
-"""A replay stops there and says where to go on: the function that answers has 29 s in all."""
 EVENTS_SIDE_BY_SIDE: Final = 16
 DELIVERIES_IN_ONE_READ: Final = 100
-EVENTS_IN_ONE_STEP: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +57,6 @@ class Endpoints(Protocol):
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
         """One endpoint."""
 
-    def event_filters_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> Mapping[str, list[EventFilter]]:
-        """The linked event filters of each."""
-
 
 class EndpointTester(Protocol):
     """Makes one attempt now, by the way and under the guards of a real delivery."""
@@ -74,19 +65,18 @@ class EndpointTester(Protocol):
         """Sends one event made for this purpose and waits for the outcome."""
 
 
-class Deliveries:
-    """The use cases behind ``deliveries``, ``retryDeliveries``, ``replayEvents`` and ``testEndpoint``."""
+class DeliveryHistory:
+    """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``."""
 
     def __init__(
         self,
         *,
         log: DeliveryLog,
-        queue: DeliveryQueue,
+        queue: WebhookQueue,
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: Endpoints,
         tester: EndpointTester,
-        make_matcher: Callable[[], Matcher],
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -96,7 +86,6 @@ class Deliveries:
         self._accepted = accepted
         self._endpoints = endpoints
         self._tester = tester
-        self._make_matcher = make_matcher
         self._clock = clock
         self._monotonic = monotonic
 
@@ -221,70 +210,7 @@ class Deliveries:
         ]
         if problems:
             raise BadUserInput(*problems)
-        self._send([_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries])
-
-    def replay(
-        self,
-        workspace_id: str,
-        endpoint_id: str,
-        since: datetime,
-        until: datetime | None = None,
-        missing_only: bool = True,
-    ) -> tuple[int, datetime | None]:
-        """Sends again, to one webhook, the retained events accepted in ``[since, until)`` that its filters match now.
-
-        Args:
-            workspace_id: the token's workspace.
-            endpoint_id: a WEB_HOOK endpoint.
-            since: the first moment of acceptance.
-            until: the end; now when left out, so that a replay does not chase what is being published.
-            missing_only: leave out what was delivered or is on its way.
-
-        Returns:
-            How many were sent, and from when on to continue (``None``: all are done). Events of one moment stay together.
-
-        Raises:
-            BadUserInput: a malformed id, a WEB_SOCKET endpoint, or an empty span of time.
-            NotFound: an unknown endpoint.
-            Unavailable: it is not known whether all were sent.
-        """
-        endpoint = self._require_webhook(workspace_id, endpoint_id, "endpointId", "its clients reconnect with `after`")
-        end = self._clock() if until is None else until
-        if since >= end:
-            raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
-        table = self._routing_of(endpoint)
-        stop = self._monotonic() + MAXIMUM_REPLAY_SECONDS
-        sent = 0
-        moments = itertools.groupby(self._accepted.accepted(workspace_id, since, end), key=lambda entry: entry[0])
-        for some in _moments_in_steps(moments):
-            messages = self._to_replay(endpoint, table, [event_id for _, event_id in some], missing_only=missing_only)
-            if sent and (sent + len(messages) > MAXIMUM_REPLAYED_EVENTS or self._monotonic() > stop):
-                return sent, some[0][0]
-            self._send(messages)
-            sent += len(messages)
-        return sent, None
-
-    def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[WebhookMessage]:
-        stored = self._store.get(endpoint.workspace_id, ids)
-        events = [stored[one].event for one in ids if one in stored and table.selects(endpoint.id, stored[one].event)]
-        log = self._log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
-        under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if missing_only else ()
-        messages: list[WebhookMessage] = []
-        for event in events:
-            delivery = log.get((endpoint.id, event.id))
-            if delivery is None or delivery.status not in under_way:
-                messages.append(_again(endpoint.id, event, delivery))
-        return messages
-
-    def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
-        filters = self._endpoints.event_filters_of(endpoint.workspace_id, [endpoint.id])[endpoint.id]
-        table = RoutingTable(endpoint.workspace_id, self._make_matcher())
-        table.load(0, {endpoint.id: endpoint.type}, filters, {endpoint.id: [one.id for one in filters]})
-        return table
-
-    def _send(self, messages: Sequence[WebhookMessage]) -> None:
-        if messages and self._queue.send([(message, 0.0) for message in messages]):
-            raise Unavailable("not all messages were taken by the webhook queue")
+        send_now(self._queue, [send_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries])
 
     # -- testing -------------------------------------------------------------------------------------------------
 
@@ -297,59 +223,59 @@ class Deliveries:
             NotFound: an unknown endpoint.
             Unavailable: the attempt could not be made.
         """
-        endpoint = self._require_webhook(workspace_id, endpoint_id, "id", "publish an event and watch its clients")
+        endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "id", "publish an event and watch its clients")
         return self._tester.test(workspace_id, endpoint.id)
 
-    def _require_webhook(self, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
-        parsed = parse_uuid(endpoint_id, name)
-        endpoint = self._endpoints.endpoint(workspace_id, parsed)
-        if endpoint is None:
-            raise NotFound("endpoint", [parsed])
-        if endpoint.type is not EndpointType.WEB_HOOK:
-            raise BadUserInput(f"{name}: this is a WEB_SOCKET endpoint; {instead}.")
-        return endpoint
+
+def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
+    """The endpoint, if it is a webhook of this workspace.
+
+    Args:
+        endpoints: where it is looked up.
+        workspace_id: the token's workspace.
+        endpoint_id: as the caller gave it.
+        name: the argument's name, for the error.
+        instead: what to do with a WEB_SOCKET endpoint.
+
+    Raises:
+        BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
+        NotFound: an unknown endpoint.
+    """
+    parsed = parse_uuid(endpoint_id, name)
+    endpoint = endpoints.endpoint(workspace_id, parsed)
+    if endpoint is None:
+        raise NotFound("endpoint", [parsed])
+    if endpoint.type is not EndpointType.WEB_HOOK:
+        raise BadUserInput(f"{name}: this is a WEB_SOCKET endpoint; {instead}.")
+    return endpoint
+
+
+def send_now(queue: WebhookQueue, messages: Sequence[WebhookMessage]) -> None:
+    """Puts messages into the queue.
+
+    Raises:
+        Unavailable: it is not known whether all were taken.
+    """
+    if messages and queue.send([(message, 0.0) for message in messages]):
+        raise Unavailable("not all messages were taken by the webhook queue")
 
 
 def _parse_ids(ids: Sequence[str]) -> list[str]:
     wanted = list(dict.fromkeys(ids))
-    if not ids or len(ids) > MAXIMUM_IDS_A_CALL:
-        raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_A_CALL}.")
+    if not ids or len(ids) > MAXIMUM_IDS_PER_CALL:
+        raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_PER_CALL}.")
     return wanted
 
 
-def _again(endpoint_id: str, event: Event, delivery: Delivery | None) -> WebhookMessage:
+def send_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> WebhookMessage:
     """The next attempt. A repeat, because the same number may be under way from elsewhere: the log decides."""
     number = 1 if delivery is None else delivery.last_number + 1
-    return WebhookMessage(
-        workspace_id=event.workspace_id,
-        endpoint_id=endpoint_id,
-        event_id=event.id,
-        accepted_at=format_date(event.created),
-        traceparent=None,
-        body=event.as_json(),
-        repeat=True,
-        attempt=number,
-        schedule_start=number,
-        listed=delivery is not None,
-    )
+    key = DeliveryKey(event.workspace_id, endpoint_id, event.id, format_date(event.created))
+    attempt = PendingAttempt(key, number, schedule_start=number, listed=delivery is not None)
+    return WebhookMessage(attempt, event.as_json(), repeat=True)
 
 
 def _in_groups(entries: Iterable[tuple[datetime, str]], size: int) -> Iterator[list[tuple[datetime, str]]]:
     remaining = iter(entries)
     while some := list(itertools.islice(remaining, size)):
         yield some
-
-
-def _moments_in_steps(
-    moments: Iterable[tuple[datetime, Iterator[tuple[datetime, str]]]],
-) -> Iterator[list[tuple[datetime, str]]]:
-    """Whole moments, together about as many events as are read and sent in one go: a replay can only be continued
-    between moments."""
-    step: list[tuple[datetime, str]] = []
-    for _, entries in moments:
-        step.extend(entries)
-        if len(step) >= EVENTS_IN_ONE_STEP:
-            yield step
-            step = []
-    if step:
-        yield step

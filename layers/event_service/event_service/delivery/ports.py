@@ -5,19 +5,20 @@ All methods block unless they are ``async``, and raise ``RateLimited`` or ``Unav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from event_service.delivery.attempt import Delivery, LogRecord
-from event_service.delivery.messages import DrainMessage, WebhookMessage
+from event_service.delivery.attempt import Delivery, LogRecord, PendingAttempt
+from event_service.delivery.messages import BacklogMessage, WebhookMessage
 from event_service.delivery.receiver_health import EndpointHealth
 
 LOG_SHARDS = 16
 """Partition keys of the list of one endpoint's deliveries: 1,000 new ones a second each."""
-WAITING_SHARDS = 8
-"""Partition keys of what waits: retries that are due later (all endpoints together), and of one endpoint that is off."""
+BACKLOG_SHARDS = 8
+"""Partition keys of retries that are due later (all endpoints together), and of one endpoint's backlog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,88 +70,76 @@ class DeliveryLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingDelivery:
-    """What is kept of a delivery that waits: never the event itself, which stands in the events table.
-
-    ``attempt`` is the number of the attempt that will be made; ``listed``: the log has a record of the delivery.
-    """
-
-    workspace_id: str
-    endpoint_id: str
-    event_id: str
-    accepted_at: str
-    attempt: int = 1
-    schedule_start: int = 1
-    listed: bool = False
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
+class DueRetry:
     """A retry and when it is due. Equal ones are one entry."""
 
     due: datetime
-    delivery: WaitingDelivery
+    attempt: PendingAttempt
 
 
 @dataclass(frozen=True, slots=True)
-class DrainMarker:
-    """That what waits for an endpoint is to be sent, until it is done.
+class BacklogTicket:
+    """That an endpoint's backlog is to be sent, until that is done.
 
     Attributes:
-        token: of the step that may run next; one step at a time holds it.
-        check_at: when the scheduler sends the step again, because nobody seems to run it.
-        quiet: nothing was left at the last look.
+        token: of the run that may come next; one run at a time holds it.
+        check_at: when the scheduler starts the run again, because nobody seems to work on it.
+        found_empty_once: nothing was left at the last look.
     """
 
     workspace_id: str
     endpoint_id: str
     token: str
     check_at: datetime
-    quiet: bool = False
+    found_empty_once: bool = False
 
 
-class DueStore(Protocol):
+class RetryStore(Protocol):
     """Retries by the moment they are due."""
 
-    def put(self, entries: Sequence[DueDelivery]) -> None:
+    def put(self, retries: Sequence[DueRetry]) -> None:
         """Stores all; storing one again changes nothing."""
 
-    def due(self, shard: int, now: datetime, limit: int) -> list[DueDelivery]:
+    def due(self, shard: int, now: datetime, limit: int) -> list[DueRetry]:
         """The oldest of one shard that are due; those that are not are not even read. Strongly consistent."""
 
-    def delete(self, entries: Sequence[DueDelivery]) -> None:
+    def delete(self, retries: Sequence[DueRetry]) -> None:
         """Forgets; unknown ones are fine."""
 
 
-class ParkedStore(Protocol):
-    """What waits for endpoints that are off or cool down, in order of acceptance, and the markers of its release."""
+class BacklogStore(Protocol):
+    """The backlogs of endpoints that are off or backed off from, in order of acceptance, and the tickets of their sending."""
 
-    def park(self, deliveries: Sequence[WaitingDelivery]) -> None:
+    def add(self, attempts: Sequence[PendingAttempt]) -> None:
         """Stores all; storing one again changes nothing."""
 
-    def oldest(self, endpoint_id: str, limit: int) -> list[WaitingDelivery]:
+    def oldest(self, endpoint_id: str, limit: int) -> list[PendingAttempt]:
         """The ``limit`` oldest, strongly consistent."""
 
-    def delete(self, deliveries: Sequence[WaitingDelivery]) -> None:
+    def delete(self, attempts: Sequence[PendingAttempt]) -> None:
         """Forgets; unknown ones are fine."""
 
-    def mark(self, marker: DrainMarker, replaces: str | None = None) -> bool:
-        """Stores the endpoint's marker; with ``replaces`` only if that is the token that stands there. Returns whether it did."""
+    def put_ticket(self, ticket: BacklogTicket, replaces: str | None = None) -> bool:
+        """Stores the endpoint's ticket; with ``replaces`` only if that is the token that stands there. Returns whether it did."""
 
-    def unmark(self, marker: DrainMarker) -> bool:
-        """Removes the marker if its token still stands there. Returns whether it did."""
+    def delete_ticket(self, ticket: BacklogTicket) -> bool:
+        """Removes the ticket if its token still stands there. Returns whether it did."""
 
-    def markers_due(self, now: datetime) -> list[DrainMarker]:
+    def tickets_due(self, now: datetime) -> list[BacklogTicket]:
         """Those whose ``check_at`` has come, oldest first, at most 1,000. Strongly consistent."""
 
 
-class DeliveryQueue(Protocol):
-    """Webhook delivery's own queue."""
+class WebhookQueue(Protocol):
+    """Webhook delivery's queue."""
 
-    def send(self, messages: Sequence[tuple[WebhookMessage | DrainMessage, float]]) -> list[int]:
-        """Sends messages, each with its delay in seconds (at most 900). Does not raise: returns the positions of those
-        that may not have been sent."""
+    def send(
+        self,
+        messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]],
+        time_left: Callable[[], float] = lambda: math.inf,
+    ) -> list[int]:
+        """Sends messages, each with its delay in seconds (at most 900), in as few calls as SQS allows, and tries again what
+        failed, for as long as ``time_left()`` (in seconds) allows it. Does not raise: returns the positions of those that
+        may not have been sent."""
 
 
 class HealthStore(Protocol):

@@ -2,7 +2,7 @@
 
 Only failing endpoints have a health record; the first success after failures removes it. Two things follow:
 
-* *Cooling*: for a while nothing is sent but one probe at a time, until one succeeds. It begins after 5 time-outs or failed
+* *Back-off*: for a while nothing but one probe at a time is sent, until one succeeds. It begins after 5 time-outs or failed
   connections in a row, which each hold one of our workers for long, and when the receiver asks for it: 429, 502, 504 or
   ``Retry-After``.
 * *Disabling*: after 5 days without one success, with warnings before.
@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-STRIKES_THAT_COOL: Final = 5
-FIRST_COOLING_SECONDS: Final = 30.0
+FAILURES_THAT_BACK_OFF: Final = 5
+FIRST_BACK_OFF_SECONDS: Final = 30.0
 """After time-outs and failed connections. Doubled after each probe that fails, up to the limit below."""
-FIRST_SLOWING_SECONDS: Final = 5.0
+FIRST_SLOW_DOWN_SECONDS: Final = 5.0
 """After 429, 502 or 504 without a wish; doubled likewise."""
-MAXIMUM_COOLING_SECONDS: Final = 900.0
+MAXIMUM_BACK_OFF_SECONDS: Final = 900.0
 """A receiver that is back is noticed within this time, unless it asked for more with ``Retry-After``."""
 WARN_AFTER: Final = (timedelta(days=1), timedelta(days=3))
 DISABLE_AFTER: Final = timedelta(days=5)
@@ -34,21 +34,21 @@ class EndpointHealth:
 
     Attributes:
         version: of the record; each change is one higher.
-        strikes: time-outs and failed connections in a row.
+        consecutive_failures: time-outs and failed connections in a row.
         failing_since: the first failure without a success since.
         last_failure: the newest one.
-        cooling_until: nothing is sent before; then one probe. ``None``: not cooling.
-        coolings: how often cooling was begun or prolonged without a success.
+        backs_off_until: nothing is sent before; then one probe. ``None``: no back-off.
+        back_offs: how often a back-off was begun or prolonged without a success.
         warned: how many of the warnings before disabling were given.
     """
 
     endpoint_id: str
     version: int
-    strikes: int
+    consecutive_failures: int
     failing_since: datetime
     last_failure: datetime
-    cooling_until: datetime | None = None
-    coolings: int = 0
+    backs_off_until: datetime | None = None
+    back_offs: int = 0
     warned: int = 0
 
     def days_failing(self, now: datetime) -> timedelta:
@@ -63,13 +63,13 @@ class EndpointHealth:
         """Whether 5 days have passed without one success."""
         return self.days_failing(now) >= DISABLE_AFTER
 
-    def cools(self, now: datetime) -> bool:
+    def backs_off(self, now: datetime) -> bool:
         """Whether nothing but a probe may be sent. What was known long ago holds nothing back any more."""
-        return self.cooling_until is not None and now - max(self.last_failure, self.cooling_until) <= FORGOTTEN_AFTER
+        return self.backs_off_until is not None and now - max(self.last_failure, self.backs_off_until) <= FORGOTTEN_AFTER
 
     def claimed(self, now: datetime, seconds: float) -> EndpointHealth:
         """As it stands while a probe is under way, which may take ``seconds``: nobody else sends."""
-        return replace(self, version=self.version + 1, cooling_until=now + timedelta(seconds=seconds))
+        return replace(self, version=self.version + 1, backs_off_until=now + timedelta(seconds=seconds))
 
 
 @dataclass(slots=True)
@@ -77,25 +77,25 @@ class Failures:
     """What a worker saw of one endpoint since its last success, in order.
 
     Attributes:
-        strikes: time-outs and failed connections at the end of the row.
+        consecutive_failures: time-outs and failed connections at the end of the row.
         unbroken: whether the row goes back to what was known before.
         slow: whether the receiver is overloaded (429, 502, 504).
         retry_after: the longest wish, in seconds.
-        probe: whether one of them was the probe that a cooling endpoint gets.
+        probe: whether one of them was the probe that an endpoint gets while we back off.
     """
 
-    strikes: int = 0
+    consecutive_failures: int = 0
     unbroken: bool = True
     slow: bool = False
     retry_after: float | None = None
     probe: bool = False
 
-    def add(self, *, strike: bool, slow: bool, retry_after: float | None) -> None:
+    def add(self, *, consecutive_failure: bool, slow: bool, retry_after: float | None) -> None:
         """Counts one more failure."""
-        if strike:
-            self.strikes += 1
+        if consecutive_failure:
+            self.consecutive_failures += 1
         else:
-            self.strikes, self.unbroken = 0, False
+            self.consecutive_failures, self.unbroken = 0, False
         self.slow = self.slow or slow
         if retry_after is not None:
             self.retry_after = max(retry_after, self.retry_after or 0.0)
@@ -110,31 +110,31 @@ def after_failures(known: EndpointHealth | None, endpoint_id: str, seen: Failure
         seen: at least one failure, none followed by a success.
         now: the time.
     """
-    if known is None or now - max(known.last_failure, known.cooling_until or known.last_failure) > FORGOTTEN_AFTER:
+    if known is None or now - max(known.last_failure, known.backs_off_until or known.last_failure) > FORGOTTEN_AFTER:
         known = EndpointHealth(endpoint_id, known.version if known else 0, 0, now, now, warned=0)
-    strikes = seen.strikes + (known.strikes if seen.unbroken else 0)
-    cools = known.cooling_until is not None
+    consecutive_failures = seen.consecutive_failures + (known.consecutive_failures if seen.unbroken else 0)
+    backs_off = known.backs_off_until is not None
     wait: float | None = None
-    # While it cools only the probe prolongs it, whatever kind of failure that was. Requests that were under way when it
-    # began to cool say nothing new; ten of them would double the time ten times.
-    if seen.probe or not cools:
-        factor = 2.0 ** min(known.coolings, 20)
+    # While we back off only the probe prolongs it, whatever kind of failure that was. Requests that were under way when it
+    # began say nothing new; ten of them would double the time ten times.
+    if seen.probe or not backs_off:
+        factor = 2.0 ** min(known.back_offs, 20)
         if seen.slow:
-            wait = min(FIRST_SLOWING_SECONDS * factor, MAXIMUM_COOLING_SECONDS)
-        elif cools or strikes >= STRIKES_THAT_COOL:
-            wait = min(FIRST_COOLING_SECONDS * factor, MAXIMUM_COOLING_SECONDS)
-    until = known.cooling_until if wait is None else now + timedelta(seconds=wait)
+            wait = min(FIRST_SLOW_DOWN_SECONDS * factor, MAXIMUM_BACK_OFF_SECONDS)
+        elif backs_off or consecutive_failures >= FAILURES_THAT_BACK_OFF:
+            wait = min(FIRST_BACK_OFF_SECONDS * factor, MAXIMUM_BACK_OFF_SECONDS)
+    until = known.backs_off_until if wait is None else now + timedelta(seconds=wait)
     if seen.retry_after is not None:
         wish = now + timedelta(seconds=seen.retry_after)
         until = wish if until is None else max(until, wish)
     return EndpointHealth(
         endpoint_id=endpoint_id,
         version=known.version + 1,
-        strikes=strikes,
+        consecutive_failures=consecutive_failures,
         failing_since=known.failing_since,
         last_failure=now,
-        cooling_until=until,
-        coolings=known.coolings + (wait is not None),
+        backs_off_until=until,
+        back_offs=known.back_offs + (wait is not None),
         warned=known.warned,
     )
 

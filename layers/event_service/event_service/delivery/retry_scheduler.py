@@ -1,4 +1,4 @@
-"""Hands back to webhook delivery what has become due: retries, and steps of sending what waited.
+"""Hands back to webhook delivery what has become due: retries, and runs of sending backlogs.
 
 Nothing here remembers how far it came: what is due and handed on is deleted, what is not deleted is found again. So a run
 may die anywhere; what was sent and not deleted is sent again, and webhook delivery drops it, because the log has it.
@@ -15,10 +15,10 @@ from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import DomainError, Unavailable
-from event_service.delivery.attempt import DeliveryStatus, LogRecord
-from event_service.delivery.backlog import STEP_SECONDS
-from event_service.delivery.messages import DrainMessage, WebhookMessage
-from event_service.delivery.ports import WAITING_SHARDS, DeliveryLog, DeliveryQueue, DueDelivery, DueStore, ParkedStore, WaitingDelivery
+from event_service.delivery.attempt import DeliveryStatus, LogRecord, PendingAttempt
+from event_service.delivery.backlog import RUN_SECONDS
+from event_service.delivery.messages import BacklogMessage, WebhookMessage
+from event_service.delivery.ports import BACKLOG_SHARDS, BacklogStore, DeliveryLog, DueRetry, RetryStore, WebhookQueue
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 
@@ -38,48 +38,34 @@ class RetryReport:
 
     sent: int = 0
     discarded: int = 0
-    steps: int = 0
+    backlog_runs: int = 0
     complete: bool = True
     late_seconds: float = 0.0
 
 
-def waiting_message(waiting: WaitingDelivery, event: Event) -> WebhookMessage:
-    """The message for a delivery that waited. It may have been made already: the log is to be asked."""
-    return WebhookMessage(
-        workspace_id=waiting.workspace_id,
-        endpoint_id=waiting.endpoint_id,
-        event_id=waiting.event_id,
-        accepted_at=waiting.accepted_at,
-        traceparent=waiting.traceparent,
-        body=event.as_json(),
-        repeat=True,
-        attempt=waiting.attempt,
-        schedule_start=waiting.schedule_start,
-        listed=waiting.listed,
-    )
+def stored_message(attempt: PendingAttempt, event: Event) -> WebhookMessage:
+    """The message for a retry or an entry of a backlog. It may have been made already: the log is to be asked."""
+    return WebhookMessage(attempt, event.as_json(), repeat=True)
 
 
-def discarded_record(waiting: WaitingDelivery, now: datetime) -> LogRecord:
+def discarded_record(attempt: PendingAttempt, now: datetime) -> LogRecord:
     """That a delivery will never be made."""
     return LogRecord(
-        workspace_id=waiting.workspace_id,
-        endpoint_id=waiting.endpoint_id,
-        event_id=waiting.event_id,
-        accepted_at=waiting.accepted_at,
+        delivery=attempt.delivery,
         status=DeliveryStatus.DISCARDED,
         date=now,
-        waits_for=waiting.attempt,
-        schedule_start=waiting.schedule_start,
+        waits_for=attempt.number,
+        schedule_start=attempt.schedule_start,
         # The record by which lists found the delivery may be about to expire.
         listed=True,
     )
 
 
-def events_of(store: EventStore, waiting: Sequence[WaitingDelivery]) -> dict[tuple[str, str], Event]:
-    """The events of deliveries that waited, by (workspace id, event id), strongly consistent; expired ones are missing."""
+def events_of(store: EventStore, attempts: Sequence[PendingAttempt]) -> dict[tuple[str, str], Event]:
+    """The events of pending attempts, by (workspace id, event id), strongly consistent; expired ones are missing."""
     of_workspace: dict[str, list[str]] = {}
-    for one in waiting:
-        of_workspace.setdefault(one.workspace_id, []).append(one.event_id)
+    for one in attempts:
+        of_workspace.setdefault(one.delivery.workspace_id, []).append(one.delivery.event_id)
     return {
         (workspace_id, event_id): stored.event
         for workspace_id, ids in of_workspace.items()
@@ -88,13 +74,13 @@ def events_of(store: EventStore, waiting: Sequence[WaitingDelivery]) -> dict[tup
 
 
 class RetryScheduler:
-    """One run a minute."""
+    """Hands on what is due; one run a minute."""
 
     def __init__(
-        self, *, due: DueStore, parked: ParkedStore, store: EventStore, log: DeliveryLog, queue: DeliveryQueue, clock: Clock
+        self, *, retries: RetryStore, backlog: BacklogStore, store: EventStore, log: DeliveryLog, queue: WebhookQueue, clock: Clock
     ) -> None:
-        self._due = due
-        self._parked = parked
+        self._retries = retries
+        self._backlog = backlog
         self._store = store
         self._log = log
         self._queue = queue
@@ -107,23 +93,23 @@ class RetryScheduler:
             time_left: seconds until the process is stopped.
         """
         report = RetryReport()
-        self._send_steps(report)
+        self._start_runs(report)
         with ThreadPoolExecutor(max_workers=SHARDS_AT_ONCE) as threads:
-            for part in threads.map(lambda shard: self._shard(shard, time_left), range(WAITING_SHARDS)):
+            for part in threads.map(lambda shard: self._shard(shard, time_left), range(BACKLOG_SHARDS)):
                 report.sent += part.sent
                 report.discarded += part.discarded
                 report.complete = report.complete and part.complete
                 report.late_seconds = max(report.late_seconds, part.late_seconds)
         return report
 
-    def _send_steps(self, report: RetryReport) -> None:
-        for marker in self._parked.markers_due(self._clock()):
-            # First sent, then noted: two copies of a step are one, since its token is good once.
-            message = DrainMessage(marker.workspace_id, marker.endpoint_id, marker.token, marker.quiet)
+    def _start_runs(self, report: RetryReport) -> None:
+        for ticket in self._backlog.tickets_due(self._clock()):
+            # First sent, then noted: two copies of a run are one, since its token is good once.
+            message = BacklogMessage(ticket.workspace_id, ticket.endpoint_id, ticket.token, ticket.found_empty_once)
             if self._queue.send([(message, 0.0)]):
                 continue
-            self._parked.mark(replace(marker, check_at=self._clock() + timedelta(seconds=STEP_SECONDS)), replaces=marker.token)
-            report.steps += 1
+            self._backlog.put_ticket(replace(ticket, check_at=self._clock() + timedelta(seconds=RUN_SECONDS)), replaces=ticket.token)
+            report.backlog_runs += 1
 
     def _shard(self, shard: int, time_left: Callable[[], float]) -> RetryReport:
         report = RetryReport()
@@ -132,7 +118,7 @@ class RetryScheduler:
                 report.complete = False
                 return report
             try:
-                entries = self._due.due(shard, self._clock(), ROUND)
+                entries = self._retries.due(shard, self._clock(), ROUND)
                 if not entries:
                     return report
                 progress = self._hand_on(entries, report)
@@ -143,22 +129,21 @@ class RetryScheduler:
                 report.complete = False
                 return report
 
-    def _hand_on(self, entries: Sequence[DueDelivery], report: RetryReport) -> bool:
+    def _hand_on(self, entries: Sequence[DueRetry], report: RetryReport) -> bool:
         """One round; whether anything was handed on."""
         report.late_seconds = max(report.late_seconds, (self._clock() - min(entry.due for entry in entries)).total_seconds())
-        events = events_of(self._store, [entry.delivery for entry in entries])
-        alive: list[DueDelivery] = []
-        gone: list[DueDelivery] = []
+        events = events_of(self._store, [entry.attempt for entry in entries])
+        alive: list[DueRetry] = []
+        gone: list[DueRetry] = []
         for entry in entries:
-            key = (entry.delivery.workspace_id, entry.delivery.event_id)
-            (alive if key in events else gone).append(entry)
-        messages = [waiting_message(entry.delivery, events[entry.delivery.workspace_id, entry.delivery.event_id]) for entry in alive]
+            (alive if entry.attempt.delivery.event in events else gone).append(entry)
+        messages = [stored_message(entry.attempt, events[entry.attempt.delivery.event]) for entry in alive]
         unsent = set(self._queue.send([(message, 0.0) for message in messages]))
         sent = [entry for position, entry in enumerate(alive) if position not in unsent]
         if gone:
             now = self._clock()
-            self._log.write([discarded_record(entry.delivery, now) for entry in gone])
-        self._due.delete([*sent, *gone])
+            self._log.write([discarded_record(entry.attempt, now) for entry in gone])
+        self._retries.delete([*sent, *gone])
         report.sent += len(sent)
         report.discarded += len(gone)
         return bool(sent or gone)

@@ -14,7 +14,7 @@ from event_service.base.errors import BadUserInput, Forbidden, TooLarge
 from event_service.base.identifiers import MAXIMUM_EVENT_ID_CHARACTERS
 from event_service.events.event import (
     MAXIMUM_EVENT_BYTES,
-    MAXIMUM_EVENTS_A_PUBLISH,
+    MAXIMUM_EVENTS_PER_PUBLISH,
     RESERVED_TYPE_PREFIX,
     Event,
     parse_event_id,
@@ -75,9 +75,9 @@ def accept_all(given: Sequence[NewEvent], origin: Origin, draw_id: Callable[[], 
         TooLarge: nothing but sizes were wrong.
     """
     if not given:
-        raise BadUserInput(f"events: the list is empty; give 1 to {MAXIMUM_EVENTS_A_PUBLISH} events.")
-    if len(given) > MAXIMUM_EVENTS_A_PUBLISH:
-        raise TooLarge(f"events: {len(given)} were given; a publish has at most {MAXIMUM_EVENTS_A_PUBLISH}. Nothing was published.")
+        raise BadUserInput(f"events: the list is empty; give 1 to {MAXIMUM_EVENTS_PER_PUBLISH} events.")
+    if len(given) > MAXIMUM_EVENTS_PER_PUBLISH:
+        raise TooLarge(f"events: {len(given)} were given; a publish has at most {MAXIMUM_EVENTS_PER_PUBLISH}. Nothing was published.")
     foreign = [
         f"events[{position}].agentId: this token belongs to agent {origin.agent_id} and publishes only for it."
         for position, new in enumerate(given)

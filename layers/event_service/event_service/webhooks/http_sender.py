@@ -1,6 +1,6 @@
 """Sends webhooks over HTTP, to receivers that may be slow, broken or hostile.
 
-aiohttp does the protocol: measured (``benchmarks/http_clients.py``), it takes a tenth of httpx's CPU, and its parser in C
+aiohttp does the protocol: measured, it takes a tenth of httpx's CPU, and its parser in C
 is the one that others attack and repair. Importing this module imports aiohttp, which costs more than all the rest of the
 delivery function: only what delivers webhooks may import it.
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import LogRecord
+from event_service.delivery.ports import BacklogStore, DeliveryLog, EndpointDisabler, RetryStore
 from event_service.delivery.receiver_health import EndpointHealth
+from event_service.delivery.service_events import OperationalEvents
+from event_service.events.ports import EventStore
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 
 
@@ -46,3 +49,29 @@ class Sender(Protocol):
 
     async def send(self, request: WebhookRequest) -> WebhookAnswer:
         """Whatever the receiver does ends in the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStores:
+    """Where deliveries are written down: the log of attempts, retries that are due later, and backlogs."""
+
+    log: DeliveryLog
+    retries: RetryStore
+    backlog: BacklogStore
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointActions:
+    """What follows from answers beyond the delivery itself: events about it, and disabling the endpoint. ``disabler`` is
+    called on the first use, since few invocations need it."""
+
+    events: OperationalEvents
+    disabler: Callable[[], EndpointDisabler]
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogReaders:
+    """What a run of a backlog reads: the endpoint's state and the log, and the events themselves."""
+
+    snapshots: SnapshotReader
+    events: EventStore

@@ -26,7 +26,7 @@ _SLOWS_THE_ENDPOINT = frozenset((429, 502, 504))
 _TELLS_WHEN = frozenset((429, 503))
 # What holds a connection of ours until the deadline, or shows that there is no receiver. An answer that came quickly and
 # is wrong (no HTTP, too large) costs nothing, and neither does a request that we refused to send.
-_COOLS_THE_ENDPOINT = frozenset(
+_STARTS_A_BACK_OFF = frozenset(
     (
         *(FailureClass.TIMEOUT, FailureClass.DNS, FailureClass.TLS),
         *(FailureClass.REFUSED, FailureClass.UNREACHABLE, FailureClass.RESET),
@@ -53,14 +53,14 @@ class Verdict:
         slow_endpoint: Whether the whole endpoint waits, not only this delivery.
         disable_reason: Set when the endpoint is to be disabled: a sentence for its owner. A delivery whose outcome is
             ``RETRY`` then waits until the endpoint is resumed.
-        counts_to_cooling: A time-out or a failed connection. Five in a row cool the endpoint down.
+        counts_to_back_off: A time-out or a failed connection. After five in a row we back off from the endpoint.
     """
 
     outcome: Outcome
     retry_after: float | None = None
     slow_endpoint: bool = False
     disable_reason: str | None = None
-    counts_to_cooling: bool = False
+    counts_to_back_off: bool = False
 
 
 def judge(status: int | None, headers: Iterable[tuple[str, str]], failure: FailureClass | None, now: datetime) -> Verdict:
@@ -78,7 +78,7 @@ def judge(status: int | None, headers: Iterable[tuple[str, str]], failure: Failu
     if status is None:
         if failure is None:
             raise ValueError("an attempt ends with a status or with a failure")
-        return Verdict(Outcome.RETRY, counts_to_cooling=failure in _COOLS_THE_ENDPOINT)
+        return Verdict(Outcome.RETRY, counts_to_back_off=failure in _STARTS_A_BACK_OFF)
     pairs = [(name.strip().lower(), value) for name, value in headers]
     wishes = {wish.strip().lower() for name, value in pairs if name == "webhook-delivery" for wish in value.split(",")}
     disable_reason = None
@@ -95,7 +95,7 @@ def judge(status: int | None, headers: Iterable[tuple[str, str]], failure: Failu
         retry_after=_retry_after(pairs, now) if status in _TELLS_WHEN else None,
         slow_endpoint=status in _SLOWS_THE_ENDPOINT,
         disable_reason=disable_reason,
-        counts_to_cooling=failure in _COOLS_THE_ENDPOINT,
+        counts_to_back_off=failure in _STARTS_A_BACK_OFF,
     )
 
 

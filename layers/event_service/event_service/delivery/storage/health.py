@@ -1,4 +1,4 @@
-"""What is known of endpoints that fail, and the one read with which a batch of deliveries begins."""
+"""What is known of endpoints that fail."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class DynamoHealthStore:
             self._database.update(secret_key(workspace_id, health.endpoint_id), actions, condition)
         except ConditionFailed as refused:
             # The SDK repeats an update whose answer was lost; the repeat then finds what we wrote.
-            return refused.current is not None and _health(health.endpoint_id, refused.current) == health
+            return refused.current is not None and read_health(health.endpoint_id, refused.current) == health
         return True
 
     def get(self, workspace_id: str, endpoint_id: str) -> EndpointHealth | None:
         found = self._database.batch_get([secret_key(workspace_id, endpoint_id)])
-        return _health(endpoint_id, found[0][1]) if found else None
+        return read_health(endpoint_id, found[0][1]) if found else None
 
     def clear(self, workspace_id: str, endpoint_id: str) -> None:
         with suppress(ConditionFailed):  # deleted
@@ -43,36 +43,36 @@ class DynamoHealthStore:
 
 
 def _written(health: EndpointHealth) -> str:
-    until = health.cooling_until
+    until = health.backs_off_until
     return json.dumps(
         {
-            "strikes": health.strikes,
+            "consecutiveFailures": health.consecutive_failures,
             "failingSince": format_date(health.failing_since),
             "lastFailure": format_date(health.last_failure),
-            "coolingUntil": None if until is None else format_date(until),
-            "coolings": health.coolings,
+            "backsOffUntil": None if until is None else format_date(until),
+            "backOffs": health.back_offs,
             "warned": health.warned,
         }
     )
 
 
-def _health(endpoint_id: str, item: AttributeMap) -> EndpointHealth | None:
-    text = _text(item, "health")
+def read_health(endpoint_id: str, item: AttributeMap) -> EndpointHealth | None:
+    text = text_of(item, "health")
     if text is None:
         return None
     known = json.loads(text)
     return EndpointHealth(
         endpoint_id=endpoint_id,
         version=int(item["healthVersion"]["N"]),
-        strikes=known["strikes"],
+        consecutive_failures=known["consecutiveFailures"],
         failing_since=from_stored(known["failingSince"]),
         last_failure=from_stored(known["lastFailure"]),
-        cooling_until=from_stored(known["coolingUntil"]) if known["coolingUntil"] else None,
-        coolings=known["coolings"],
+        backs_off_until=from_stored(known["backsOffUntil"]) if known["backsOffUntil"] else None,
+        back_offs=known["backOffs"],
         warned=known["warned"],
     )
 
 
-def _text(item: dict[str, Any], name: str) -> str | None:
+def text_of(item: dict[str, Any], name: str) -> str | None:
     value = item.get(name)
     return None if value is None or "S" not in value else str(value["S"])

@@ -23,7 +23,8 @@ from event_service.aws.dynamodb import AttributeMap, Database, Key
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
 from event_service.base.identifiers import shard_of
-from event_service.delivery.attempt import NO_ATTEMPT, Attempt, Delivery, DeliveryStatus, FailureClass, LogRecord, delivery_of
+from event_service.delivery import codec
+from event_service.delivery.attempt import Delivery, DeliveryStatus, LogRecord, delivery_of
 from event_service.delivery.ports import LOG_SHARDS, DeliveryRef, DeliveryRefPage
 
 KEPT_BEYOND_THE_EVENT: Final = timedelta(days=1)
@@ -86,39 +87,17 @@ class DynamoDeliveryLog:
 
     def _item(self, record: LogRecord) -> AttributeMap:
         # The records of one delivery expire together, with their event, or soon after the newest.
-        expires = max(from_stored(record.accepted_at) + self._retention, record.date) + KEPT_BEYOND_THE_EVENT
-        number = record.number
+        expires = max(from_stored(record.delivery.accepted_at) + self._retention, record.date) + KEPT_BEYOND_THE_EVENT
+        key = record.delivery
         item: AttributeMap = {
-            "eventKey": {"S": f"{record.workspace_id}#{record.event_id}"},
-            "attemptKey": {"S": f"{record.endpoint_id}#{number:04d}"},
-            "status": {"S": record.status.value},
-            "date": {"S": format_date(record.date)},
-            "accepted": {"S": record.accepted_at},
+            "eventKey": {"S": f"{key.workspace_id}#{key.event_id}"},
+            "attemptKey": {"S": f"{key.endpoint_id}#{record.number:04d}"},
             "expiresAt": {"N": str(int(expires.timestamp()))},
         }
         if record.listed:
-            item["endpointShard"] = {"S": _partition(record.endpoint_id, shard_of(record.event_id, LOG_SHARDS))}
-            item["endpointKey"] = {"S": f"{record.accepted_at}#{_cut(record.event_id)}"}
-        if record.next_attempt is not None:
-            item["next"] = {"S": format_date(record.next_attempt)}
-        if record.schedule_start != 1:
-            item["scheduleStart"] = {"N": str(record.schedule_start)}
-        if record.disable_reason is not None:
-            item["disableReason"] = {"S": record.disable_reason}
-        if record.attempt is None:
-            item["waitsFor"] = {"N": str(record.waits_for)}
-            return item
-        attempt = record.attempt
-        item["durationMs"] = {"N": str(attempt.duration_ms)}
-        if attempt.status_code is not None:
-            item["statusCode"] = {"N": str(attempt.status_code)}
-        if attempt.failure is not None:
-            item["error"] = {"S": attempt.failure.value}
-        if attempt.explanation:
-            item["explanation"] = {"S": attempt.explanation}
-        if attempt.response_body:
-            item["body"] = {"S": attempt.response_body}
-        return item
+            item["endpointShard"] = {"S": _partition(key.endpoint_id, shard_of(key.event_id, LOG_SHARDS))}
+            item["endpointKey"] = {"S": f"{key.accepted_at}#{_cut(key.event_id)}"}
+        return item | codec.record_attributes(record)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -130,7 +109,7 @@ class DynamoDeliveryLog:
 
     def _delivery(self, records: Iterable[LogRecord]) -> Delivery:
         delivery = delivery_of(records)
-        # What waits past the end of its event is never sent. That is so from that moment on, not from when somebody looks.
+        # A delivery that waits past the end of its event is never sent. That is so from that moment on, not from when somebody looks.
         if delivery.status is DeliveryStatus.PENDING and delivery.created + self._retention <= self._clock():
             return replace(delivery, status=DeliveryStatus.DISCARDED, next_attempt=None)
         return delivery
@@ -155,7 +134,7 @@ class DynamoDeliveryLog:
             condition &= LogItem.attempt_key > f"{after_endpoint_id}$"
         # Two records an endpoint at first: most have one.
         items = self._database.query_all(LogItem, condition, consistent=True, limit=min(2 * limit + 2, 1_000))
-        groups = itertools.groupby(self._alive(items), key=lambda record: record.endpoint_id)
+        groups = itertools.groupby(self._alive(items), key=lambda record: record.delivery.endpoint_id)
         return [self._delivery(records) for _, records in itertools.islice(groups, limit)]
 
     def of_endpoint(
@@ -222,38 +201,7 @@ def record_of(item: AttributeMap) -> LogRecord:
     """Reads an item of the log."""
     workspace_id, _, event_id = item["eventKey"]["S"].partition("#")
     endpoint_id, _, number = item["attemptKey"]["S"].partition("#")
-    date = from_stored(item["date"]["S"])
-    attempt = None
-    if int(number) != NO_ATTEMPT:
-        attempt = Attempt(
-            number=int(number),
-            date=date,
-            duration_ms=int(item["durationMs"]["N"]),
-            status_code=int(item["statusCode"]["N"]) if "statusCode" in item else None,
-            failure=FailureClass(item["error"]["S"]) if "error" in item else None,
-            explanation=_text(item, "explanation"),
-            response_body=_text(item, "body"),
-        )
-    following = _text(item, "next")
-    return LogRecord(
-        workspace_id=workspace_id,
-        endpoint_id=endpoint_id,
-        event_id=event_id,
-        accepted_at=item["accepted"]["S"],
-        status=DeliveryStatus(item["status"]["S"]),
-        date=date,
-        next_attempt=from_stored(following) if following else None,
-        attempt=attempt,
-        waits_for=int(item["waitsFor"]["N"]) if "waitsFor" in item else NO_ATTEMPT,
-        schedule_start=int(item["scheduleStart"]["N"]) if "scheduleStart" in item else 1,
-        disable_reason=_text(item, "disableReason"),
-        listed="endpointShard" in item,
-    )
-
-
-def _text(item: AttributeMap, name: str) -> str | None:
-    value = item.get(name)
-    return None if value is None else str(value["S"])
+    return codec.read_record(item, workspace_id, endpoint_id, event_id, int(number), listed="endpointShard" in item)
 
 
 def _partition(endpoint_id: str, shard: int) -> str:

@@ -1,0 +1,1 @@
+"""What is lost, late or repeated while receivers, connections or functions break."""

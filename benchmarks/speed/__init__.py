@@ -1,0 +1,1 @@
+"""How fast single parts and the whole are."""

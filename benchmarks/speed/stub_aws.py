@@ -1,0 +1,123 @@
+"""AWS answered at once on this machine: what a function's first request needs, and nothing that costs time.
+
+Items are kept by key, so that what was written can be read by id; queries find nothing, messages go nowhere. It judges
+nothing: conditions always hold. A webhook to ``/hook`` is answered as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.support.metering import TableShape
+from tests.template_file import resources
+
+
+class StubAws:
+    """The state of one stub. ``url`` is where it listens."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.calls: list[str] = []
+        self.hooks = 0
+        self._tables = {name: TableShape.of_template(one["Properties"]) for name, one in resources("AWS::DynamoDB::Table").items()}
+        self._items: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
+
+    def answer(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to one AWS call."""
+        self.calls.append(operation)
+        method = getattr(self, f"_{operation}", None)
+        return method(body) if method else {}
+
+    def _put(self, table: str, item: Mapping[str, Any]) -> None:
+        self._items[table, self._tables[table].key_of(item)] = item
+
+    def _get(self, table: str, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return self._items.get((table, self._tables[table].key_of(key)))
+
+    def _PutItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - names of operations
+        self._put(body["TableName"], body["Item"])
+        return {}
+
+    def _UpdateItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        names, values = body.get("ExpressionAttributeNames", {}), body.get("ExpressionAttributeValues", {})
+        item = dict(self._get(body["TableName"], body["Key"]) or body["Key"])
+        # Assignments are all that first requests do: "SET #0 = :0, #1 = :1".
+        for name, value in re.findall(r"(#\w+) = (:\w+)", body["UpdateExpression"]):
+            item[names[name]] = values[value]
+        self._put(body["TableName"], item)
+        return {}
+
+    def _GetItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        item = self._get(body["TableName"], body["Key"])
+        return {} if item is None else {"Item": item}
+
+    def _Query(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        del body
+        return {"Items": [], "Count": 0, "ScannedCount": 0}
+
+    def _BatchGetItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        found = {table: [self._get(table, key) for key in asked["Keys"]] for table, asked in body["RequestItems"].items()}
+        return {"Responses": {table: [one for one in items if one] for table, items in found.items()}, "UnprocessedKeys": {}}
+
+    def _BatchWriteItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        for table, requests in body["RequestItems"].items():
+            for request in requests:
+                if "PutRequest" in request:
+                    self._put(table, request["PutRequest"]["Item"])
+        return {"UnprocessedItems": {}}
+
+    def _TransactWriteItems(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        for action in body["TransactItems"]:
+            if "Put" in action:
+                self._put(action["Put"]["TableName"], action["Put"]["Item"])
+        return {}
+
+    def _SendMessage(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        del body
+        return {"MessageId": "00000000-0000-4000-8000-000000000000"}
+
+    def _SendMessageBatch(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"Successful": [{"Id": one["Id"], "MessageId": one["Id"]} for one in body["Entries"]], "Failed": []}
+
+
+@contextmanager
+def stub_aws() -> Iterator[StubAws]:
+    """Serves a stub on a free port of this machine while the block runs."""
+    state = StubAws()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            target = self.headers.get("x-amz-target")
+            if target is None:
+                state.hooks += 1
+                answer = b"ok"
+            else:
+                answer = json.dumps(state.answer(target.rpartition(".")[2], json.loads(body))).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/x-amz-json-1.0")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,39 @@
+"""What the GraphQL function needs of the use cases.
+
+``event_service.wiring`` has these factories; tests pass others. Factories and not instances, so that a request builds
+(and loads the code of) only what it uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from event_service.access.tokens import Tokens
+    from event_service.configuration.configuration import Configuration
+    from event_service.delivery.history import DeliveryHistory
+    from event_service.events.publishing import Publishing
+    from event_service.events.reading import EventsReading
+    from event_service.routing.replay import Replay
+
+
+class UseCases(Protocol):
+    """Factories of the use cases; each returns the same object every time."""
+
+    def tokens(self) -> Tokens:
+        """Who calls."""
+
+    def configuration(self) -> Configuration:
+        """Endpoints, event filters and links."""
+
+    def publishing(self) -> Publishing:
+        """Accepting events."""
+
+    def events_reading(self) -> EventsReading:
+        """Reading events back."""
+
+    def deliveries(self) -> DeliveryHistory:
+        """The delivery log, retries and tests."""
+
+    def replay(self) -> Replay:
+        """Sending retained events again."""

@@ -1,0 +1,200 @@
+"""How deliveries are written: the one place for queue messages, retries, backlog rows and records of the log.
+
+Everything carries :data:`VERSION`. A reader refuses another version: it was written by newer code, and guessing would lose
+what that code added. Fields that have their usual value are left out; a test sends every field through.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from event_service.base import json_values
+from event_service.base.dates import format_date, from_stored
+from event_service.delivery.attempt import (
+    NO_ATTEMPT,
+    Attempt,
+    DeliveryKey,
+    DeliveryStatus,
+    FailureClass,
+    LogRecord,
+    PendingAttempt,
+)
+
+VERSION: Final = 1
+
+AttributeMap = dict[str, dict[str, Any]]
+"""An item as DynamoDB takes it."""
+
+
+# -- the attempt that comes next -----------------------------------------------------------------------------------------
+
+
+def written_attempt(attempt: PendingAttempt) -> dict[str, Any]:
+    """A pending attempt as a JSON object."""
+    key = attempt.delivery
+    written: dict[str, Any] = {
+        "v": VERSION,
+        "workspaceId": key.workspace_id,
+        "endpointId": key.endpoint_id,
+        "eventId": key.event_id,
+        "acceptedAt": key.accepted_at,
+    }
+    if attempt.number != 1:
+        written["attempt"] = attempt.number
+    if attempt.schedule_start != 1:
+        written["scheduleStart"] = attempt.schedule_start
+    if attempt.listed:
+        written["listed"] = True
+    if attempt.traceparent is not None:
+        written["traceparent"] = attempt.traceparent
+    return written
+
+
+def read_attempt(written: dict[str, Any]) -> PendingAttempt:
+    """Reads what :func:`written_attempt` made."""
+    return PendingAttempt(
+        DeliveryKey(written["workspaceId"], written["endpointId"], written["eventId"], written["acceptedAt"]),
+        written.get("attempt", 1),
+        written.get("scheduleStart", 1),
+        written.get("listed", False),
+        written.get("traceparent"),
+    )
+
+
+# -- queue messages ------------------------------------------------------------------------------------------------------
+
+
+def message_text(attempt: PendingAttempt, body: str, continuations: int, *, repeat: bool) -> str:
+    """A line of JSON, then the exact body of the request. The body is not wrapped in JSON again: that would cost processor
+    time on both sides and up to twice the bytes."""
+    head = written_attempt(attempt)
+    if continuations:
+        head["continuations"] = continuations
+    if repeat:
+        head["repeat"] = True
+    return f"{json_values.dumps(head)}\n{body}"
+
+
+def backlog_message_text(workspace_id: str, endpoint_id: str, token: str, continuations: int, *, found_empty_once: bool) -> str:
+    """A message that starts one run of sending a backlog."""
+    return json_values.dumps(
+        {
+            "v": VERSION,
+            "token": token,
+            "workspaceId": workspace_id,
+            "endpointId": endpoint_id,
+            "foundEmptyOnce": found_empty_once,
+            "continuations": continuations,
+        }
+    )
+
+
+def read_message(text: str) -> tuple[dict[str, Any], str]:
+    """The head of a message and its body.
+
+    Raises:
+        ValueError: no such message, or one of another version.
+    """
+    line, _, body = text.partition("\n")
+    head = json.loads(line)
+    if not isinstance(head, dict):
+        raise ValueError(f"no webhook message: its head is a {type(head).__name__}")  # noqa: TRY004 - callers know one error
+    _check(head.get("v"), "webhook message")
+    return head, body
+
+
+# -- retries and backlog rows --------------------------------------------------------------------------------------------
+
+
+def row_attributes(attempt: PendingAttempt) -> AttributeMap:
+    """What a retry's or backlog's row holds beside its key and expiry."""
+    return {"attempt": {"S": json_values.dumps(written_attempt(attempt))}}
+
+
+def read_row(item: AttributeMap) -> PendingAttempt:
+    """Reads what :func:`row_attributes` made.
+
+    Raises:
+        ValueError: a row of another version.
+    """
+    written = json.loads(item["attempt"]["S"])
+    _check(written["v"], "row")
+    return read_attempt(written)
+
+
+# -- the log -------------------------------------------------------------------------------------------------------------
+
+
+def record_attributes(record: LogRecord) -> AttributeMap:
+    """What a record of the log holds beside its keys and expiry. Plain attributes, since lists read only some of them."""
+    item: AttributeMap = {
+        "v": {"N": str(VERSION)},
+        "status": {"S": record.status.value},
+        "date": {"S": format_date(record.date)},
+        "accepted": {"S": record.delivery.accepted_at},
+    }
+    if record.next_attempt is not None:
+        item["next"] = {"S": format_date(record.next_attempt)}
+    if record.schedule_start != 1:
+        item["scheduleStart"] = {"N": str(record.schedule_start)}
+    if record.disable_reason is not None:
+        item["disableReason"] = {"S": record.disable_reason}
+    attempt = record.attempt
+    if attempt is None:
+        item["waitsFor"] = {"N": str(record.waits_for)}
+        return item
+    item["durationMs"] = {"N": str(attempt.duration_ms)}
+    if attempt.status_code is not None:
+        item["statusCode"] = {"N": str(attempt.status_code)}
+    if attempt.failure is not None:
+        item["error"] = {"S": attempt.failure.value}
+    if attempt.explanation:
+        item["explanation"] = {"S": attempt.explanation}
+    if attempt.response_body:
+        item["body"] = {"S": attempt.response_body}
+    return item
+
+
+def read_record(item: AttributeMap, workspace_id: str, endpoint_id: str, event_id: str, number: int, *, listed: bool) -> LogRecord:
+    """Reads what :func:`record_attributes` made; the other arguments come from the item's keys.
+
+    Raises:
+        ValueError: a record of another version.
+    """
+    _check(int(item["v"]["N"]), "record of the log")
+    date = from_stored(item["date"]["S"])
+    return LogRecord(
+        delivery=DeliveryKey(workspace_id, endpoint_id, event_id, item["accepted"]["S"]),
+        status=DeliveryStatus(item["status"]["S"]),
+        date=date,
+        next_attempt=from_stored(item["next"]["S"]) if "next" in item else None,
+        attempt=None if number == NO_ATTEMPT else _read_made(item, number, date),
+        waits_for=int(item["waitsFor"]["N"]) if "waitsFor" in item else NO_ATTEMPT,
+        schedule_start=int(item["scheduleStart"]["N"]) if "scheduleStart" in item else 1,
+        disable_reason=_text(item, "disableReason"),
+        listed=listed,
+    )
+
+
+def _read_made(item: AttributeMap, number: int, date: datetime) -> Attempt:
+    return Attempt(
+        number=number,
+        date=date,
+        duration_ms=int(item["durationMs"]["N"]),
+        status_code=int(item["statusCode"]["N"]) if "statusCode" in item else None,
+        failure=FailureClass(item["error"]["S"]) if "error" in item else None,
+        explanation=_text(item, "explanation"),
+        response_body=_text(item, "body"),
+    )
+
+
+def _text(item: AttributeMap, name: str) -> str | None:
+    value = item.get(name)
+    return None if value is None else str(value["S"])
+
+
+def _check(version: Any, what: str) -> None:
+    if version != VERSION:
+        raise ValueError(f"a {what} of format {version!r}; this version reads {VERSION}")

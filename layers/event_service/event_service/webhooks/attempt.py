@@ -1,0 +1,155 @@
+"""One attempt: from a task to a signed request, and from its answer to the record and the delay before the next one."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from event_service.base.clock import Clock
+from event_service.base.errors import BadUserInput
+from event_service.base.identifiers import delivery_id
+from event_service.base.trace_context import next_traceparent, trace_id_of
+from event_service.delivery.attempt import MAXIMUM_ATTEMPT_NUMBER, Attempt, DeliveryStatus, FailureClass, LogRecord, PendingAttempt
+from event_service.delivery.retry_schedule import delay_before_next
+from event_service.delivery.webhook_id import webhook_id
+from event_service.webhooks.batch import Batch, Outcome, Result, Task
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
+from event_service.webhooks.ports import Sender
+from event_service.webhooks.signature import signed_headers
+from event_service.webhooks.url import WebhookUrl
+from event_service.webhooks.verdict import Outcome as Decision
+from event_service.webhooks.verdict import Verdict, judge
+
+_LOG = logging.getLogger(__name__)
+
+USER_AGENT: Final = "event-service/1"
+RECORD_SECONDS: Final = 10.0
+"""Kept for what follows an attempt: no attempt begins with less than this and its own deadline left."""
+
+
+class Attempts:
+    """Makes attempts."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        parse_url: Callable[[str], WebhookUrl],
+        clock: Clock,
+        deadline_seconds: float,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """
+        Args:
+            sender: makes requests; it ends each of them after ``deadline_seconds``.
+            parse_url: reads a webhook's URL, raising ``BadUserInput``.
+            clock: the time.
+            deadline_seconds: the most that one request takes.
+            draw: a random number from 0 to 1, for jitter.
+        """
+        self._sender = sender
+        self._parse_url = parse_url
+        self._clock = clock
+        self.deadline_seconds = deadline_seconds
+        self._draw = draw
+
+    async def make(self, batch: Batch, task: Task) -> Result:
+        """Makes the attempt when a request may be open, or says why not."""
+        async with batch.slots(task):
+            if task.endpoint.id in batch.stopped and not task.probe:
+                return to_backlog(task, self._clock())
+            if batch.time_left() < max(self.deadline_seconds + RECORD_SECONDS, task.least_time):
+                return Result(task, Outcome.POSTPONED)
+            began = self._clock()
+            answer = await self.send(batch, task, began)
+        now = self._clock()
+        verdict = judge(answer.status, answer.headers, answer.failure, now)
+        return self._result(task, began, now, answer, verdict)
+
+    async def send(self, batch: Batch, task: Task, now: datetime) -> WebhookAnswer:
+        """Makes one signed request, whatever the endpoint's status."""
+        endpoint, key = task.endpoint, task.message.delivery
+        try:
+            url = self._parse_url(endpoint.url or "")
+        except BadUserInput as error:
+            # The operator's rules have changed since the endpoint was made.
+            return WebhookAnswer(None, FailureClass.BLOCKED_ADDRESS, f"No request was sent: {error}", 0)
+        body = task.message.body.encode()
+        headers = {"content-type": "application/json", "user-agent": USER_AGENT}
+        headers |= signed_headers(
+            batch.secrets[endpoint.id].valid_at(now),
+            webhook_id(key.workspace_id, key.event_id, key.endpoint_id),
+            int(now.timestamp()),
+            body,
+        )
+        # Each attempt is a step of its own in the trace of the publish.
+        headers["traceparent"] = next_traceparent(task.message.attempt.traceparent)
+        return await self._sender.send(WebhookRequest(endpoint.id, url, endpoint.method or "POST", headers, body))
+
+    def _result(self, task: Task, began: datetime, now: datetime, answer: WebhookAnswer, verdict: Verdict) -> Result:
+        attempt = task.message.attempt
+        delay: float | None = None
+        status = DeliveryStatus.DELIVERED
+        if verdict.outcome is not Decision.DELIVERED:
+            if verdict.outcome is Decision.RETRY and attempt.number < MAXIMUM_ATTEMPT_NUMBER:
+                delay = delay_before_next(attempt.number - attempt.schedule_start + 1, self._draw(), verdict.retry_after)
+            status = DeliveryStatus.FAILED if delay is None else DeliveryStatus.PENDING
+        record = LogRecord(
+            delivery=attempt.delivery,
+            status=status,
+            date=began,
+            next_attempt=None if delay is None else now + timedelta(seconds=delay),
+            attempt=attempt_of(attempt.number, began, answer),
+            schedule_start=attempt.schedule_start,
+            disable_reason=verdict.disable_reason,
+            listed=not attempt.listed,
+        )
+        _tell_of_attempt(attempt, status, answer)
+        return Result(task, Outcome.ATTEMPTED, record, verdict, delay)
+
+
+def to_backlog(task: Task, now: datetime) -> Result:
+    """The result of a task that waits for its endpoint."""
+    attempt = task.message.attempt
+    record = LogRecord(
+        delivery=attempt.delivery,
+        status=DeliveryStatus.PENDING,
+        date=now,
+        waits_for=attempt.number,
+        schedule_start=attempt.schedule_start,
+        listed=not attempt.listed,
+    )
+    return Result(task, Outcome.BACKLOG, record)
+
+
+def attempt_of(number: int, began: datetime, answer: WebhookAnswer) -> Attempt:
+    """The attempt as the log keeps it."""
+    return Attempt(
+        number=number,
+        date=began,
+        duration_ms=answer.duration_ms,
+        status_code=answer.status,
+        failure=answer.failure,
+        explanation=answer.explanation,
+        response_body=answer.body,
+    )
+
+
+def _tell_of_attempt(attempt: PendingAttempt, status: DeliveryStatus, answer: WebhookAnswer) -> None:
+    # A line for each healthy delivery would cost more than the delivery: those are in the summary of the invocation.
+    level = logging.DEBUG if status is DeliveryStatus.DELIVERED else logging.INFO
+    if _LOG.isEnabledFor(level):
+        told = {
+            "workspace_id": attempt.delivery.workspace_id,
+            "endpoint_id": attempt.delivery.endpoint_id,
+            "event_id": attempt.delivery.event_id,
+            "delivery_id": delivery_id(attempt.delivery.endpoint_id, attempt.delivery.event_id),
+            "trace_id": trace_id_of(attempt.traceparent),
+            "attempt": attempt.number,
+            "status": answer.status,
+            "fault": answer.failure.value if answer.failure else None,
+            "milliseconds": answer.duration_ms,
+        }
+        _LOG.log(level, "attempt: %s", status.value, extra={key: value for key, value in told.items() if value is not None})

@@ -1,0 +1,161 @@
+"""One webhook and one socket, with the log, the queue and the events around them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from event_service.base.dates import format_date
+from event_service.base.identifiers import new_id
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord, delivery_of
+from event_service.delivery.history import DeliveryHistory
+from event_service.delivery.messages import BacklogMessage, WebhookMessage
+from event_service.delivery.ports import DeliveryRef, DeliveryRefPage
+from event_service.events.event import Event
+from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.replay import Replay
+from tests.fakes.events import FakeEventStore
+
+WORKSPACE = "11111111-1111-4111-8111-111111111111"
+FOREIGN = "22222222-2222-4222-8222-222222222222"
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Log:
+    """The log in memory."""
+
+    records: dict[tuple[str, str, str], list[LogRecord]] = field(default_factory=dict)
+    reads: int = 0
+
+    def write(self, records: Sequence[LogRecord]) -> None:
+        for record in records:
+            self.records.setdefault((record.delivery.workspace_id, record.delivery.endpoint_id, record.delivery.event_id), []).append(
+                record
+            )
+
+    def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
+        found = self.records.get((workspace_id, endpoint_id, event_id))
+        return delivery_of(found) if found else None
+
+    def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        self.reads += len(keys)
+        found = {key: self.delivery(workspace_id, *key) for key in keys}
+        return {key: delivery for key, delivery in found.items() if delivery is not None}
+
+    def of_event(self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int) -> list[Delivery]:
+        ids = sorted(endpoint for workspace, endpoint, event in self.records if (workspace, event) == (workspace_id, event_id))
+        chosen = [one for one in ids if after_endpoint_id is None or one > after_endpoint_id][:limit]
+        return [delivery_of(self.records[workspace_id, one, event_id]) for one in chosen]
+
+    def of_endpoint(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        descending: bool = True,
+        limit: int = 100,
+        position: str | None = None,
+    ) -> DeliveryRefPage:
+        own = [
+            records[0] for (workspace, endpoint, _), records in self.records.items() if (workspace, endpoint) == (workspace_id, endpoint_id)
+        ]
+        refs = sorted(((record.delivery.accepted_at, record.delivery.event_id) for record in own), reverse=descending)
+        start = int(position or 0)
+        page = refs[start : start + limit]
+        return DeliveryRefPage([DeliveryRef(*ref) for ref in page], str(start + limit) if len(page) == limit else None)
+
+
+@dataclass
+class Queue:
+    """Webhook delivery's queue."""
+
+    sent: list[WebhookMessage] = field(default_factory=list)
+    refuse: bool = False
+
+    def send(
+        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
+    ) -> list[int]:
+        if self.refuse:
+            return [0]
+        self.sent.extend(message for message, _ in messages if isinstance(message, WebhookMessage))
+        return []
+
+
+class World:
+    """One webhook and one socket, and as many events as a test wants."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.seconds = itertools.count()
+        self.log = Log()
+        self.queue = Queue()
+        self.store = FakeEventStore(lambda: self.now)
+        self.tested: list[tuple[str, str]] = []
+        self.filters: list[EventFilter] = []
+        self.hook = self._endpoint(EndpointType.WEB_HOOK)
+        self.socket = self._endpoint(EndpointType.WEB_SOCKET)
+        self.existing = {self.hook.id: self.hook, self.socket.id: self.socket}
+        self.tick = 0.0
+        self.deliveries = DeliveryHistory(
+            log=self.log,
+            queue=self.queue,
+            store=self.store,
+            accepted=self,
+            endpoints=self,
+            tester=self,
+            clock=lambda: self.now,
+            monotonic=lambda: next(self.seconds) * self.tick,
+        )
+        self.replay = Replay(
+            log=self.log,
+            queue=self.queue,
+            store=self.store,
+            accepted=self,
+            endpoints=self,
+            make_matcher=Matcher,
+            clock=lambda: self.now,
+            monotonic=lambda: next(self.seconds) * self.tick,
+        )
+
+    def _endpoint(self, of_type: EndpointType) -> Endpoint:
+        return Endpoint(new_id(), WORKSPACE, of_type, "e", None, None, EndpointStatus.ENABLED, None, START, START)
+
+    def event(self, event_id: str, minute: int, event_type: str = "t") -> Event:
+        moment = START + timedelta(minutes=minute)
+        event = Event(event_id, event_type, moment, {}, None, None, WORKSPACE, moment)
+        self.store.put([event], "nonce")
+        self.now = max(self.now, moment + timedelta(minutes=1))
+        return event
+
+    def record(self, event: Event, status: DeliveryStatus, endpoint_id: str | None = None, number: int = 1) -> Delivery:
+        attempt = Attempt(number, event.created, 5, 500, None, None, "") if number else None
+        endpoint = endpoint_id or self.hook.id
+        key = DeliveryKey(WORKSPACE, endpoint, event.id, format_date(event.created))
+        self.log.write([LogRecord(key, status, event.created, attempt=attempt)])
+        found = self.log.delivery(WORKSPACE, endpoint, event.id)
+        assert found is not None
+        return found
+
+    # -- ports that the world itself is
+
+    def accepted(self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False) -> Iterator[tuple[datetime, str]]:
+        events = [stored.event for (workspace, _), stored in self.store.items.items() if workspace == workspace_id]
+        return iter(sorted(((one.created, one.id) for one in events if since <= one.created < until), reverse=descending))
+
+    def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
+        return self.existing.get(endpoint_id) if workspace_id == WORKSPACE else None
+
+    def event_filters_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> Mapping[str, list[EventFilter]]:
+        return dict.fromkeys(endpoint_ids, self.filters)
+
+    def test(self, workspace_id: str, endpoint_id: str) -> Attempt:
+        self.tested.append((workspace_id, endpoint_id))
+        return Attempt(1, self.now, 5, 200, None, None, "")

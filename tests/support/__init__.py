@@ -1,0 +1,1 @@
+"""What several tests, and the benchmarks, measure and build with."""
