@@ -23,6 +23,7 @@ from event_service.events.event import Event
 from event_service.sockets import poster as socket_poster
 from event_service.sockets.connection import Connection, ConnectRequest, Shard, hash_prefix
 from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.group import LOOK_AGAIN_SECONDS
 from event_service.sockets.log import Routed
 from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Posted, Poster, Segment
 from event_service.sockets.poster import SocketPoster
@@ -259,9 +260,9 @@ def test_event_costs_five_calls_an_endpoint_and_a_post_a_connection(sockets: Soc
     publish(sockets, "a1" * 16, "a")
     sockets.calls.clear()
 
-    async def without_end(_seconds: float) -> None:
-        """However slow this machine is: the time to look again does not come."""
-        await asyncio.Event().wait()
+    async def without_end(seconds: float) -> None:
+        """However slow this machine is: the time to look again does not come. A post that has to be tried again is."""
+        await (asyncio.Event().wait() if seconds == LOOK_AGAIN_SECONDS else asyncio.sleep(seconds))
 
     deliver(sockets, gateway, sleep=without_end)
 
