@@ -19,7 +19,7 @@ from event_service.base.errors import Conflict, DomainError, Unavailable
 from event_service.configuration.changes import ChangeSet, Counts, Head, Operation
 from event_service.configuration.effects import Effects
 from event_service.configuration.endpoint import Endpoint
-from event_service.configuration.ports import ChangeLog, ConfigurationRows
+from event_service.configuration.ports import Beside, ChangeLog, ConfigurationRows
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,11 +41,13 @@ class Plan:
         operations: in the order in which rows are written.
         counts: what the workspace holds afterwards.
         resuming: endpoints, as they are, of which observers are told before the commit.
+        beside: stored by the same commit.
     """
 
     operations: tuple[Operation, ...]
     counts: Counts
     resuming: Sequence[Endpoint] = ()
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Chain:
                 return
             self._effects.resuming(planned.resuming)
             change = ChangeSet(workspace_id, head.version + 1 if head else 1, planned.operations, planned.counts)
-            if self._log.append(change):
+            if self._log.append(change, planned.beside):
                 self._finish(change, in_order=head is None or head.applied)
                 return
             if self._waiting.monotonic() >= end:

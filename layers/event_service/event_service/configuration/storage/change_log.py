@@ -9,8 +9,8 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
-from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
-from event_service.base.errors import TooLarge
+from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key, TransactionCanceled, Write
+from event_service.base.errors import TooLarge, Unavailable
 from event_service.base.identifiers import new_id
 from event_service.configuration.changes import (
     ChangeSet,
@@ -21,6 +21,8 @@ from event_service.configuration.changes import (
     operations_to_json,
 )
 from event_service.configuration.codec import FORMAT, check_format
+from event_service.configuration.ports import Beside
+from event_service.configuration.storage.secrets import SecretItem, remembering, secret_item
 
 KEPT_CHANGES = 1_000
 """A router that is further behind loads the rows instead, which is then cheaper as well."""
@@ -56,7 +58,7 @@ class DynamoChangeLog:
         page = self._database.query(ChangeItem, ChangeItem.workspace_id == workspace_id, descending=True, limit=1, consistent=True)
         return _change(page.items[0]).head if page.items else None
 
-    def append(self, change: ChangeSet) -> bool:
+    def append(self, change: ChangeSet, beside: Beside | None = None) -> bool:
         text = _json(operations_to_json(change.operations))
         size = len(text.encode())
         if size > MAXIMUM_CHANGE_BYTES:
@@ -72,12 +74,27 @@ class DynamoChangeLog:
             counts=_json(counts_to_json(change.counts)),
             nonce=nonce,
         )
+        others = _writes(change.workspace_id, beside) if beside else []
         try:
-            self._database.put(item, ChangeItem.version.does_not_exist())
+            if others:
+                self._database.transact([Write.put(item, ChangeItem.version.does_not_exist()), *others], token=nonce)
+            else:
+                self._database.put(item, ChangeItem.version.does_not_exist())
         except ConditionFailed as error:
             # The SDK repeats a put whose answer was lost; the repeat then finds our own item.
             return error.current is not None and error.current["nonce"]["S"] == nonce
+        except TransactionCanceled:
+            # Another commit was faster, or is under way.
+            return False
+        except Unavailable:
+            if not self._is_committed(change, nonce):
+                raise
         return True
+
+    def _is_committed(self, change: ChangeSet, nonce: str) -> bool:
+        """Whether a commit whose answer was lost is there. An error would let the caller repeat what was done."""
+        stored = self._database.get(ChangeItem, change.workspace_id, change.version)
+        return stored is not None and stored.nonce == nonce
 
     def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
         condition = (ChangeItem.workspace_id == workspace_id) & (ChangeItem.version > version)
@@ -119,6 +136,14 @@ def _change(item: AttributeMap) -> ChangeSet:
         counts=counts_from_json(json.loads(row.counts)),
         applied=bool(row.applied),
     )
+
+
+def _writes(workspace_id: str, beside: Beside) -> list[Write]:
+    writes = [
+        Write.put(secret_item(workspace_id, endpoint_id, secrets), SecretItem.id.does_not_exist())
+        for endpoint_id, secrets in beside.secrets.items()
+    ]
+    return [*writes, remembering(beside.request)] if beside.request else writes
 
 
 def _json(value: Any) -> str:
