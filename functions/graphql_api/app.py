@@ -34,7 +34,7 @@ def create_app(use_cases: UseCases, settings: Settings) -> FastAPI:
     app.add_route(graphql.PATH, graphql.graphql_route(executor, ide=settings.graphql_ide), methods=graphql.METHODS)
     if settings.graphql_ide:
         app.add_route(graphql.IDE_PATH, graphql.ide_file_route(schema, introspection=settings.graphql_introspection), methods=["GET"])
-    app.add_route(cloud_events.PATH, cloud_events.cloud_events_route(use_cases), methods=["POST"])
+    app.add_route(cloud_events.PATH, cloud_events.cloud_events_route(use_cases), methods=cloud_events.METHODS)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
     return app

@@ -159,7 +159,13 @@ class FakeReplay(Replay):
         self._fake_deliveries = deliveries
 
     def replay(
-        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        since: datetime,
+        until: datetime | None = None,
+        missing_only: bool = True,
+        time_left: Callable[[], float] = lambda: 29.0,
     ) -> tuple[int, datetime | None]:
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 

@@ -12,6 +12,7 @@ from event_service.configuration.secret_rotation import DEFAULT_GRACE_SECONDS
 from event_service.events.new_event import NewEvent
 from event_service.observability import Metric, count
 from event_service.webhooks.destination import DEFAULT_METHOD
+from functions.graphql_api import limits
 from functions.graphql_api.context import Info
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
 from functions.graphql_api.schema.scalars import DateTime
@@ -115,7 +116,9 @@ class Mutation:
     async def test_endpoint(self, info: Info, endpoint_id: Id) -> AttemptOutput | None:
         """The attempt; a failed one is no error of this mutation."""
         context = info.context
-        return AttemptOutput.of(await context.change(context.deliveries.test_endpoint, context.workspace_id, endpoint_id))
+        return AttemptOutput.of(
+            await context.change_within(limits.TEST_SECONDS, context.deliveries.test_endpoint, context.workspace_id, endpoint_id)
+        )
 
     # -- Event filters -------------------------------------------------------------------------------------------
 
@@ -205,5 +208,7 @@ class Mutation:
         context = info.context
         replay = context.replay.replay
         only_missing = True if missing_only is None else missing_only
-        count, continue_since = await context.change(replay, context.workspace_id, endpoint_id, since, until, only_missing)
+        count, continue_since = await context.change_within(
+            limits.LEAST_REPLAY_SECONDS, replay, context.workspace_id, endpoint_id, since, until, only_missing, context.time_left
+        )
         return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from event_service.base.clock import Clock
@@ -223,9 +223,13 @@ class Endpoints:
         """How many there are: one read, however many there are."""
         return self._chain.counts(workspace_id).of(endpoint_type)
 
-    def of_event_filters(self, workspace_id: str, event_filter_ids: Sequence[str]) -> dict[str, list[Endpoint]]:
-        """The linked endpoints of each event filter, in creation order; every given id is a key."""
+    def of_event_filters(
+        self, workspace_id: str, event_filter_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
+    ) -> dict[str, list[Endpoint]]:
+        """The linked endpoints of each event filter, in creation order; every given id is a key. ``expect`` is told how many
+        there are before they are read, and may refuse by raising."""
         linked = self._rows.endpoint_ids_of(workspace_id, event_filter_ids)
+        expect(sum(map(len, linked.values())))
         endpoints = self._rows.endpoints(workspace_id, sorted(set().union(*linked.values())))
         return {one: in_order(endpoints, ids) for one, ids in linked.items()}
 

@@ -180,9 +180,13 @@ class EventFilters:
         """How many there are: one read, however many there are."""
         return self._chain.counts(workspace_id).event_filters
 
-    def of_endpoints(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, list[EventFilter]]:
-        """The linked event filters of each endpoint, in creation order; every given id is a key."""
+    def of_endpoints(
+        self, workspace_id: str, endpoint_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
+    ) -> dict[str, list[EventFilter]]:
+        """The linked event filters of each endpoint, in creation order; every given id is a key. ``expect`` is told how many
+        there are before they are read, and may refuse by raising."""
         linked = self._rows.event_filter_ids_of(workspace_id, endpoint_ids)
+        expect(sum(map(len, linked.values())))
         event_filters = self._rows.event_filters(workspace_id, sorted(set().union(*linked.values())))
         return {one: in_order(event_filters, ids) for one, ids in linked.items()}
 

@@ -252,6 +252,6 @@ class RoutingTable:
         # A link may be read before the row, or the change, of its endpoint.
         return chosen & self._endpoints.keys()
 
-    def selects(self, endpoint_id: str, event: Event) -> bool:
-        """Whether one endpoint gets ``event``: for sending it again."""
-        return endpoint_id in self.endpoints_for(event)
+    def selects(self, endpoint_id: str, event: Event, budget: Budget | None = None) -> bool:
+        """Whether one endpoint gets ``event``: for sending it again. ``budget`` as for :meth:`endpoints_for`."""
+        return endpoint_id in self.endpoints_for(event, budget)
