@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -23,6 +23,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
+from event_service.aws.actions import Key, Write
 from event_service.aws.batches import BATCH_TRIES, MAXIMUM_KEYS_PER_GET, TOO_BUSY, AttributeMap, key_names, run_batch, write_requests
 from event_service.aws.dynamodb_errors import ConditionFailed, TransactionCanceled, translated
 from event_service.aws.plain_json import register
@@ -55,40 +56,12 @@ _M = TypeVar("_M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """The primary key of one item of a model's table, as Python values."""
-
-    model: type[Model]
-    hash: Any
-    range: Any = None
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """One answer of a query: the items as stored, their number, and where to go on (``None``: at the end)."""
 
     items: list[AttributeMap]
     count: int
     next: AttributeMap | None
-
-
-@dataclass(slots=True)
-class Write:
-    """One action of a transaction."""
-
-    item: Model | None = None
-    key: Key | None = None
-    actions: Sequence[Action] = ()
-    condition: Condition | None = None
-    kind: str = field(default="Put")
-
-    @classmethod
-    def put(cls, item: Model, condition: Condition | None = None) -> Write:
-        return cls(item=item, condition=condition, kind="Put")
-
-    @classmethod
-    def update(cls, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> Write:
-        return cls(key=key, actions=actions, condition=condition, kind="Update")
 
 
 class _Connection(Connection):
