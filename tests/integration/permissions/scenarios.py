@@ -109,7 +109,8 @@ def every_operation() -> set[str]:
 def configuration_is_made_listed_and_changed(client: Client) -> None:
     first, second = client.event_filter("door.opened"), client.event_filter("door.closed")
     hook = client.webhook(first, second)
-    socket = client.ask('mutation { createWebSocketEndpoint(name: "socket") { id } }')["id"]
+    socket = client.ask('mutation { createWebSocketEndpoint(name: "socket", idempotencyKey: "k") { id } }')["id"]
+    assert client.ask('mutation { createWebSocketEndpoint(name: "socket", idempotencyKey: "k") { id } }')["id"] == socket
     client.ask('mutation($id: ID!) { updateEndpoint(id: $id, name: "other") { id } }', id=hook)
     client.ask('mutation($id: ID!) { updateEventFilters(id: $id, name: "other") { id endpoints { id } } }', id=first)
     link = "endpointIds: [$hook, $socket], eventFiltersId: $filter"

@@ -31,6 +31,8 @@ LONGEST_PAUSE: Final = 1.0
 PATIENCE: Final = 5
 """Looks at a head whose maker is probably about to finish, before somebody else writes the rows beside it."""
 TRIES_AFTER_COMMIT: Final = 3
+SECONDS_AFTER_COMMIT: Final = 8.0
+"""No further try is begun after that: the answer must not come too late for what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class Chain:
 
     def _finish(self, change: ChangeSet, *, in_order: bool) -> None:
         """Never raises for what AWS did: the change is committed. ``in_order``: all changes before it are applied."""
+        end = self._waiting.monotonic() + SECONDS_AFTER_COMMIT
         for number in range(TRIES_AFTER_COMMIT):
             try:
                 self._rows.apply(change, repair=number > 0)
@@ -160,6 +163,8 @@ class Chain:
                     self._log.mark_applied(change.workspace_id, change.version)
             except (DomainError, Unavailable) as error:
                 _LOG.warning("change %d of workspace %s is committed, its rows are late: %s", change.version, change.workspace_id, error)
+                if self._waiting.monotonic() >= end:
+                    break
                 self._waiting.pause(number + 1)
             else:
                 return

@@ -19,6 +19,7 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.existence import (
     Quotas,
     in_order,
+    refuse_too_many_rows,
     refuse_unknown,
     require_endpoints,
     require_event_filters,
@@ -159,6 +160,7 @@ class Endpoints:
         Raises:
             BadUserInput: no, too many or malformed ids.
             NotFound: unknown ids; nothing was deleted.
+            TooLarge: they have so many links that fewer must be given.
         """
         parsed = parse_uuids(ids, "ids")
 
@@ -167,6 +169,9 @@ class Endpoints:
             refuse_unknown("endpoint", [one for one in parsed if one not in existing], self._rows.deleted_endpoints, workspace_id)
             if not existing:
                 return Plan((), counts)
+            links = self._rows.event_filter_ids_of(workspace_id, list(existing))
+            # Two rows of its own, one of its links, and one of each event filter that it is linked to.
+            refuse_too_many_rows("ids", "endpoints", [3 + len(links[one]) for one in existing])
             for endpoint in existing.values():
                 counts = counts.plus(endpoint.type, -1)
             return Plan((DeleteEndpoints(tuple(existing), tuple(one.type for one in existing.values())),), counts)

@@ -18,6 +18,7 @@ from event_service.configuration.codec import event_filter_fields, event_filter_
 from event_service.configuration.existence import (
     Quotas,
     in_order,
+    refuse_too_many_rows,
     refuse_unknown,
     require_endpoints,
     require_event_filters,
@@ -146,6 +147,7 @@ class EventFilters:
         Raises:
             BadUserInput: no, too many or malformed ids.
             NotFound: unknown ids; nothing was deleted.
+            TooLarge: they have so many links that fewer must be given.
         """
         parsed = parse_uuids(ids, "ids")
 
@@ -158,7 +160,10 @@ class EventFilters:
             # The state first: whoever reads the rows while they are written must not find the links gone and an endpoint
             # that matches everything.
             operations: list[Operation] = []
-            affected = self._losing_their_last(workspace_id, existing)
+            linked = self._rows.endpoint_ids_of(workspace_id, list(existing))
+            # A row of its own, one of its links, and of each endpoint the links and, if it loses its last filter, both rows.
+            refuse_too_many_rows("ids", "event filters", [2 + 3 * len(linked[one]) for one in existing])
+            affected = self._losing_their_last(workspace_id, existing, set().union(*linked.values()))
             if affected:
                 operations.append(SetState(affected, format_date(self._clock()), matches_nothing=True))
             operations.append(DeleteEventFilters(tuple(existing)))
@@ -190,8 +195,7 @@ class EventFilters:
         event_filters = self._rows.event_filters(workspace_id, sorted(set().union(*linked.values())))
         return {one: in_order(event_filters, ids) for one, ids in linked.items()}
 
-    def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter]) -> tuple[str, ...]:
-        linked = set().union(*self._rows.endpoint_ids_of(workspace_id, list(deleted)).values())
+    def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter], linked: set[str]) -> tuple[str, ...]:
         losing = [
             endpoint_id
             for endpoint_id, filters in self._rows.event_filter_ids_of(workspace_id, sorted(linked)).items()

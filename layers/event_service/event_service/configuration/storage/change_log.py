@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key, TransactionCanceled, Write
-from event_service.base.errors import TooLarge, Unavailable
+from event_service.base.errors import RateLimited, TooLarge, Unavailable
 from event_service.base.identifiers import new_id
 from event_service.configuration.changes import (
     ChangeSet,
@@ -43,6 +44,8 @@ class ChangeItem(Model):
     format = NumberAttribute(default=FORMAT)
     operations = UnicodeAttribute()
     counts = UnicodeAttribute()
+    head = NumberAttribute()
+    """The version again, as the key of the index ``heads``: a change set may be 380 KB, and a read of its head must not be."""
     nonce = UnicodeAttribute()
     applied = BooleanAttribute(default=False)
 
@@ -55,8 +58,13 @@ class DynamoChangeLog:
         self._nonce = nonce
 
     def head(self, workspace_id: str) -> Head | None:
-        page = self._database.query(ChangeItem, ChangeItem.workspace_id == workspace_id, descending=True, limit=1, consistent=True)
-        return _change(page.items[0]).head if page.items else None
+        condition = ChangeItem.workspace_id == workspace_id
+        page = self._database.query(ChangeItem, condition, index="heads", descending=True, limit=1, consistent=True)
+        if not page.items:
+            return None
+        row = ChangeItem.from_raw_data(page.items[0])
+        check_format({"format": row.format})
+        return Head(workspace_id, int(row.version), counts_from_json(json.loads(row.counts)), bool(row.applied))
 
     def append(self, change: ChangeSet, beside: Beside | None = None) -> bool:
         text = _json(operations_to_json(change.operations))
@@ -72,6 +80,7 @@ class DynamoChangeLog:
             change.version,
             operations=text,
             counts=_json(counts_to_json(change.counts)),
+            head=change.version,
             nonce=nonce,
         )
         others = _writes(change.workspace_id, beside) if beside else []
@@ -93,8 +102,11 @@ class DynamoChangeLog:
 
     def _is_committed(self, change: ChangeSet, nonce: str) -> bool:
         """Whether a commit whose answer was lost is there. An error would let the caller repeat what was done."""
-        stored = self._database.get(ChangeItem, change.workspace_id, change.version)
-        return stored is not None and stored.nonce == nonce
+        condition = (ChangeItem.workspace_id == change.workspace_id) & (ChangeItem.version == change.version)
+        with suppress(RateLimited, Unavailable):
+            found = self._database.query(ChangeItem, condition, attributes=["nonce"], consistent=True).items
+            return bool(found) and found[0]["nonce"]["S"] == nonce
+        return False
 
     def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
         condition = (ChangeItem.workspace_id == workspace_id) & (ChangeItem.version > version)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -20,6 +21,7 @@ from pynamodb.models import Model
 
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.clock import Clock
+from event_service.base.errors import RateLimited
 from event_service.configuration import codec
 from event_service.configuration.changes import (
     ChangeSet,
@@ -46,6 +48,8 @@ from event_service.configuration.storage.items import (
 TOMBSTONE_LIFE: Final = timedelta(hours=24)
 WRITERS: Final = 16
 """Threads that write the rows of one change, fewer than the connections in the pool."""
+WRITE_SECONDS: Final = 8.0
+"""One attempt at the rows of a change ends after that; the next one goes on where it ended. API Gateway waits 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +63,37 @@ class RowWrite:
 class RowWriter:
     """Writes the rows of one change set, operation by operation, each in stages that must follow one another."""
 
-    def __init__(self, database: Database, clock: Clock, change: ChangeSet) -> None:
+    def __init__(self, database: Database, clock: Clock, change: ChangeSet, monotonic: Callable[[], float]) -> None:
         self._database = database
         self._workspace_id = change.workspace_id
         self._version = change.version
         self._operations = change.operations
         self._expires_at = int((clock() + TOMBSTONE_LIFE).timestamp())
+        self._monotonic = monotonic
+        self._end = monotonic() + WRITE_SECONDS
 
     def write(self, *, skip_written: bool) -> None:
         """Writes all, 16 rows at once.
 
         Args:
             skip_written: most are probably written: their versions are read first, 100 a call.
+
+        Raises:
+            RateLimited: it took more than 8 s. Whoever tries again goes on where it ended.
         """
         with ThreadPoolExecutor(max_workers=WRITERS) as threads:
             for operation in self._operations:
                 for stage in self._stages(operation):
                     writes = self._unwritten(stage) if skip_written else list(stage)
                     # list(): a future's error is raised only when its result is asked for.
-                    list(threads.map(_once, writes))
+                    list(threads.map(self._once, writes))
+
+    def _once(self, write: RowWrite) -> None:
+        if self._monotonic() > self._end:
+            raise RateLimited("A large change of this workspace is still being written; try again in a few seconds.")
+        # Should the condition fail, this change, or a later one, has already written the row.
+        with suppress(ConditionFailed):
+            write.write()
 
     def _stages(self, operation: object) -> Iterator[Iterable[RowWrite]]:
         match operation:
@@ -176,11 +192,3 @@ def assignments(fields: dict[str, Any]) -> list[Action]:
 def _identity(model: type[Model], item: AttributeMap) -> tuple[str, ...]:
     names = [one.attr_name for one in model.get_attributes().values() if one.is_hash_key or one.is_range_key]
     return (model.Meta.table_name, *(str(item[name]["S"]) for name in sorted(names)))
-
-
-def _once(write: RowWrite) -> None:
-    try:
-        write.write()
-    except ConditionFailed:
-        # This change, or a later one, has already written the row.
-        return
