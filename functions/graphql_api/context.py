@@ -19,7 +19,7 @@ from event_service.configuration.endpoint import Endpoint
 from event_service.filters.event_filter import EventFilter
 from functions.graphql_api import limits
 from functions.graphql_api.limits import NodeBudget
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
@@ -45,12 +45,12 @@ class Context:
     """
 
     def __init__(
-        self, token: Token, services: Services, document: DocumentNode, traceparent: str, time_left: Callable[[], float], seconds: float
+        self, token: Token, use_cases: UseCases, document: DocumentNode, traceparent: str, time_left: Callable[[], float], seconds: float
     ) -> None:
         """
         Args:
             token: of the caller.
-            services: the use cases.
+            use_cases: factories of them.
             document: what is asked for.
             traceparent: the trace it belongs to.
             time_left: seconds that this request may still take.
@@ -61,7 +61,7 @@ class Context:
         self.traceparent = traceparent
         self.nodes = NodeBudget()
         self.time_left = time_left
-        self._services = services
+        self._use_cases = use_cases
         self._allowance = Allowance(seconds, limits.MAXIMUM_READ_BYTES, limits.MAXIMUM_ANSWER_BYTES)
         # Threads of its own: those of a request that was cut short may still wait for an answer of AWS.
         self._threads = ThreadPoolExecutor(MAXIMUM_THREADS, thread_name_prefix="use-case")
@@ -81,30 +81,30 @@ class Context:
     def configuration(self) -> Configuration:
         """Endpoints, event filters and links."""
         self._require_access()
-        return self._services.configuration()
+        return self._use_cases.configuration()
 
     @property
     def events_reading(self) -> EventsReading:
         """Reading events back."""
         self._require_access()
-        return self._services.events_reading()
+        return self._use_cases.events_reading()
 
     @property
     def deliveries(self) -> DeliveryHistory:
         """The delivery log, retries and tests."""
         self._require_access()
-        return self._services.deliveries()
+        return self._use_cases.deliveries()
 
     @property
     def replay(self) -> Replay:
         """Sending retained events again."""
         self._require_access()
-        return self._services.replay()
+        return self._use_cases.replay()
 
     @property
     def publishing(self) -> Publishing:
         """Accepting events: open to agents."""
-        return self._services.publishing()
+        return self._use_cases.publishing()
 
     async def read(self, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking use case beside the event loop, unless the result is over its limit already."""
@@ -151,11 +151,11 @@ class Context:
         self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_PER_BATCH)
 
     async def _load_event_filters(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
-        found = await self.read(self.configuration.event_filters_of, self.workspace_id, endpoint_ids, self.nodes.expect)
+        found = await self.read(self.configuration.event_filters.of_endpoints, self.workspace_id, endpoint_ids, self.nodes.expect)
         return [found.get(endpoint_id, []) for endpoint_id in endpoint_ids]
 
     async def _load_endpoints(self, event_filter_ids: list[str]) -> list[list[Endpoint]]:
-        found = await self.read(self.configuration.endpoints_of, self.workspace_id, event_filter_ids, self.nodes.expect)
+        found = await self.read(self.configuration.endpoints.of_event_filters, self.workspace_id, event_filter_ids, self.nodes.expect)
         return [found.get(event_filter_id, []) for event_filter_id in event_filter_ids]
 
     def _require_access(self) -> None:

@@ -269,6 +269,7 @@ def test_saved_queries_read_logs_that_exist_and_keys_that_are_written() -> None:
         "by",
         "as",
         "ispresent",
+        "and",
         "filter",
         "fields",
         "sort",

@@ -131,7 +131,7 @@ def test_nothing_goes_on_when_a_field_fails_before_its_siblings_are_read(
         assert database.begun.wait(10)
         raise BadUserInput("id: it is not a UUID.")
 
-    monkeypatch.setattr(services.configuration(), "endpoint_secret", fail)
+    monkeypatch.setattr(services.configuration().secrets, "current", fail)
 
     response = door.ask('{ events { totalCount } endpointSecret(id: "x") }')
     before = database.calls
@@ -283,8 +283,8 @@ def test_a_mutation_that_could_not_end_in_time_is_not_begun(door: Door, services
 
 def test_a_mutation_that_began_is_not_cut_short(door: Door, services: FakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Time(monkeypatch, limits.CHANGE_SECONDS)
-    create = services.configuration().create_web_socket_endpoint
-    monkeypatch.setattr(services.configuration(), "create_web_socket_endpoint", clock.takes(30, create))
+    endpoints = services.configuration().endpoints
+    monkeypatch.setattr(endpoints, "create", clock.takes(30, endpoints.create))
     monkeypatch.setattr(limits, "QUERY_SECONDS", 0.0)
 
     assert door.ask('mutation { createWebSocketEndpoint(name: "a") { name } }').data == {"createWebSocketEndpoint": {"name": "a"}}

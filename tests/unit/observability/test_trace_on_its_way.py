@@ -18,7 +18,7 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
 from tests.fakes.events import FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.webhooks import WORKSPACE, World, answering
 
@@ -40,7 +40,13 @@ def _publish_and_route(world: World, traceparent: str) -> str:
     result = Publishing(world.store, routing_queue, world.clock).publish(caller, [NewEvent(type="a", data={})], traceparent)
     (message,) = routing_queue.sent
     routing = Routing(
-        RoutingTables(log, rows, Matcher), world.store, webhook_queue, FakeSocketLog(), routing_queue, FakeRefusedFilterReports()
+        RoutingTables(log, rows, Matcher),
+        world.store,
+        webhook_queue,
+        FakeSocketLog(),
+        routing_queue,
+        FakeRefusedFilterReports(),
+        destinations(),
     )
     assert routing.route([ReceivedMessage(message, repeat=False)], lambda: 60).failed == []
     for sent in webhook_queue.sent:

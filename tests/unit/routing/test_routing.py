@@ -18,7 +18,7 @@ from event_service.routing.fan_out import MAXIMUM_CONTINUATIONS
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
 from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
 
@@ -61,6 +61,7 @@ class Router:
             self.sockets,
             self.queue,
             self.refused,
+            destinations(),
             calls_per_invocation=calls,
         )
 
