@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from event_service.base.errors import DomainError, RateLimited, Unavailable
-from event_service.configuration.changes import ChangeSet, Link, PutEndpoint, PutEventFilter
+from event_service.configuration.changes import ChangeSet, DeleteEventFilters, Link, PutEndpoint, PutEventFilter
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import EndpointType
 from event_service.events.event import Event
@@ -490,6 +490,19 @@ def test_a_stored_condition_that_is_refused_matches_nothing_and_stops_nobody(hou
     assert (workspace_id, [one.event_filter.id for one in refused]) == (SICK, [FILTER])
     assert house.route(received(SICK, "b")).refused_filters == 0
     assert len(house.refused.announced) == 1
+
+
+@pytest.mark.parametrize(
+    "repair",
+    [lambda: PutEventFilter(a_filter({"in": {"eventTypes": ["x"]}})), lambda: DeleteEventFilters((FILTER,))],
+    ids=["changed", "deleted"],
+)
+def test_a_condition_that_was_repaired_meanwhile_is_not_announced(house: House, repair: Callable[[], Any]) -> None:
+    house.tables.current(SICK)
+    house.configure(SICK, PutEventFilter(a_filter(UNKNOWN)))
+    house.configure(SICK, repair())
+
+    assert house.route(received(SICK, "a")).refused_filters == 0
 
 
 def test_a_refused_condition_is_named_in_the_log(house: House, caplog: pytest.LogCaptureFixture) -> None:
