@@ -50,7 +50,7 @@ class Context:
         """
         Args:
             token: of the caller.
-            use_cases: factories of them.
+            use_cases: the use cases.
             document: what is asked for.
             traceparent: the trace it belongs to.
             time_left: seconds that this request may still take.

@@ -25,7 +25,6 @@ from functions.graphql_api.http.callers import Caller
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
-from functions.graphql_api.time_left import time_left_of
 from functions.graphql_api.use_cases import UseCases
 
 _LOG = logging.getLogger(__name__)
@@ -66,16 +65,14 @@ class Executor:
             _LOG.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
 
-    async def execute(
-        self, request: GraphQLRequest, caller: Caller, token: Token | None = None, time_left: Callable[[], float] | None = None
-    ) -> Answer:
+    async def execute(self, request: GraphQLRequest, caller: Caller, time_left: Callable[[], float], token: Token | None = None) -> Answer:
         """Runs one request.
 
         Args:
             request: what is asked.
             caller: who asks.
+            time_left: seconds that the request may still take.
             token: the caller's, where :meth:`authenticate` has found it already.
-            time_left: seconds that the request may still take; all that one has when ``None``.
 
         Returns:
             Status 200, also when there are errors; 400 when the query is not GraphQL.
@@ -93,11 +90,10 @@ class Executor:
         except DomainError as error:
             return _refused(200, from_domain(error))
         with logging_context(workspace_id=authenticated.workspace_id):
-            left = time_left or time_left_of({})
             is_query = operation.operation is OperationType.QUERY
             # A mutation shows what it did for as long as there is time.
-            seconds = min(limits.QUERY_SECONDS, left()) if is_query else left()
-            context = Context(authenticated, self._use_cases, document, caller.traceparent, left, seconds)
+            seconds = min(limits.QUERY_SECONDS, time_left()) if is_query else time_left()
+            context = Context(authenticated, self._use_cases, document, caller.traceparent, time_left, seconds)
             try:
                 return await self._execute(request, caller, operation, context, seconds if is_query else None)
             finally:

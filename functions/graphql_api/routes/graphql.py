@@ -58,7 +58,6 @@ def ide_file_route(schema: Schema, *, introspection: bool) -> Callable[[Request]
 
 async def _execute(executor: Executor, request: Request) -> Response:
     headers = request.headers
-    time_left = time_left_of(request.scope)
     caller = caller_of(headers, request.scope)
     note_trace(caller.traceparent)
     with logging_context(traceparent=caller.traceparent, hidden=caller.token):
@@ -74,5 +73,5 @@ async def _execute(executor: Executor, request: Request) -> Response:
             return error_response(415, from_domain(error), headers={"accept-encoding": READ_CODINGS})
         except BadUserInput as error:
             return error_response(400, from_domain(error))
-        answer = await executor.execute(graphql_request, caller, token, time_left)
+        answer = await executor.execute(graphql_request, caller, time_left_of(request.scope), token)
     return json_response(answer.body, answer.status)

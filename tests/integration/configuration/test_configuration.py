@@ -203,7 +203,7 @@ def test_linking_and_unlinking_twice_is_fine(world: World) -> None:
     assert configuration.event_filters.of_endpoints(WORKSPACE, [first.id])[first.id] == []
 
 
-def test_deleting_an_endpoint_removes_its_links_and_its_secret_and_tells_observers(world: World) -> None:
+def test_deletion_removes_links_and_secret_and_tells_observers(world: World) -> None:
     configuration = world.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL, "PUT"), [event_filter.id])

@@ -40,7 +40,7 @@ def test_a_replay_of_everything_sends_what_was_delivered_too(world: World) -> No
     assert world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only=False) == (1, None)
 
 
-def test_a_replay_follows_the_filters_and_leaves_the_services_own_events_out(world: World) -> None:
+def test_replay_follows_filters_and_leaves_service_events_out(world: World) -> None:
     world.event("a", 1, "wanted")
     world.event("b", 2, "other")
     world.event("c", 3, "event-service.endpoint.disabled")
@@ -142,7 +142,7 @@ def test_a_replay_in_which_no_event_is_found_in_time_says_so(world: World) -> No
         world.replay.replay(WORKSPACE, world.hook.id, START)
 
 
-def test_a_replay_up_to_now_waits_for_the_events_that_indexes_do_not_show_yet(world: World) -> None:
+def test_a_replay_up_to_now_waits_for_what_indexes_do_not_show_yet(world: World) -> None:
     young = world.event("young", 1)
     world.now = young.created + timedelta(seconds=1)
     world.lagging = {"young"}

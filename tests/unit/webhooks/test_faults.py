@@ -354,7 +354,7 @@ def hash_of(text: str) -> int:
     return sum(ord(letter) * place for place, letter in enumerate(text))
 
 
-def test_copies_and_disorder_in_the_queue_lose_nothing_and_every_copy_has_the_same_id() -> None:
+def test_copies_and_disorder_in_the_queue_lose_nothing() -> None:
     scenario = Scenario(7)
     scenario.world.queue.copies = lambda: scenario.draw.choice([1, 1, 1, 2])
     for _ in range(60):
