@@ -143,7 +143,7 @@ def test_a_replay_in_which_no_event_is_found_in_time_says_so(world: World) -> No
         world.replay.replay(WORKSPACE, world.hook.id, START)
 
 
-def test_a_replay_up_to_now_waits_for_the_events_that_indexes_do_not_show_yet(world: World) -> None:
+def test_a_replay_up_to_now_waits_for_what_indexes_do_not_show_yet(world: World) -> None:
     young = world.event("young", 1)
     world.now = young.created + timedelta(seconds=1)
     world.lagging = {"young"}
