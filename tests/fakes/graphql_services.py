@@ -18,6 +18,7 @@ from event_service.base.identifiers import new_id, parse_uuid
 from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass
@@ -27,6 +28,7 @@ from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
 from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.size import index_entries
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 
@@ -187,7 +189,7 @@ class FakeServices:
             observers=(),
             destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),
-            check_pattern=_check_pattern,
+            reading=ConditionReading(_check_pattern, index_entries),
             clock=self.clock,
             waiting=Waiting(sleep=lambda seconds: None),
         )

@@ -70,6 +70,7 @@ def event_filter_fields(event_filter: EventFilter) -> Fields:
         "condition": event_filter.condition,
         "created": format_date(event_filter.created),
         "modified": format_date(event_filter.modified),
+        "indexEntries": event_filter.index_entries,
     }
 
 
@@ -87,6 +88,7 @@ def event_filter_of(fields: Mapping[str, Any]) -> EventFilter:
         condition=fields["condition"],
         created=from_stored(fields["created"]),
         modified=from_stored(fields["modified"]),
+        index_entries=int(fields.get("indexEntries", 0)),
     )
 
 

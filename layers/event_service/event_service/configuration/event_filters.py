@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from event_service.base.clock import Clock
@@ -23,11 +23,24 @@ from event_service.configuration.existence import (
     require_endpoints,
     require_event_filters,
     require_room_for_links,
+    require_room_in_the_index,
 )
 from event_service.configuration.links import linking
 from event_service.configuration.ports import Beside, ConfigurationRows, EventFilterPage
 from event_service.configuration.requests import Requests
 from event_service.filters.event_filter import DEFAULT_NAME, EventFilter, parse_condition
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionReading:
+    """How conditions of event filters are read and weighed: passed in, since what compiles them is loaded when it is needed.
+
+    ``check_pattern`` reads an event pattern, raising ``BadUserInput``; ``index_entries`` counts what a condition takes in an
+    index.
+    """
+
+    check_pattern: Callable[[Any], dict[str, Any]]
+    index_entries: Callable[[Mapping[str, Any]], int]
 
 
 class EventFilters:
@@ -38,7 +51,7 @@ class EventFilters:
         chain: Chain,
         rows: ConfigurationRows,
         requests: Requests,
-        check_pattern: Callable[[Any], dict[str, Any]],
+        reading: ConditionReading,
         quotas: Quotas,
         clock: Clock,
     ) -> None:
@@ -47,14 +60,14 @@ class EventFilters:
             chain: commits changes.
             rows: the rows that follow it.
             requests: those that carry idempotency keys.
-            check_pattern: reads an event pattern, raising ``BadUserInput``.
+            reading: how conditions are read and weighed.
             quotas: what a workspace may hold.
             clock: the time.
         """
         self._chain = chain
         self._rows = rows
         self._requests = requests
-        self._check_pattern = check_pattern
+        self._reading = reading
         self._quotas = quotas
         self._clock = clock
 
@@ -72,18 +85,19 @@ class EventFilters:
         Raises:
             BadUserInput: a bad condition, name, id or key, all faults together.
             NotFound: an unknown endpoint.
-            TooLarge: the workspace holds as many event filters as it may.
+            TooLarge: the workspace holds as many event filters, or index entries, as it may.
             Conflict: the key was used for other input.
         """
         problems = Problems()
-        parsed_condition = problems.collect(lambda: parse_condition(condition, self._check_pattern), {})
+        parsed_condition = problems.collect(lambda: parse_condition(condition, self._reading.check_pattern), {})
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else DEFAULT_NAME
         linked = problems.collect(lambda: parse_optional_uuids(endpoint_ids, "endpointIds"), [])
         asked = [parsed_condition, parsed_name, linked]
         request = problems.collect(lambda: self._requests.begin(workspace_id, "createEventFilters", idempotency_key, asked), None)
         problems.refuse()
         now = self._clock()
-        event_filter = EventFilter(new_id(), workspace_id, parsed_name, parsed_condition, now, now)
+        entries = self._reading.index_entries(parsed_condition)
+        event_filter = EventFilter(new_id(), workspace_id, parsed_name, parsed_condition, now, now, entries)
         beside = Beside(request=request.remembering(event_filter_fields(event_filter))) if request else None
         created = event_filter
 
@@ -95,12 +109,13 @@ class EventFilters:
                 return Plan((), counts)
             if counts.event_filters >= self._quotas.event_filters:
                 raise TooLarge(f"This workspace holds {counts.event_filters:,} event filters, as many as it may; delete some first.")
+            require_room_in_the_index(counts.index_entries, entries, self._quotas.index_entries)
             operations: list[Operation] = [PutEventFilter(event_filter)]
             if linked:
                 existing = require_endpoints(self._rows, workspace_id, linked)
                 require_room_for_links(self._rows, workspace_id, linked, [event_filter.id])
                 operations.extend(linking(existing.values(), event_filter.id, self._clock()))
-            return Plan(tuple(operations), counts.plus_event_filters(1), beside=beside)
+            return Plan(tuple(operations), counts.plus_event_filters(1, entries), beside=beside)
 
         self._chain.commit(workspace_id, plan)
         return created
@@ -113,16 +128,18 @@ class EventFilters:
         Raises:
             BadUserInput: bad values, or nothing given.
             NotFound: an unknown event filter.
+            TooLarge: the workspace would have more index entries than it may.
         """
         problems = Problems()
         parsed_id = problems.collect(lambda: parse_uuid(event_filter_id, "id"), "")
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else None
         parsed_condition: dict[str, Any] | None = None
         if condition is not None:
-            parsed_condition = problems.collect(lambda: parse_condition(condition, self._check_pattern), {})
+            parsed_condition = problems.collect(lambda: parse_condition(condition, self._reading.check_pattern), {})
         if name is None and condition is None:
             problems.add("updateEventFilters: nothing to change was given; give eventFiltersInput or name.")
         problems.refuse()
+        entries = None if parsed_condition is None else self._reading.index_entries(parsed_condition)
         updated: list[EventFilter] = []
 
         def plan(counts: Counts) -> Plan:
@@ -132,9 +149,15 @@ class EventFilters:
                 name=event_filter.name if parsed_name is None else parsed_name,
                 condition=event_filter.condition if parsed_condition is None else parsed_condition,
                 modified=self._clock(),
+                index_entries=event_filter.index_entries if entries is None else entries,
             )
+            more = changed.index_entries - event_filter.index_entries
+            if more > 0:
+                require_room_in_the_index(
+                    counts.index_entries - event_filter.index_entries, changed.index_entries, self._quotas.index_entries
+                )
             updated[:] = [changed]
-            return Plan((PutEventFilter(changed),), counts)
+            return Plan((PutEventFilter(changed),), counts.plus_event_filters(0, more))
 
         self._chain.commit(workspace_id, plan)
         return updated[0]
@@ -167,7 +190,7 @@ class EventFilters:
             if affected:
                 operations.append(SetState(affected, format_date(self._clock()), matches_nothing=True))
             operations.append(DeleteEventFilters(tuple(existing)))
-            return Plan(tuple(operations), counts.plus_event_filters(-len(existing)))
+            return Plan(tuple(operations), counts.plus_event_filters(-len(existing), -sum(one.index_entries for one in existing.values())))
 
         self._chain.commit(workspace_id, plan)
 
