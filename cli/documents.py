@@ -49,6 +49,13 @@ EVENTS: Final = f"""query Events($filters: EventFilters, $order: EventOrder, $pa
   events(filters: $filters, order: $order, pagination: $pagination) {{ collectionItems {{ {_EVENT} }} }}
 }}"""
 
+CHANGES: Final = """query Changes($first: Int, $after: String) {
+  changes(first: $first, after: $after) {
+    collectionItems { version date actor actorId operation sentence before after }
+    endCursor hasNextPage
+  }
+}"""
+
 DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination: PaginationInput) {{
   deliveries(filters: $filters, pagination: $pagination) {{
     collectionItems {{ id eventId endpointId status nextAttemptDate creationDate lastModified attempts {{ {_ATTEMPT} }} }}

@@ -26,6 +26,7 @@ from event_service.events.event import Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
+from event_service.explain.changes import Changes
 from event_service.filters.event_filter import EventFilter
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
@@ -181,9 +182,9 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
-        self.changes = FakeChangeLog(self._count, self.secrets)
+        self.change_log = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
-            stores=ConfigurationStores(self.changes, self.rows, self.secrets, self.secrets),
+            stores=ConfigurationStores(self.change_log, self.rows, self.secrets, self.secrets),
             observers=(),
             destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),
@@ -209,6 +210,9 @@ class FakeServices:
 
     def deliveries(self) -> FakeDeliveries:
         return self._deliveries
+
+    def changes(self) -> Changes:
+        return Changes(self.change_log)
 
     def replay(self) -> FakeReplay:
         return FakeReplay(self._deliveries)

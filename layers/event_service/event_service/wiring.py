@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
+    from event_service.explain.changes import Changes
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -446,3 +447,14 @@ def replay() -> Replay:
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+# -- explaining --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def changes() -> Changes:
+    """The history of the configuration."""
+    from event_service.explain.changes import Changes
+
+    return Changes(change_log())

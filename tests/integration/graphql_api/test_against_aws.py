@@ -98,6 +98,23 @@ def test_what_was_created_is_listed_at_once(door: Door) -> None:
     assert [one["id"] for one in answered["collectionItems"][1]["eventFilters"][0]["endpoints"]] == ids[1:]
 
 
+def test_the_history_is_read_in_one_call_and_names_what_is_gone(door: Door, calls: list[str]) -> None:
+    filter_id = create_filter(door)
+    endpoint_id = create_webhook(door, "Orders", [filter_id])
+    door.ask(f'mutation {{ deleteEndpoints(ids: ["{endpoint_id}"]) {{ ok }} }}', token=door.token)
+    calls.clear()
+
+    answered = door.ask("{ changes(first: 2) { collectionItems { version sentence before } hasNextPage } }", token=door.token).data[
+        "changes"
+    ]
+
+    assert calls == ["Query"]
+    assert [one["version"] for one in answered["collectionItems"]] == [3, 2]
+    assert answered["collectionItems"][0]["sentence"] == 'Deleted the endpoint "Orders".'
+    assert answered["collectionItems"][0]["before"] == {endpoint_id: {"name": "Orders"}}
+    assert answered["hasNextPage"] is True
+
+
 def test_deleting_pausing_and_unlinking_are_seen_at_once(door: Door) -> None:
     filter_id = create_filter(door)
     first, second = (create_webhook(door, name, [filter_id]) for name in "ab")

@@ -166,6 +166,7 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
         delivered = client.ask(f"{{ deliveries{filters} {{ totalCount collectionItems {{ id attempts {{ number }} }} }} }}")
         assert delivered["totalCount"] >= 1
     one = client.ask("{ deliveries { collectionItems { id } } }")["collectionItems"][0]["id"]
+    client.ask("{ changes { collectionItems { version sentence } } }")
     client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
     client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
     replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"

@@ -56,6 +56,7 @@ VERDICTS: dict[str, Verdict] = {
     "eventsFilters": Verdict('{ eventsFilters(filters: {id: {exact: "%(filter)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "events": Verdict('{ events(filters: {id: {exact: "%(event)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "deliveries": Verdict('{ deliveries(filters: {id: {exact: "%(delivery)s"}}) { totalCount collectionItems { id } } }', EMPTY),
+    "changes": Verdict("{ changes { collectionItems { version } } }", {"collectionItems": []}),
     "endpointSecret": Verdict('{ endpointSecret(id: "%(endpoint)s") }'),
     # -- mutations
     "createWebSocketEndpoint": Verdict('mutation { createWebSocketEndpoint(name: "a", eventFiltersIds: ["%(filter)s"]) { id } }'),

@@ -1,0 +1,5 @@
+"""Why something happened: what was changed, why an event did or did not reach an endpoint, what a filter would match.
+
+Promise: nothing here changes anything, each answer is bounded in time and bytes, and no verdict differs from the router's.
+Read ``changes`` and ``difference`` (the history of a configuration, for people), ``cursor``, ``ports``.
+"""
