@@ -56,6 +56,25 @@ CHANGES: Final = """query Changes($first: Int, $after: String) {
   }
 }"""
 
+EXPLAIN: Final = """query Explain($event: ID!, $endpoint: ID!) {
+  explainDelivery(eventId: $event, endpointId: $endpoint) {
+    outcome sentence configurationVersion asRouted sequence endpoint { id name type status }
+    delivery { id status nextAttemptDate attempts { number date durationMs statusCode error responseBody } }
+    filters {
+      eventFiltersId name matched failed { path present found wanted sentence } lastChange { version date actor operation sentence }
+    }
+  }
+}"""
+DESTINATIONS: Final = """query Destinations($event: ID!, $first: Int, $after: String) {
+  events(filters: {id: {exact: $event}}) {
+    collectionItems {
+      destinations(first: $first, after: $after) {
+        collectionItems { endpoint { id name type status } outcome sentence } endCursor hasNextPage
+      }
+    }
+  }
+}"""
+
 DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination: PaginationInput) {{
   deliveries(filters: $filters, pagination: $pagination) {{
     collectionItems {{ id eventId endpointId status nextAttemptDate creationDate lastModified attempts {{ {_ATTEMPT} }} }}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
 
 P = ParamSpec("P")
@@ -110,6 +111,12 @@ class Context:
         """The history of the configuration."""
         self._require_access()
         return self._use_cases.changes()
+
+    @property
+    def explanations(self) -> Explanations:
+        """Why events did or did not arrive."""
+        self._require_access()
+        return self._use_cases.explanations()
 
     @property
     def publishing(self) -> Publishing:

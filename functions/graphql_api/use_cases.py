@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
 
 
@@ -41,3 +42,6 @@ class UseCases(Protocol):
 
     def changes(self) -> Changes:
         """The history of the configuration."""
+
+    def explanations(self) -> Explanations:
+        """Why events did or did not arrive."""

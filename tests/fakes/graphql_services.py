@@ -24,12 +24,17 @@ from event_service.delivery.attempt import Attempt, Delivery, FailureClass
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
+from event_service.events.ports import StoredEvent
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
 from event_service.explain.changes import Changes
+from event_service.explain.delivery import Explanations
+from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.matcher import Matcher
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.sockets import FakeSocketTables
 
 
 class TickingClock:
@@ -171,6 +176,28 @@ class FakeReplay(Replay):
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
 
+class FakePublished:
+    """What was published, by id."""
+
+    def __init__(self, publishing: FakePublishing) -> None:
+        self._publishing = publishing
+
+    def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
+        found = [one for one in self._publishing.events if one.workspace_id == workspace_id and one.id in event_ids]
+        return {one.id: StoredEvent(one, "nonce", len(one.as_json())) for one in found}
+
+
+class FakeRecords:
+    """The deliveries that a test put into the log, by endpoint and event."""
+
+    def __init__(self, deliveries: FakeDeliveries) -> None:
+        self._deliveries = deliveries
+
+    def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        found = {(one.endpoint_id, one.event_id): one for one in self._deliveries.log.get(workspace_id, [])}
+        return {key: found[key] for key in keys if key in found}
+
+
 class FakeServices:
     """All of them. ``calls`` counts operations on the fake stores by name; ``before`` may fail one."""
 
@@ -195,6 +222,7 @@ class FakeServices:
         self._publishing = FakePublishing(self.clock)
         self._events_reading = FakeEventsReading(self._publishing)
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
+        self.socket_logs = FakeSocketTables()
 
     def tokens(self) -> Tokens:
         return self._tokens
@@ -213,6 +241,18 @@ class FakeServices:
 
     def changes(self) -> Changes:
         return Changes(self.change_log)
+
+    def explanations(self) -> Explanations:
+        return Explanations(
+            configuration=self._configuration,
+            history=self.change_log,
+            events=FakePublished(self._publishing),
+            deliveries=FakeRecords(self._deliveries),
+            sockets=SocketPlaces(self.socket_logs, timedelta(hours=24)),
+            destinations=destinations(_check_url),
+            make_matcher=Matcher,
+            clock=self.clock,
+        )
 
     def replay(self) -> FakeReplay:
         return FakeReplay(self._deliveries)

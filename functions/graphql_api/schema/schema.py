@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from functions.graphql_api.schema.changes import ChangeQueries
+from functions.graphql_api.schema.explanations import ExplanationQueries
 from functions.graphql_api.schema.mutations import Mutation
 from functions.graphql_api.schema.queries import Query
 from functions.graphql_api.schema.scalars import SCALARS
@@ -43,7 +44,7 @@ class Schema(strawberry.Schema):
 
 
 @strawberry.type(name="Query")
-class RootQuery(Query, ChangeQueries):
+class RootQuery(Query, ChangeQueries, ExplanationQueries):
     """Everything that can be read."""
 
 

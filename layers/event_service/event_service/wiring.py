@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
     from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -458,3 +459,22 @@ def changes() -> Changes:
     from event_service.explain.changes import Changes
 
     return Changes(change_log())
+
+
+@cache
+def explanations() -> Explanations:
+    """Why events did or did not arrive."""
+    from event_service.explain.delivery import Explanations
+    from event_service.explain.socket_places import SocketPlaces
+    from event_service.filters.matching.matcher import Matcher
+
+    return Explanations(
+        configuration=configuration(),
+        history=change_log(),
+        events=event_store(),
+        deliveries=delivery_log(),
+        sockets=SocketPlaces(socket_log_store(), socket_retention()),
+        destinations=destinations(),
+        make_matcher=Matcher,
+        clock=clock,
+    )

@@ -43,3 +43,60 @@ def test_all_changes_are_asked_for_page_by_page(api: GraphqlDouble, run: Run) ->
 
     assert [one["version"] for one in json.loads(result.stdout)] == list(range(120, 0, -1))
     assert [(call.arguments["first"], call.arguments["after"]) for call in api.calls] == [(50, None), (50, "71"), (50, "21")]
+
+
+# -- why -----------------------------------------------------------------------------------------------------------------
+
+ENDPOINT = {"id": "357fe643-2396-4919-bd9e-a30f0ac28818", "name": "Dashboard", "type": "WEB_HOOK", "status": "ENABLED"}
+CLAUSE = {
+    "path": "data.total", "present": True, "found": 80, "wanted": [{"numeric": [">", 100]}],
+    "sentence": "`data.total`: 80 is not > 100.",
+}  # fmt: skip
+EXPLANATION = {
+    "outcome": "NOT_MATCHED", "sentence": "Its event filter did not match.", "configurationVersion": 2, "asRouted": True, "sequence": None,
+    "endpoint": ENDPOINT, "delivery": None,
+    "filters": [{"eventFiltersId": "f", "name": "Large", "matched": False, "failed": [CLAUSE], "lastChange": change(2)}],
+}  # fmt: skip
+
+
+def test_why_answers_with_a_sentence_the_clause_and_who_changed_it(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["explainDelivery"] = lambda **_: EXPLANATION
+
+    text, machine = run("why", "order-17", ENDPOINT["id"]), run("why", "order-17", ENDPOINT["id"], "--json")
+
+    assert text.stdout.splitlines() == [
+        "NOT_MATCHED: Its event filter did not match.",
+        "Routed by version 2 of the configuration.",
+        "- Large (f)",
+        "    `data.total`: 80 is not > 100.",
+        f'    last change: version 2, {DATE}, by Console: Paused the endpoint "Orders 2".',
+    ]
+    assert json.loads(machine.stdout)["filters"][0]["failed"] == [CLAUSE]
+    assert api.calls[0].arguments == {"eventId": "order-17", "endpointId": ENDPOINT["id"]}
+
+
+def test_why_without_an_endpoint_tells_of_all_of_them_page_by_page(api: GraphqlDouble, run: Run) -> None:
+    explained = {"endpoint": ENDPOINT, "outcome": "DELIVERED", "sentence": "It was delivered."}
+
+    class Event:
+        def destinations(self, _info: Any, first: int, after: str | None) -> dict[str, Any]:
+            assert first == 50
+            return {"collectionItems": [explained], "endCursor": "1", "hasNextPage": after is None}
+
+    api.resolvers["events"] = lambda **_: {"totalCount": 1, "collectionItems": [Event()]}
+
+    text = run("why", "order-17")
+
+    heading, *rows = text.stdout.splitlines()
+    assert heading.split() == ["OUTCOME", "ENDPOINT", "ID", "WHY"]
+    assert len(rows) == 2
+    assert rows[0].split(maxsplit=3) == ["DELIVERED", "Dashboard", ENDPOINT["id"], "It was delivered."]
+
+
+def test_why_says_that_there_is_no_such_event(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["events"] = lambda **_: {"totalCount": 0, "collectionItems": []}
+
+    result = run("why", "unknown")
+
+    assert result.exit_code == 1
+    assert "There is no event with the id 'unknown'" in result.stderr
