@@ -98,6 +98,21 @@ def test_what_was_created_is_listed_at_once(door: Door) -> None:
     assert [one["id"] for one in answered["collectionItems"][1]["eventFilters"][0]["endpoints"]] == ids[1:]
 
 
+def test_an_explanation_takes_few_calls_and_its_sentence_is_right(door: Door, calls: list[str]) -> None:
+    filter_id = create_filter(door)
+    endpoint_id = create_webhook(door, "Orders", [filter_id])
+    door.ask('mutation { publishEvents(events: [{id: "order-17", type: B, data: {}}]) { ok } }', token=door.token)
+    calls.clear()
+
+    query = 'query($id: ID!) { explainDelivery(eventId: "order-17", endpointId: $id) { outcome sentence } }'
+    answered = door.ask(query, {"id": endpoint_id}, token=door.token).data["explainDelivery"]
+
+    # the event, the endpoint, its links, its filters; its delivery; the changes back to the last one of the filter
+    assert Counter(calls) == {"GetItem": 1, "BatchGetItem": 3, "Query": 2}
+    assert answered["outcome"] == "NOT_MATCHED"
+    assert '`in.eventTypes`: "B" is not "A".' in answered["sentence"]
+
+
 def test_the_history_is_read_in_one_call_and_names_what_is_gone(door: Door, calls: list[str]) -> None:
     filter_id = create_filter(door)
     endpoint_id = create_webhook(door, "Orders", [filter_id])
