@@ -56,6 +56,14 @@ CHANGES: Final = """query Changes($first: Int, $after: String) {
   }
 }"""
 
+MATCH_EVENTS: Final = f"""query MatchEvents($input: MatchEventsInput!) {{
+  matchEvents(input: $input) {{
+    examined matched complete endCursor gained lost
+    histogram {{ start examined matched }}
+    matches {{ {_EVENT} }}
+    nearMisses {{ event {{ {_EVENT} }} clause {{ path present found wanted sentence }} }}
+  }}
+}}"""
 EXPLAIN: Final = """query Explain($event: ID!, $endpoint: ID!) {
   explainDelivery(eventId: $event, endpointId: $endpoint) {
     outcome sentence configurationVersion asRouted sequence endpoint { id name type status }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
@@ -111,6 +112,12 @@ class Context:
         """The history of the configuration."""
         self._require_access()
         return self._use_cases.changes()
+
+    @property
+    def backtest(self) -> Backtest:
+        """Trying event filters."""
+        self._require_access()
+        return self._use_cases.backtest()
 
     @property
     def explanations(self) -> Explanations:

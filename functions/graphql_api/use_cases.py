@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
@@ -45,3 +46,6 @@ class UseCases(Protocol):
 
     def explanations(self) -> Explanations:
         """Why events did or did not arrive."""
+
+    def backtest(self) -> Backtest:
+        """Trying event filters."""

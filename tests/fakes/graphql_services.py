@@ -6,8 +6,9 @@ lists, so that a test sees what the door handed over.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.ports import StoredEvent
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
+from event_service.explain.backtest import Backtest
 from event_service.explain.changes import Changes
 from event_service.explain.delivery import Explanations
 from event_service.explain.socket_places import SocketPlaces
@@ -186,6 +188,17 @@ class FakePublished:
         found = [one for one in self._publishing.events if one.workspace_id == workspace_id and one.id in event_ids]
         return {one.id: StoredEvent(one, "nonce", len(one.as_json())) for one in found}
 
+    def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
+        yield from self.get(workspace_id, event_ids).values()
+
+    def accepted(
+        self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[datetime, str]]:
+        check()
+        events = [one for one in self._publishing.events if one.workspace_id == workspace_id and since <= one.created < until]
+        for one in sorted(events, key=lambda one: (one.created, one.id), reverse=descending):
+            yield one.created, one.id
+
 
 class FakeRecords:
     """The deliveries that a test put into the log, by endpoint and event."""
@@ -223,6 +236,8 @@ class FakeServices:
         self._events_reading = FakeEventsReading(self._publishing)
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
         self.socket_logs = FakeSocketTables()
+        self.seconds_per_look = 0.0
+        self._looks = itertools.count()
 
     def tokens(self) -> Tokens:
         return self._tokens
@@ -242,6 +257,17 @@ class FakeServices:
     def changes(self) -> Changes:
         return Changes(self.change_log)
 
+    def backtest(self) -> Backtest:
+        return Backtest(
+            configuration=self._configuration,
+            store=FakePublished(self._publishing),
+            accepted=FakePublished(self._publishing),
+            check_pattern=_check_pattern,
+            make_matcher=Matcher,
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
+
     def explanations(self) -> Explanations:
         return Explanations(
             configuration=self._configuration,
@@ -256,6 +282,10 @@ class FakeServices:
 
     def replay(self) -> FakeReplay:
         return FakeReplay(self._deliveries)
+
+    def monotonic(self) -> float:
+        """Time in which each look takes ``seconds_per_look``."""
+        return next(self._looks) * self.seconds_per_look
 
     def add_token(self, text: str, workspace_id: str, kind: TokenKind = TokenKind.ACCESS, **changes: Any) -> Token:
         """Makes ``text`` a token; ``changes`` are fields of :class:`Token` such as ``revoked``."""

@@ -12,6 +12,7 @@ from strawberry.types import ExecutionContext
 
 from functions.graphql_api.schema.changes import ChangeQueries
 from functions.graphql_api.schema.explanations import ExplanationQueries
+from functions.graphql_api.schema.matching import MatchingQueries
 from functions.graphql_api.schema.mutations import Mutation
 from functions.graphql_api.schema.queries import Query
 from functions.graphql_api.schema.scalars import SCALARS
@@ -44,7 +45,7 @@ class Schema(strawberry.Schema):
 
 
 @strawberry.type(name="Query")
-class RootQuery(Query, ChangeQueries, ExplanationQueries):
+class RootQuery(Query, ChangeQueries, ExplanationQueries, MatchingQueries):
     """Everything that can be read."""
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
+    from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
@@ -475,6 +476,22 @@ def explanations() -> Explanations:
         deliveries=delivery_log(),
         sockets=SocketPlaces(socket_log_store(), socket_retention()),
         destinations=destinations(),
+        make_matcher=Matcher,
+        clock=clock,
+    )
+
+
+@cache
+def backtest() -> Backtest:
+    """Trying event filters."""
+    from event_service.explain.backtest import Backtest
+    from event_service.filters.matching.matcher import Matcher
+
+    return Backtest(
+        configuration=configuration(),
+        store=event_store(),
+        accepted=events_reading(),
+        check_pattern=_check_pattern,
         make_matcher=Matcher,
         clock=clock,
     )

@@ -100,3 +100,67 @@ def test_why_says_that_there_is_no_such_event(api: GraphqlDouble, run: Run) -> N
 
     assert result.exit_code == 1
     assert "There is no event with the id 'unknown'" in result.stderr
+
+
+# -- filters test --------------------------------------------------------------------------------------------------------
+
+
+def published(event_id: str) -> dict[str, Any]:
+    return {
+        "id": event_id, "type": "order", "date": DATE, "data": {"total": 80}, "agentId": None, "cameraId": None, "workspaceId": "w",
+        "creationDate": DATE, "lastModified": DATE,
+    }  # fmt: skip
+
+
+def matched(after: str | None, **changed: Any) -> dict[str, Any]:
+    first = after is None
+    return {
+        "examined": 100, "matched": 3, "complete": not first, "endCursor": "more" if first else None, "gained": 1, "lost": 2,
+        "histogram": [{"start": "2026-03-01T12:00:00.000000+00:00", "examined": 100, "matched": 3}],
+        "matches": [published("new" if first else "old")],
+        "nearMisses": [{"event": published("near"), "clause": CLAUSE}], **changed,
+    }  # fmt: skip
+
+
+def test_a_filter_is_tried_page_by_page_and_added_up(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["matchEvents"] = lambda input: matched(input["after"])  # noqa: A006 - the contract's name
+
+    words = ["filters", "test", "--pattern", '{"data": {"total": [1]}}', "--type", "order", "--endpoint", ENDPOINT["id"], "--since", DATE]
+    text, machine = run(*words), run(*words, "--json")
+
+    assert text.stderr == "3 of 100 so far\n"
+    assert text.stdout.splitlines() == [
+        "6 of 200 events match.",
+        "The endpoint would receive 2 that it does not receive now, and no longer 4.",
+        f"2026-03-01 12:00  {'#' * 2}{'.' * 39}  6 of 200",
+        f"+ {DATE}  order  new",
+        f"+ {DATE}  order  old",
+        "Only one clause fails:",
+        "- near: `data.total`: 80 is not > 100.",
+        "- near: `data.total`: 80 is not > 100.",
+    ]
+    shown = json.loads(machine.stdout)
+    assert (shown["examined"], shown["matched"], len(shown["matches"])) == (200, 6, 2)
+    asked = [call.arguments["input"] for call in api.calls[:2]]
+    assert [one["after"] for one in asked] == [None, "more"]
+    assert asked[0]["eventFiltersInput"]["in"]["eventTypes"] == ["order"]
+    assert asked[0]["endpointId"] == ENDPOINT["id"]
+
+
+def test_a_filter_that_exists_is_tried_on_single_events(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["matchEvents"] = lambda input: matched("last", gained=None, lost=None, nearMisses=[])  # noqa: A006 - as above
+
+    text = run("filters", "test", "f-1", "--event", "a", "--event", "b")
+
+    assert "The endpoint" not in text.stdout
+    assert "Only one clause" not in text.stdout
+    (call,) = api.calls
+    assert (call.arguments["input"]["eventFiltersId"], call.arguments["input"]["eventIds"]) == ("f-1", ["a", "b"])
+
+
+def test_a_test_needs_a_filter_or_a_condition(api: GraphqlDouble, run: Run) -> None:
+    for words in ([], ["f-1", "--type", "order"]):
+        result = run("filters", "test", *words)
+        assert result.exit_code == 2
+        assert "Give the id of a filter, or a condition" in result.stderr
+    assert api.calls == []

@@ -98,6 +98,23 @@ def test_what_was_created_is_listed_at_once(door: Door) -> None:
     assert [one["id"] for one in answered["collectionItems"][1]["eventFilters"][0]["endpoints"]] == ids[1:]
 
 
+def test_a_backtest_reads_each_event_once_and_their_index(door: Door, calls: list[str]) -> None:
+    for number in range(3):
+        door.ask(f'mutation {{ publishEvents(events: [{{id: "e-{number}", type: A, data: {{n: {number}}}}}]) {{ ok }} }}', token=door.token)
+    calls.clear()
+
+    answered = door.ask(
+        "query($input: MatchEventsInput!) { matchEvents(input: $input) { examined matched complete nearMisses { clause { sentence } } } }",
+        {"input": {"eventFiltersInput": {"pattern": {"type": ["A"], "data": {"n": [{"numeric": [">", 1]}]}}}}},
+        token=door.token,
+    ).data["matchEvents"]
+
+    # 16 shards of both indexes of acceptance
+    assert Counter(calls) == {"Query": 32, "BatchGetItem": 1}
+    assert (answered["examined"], answered["matched"], answered["complete"]) == (3, 1, True)
+    assert [one["clause"]["sentence"] for one in answered["nearMisses"]] == ["`data.n`: 1 is not > 1.", "`data.n`: 0 is not > 1."]
+
+
 def test_an_explanation_takes_few_calls_and_its_sentence_is_right(door: Door, calls: list[str]) -> None:
     filter_id = create_filter(door)
     endpoint_id = create_webhook(door, "Orders", [filter_id])

@@ -167,6 +167,8 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
         assert delivered["totalCount"] >= 1
     one = client.ask("{ deliveries { collectionItems { id } } }")["collectionItems"][0]["id"]
     client.ask("{ changes { collectionItems { version sentence } } }")
+    condition = {"pattern": {"data": {"x": [1]}}}
+    client.ask("query($input: MatchEventsInput!) { matchEvents(input: $input) { examined } }", input={"eventFiltersInput": condition})
     explanation = "explainDelivery(eventId: $event, endpointId: $endpoint) { outcome sentence }"
     socket = client.ask('mutation { createWebSocketEndpoint(name: "screen") { id } }')["id"]
     for endpoint in (hook, socket):

@@ -58,6 +58,9 @@ VERDICTS: dict[str, Verdict] = {
     "deliveries": Verdict('{ deliveries(filters: {id: {exact: "%(delivery)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "changes": Verdict("{ changes { collectionItems { version } } }", {"collectionItems": []}),
     "explainDelivery": Verdict('{ explainDelivery(eventId: "%(event)s", endpointId: "%(endpoint)s") { outcome } }'),
+    "matchEvents": Verdict(
+        '{ matchEvents(input: {eventFiltersId: "%(filter)s", endpointId: "%(endpoint)s", eventIds: ["%(event)s"]}) { matched } }'
+    ),
     "endpointSecret": Verdict('{ endpointSecret(id: "%(endpoint)s") }'),
     # -- mutations
     "createWebSocketEndpoint": Verdict('mutation { createWebSocketEndpoint(name: "a", eventFiltersIds: ["%(filter)s"]) { id } }'),
