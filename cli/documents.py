@@ -89,6 +89,6 @@ DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination:
   }}
 }}"""
 RETRY_DELIVERIES: Final = "mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }"
-REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean) {
-  replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly) { ok count continueSince }
+REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {
+  replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly, dryRun: $dryRun) { ok count continueSince }
 }"""

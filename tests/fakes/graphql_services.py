@@ -174,7 +174,11 @@ class FakeReplay(Replay):
         until: datetime | None = None,
         missing_only: bool = True,
         time_left: Callable[[], float] = lambda: 29.0,
+        *,
+        dry_run: bool = False,
     ) -> tuple[int, datetime | None]:
+        if dry_run:
+            return 1, None
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
 

@@ -189,15 +189,32 @@ class Mutation:
         await context.change(context.deliveries.retry, context.workspace_id, ids)
         return OperationOutput()
 
-    @strawberry.mutation(description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match.")
+    @strawberry.mutation(
+        description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match. With `dryRun` "
+        "it only counts them."
+    )
     async def replay_events(
-        self, info: Info, endpoint_id: ID, since: DateTime, until: DateTime | None = None, missing_only: bool | None = True
+        self,
+        info: Info,
+        endpoint_id: ID,
+        since: DateTime,
+        until: DateTime | None = None,
+        missing_only: bool | None = True,
+        dry_run: bool | None = False,
     ) -> ReplayOutput | None:
         """How many, and where to go on."""
         context = info.context
         replay = context.replay.replay
         only_missing = True if missing_only is None else missing_only
         count, continue_since = await context.change_within(
-            limits.LEAST_REPLAY_SECONDS, replay, context.workspace_id, endpoint_id, since, until, only_missing, context.time_left
+            limits.LEAST_REPLAY_SECONDS,
+            replay,
+            context.workspace_id,
+            endpoint_id,
+            since,
+            until,
+            only_missing,
+            context.time_left,
+            dry_run=bool(dry_run),
         )
         return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))
