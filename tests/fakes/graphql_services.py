@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,12 +84,18 @@ class FakeEventsReading(EventsReading):
     def __init__(self, publishing: FakePublishing) -> None:
         self._publishing = publishing
         self.queries: list[EventQuery] = []
+        self.lookups: list[tuple[list[str], bool]] = []
         self.counts = 0
 
     def page(self, workspace_id: str, query: EventQuery) -> list[Event]:
         self.queries.append(query)
         found = self._of(workspace_id, query)
         return found[query.offset : query.offset + query.limit]
+
+    def by_ids(self, workspace_id: str, ids: Sequence[str], *, with_data: bool = True) -> dict[str, Event]:
+        self.lookups.append((list(ids), with_data))
+        found = [event for event in self._publishing.events if event.workspace_id == workspace_id and event.id in ids]
+        return {event.id: event if with_data else replace(event, data={}) for event in found}
 
     def count(self, workspace_id: str, query: EventQuery) -> int:
         self.counts += 1
@@ -106,6 +113,7 @@ class FakeDeliveries(DeliveryHistory):
         self._configuration = configuration
         self._clock = clock
         self.log: dict[str, list[Delivery]] = {}
+        self.lookups: list[list[tuple[str, str]]] = []
         self.retried: list[str] = []
         self.replayed: list[tuple[str, datetime, datetime | None, bool]] = []
         self.counts = 0
@@ -117,6 +125,11 @@ class FakeDeliveries(DeliveryHistory):
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
         self.counts += 1
         return len(self.page(workspace_id, query))
+
+    def by_keys(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        self.lookups.append(list(keys))
+        found = {(one.endpoint_id, one.event_id): one for one in self.log.get(workspace_id, [])}
+        return {key: found[key] for key in keys if key in found}
 
     def retry(self, workspace_id: str, ids: Sequence[str]) -> None:
         known = {one.id for one in self.log.get(workspace_id, [])}

@@ -28,6 +28,7 @@ from functions.graphql_api.schema.inputs import (
     EventOrder,
     PaginationInput,
 )
+from functions.graphql_api.schema.single_objects import SingleObjects
 from functions.graphql_api.schema.types import (
     ID,
     DeliveryCollection,
@@ -45,7 +46,7 @@ T = TypeVar("T")
 
 
 @strawberry.type
-class Query:
+class Query(SingleObjects):
     """Everything that can be read."""
 
     @strawberry.field(description="Endpoints, by default the oldest first.")

@@ -62,7 +62,7 @@ class EndpointOutput:
     @strawberry.field(description="The linked event filters; with none, the endpoint receives every event of the workspace.")
     async def event_filters(self, info: Info) -> list[EventFiltersOutput]:
         """Batched over all endpoints of the result."""
-        found = await info.context.event_filters_of.load(self.id)
+        found = await info.context.loaders.event_filters_of.load(self.id)
         info.context.nodes.take(len(found))
         return [EventFiltersOutput.of(event_filter) for event_filter in found]
 
@@ -93,7 +93,7 @@ class EventFiltersOutput:
     @strawberry.field(description="The linked endpoints.")
     async def endpoints(self, info: Info) -> list[EndpointOutput]:
         """Batched over all event filters of the result."""
-        found = await info.context.endpoints_of.load(self.id)
+        found = await info.context.loaders.endpoints_of.load(self.id)
         info.context.nodes.take(len(found))
         return [EndpointOutput.of(endpoint) for endpoint in found]
 
@@ -168,6 +168,16 @@ class DeliveryOutput:
     creation_date: DateTime
     last_modified: DateTime
 
+    @strawberry.field(description="null when its retention is over.")
+    async def event(self, info: Info) -> EventOutput | None:
+        """Batched over all deliveries of the result."""
+        return await event_by_id(info, self.event_id)
+
+    @strawberry.field(description="null when it was deleted.")
+    async def endpoint(self, info: Info) -> EndpointOutput | None:
+        """Batched over all deliveries of the result."""
+        return await endpoint_by_id(info, self.endpoint_id)
+
     @classmethod
     def of(cls, delivery: Delivery) -> DeliveryOutput:
         return cls(
@@ -180,6 +190,20 @@ class DeliveryOutput:
             creation_date=DateTime(delivery.created),
             last_modified=DateTime(delivery.modified),
         )
+
+
+async def endpoint_by_id(info: Info, endpoint_id: str) -> EndpointOutput | None:
+    """One endpoint, counted against the size of the result."""
+    found = await info.context.loaders.endpoints.load(endpoint_id)
+    info.context.nodes.take(1)
+    return None if found is None else EndpointOutput.of(found)
+
+
+async def event_by_id(info: Info, event_id: str) -> EventOutput | None:
+    """One event, counted against the size of the result; with its data where that is selected."""
+    found = await info.context.loaders.events.load((event_id, selects(info, "data")))
+    info.context.nodes.take(1)
+    return None if found is None else EventOutput.of(found)
 
 
 class Selected(Generic[T]):

@@ -45,7 +45,7 @@ class Verdict:
     """
 
     call: str
-    foreign: str | dict[str, Any] = field(default="NOT_FOUND")
+    foreign: str | dict[str, Any] | None = field(default="NOT_FOUND")
     agent: bool = False
 
 
@@ -57,6 +57,10 @@ VERDICTS: dict[str, Verdict] = {
     "events": Verdict('{ events(filters: {id: {exact: "%(event)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "deliveries": Verdict('{ deliveries(filters: {id: {exact: "%(delivery)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "endpointSecret": Verdict('{ endpointSecret(id: "%(endpoint)s") }'),
+    "endpoint": Verdict('{ endpoint(id: "%(endpoint)s") { id } }', None),
+    "eventFilter": Verdict('{ eventFilter(id: "%(filter)s") { id } }', None),
+    "event": Verdict('{ event(id: "%(event)s") { id } }', None),
+    "delivery": Verdict('{ delivery(id: "%(delivery)s") { id } }', None),
     # -- mutations
     "createWebSocketEndpoint": Verdict('mutation { createWebSocketEndpoint(name: "a", eventFiltersIds: ["%(filter)s"]) { id } }'),
     "createWebhookEndpoint": Verdict(
@@ -204,6 +208,14 @@ def test_nested_lists_stay_in_the_workspace(door: Door, services: FakeServices) 
 
     ((only,),) = ([item["eventFilters"] for item in answered["endpoints"]["collectionItems"]],)
     assert only == [{"id": OUR_FILTER, "endpoints": [{"id": OURS}]}]
+
+
+def test_edges_of_a_delivery_stay_in_the_workspace(door: Door, services: FakeServices) -> None:
+    services.add_delivery(WORKSPACE, THEIRS, "e-theirs", status=DeliveryStatus.FAILED, attempts=(), next_attempt=None)
+
+    answered = door.ask(f'{{ delivery(id: "{delivery_id(THEIRS, "e-theirs")}") {{ id event {{ id }} endpoint {{ id }} }} }}').data
+
+    assert answered["delivery"] == {"id": delivery_id(THEIRS, "e-theirs"), "event": None, "endpoint": None}
 
 
 def test_an_agent_publishes_only_for_itself(door: Door, services: FakeServices) -> None:

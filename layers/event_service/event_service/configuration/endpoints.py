@@ -219,6 +219,11 @@ class Endpoints:
         self._chain.refresh(workspace_id)
         return self._rows.endpoints(workspace_id, [endpoint_id]).get(endpoint_id)
 
+    def by_ids(self, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
+        """Those that exist; any number of ids."""
+        self._chain.refresh(workspace_id)
+        return self._rows.endpoints(workspace_id, ids)
+
     def page(self, workspace_id: str, page: EndpointPage) -> list[Endpoint]:
         """One page of endpoints."""
         self._chain.refresh(workspace_id)

@@ -176,6 +176,11 @@ class EventFilters:
         self._chain.refresh(workspace_id)
         return self._rows.event_filters(workspace_id, [event_filter_id]).get(event_filter_id)
 
+    def by_ids(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+        """Those that exist; any number of ids."""
+        self._chain.refresh(workspace_id)
+        return self._rows.event_filters(workspace_id, ids)
+
     def page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
         """One page of event filters."""
         self._chain.refresh(workspace_id)

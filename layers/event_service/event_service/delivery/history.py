@@ -109,6 +109,10 @@ class DeliveryHistory:
         """
         return sum(1 for _ in self._found(workspace_id, query))
 
+    def by_keys(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        """Those that exist of many (endpoint id, event id); strongly consistent."""
+        return self._log.deliveries(workspace_id, keys)
+
     def _found(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
         status = query.status
         return (delivery for delivery in self._candidates(workspace_id, query) if status is None or delivery.status is status)

@@ -108,6 +108,18 @@ class EventsReading:
         wanted = list(itertools.islice(entries, query.offset, query.offset + query.limit))
         return self._read(workspace_id, query, [entry.id for entry in wanted])
 
+    def by_ids(self, workspace_id: str, ids: Sequence[str], *, with_data: bool = True) -> dict[str, Event]:
+        """Those that exist; strongly consistent, any number of ids. Without data, ``data`` of each is ``{}``.
+
+        Raises:
+            TooLarge: they have more than 5 MB.
+        """
+        query, size = EventQuery(with_data=with_data), _PageSize()
+        found: dict[str, Event | None] = {}
+        for first in range(0, len(ids), EVENTS_PER_READ):
+            found |= self._fitting(workspace_id, query, ids[first : first + EVENTS_PER_READ], consistent=True, size=size)
+        return {event_id: event for event_id, event in found.items() if event is not None}
+
     def count(self, workspace_id: str, query: EventQuery) -> int:
         """How many there are, whatever ``offset`` and ``limit`` say.
 
