@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import documents
+from cli.commands.export import export
 from cli.errors import CommandError
 from cli.session import moment, pages, session_of
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List events and read one.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List and export events, and read one.")
+app.command("export")(export)
 
 _COLUMNS: Final = {"date": "date", "type": "type", "id": "id", "data": "data"}
 

@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from strawberry.dataloader import DataLoader
 
+from event_service.base.errors import TooLarge
+
 if TYPE_CHECKING:
+    from event_service.base.page import Page
     from event_service.configuration.endpoint import Endpoint
     from event_service.delivery.attempt import Delivery
+    from event_service.delivery.history import DeliveryQuery
     from event_service.events.event import Event
     from event_service.filters.event_filter import EventFilter
     from functions.graphql_api.context import Context
 
 ROWS_PER_BATCH: Final = 100
 """DynamoDB reads at most 100 rows a call."""
+MAXIMUM_ENDPOINTS_WITH_DELIVERIES: Final = 100
+"""The deliveries of one endpoint stand in 16 places, and each is asked."""
 
 
 class Loaders:
@@ -30,6 +36,8 @@ class Loaders:
         """By id, and whether their data is shown."""
         self.deliveries: DataLoader[tuple[str, str], Delivery | None] = DataLoader(self._deliveries, max_batch_size=ROWS_PER_BATCH)
         """By endpoint id and event id."""
+        self.delivery_pages: DataLoader[DeliveryQuery, Page[Delivery]] = DataLoader(self._delivery_pages, max_batch_size=ROWS_PER_BATCH)
+        self._endpoints_with_deliveries: set[str] = set()
 
     async def _event_filters_of(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
         context = self._context
@@ -67,3 +75,13 @@ class Loaders:
         context = self._context
         found = await context.read(context.deliveries.by_keys, context.workspace_id, keys)
         return [found.get(key) for key in keys]
+
+    async def _delivery_pages(self, queries: list[DeliveryQuery]) -> list[Page[Delivery]]:
+        context = self._context
+        self._endpoints_with_deliveries.update(query.endpoint_id for query in queries if query.endpoint_id is not None)
+        if len(self._endpoints_with_deliveries) > MAXIMUM_ENDPOINTS_WITH_DELIVERIES:
+            raise TooLarge(
+                f"deliveries: at most {MAXIMUM_ENDPOINTS_WITH_DELIVERIES} endpoints show their deliveries in one request, since each is "
+                f"read by itself. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_DELIVERIES})."
+            )
+        return await context.read(context.deliveries.read_pages, context.workspace_id, queries)

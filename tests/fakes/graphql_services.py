@@ -16,6 +16,7 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.access.tokens import Tokens
 from event_service.base.errors import BadUserInput, NotFound
 from event_service.base.identifiers import new_id, parse_uuid
+from event_service.base.page import Page
 from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
@@ -87,10 +88,15 @@ class FakeEventsReading(EventsReading):
         self.lookups: list[tuple[list[str], bool]] = []
         self.counts = 0
 
-    def page(self, workspace_id: str, query: EventQuery) -> list[Event]:
+    def read_page(self, workspace_id: str, query: EventQuery) -> Page[Event]:
         self.queries.append(query)
         found = self._of(workspace_id, query)
-        return found[query.offset : query.offset + query.limit]
+        if query.after is not None:
+            found = (
+                [event for event in found if event.id > query.after] if not query.descending else [e for e in found if e.id < query.after]
+            )
+        shown = found[query.offset : query.offset + query.limit]
+        return Page(shown, shown[-1].id if shown else query.after, len(found) > query.offset + query.limit)
 
     def by_ids(self, workspace_id: str, ids: Sequence[str], *, with_data: bool = True) -> dict[str, Event]:
         self.lookups.append((list(ids), with_data))
@@ -113,14 +119,17 @@ class FakeDeliveries(DeliveryHistory):
         self._configuration = configuration
         self._clock = clock
         self.log: dict[str, list[Delivery]] = {}
+        self.queries: list[DeliveryQuery] = []
         self.lookups: list[list[tuple[str, str]]] = []
         self.retried: list[str] = []
         self.replayed: list[tuple[str, datetime, datetime | None, bool]] = []
         self.counts = 0
 
-    def page(self, workspace_id: str, query: DeliveryQuery) -> list[Delivery]:
+    def read_page(self, workspace_id: str, query: DeliveryQuery) -> Page[Delivery]:
+        self.queries.append(query)
         found = [one for one in self.log.get(workspace_id, []) if query.id in (None, one.id) and query.status in (None, one.status)]
-        return found[query.offset : query.offset + query.limit]
+        shown = found[query.offset : query.offset + query.limit]
+        return Page(shown, shown[-1].event_id if shown else query.after, len(found) > query.offset + query.limit)
 
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
         self.counts += 1

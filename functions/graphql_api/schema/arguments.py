@@ -28,7 +28,12 @@ def exact(lookup: Lookup[T] | None) -> T | None:
     return None if lookup is None else lookup.exact
 
 
-def page_of(pagination: PaginationInput | None, problems: Problems) -> tuple[int, int]:
+def page_of(pagination: PaginationInput | None, first: int | None, after: str | None, problems: Problems) -> tuple[int, int]:
+    """How many items to skip and to take."""
+    if first is not None or after is not None:
+        if pagination is not None and (pagination.limit is not None or pagination.offset):
+            problems.add("pagination: it was given beside first or after; give the one or the other.")
+        return 0, first_of(first, problems)
     offset = pagination.offset if pagination and pagination.offset is not None else 0
     limit = pagination.limit if pagination and pagination.limit is not None else DEFAULT_LIMIT
     if offset < 0:
@@ -36,6 +41,14 @@ def page_of(pagination: PaginationInput | None, problems: Problems) -> tuple[int
     if not 0 <= limit <= MAXIMUM_LIMIT:
         problems.add(f"pagination.limit: {limit} is not from 0 to {MAXIMUM_LIMIT}; without one it is {DEFAULT_LIMIT}.")
     return offset, limit
+
+
+def first_of(first: int | None, problems: Problems) -> int:
+    """How many items to take."""
+    taken = DEFAULT_LIMIT if first is None else first
+    if not 1 <= taken <= MAXIMUM_LIMIT:
+        problems.add(f"first: {taken} is not from 1 to {MAXIMUM_LIMIT}; without one it is {DEFAULT_LIMIT}.")
+    return taken
 
 
 def order_of(keys: dict[str, Ordering | None], problems: Problems) -> tuple[str, Ordering] | None:

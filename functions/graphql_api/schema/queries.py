@@ -10,6 +10,7 @@ import strawberry
 
 from event_service.base.errors import BadUserInput
 from event_service.base.identifiers import parse_delivery_id, parse_uuid
+from event_service.base.page import Page
 from event_service.base.problems import Problems
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import EndpointPage, EventFilterPage
@@ -17,6 +18,14 @@ from event_service.events.event import parse_event_id, parse_event_type
 from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.context import Info, Once
 from functions.graphql_api.schema.arguments import Lookup, exact, order_of, page_of
+from functions.graphql_api.schema.collections import (
+    DeliveryCollection,
+    EndpointCollection,
+    EventCollection,
+    EventFiltersCollection,
+    Listed,
+)
+from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.inputs import (
     DateLookup,
     DeliveryFilters,
@@ -28,16 +37,9 @@ from functions.graphql_api.schema.inputs import (
     EventOrder,
     PaginationInput,
 )
+from functions.graphql_api.schema.look_ahead import selects
 from functions.graphql_api.schema.single_objects import SingleObjects
-from functions.graphql_api.schema.types import (
-    ID,
-    DeliveryCollection,
-    EndpointCollection,
-    EventCollection,
-    EventFiltersCollection,
-    Ordering,
-    Selected,
-)
+from functions.graphql_api.schema.types import ID, After, First, Ordering
 
 if TYPE_CHECKING:
     from event_service.events.reading import DateRange
@@ -56,15 +58,20 @@ class Query(SingleObjects):
         filters: EndpointFilters | None = None,
         order: EndpointOrder | None = None,
         pagination: PaginationInput | None = None,
+        first: First = None,
+        after: After = None,
     ) -> EndpointCollection:
         context, configuration = info.context, info.context.configuration
         problems = Problems()
-        offset, limit = page_of(pagination, problems)
+        offset, limit = page_of(pagination, first, after, problems)
         chosen = _creation_order(order, problems)
         given_id = exact(filters.id) if filters else None
         endpoint_id = None if given_id is None else problems.collect(lambda: parse_uuid(given_id, "filters.id.exact"), None)
         endpoint_type = exact(filters.type) if filters else None
         problems.refuse()
+        page = EndpointPage(endpoint_type, chosen is Ordering.DESC, offset, limit)
+        cursors = Cursors(context.workspace_id, f"endpoints {endpoint_id}", page)
+        page = page if after is None else replace(page, after=cursors.read(after))
         if endpoint_id is not None:
             wanted = endpoint_id
 
@@ -72,12 +79,12 @@ class Query(SingleObjects):
                 found = await context.read(configuration.endpoints.endpoint, context.workspace_id, wanted)
                 return [found] if found and endpoint_type in (None, found.type) else []
 
-            return EndpointCollection(selected=_at_most_one(find, offset, limit))
-        page = EndpointPage(endpoint_type, chosen is Ordering.DESC, offset, limit)
+            return EndpointCollection(listed=_at_most_one(find, page, cursors))
         return EndpointCollection(
-            selected=Selected(
-                Once(lambda: context.read(configuration.endpoints.page, context.workspace_id, page)),
+            listed=Listed(
+                Once(lambda: context.read(configuration.endpoints.read_page, context.workspace_id, page)),
                 Once(lambda: context.read(configuration.endpoints.count, context.workspace_id, endpoint_type)),
+                cursors,
             )
         )
 
@@ -88,10 +95,12 @@ class Query(SingleObjects):
         filters: EventFiltersFilters | None = None,
         order: EventFiltersOrder | None = None,
         pagination: PaginationInput | None = None,
+        first: First = None,
+        after: After = None,
     ) -> EventFiltersCollection:
         context, configuration = info.context, info.context.configuration
         problems = Problems()
-        offset, limit = page_of(pagination, problems)
+        offset, limit = page_of(pagination, first, after, problems)
         keys = (
             {
                 "creation_date": order.creation_date_snake,
@@ -106,6 +115,9 @@ class Query(SingleObjects):
         given_id = exact(filters.id) if filters else None
         filter_id = None if given_id is None else problems.collect(lambda: parse_uuid(given_id, "filters.id.exact"), None)
         problems.refuse()
+        page = EventFilterPage(key == "lastModified", direction is Ordering.DESC, offset, limit)
+        cursors = Cursors(context.workspace_id, f"eventsFilters {filter_id}", page)
+        page = page if after is None else replace(page, after=cursors.read(after))
         if filter_id is not None:
             wanted = filter_id
 
@@ -113,12 +125,12 @@ class Query(SingleObjects):
                 found = await context.read(configuration.event_filters.event_filter, context.workspace_id, wanted)
                 return [found] if found else []
 
-            return EventFiltersCollection(selected=_at_most_one(find, offset, limit))
-        page = EventFilterPage(key == "lastModified", direction is Ordering.DESC, offset, limit)
+            return EventFiltersCollection(listed=_at_most_one(find, page, cursors))
         return EventFiltersCollection(
-            selected=Selected(
-                Once(lambda: context.read(configuration.event_filters.page, context.workspace_id, page)),
+            listed=Listed(
+                Once(lambda: context.read(configuration.event_filters.read_page, context.workspace_id, page)),
                 Once(lambda: context.read(configuration.event_filters.count, context.workspace_id)),
+                cursors,
             )
         )
 
@@ -129,12 +141,14 @@ class Query(SingleObjects):
         filters: EventFilters | None = None,
         order: EventOrder | None = None,
         pagination: PaginationInput | None = None,
+        first: First = None,
+        after: After = None,
     ) -> EventCollection:
         from event_service.events.reading import EventQuery
 
         context, reading = info.context, info.context.events_reading
         problems = Problems()
-        offset, limit = page_of(pagination, problems)
+        offset, limit = page_of(pagination, first, after, problems)
         _, direction = order_of({"date": order.date} if order else {}, problems) or ("date", Ordering.DESC)
         given = filters or EventFilters()
         query = EventQuery(
@@ -148,11 +162,17 @@ class Query(SingleObjects):
             descending=direction is Ordering.DESC,
             offset=offset,
             limit=limit,
+            with_data=selects(info, "collectionItems", "data"),
         )
         problems.refuse()
+        cursors = Cursors(context.workspace_id, "events", query)
+        query = query if after is None else replace(query, after=cursors.read(after))
         return EventCollection(
-            page=lambda with_data: context.read(reading.page, context.workspace_id, replace(query, with_data=with_data)),
-            count=Once(lambda: context.read(reading.count, context.workspace_id, query)),
+            listed=Listed(
+                Once(lambda: context.read(reading.read_page, context.workspace_id, query)),
+                Once(lambda: context.read(reading.count, context.workspace_id, query)),
+                cursors,
+            )
         )
 
     @strawberry.field(description="Deliveries to WEB_HOOK endpoints, by default the latest first.")
@@ -162,12 +182,14 @@ class Query(SingleObjects):
         filters: DeliveryFilters | None = None,
         order: EndpointOrder | None = None,
         pagination: PaginationInput | None = None,
+        first: First = None,
+        after: After = None,
     ) -> DeliveryCollection:
         from event_service.delivery.history import DeliveryQuery
 
         context, deliveries = info.context, info.context.deliveries
         problems = Problems()
-        offset, limit = page_of(pagination, problems)
+        offset, limit = page_of(pagination, first, after, problems)
         chosen = _creation_order(order, problems) or Ordering.DESC
         given = filters or DeliveryFilters()
         query = DeliveryQuery(
@@ -180,10 +202,13 @@ class Query(SingleObjects):
             limit=limit,
         )
         problems.refuse()
+        cursors = Cursors(context.workspace_id, "deliveries", query)
+        query = query if after is None else replace(query, after=cursors.read(after))
         return DeliveryCollection(
-            selected=Selected(
-                Once(lambda: context.read(deliveries.page, context.workspace_id, query)),
+            listed=Listed(
+                Once(lambda: context.read(deliveries.read_page, context.workspace_id, query)),
                 Once(lambda: context.read(deliveries.count, context.workspace_id, query)),
+                cursors,
             )
         )
 
@@ -199,17 +224,18 @@ def _creation_order(order: EndpointOrder | None, problems: Problems) -> Ordering
     return chosen[1] if chosen else None
 
 
-def _at_most_one(find: Callable[[], Awaitable[list[T]]], offset: int, limit: int) -> Selected[T]:
-    """The list that a filter by id gives: one read serves both halves."""
+def _at_most_one(find: Callable[[], Awaitable[list[T]]], page: EndpointPage | EventFilterPage, cursors: Cursors) -> Listed[T]:
+    """The list that a filter by id gives: one read serves all parts."""
     found = Once(find)
 
-    async def items() -> list[T]:
-        return (await found.get())[offset : offset + limit]
+    async def items() -> Page[T]:
+        shown = [] if page.after is not None else (await found.get())[page.offset : page.offset + page.limit]
+        return Page(shown, page.after, more=False)
 
     async def count() -> int:
         return len(await found.get())
 
-    return Selected(Once(items), Once(count))
+    return Listed(Once(items), Once(count), cursors)
 
 
 def _checked(lookup: Lookup[str] | None, name: str, parse: Callable[[str, str], str], problems: Problems) -> str | None:

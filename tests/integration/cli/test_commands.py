@@ -64,9 +64,12 @@ def delivery(number: int, status: str = "FAILED") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(items: list[dict[str, Any]], pagination: dict[str, int]) -> dict[str, Any]:
-    offset = pagination.get("offset", 0)
-    return {"totalCount": len(items), "collectionItems": items[offset : offset + pagination["limit"]]}
+def page(items: list[dict[str, Any]], given: dict[str, Any]) -> dict[str, Any]:
+    """A page as the API gives it. The double's cursor is the number of items before it."""
+    pagination = given.get("pagination") or {}
+    begin = int(given["after"]) if given.get("after") else pagination.get("offset", 0)
+    end = begin + (given.get("first") or pagination["limit"])
+    return {"totalCount": len(items), "collectionItems": items[begin:end], "endCursor": str(end), "hasNextPage": end < len(items)}
 
 
 def _given(value: Any) -> Any:
@@ -83,7 +86,7 @@ def test_every_operation_fits_the_schema(name: str) -> None:
 
 
 def test_a_list_is_a_table_for_people_and_one_document_for_programs(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["endpoints"] = lambda pagination, **_: page([endpoint(0), endpoint(1, status="DISABLED")], pagination)
+    api.resolvers["endpoints"] = lambda **given: page([endpoint(0), endpoint(1, status="DISABLED")], given)
 
     text, machine = run("endpoints", "list"), run("endpoints", "list", "--json")
 
@@ -99,29 +102,46 @@ def test_a_list_is_a_table_for_people_and_one_document_for_programs(api: Graphql
 
 def test_all_of_a_list_is_asked_for_page_by_page(api: GraphqlDouble, run: Run) -> None:
     everything = [endpoint(number) for number in range(1, 2_501)]
-    api.resolvers["endpoints"] = lambda pagination, **_: page(everything, pagination)
+    api.resolvers["endpoints"] = lambda **given: page(everything, given)
 
     result = run("endpoints", "list", "--limit", "0", "--json")
 
     assert len(json.loads(result.stdout)) == 2_500
-    assert [call.arguments["pagination"] for call in api.calls] == [
-        {"offset": 0, "limit": 1000},
-        {"offset": 1000, "limit": 1000},
-        {"offset": 2000, "limit": 1000},
-    ]
+    asked = [(call.arguments["pagination"], call.arguments["first"], call.arguments["after"]) for call in api.calls]
+    assert asked == [({"offset": 0, "limit": 1000}, None, None), (None, 1000, "1000"), (None, 1000, "2000")]
+
+
+def test_a_limit_and_an_offset_are_kept_over_pages(api: GraphqlDouble, run: Run) -> None:
+    everything = [endpoint(number) for number in range(1, 2_501)]
+    api.resolvers["endpoints"] = lambda **given: page(everything, given)
+
+    result = run("endpoints", "list", "--offset", "10", "--limit", "1500", "--json")
+
+    assert [row["name"] for row in json.loads(result.stdout)] == [f"Orders {number}" for number in range(11, 1_511)]
+    assert [call.arguments["first"] for call in api.calls] == [None, 500]
+
+
+def test_a_service_that_does_not_get_further_ends_the_list(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["endpoints"] = lambda **given: page([endpoint()], given) | {"hasNextPage": True, "endCursor": "1"}
+
+    result = run("endpoints", "list", "--limit", "0")
+
+    assert result.exit_code == 1
+    assert "does not get any further" in result.stderr
+    assert len(api.calls) == 2
 
 
 def test_an_empty_list_says_so_and_is_an_empty_document_for_programs(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["eventsFilters"] = lambda pagination, **_: page([], pagination)
+    api.resolvers["eventsFilters"] = lambda **given: page([], given)
 
     assert run("filters", "list").stderr == "nothing found\n"
     assert run("--json", "filters", "list").stdout == "[]\n"
 
 
 def test_lists_pass_their_conditions_on(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["endpoints"] = lambda pagination, **_: page([], pagination)
-    api.resolvers["events"] = lambda pagination, **_: page([], pagination)
-    api.resolvers["deliveries"] = lambda pagination, **_: page([], pagination)
+    api.resolvers["endpoints"] = lambda **given: page([], given)
+    api.resolvers["events"] = lambda **given: page([], given)
+    api.resolvers["deliveries"] = lambda **given: page([], given)
 
     run("endpoints", "list", "--type", "WEB_SOCKET", "--id", ENDPOINT_ID)
     run(
@@ -176,8 +196,13 @@ def test_endpoints_are_created_with_their_filters(api: GraphqlDouble, run: Run) 
 
     assert ENDPOINT_ID in webhook.stdout
     assert json.loads(socket.stdout)["type"] == "WEB_SOCKET"
-    assert api.calls[0].arguments == {"name": "Orders", "url": "https://example.com/hook", "method": "PUT", "eventFiltersIds": [FILTER_ID]}
-    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None}
+    assert _given(api.calls[0].arguments) == {
+        "name": "Orders",
+        "url": "https://example.com/hook",
+        "method": "PUT",
+        "eventFiltersIds": [FILTER_ID],
+    }
+    assert _given(api.calls[1].arguments) == {"name": "Dashboard"}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +223,7 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
 
     assert run("endpoints", "secret", ENDPOINT_ID).stdout == "whsec_old\n"
     assert json.loads(run("endpoints", "rotate-secret", ENDPOINT_ID, "--grace", "60", "--json").stdout)["secret"] == "whsec_new"
-    assert api.calls[1].arguments == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60}
+    assert _given(api.calls[1].arguments) == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60}
 
 
 def test_a_test_event_that_is_not_taken_is_a_failure(api: GraphqlDouble, run: Run) -> None:
@@ -359,7 +384,7 @@ def test_a_broken_file_publishes_nothing(api: GraphqlDouble, run: Run, text: str
 
 
 def test_an_event_is_read_or_reported_missing(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["events"] = lambda pagination, filters, **_: page([event()] if filters["id"]["exact"] == "order-17" else [], pagination)
+    api.resolvers["events"] = lambda **given: page([event()] if given["filters"]["id"]["exact"] == "order-17" else [], given)
 
     assert json.loads(run("events", "get", "order-17").stdout)["data"] == {"total": 120}
     missing = run("events", "get", "order-18")
@@ -369,7 +394,7 @@ def test_an_event_is_read_or_reported_missing(api: GraphqlDouble, run: Run) -> N
 
 def test_all_that_failed_to_an_endpoint_is_started_again(api: GraphqlDouble, run: Run) -> None:
     failed = [delivery(number) for number in range(230)]
-    api.resolvers["deliveries"] = lambda pagination, **_: page(failed, pagination)
+    api.resolvers["deliveries"] = lambda **given: page(failed, given)
     api.resolvers["retryDeliveries"] = lambda **_: {"ok": True}
 
     result = run("deliveries", "retry", "--endpoint", ENDPOINT_ID, "--json")
@@ -475,7 +500,7 @@ def test_without_a_stack_the_tool_says_how_to_get_one(tmp_path: Path) -> None:
 
 
 def test_local_stack_is_found_by_its_file(api: GraphqlDouble, tmp_path: Path) -> None:
-    api.resolvers["endpoints"] = lambda pagination, **_: page([], pagination)
+    api.resolvers["endpoints"] = lambda **given: page([], given)
     file = tmp_path / "stack.json"
     file.write_text(json.dumps({"graphqlUrl": api.url, "webSocketUrl": "ws://127.0.0.1:1", "token": "of the file", "workspaceId": "w"}))
 

@@ -11,6 +11,7 @@ from event_service.base.dates import format_date
 from event_service.base.errors import TooLarge
 from event_service.base.identifiers import new_id, parse_optional_uuids, parse_uuid, parse_uuids
 from event_service.base.names import parse_name
+from event_service.base.page import Page, place, read_place
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
 from event_service.configuration.changes import Counts, DeleteEventFilters, Operation, PutEventFilter, SetState
@@ -182,9 +183,26 @@ class EventFilters:
         return self._rows.event_filters(workspace_id, ids)
 
     def page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
-        """One page of event filters."""
+        """The event filters of one page."""
         self._chain.refresh(workspace_id)
         return self._rows.event_filter_page(workspace_id, page)
+
+    def read_page(self, workspace_id: str, page: EventFilterPage) -> Page[EventFilter]:
+        """One page, and where the next one begins.
+
+        Raises:
+            BadUserInput: ``after`` is no place in a list.
+        """
+        if page.after is not None:
+            read_place(page.after)
+        if page.limit == 0:
+            return Page([], page.after, more=True)
+        found = self.page(workspace_id, replace(page, limit=page.limit + 1))
+        shown = found[: page.limit]
+        end = page.after
+        if shown:
+            end = place(format_date(shown[-1].modified if page.by_modification else shown[-1].created), shown[-1].id)
+        return Page(shown, end, len(found) > page.limit)
 
     def count(self, workspace_id: str) -> int:
         """How many there are: one read, however many there are."""

@@ -21,22 +21,25 @@ from event_service.filters.event_filter import EventFilter
 
 @dataclass(frozen=True, slots=True)
 class EndpointPage:
-    """Which endpoints: skip ``offset`` of those of ``type`` (all when ``None``) in creation order, then take ``limit``."""
+    """Which endpoints: behind the place ``after``, skip ``offset`` of those of ``type`` (all when ``None``) in creation order,
+    then take ``limit``."""
 
     type: EndpointType | None
     descending: bool
     offset: int
     limit: int
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilterPage:
-    """Which event filters, in order of creation or of last modification."""
+    """Which event filters, in order of creation or of last modification, behind the place ``after``."""
 
     by_modification: bool
     descending: bool
     offset: int
     limit: int
+    after: str | None = None
 
 
 class ChangeLog(Protocol):

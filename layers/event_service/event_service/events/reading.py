@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,9 +19,11 @@ from event_service.base.allowance import Allowance, current_allowance
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import TooLarge
+from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EventIndexes, EventStore, Track, TrackKey
+from event_service.events.search import Search
 from event_service.events.sort_key import EventEntry, activity_id, indexed_profile_ids, type_digest
 
 MAXIMUM_SECONDS: Final = 10.0
@@ -31,8 +32,6 @@ MAXIMUM_PAGE_BYTES: Final = 5_000_000
 BYTES_BESIDE_DATA: Final = 400
 """Of one event in an answer, about."""
 EVENTS_PER_READ: Final = 100
-ENTRIES_PER_READ: Final = 4_000
-"""About what fits into the megabyte that DynamoDB answers with."""
 
 _FIRST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -70,6 +69,7 @@ class EventQuery:
         activity_id: ``data.activity_id``.
         with_data: whether the caller shows ``data``; without it, ``data`` of each event is ``{}`` and a page may hold any
             number of large events.
+        after: the place behind which the list begins.
     """
 
     id: str | None = None
@@ -81,6 +81,7 @@ class EventQuery:
     offset: int = 0
     limit: int = 100
     with_data: bool = True
+    after: str | None = None
 
 
 class EventsReading:
@@ -93,20 +94,28 @@ class EventsReading:
         self._monotonic = monotonic
 
     def page(self, workspace_id: str, query: EventQuery) -> list[Event]:
-        """One page.
+        """The events of one page; see :meth:`read_page`."""
+        return self.read_page(workspace_id, query).items
+
+    def read_page(self, workspace_id: str, query: EventQuery) -> Page[Event]:
+        """One page, and where the next one begins.
 
         Raises:
+            BadUserInput: ``after`` is no place in a list.
             TooLarge: the events of the page have more than 5 MB, finding them takes more than 10 s, or the request has
                 used up its :class:`~event_service.base.allowance.Allowance`.
         """
-        if query.limit == 0:
-            return []
         if query.id is not None:
-            found = self._by_id(workspace_id, query)
-            return [found] if found is not None and query.offset == 0 else []
-        entries = self._entries(workspace_id, query, expected=query.offset + query.limit)
-        wanted = list(itertools.islice(entries, query.offset, query.offset + query.limit))
-        return self._read(workspace_id, query, [entry.id for entry in wanted])
+            found = self._by_id(workspace_id, query) if query.offset == 0 and query.limit > 0 and query.after is None else None
+            return Page([] if found is None else [found], query.after, more=False)
+        if query.limit == 0:
+            return Page([], query.after, more=True)
+        # One more than is shown says whether more follow: an index entry, but no event.
+        last = query.offset + query.limit
+        wanted = list(itertools.islice(self._entries(workspace_id, query, expected=last), query.offset, last + 1))
+        shown = wanted[: query.limit]
+        events = self._read(workspace_id, query, [entry.id for entry in shown])
+        return Page(events, place(shown[-1].date, shown[-1].shown_id) if shown else query.after, len(wanted) > query.limit)
 
     def by_ids(self, workspace_id: str, ids: Sequence[str], *, with_data: bool = True) -> dict[str, Event]:
         """Those that exist; strongly consistent, any number of ids. Without data, ``data`` of each is ``{}``.
@@ -150,7 +159,7 @@ class EventsReading:
         ``check`` is called before each read and may end it by raising: what is found may be far between.
         """
         now = self._clock().timestamp()
-        by_date = _Search(
+        by_date = Search(
             self._indexes,
             [TrackKey(workspace_id, Track.DATE)],
             (format_date(since), format_date(until)),
@@ -206,8 +215,12 @@ class EventsReading:
         search = self._search(workspace_id, query)
         return iter(()) if search is None else search.merged(expected)
 
-    def _search(self, workspace_id: str, query: EventQuery) -> _Search | None:
-        low, high = query.date.bounds()
+    def _search(self, workspace_id: str, query: EventQuery) -> Search | None:
+        low, high = (format_date(date) for date in query.date.bounds())
+        if query.after is not None:
+            read_place(query.after)
+            # What follows a place in a sort key begins with a tab, and has no character above "~".
+            low, high = (low, min(high, f"{query.after}\t")) if query.descending else (max(low, f"{query.after}\t~"), high)
         if low >= high:
             return None
         keys: list[TrackKey] = []
@@ -222,10 +235,10 @@ class EventsReading:
         def accept(entry: EventEntry) -> bool:
             return (digest is None or entry.type_digest == digest) and entry.expires > now
 
-        return _Search(
+        return Search(
             self._indexes,
             keys or [TrackKey(workspace_id, Track.DATE)],
-            (format_date(low), format_date(high)),
+            (low, high),
             accept=accept,
             check=self._deadline(),
             descending=query.descending,
@@ -264,120 +277,6 @@ class _PageSize:
             self._allowance.take_shown(size)
         self._bytes += size
         self._events += 1
-
-
-@dataclass(slots=True)
-class _Search:
-    """One walk through the indexes. An event is found when every key of ``keys`` names it: all indexes keep an event
-    in the same shard and under the same sort key, so that they can be compared shard by shard."""
-
-    indexes: EventIndexes
-    keys: Sequence[TrackKey]
-    dates: tuple[str, str]
-    accept: Callable[[EventEntry], bool]
-    check: Callable[[], None]
-    descending: bool = False
-
-    def merged(self, expected: int) -> Iterator[EventEntry]:
-        """What is found, in order, read as it is taken.
-
-        Args:
-            expected: how many will probably be taken, which sizes the first reads.
-        """
-        # A fair share each, and what chance may put on top of it. How much more is needed because few entries are
-        # accepted shows when they are read: each read is twice the one before.
-        share = expected / SHARDS
-        first = int(share + 3 * share**0.5) + 2
-        shards = [_Shard(self, number, min(first, ENTRIES_PER_READ)) for number in range(SHARDS)]
-        with ContextThreads(max_workers=SHARDS) as threads:
-
-            def refill() -> None:
-                # One has run dry; the others are about to: all are read together, not one after the other.
-                low = [cursor for shard in shards for cursor in shard.cursors if cursor.is_low]
-                list(threads.map(_Cursor.fetch, low))
-
-            streams = [shard.entries(refill) for shard in shards]
-            yield from heapq.merge(*streams, reverse=self.descending)
-
-    def count(self, shard_number: int) -> int:
-        """How many are found in one shard."""
-        shard = _Shard(self, shard_number, ENTRIES_PER_READ)
-
-        def refill() -> None:
-            for cursor in shard.cursors:
-                if cursor.is_empty:
-                    cursor.fetch()
-
-        return sum(1 for _ in shard.entries(refill))
-
-
-class _Cursor:
-    """How far one shard of one index has been read."""
-
-    def __init__(self, search: _Search, key: TrackKey, shard: int, limit: int) -> None:
-        self._search = search
-        self._key = key
-        self._shard = shard
-        self._limit = limit
-        self._position: object | None = None
-        self.buffer: deque[EventEntry] = deque()
-        self.at_end = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is at hand although there may be more."""
-        return not self.buffer and not self.at_end
-
-    @property
-    def is_low(self) -> bool:
-        """Whether it will run dry soon after those that have."""
-        return not self.at_end and len(self.buffer) * 4 <= self._limit
-
-    def fetch(self) -> None:
-        """Reads on, twice as much as the last time."""
-        self._search.check()
-        if self._position is not None:
-            self._limit = min(self._limit * 2, ENTRIES_PER_READ)
-        page = self._search.indexes.read(
-            self._key,
-            self._shard,
-            self._search.dates,
-            descending=self._search.descending,
-            limit=self._limit,
-            position=self._position,
-        )
-        self.buffer.extend(page.entries)
-        self._position = page.position
-        self.at_end = page.position is None
-
-
-class _Shard:
-    """One shard of all indexes of a search."""
-
-    def __init__(self, search: _Search, number: int, limit: int) -> None:
-        self._search = search
-        self.cursors = [_Cursor(search, key, number, limit) for key in search.keys]
-
-    def entries(self, refill: Callable[[], None]) -> Iterator[EventEntry]:
-        """What is found in the shard, in order; ``refill`` reads on when a cursor is empty."""
-        while True:
-            if any(cursor.is_empty for cursor in self.cursors):
-                refill()
-                continue
-            if not all(cursor.buffer for cursor in self.cursors):
-                return
-            heads = [cursor.buffer[0] for cursor in self.cursors]
-            # The one that is furthest; the others must catch up with it, or name it, too.
-            furthest = min(heads) if self._search.descending else max(heads)
-            behind = [cursor for cursor in self.cursors if cursor.buffer[0] != furthest]
-            if behind:
-                for cursor in behind:
-                    cursor.buffer.popleft()
-                continue
-            for cursor in self.cursors:
-                cursor.buffer.popleft()
-            if self._search.accept(furthest):
-                yield furthest
 
 
 def _matches(event: Event, query: EventQuery) -> bool:
