@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import documents
-from cli.errors import CommandError
+from cli.errors import CommandError, UsageError
+from cli.marks import Description, Key, Labels, given_marks
 from cli.session import in_groups, pages, session_of
 
 app = typer.Typer(
@@ -55,19 +56,52 @@ def create_webhook(
     url: Annotated[str, typer.Argument(help="Where events are sent.")],
     method: Annotated[str, typer.Option(help="POST, PUT or PATCH.")] = "POST",
     filters: FilterIds = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
 ) -> None:
     """Create an endpoint to which events are sent by HTTP."""
     session = session_of(context)
-    data = session.target.graphql.execute(documents.CREATE_WEBHOOK, name=name, url=url, method=method, filters=filters or None)
+    marks = given_marks(key, description, labels)
+    data = session.target.graphql.execute(documents.CREATE_WEBHOOK, name=name, url=url, method=method, filters=filters or None, **marks)
     _show(context, data["createWebhookEndpoint"])
 
 
 @app.command("create-socket")
-def create_socket(context: typer.Context, name: Annotated[str, typer.Argument(help="For people.")], filters: FilterIds = None) -> None:
+def create_socket(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="For people.")],
+    filters: FilterIds = None,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
+) -> None:
     """Create an endpoint that programs connect to by WebSocket (see `event-service listen`)."""
     session = session_of(context)
-    data = session.target.graphql.execute(documents.CREATE_SOCKET, name=name, filters=filters or None)
+    marks = given_marks(key, description, labels)
+    data = session.target.graphql.execute(documents.CREATE_SOCKET, name=name, filters=filters or None, **marks)
     _show(context, data["createWebSocketEndpoint"])
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    endpoint: Id,
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    url: Annotated[str | None, typer.Option(help="Of a webhook: where events are sent.")] = None,
+    method: Annotated[str | None, typer.Option(help="Of a webhook: POST, PUT or PATCH.")] = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
+) -> None:
+    """Change what is given of an endpoint, and leave the rest."""
+    given = {"name": name, "url": url, "method": method} | given_marks(key, description, labels)
+    if all(value is None for value in given.values()):
+        raise UsageError("Nothing to change: give --name, --url, --method, --key, --description or --label.")
+    session = session_of(context)
+    _show(context, session.target.graphql.execute(documents.UPDATE_ENDPOINT, id=endpoint, **given)["updateEndpoint"])
 
 
 @app.command()

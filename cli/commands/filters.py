@@ -10,6 +10,7 @@ import typer
 from cli import documents
 from cli.errors import UsageError
 from cli.json_input import NotJson, read_json
+from cli.marks import Description, Key, Labels, given_marks
 from cli.session import in_groups, pages, session_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, create, change, delete, link and unlink event filters.")
@@ -51,13 +52,18 @@ def create(
     groups: Groups = None,
     pattern: Pattern = None,
     endpoints: Annotated[list[str] | None, typer.Option("--endpoint", metavar="ID", help="Endpoint to link; may be repeated.")] = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
 ) -> None:
     """Create an event filter: any of each list, all lists given, and the pattern."""
     condition = _condition(types, cameras, agents, groups, pattern)
     if condition is None:
         raise UsageError("A filter needs a condition: --type, --camera, --agent, --profile-group or --pattern.")
     session = session_of(context)
-    data = session.target.graphql.execute(documents.CREATE_FILTER, input=condition, name=name, endpoints=endpoints or None)
+    marks = given_marks(key, description, labels)
+    data = session.target.graphql.execute(documents.CREATE_FILTER, input=condition, name=name, endpoints=endpoints or None, **marks)
     _show(context, data["createEventFilters"])
 
 
@@ -71,13 +77,18 @@ def update(
     agents: Agents = None,
     groups: Groups = None,
     pattern: Pattern = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
 ) -> None:
     """Change an event filter. A condition that is given replaces the whole condition."""
     condition = _condition(types, cameras, agents, groups, pattern)
-    if condition is None and name is None:
-        raise UsageError("Nothing to change: give --name or a condition.")
+    marks = given_marks(key, description, labels)
+    if condition is None and name is None and not marks:
+        raise UsageError("Nothing to change: give --name, --key, --description, --label or a condition.")
     session = session_of(context)
-    data = session.target.graphql.execute(documents.UPDATE_FILTER, id=event_filter, input=condition, name=name)
+    data = session.target.graphql.execute(documents.UPDATE_FILTER, id=event_filter, input=condition, name=name, **marks)
     _show(context, data["updateEventFilters"])
 
 

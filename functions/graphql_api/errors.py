@@ -9,7 +9,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from event_service.base.errors import BadUserInput, DomainError, ErrorCode, NotFound, Unavailable
+from event_service.base.errors import BadUserInput, Conflict, DomainError, ErrorCode, NotFound, Unavailable
 from event_service.observability import Metric, count
 
 _LOG = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _cause_of(error: GraphQLError) -> BaseException:
 
 def _extensions_of(error: DomainError) -> dict[str, Any]:
     extensions: dict[str, Any] = {"code": error.code.value}
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound | Conflict) and error.ids:
         extensions["ids"] = error.ids
     elif isinstance(error, BadUserInput) and len(error.problems) > 1:
         extensions["problems"] = [_cut(problem) for problem in error.problems[:MAXIMUM_ERRORS]]

@@ -133,6 +133,16 @@ class FakeConfigurationRows:
         found = {one: self.endpoint_rows.get((workspace_id, one), (0, None))[1] for one in ids}
         return {one: endpoint for one, endpoint in found.items() if endpoint is not None}
 
+    def endpoint_with_key(self, workspace_id: str, key: str) -> str | None:
+        self.before("rows.endpoint_with_key")
+        rows = self.endpoint_rows.items()
+        return next((one for (workspace, one), (_, row) in rows if workspace == workspace_id and row and row.marks.key == key), None)
+
+    def event_filter_with_key(self, workspace_id: str, key: str) -> str | None:
+        self.before("rows.event_filter_with_key")
+        rows = self.filter_rows.items()
+        return next((one for (workspace, one), (_, row) in rows if workspace == workspace_id and row and row.marks.key == key), None)
+
     def deleted_endpoints(self, workspace_id: str, ids: Sequence[str]) -> set[str]:
         return self._deleted(self.endpoint_rows, workspace_id, ids)
 

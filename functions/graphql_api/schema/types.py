@@ -63,6 +63,9 @@ class EndpointOutput:
     workspace_id: ID
     status: EndpointStatus
     status_reason: str | None = strawberry.field(description="Why it is DISABLED.")
+    key: str | None = strawberry.field(description="Its owner's own id for it.")
+    description: str | None
+    labels: JSON = strawberry.field(description="Pairs of texts; `{}` when there are none.")
 
     @strawberry.field(description="The linked event filters; with none, the endpoint receives every event of the workspace.")
     async def event_filters(self, info: Info) -> list[EventFiltersOutput]:
@@ -91,6 +94,9 @@ class EndpointOutput:
             workspace_id=ID(endpoint.workspace_id),
             status=endpoint.shown_status,
             status_reason=endpoint.shown_reason,
+            key=endpoint.marks.key,
+            description=endpoint.marks.description,
+            labels=JSON(dict(endpoint.marks.labels)),
         )
 
 
@@ -102,6 +108,9 @@ class EventFiltersOutput:
     name: str
     meta: JSON = strawberry.field(description='The condition as it was given: `{"in": …}` and/or `{"pattern": …}`.')
     workspace_id: ID
+    key: str | None = strawberry.field(description="Its owner's own id for it.")
+    description: str | None
+    labels: JSON = strawberry.field(description="Pairs of texts; `{}` when there are none.")
 
     @strawberry.field(description="The linked endpoints.")
     async def endpoints(self, info: Info) -> list[EndpointOutput]:
@@ -119,6 +128,9 @@ class EventFiltersOutput:
             name=event_filter.name,
             meta=JSON(event_filter.condition),
             workspace_id=ID(event_filter.workspace_id),
+            key=event_filter.marks.key,
+            description=event_filter.marks.description,
+            labels=JSON(dict(event_filter.marks.labels)),
         )
 
 

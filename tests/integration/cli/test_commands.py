@@ -21,6 +21,7 @@ DATE = "2026-03-01T12:00:00.000000+00:00"
 ENDPOINT_ID = "357fe643-2396-4919-bd9e-a30f0ac28818"
 FILTER_ID = "36ce940c-d8c7-4770-8f76-2d03a3aa8275"
 NO_KEY = {"idempotencyKey": None}
+NO_MARKS = {"key": None, "description": None, "labels": None}
 
 
 def endpoint(number: int = 0, **changed: Any) -> dict[str, Any]:
@@ -34,6 +35,9 @@ def endpoint(number: int = 0, **changed: Any) -> dict[str, Any]:
         "creationDate": DATE,
         "lastModified": DATE,
         "eventFilters": [],
+        "key": None,
+        "description": None,
+        "labels": {},
         **changed,
     }
 
@@ -46,6 +50,9 @@ def event_filter(**changed: Any) -> dict[str, Any]:
         "creationDate": DATE,
         "lastModified": DATE,
         "endpoints": [],
+        "key": None,
+        "description": None,
+        "labels": {},
         **changed,
     }
 
@@ -203,8 +210,49 @@ def test_endpoints_are_created_with_their_filters(api: GraphqlDouble, run: Run) 
         "method": "PUT",
         "eventFiltersIds": [FILTER_ID],
         **NO_KEY,
+        **NO_MARKS,
     }
-    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None, **NO_KEY}
+    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None, **NO_KEY, **NO_MARKS}
+
+
+def test_endpoints_and_filters_are_created_and_changed_with_marks(api: GraphqlDouble, run: Run) -> None:
+    for name in ("createWebhookEndpoint", "createWebSocketEndpoint", "updateEndpoint"):
+        api.resolvers[name] = lambda **_: endpoint()
+    for name in ("createEventFilters", "updateEventFilters"):
+        api.resolvers[name] = lambda **_: event_filter()
+    marks = ["--key", "orders", "--description", "For the shop.", "--label", "team=shop", "--label", "query=a=b"]
+
+    for words in (
+        ["endpoints", "create-webhook", "Orders", "https://example.com/hook"],
+        ["endpoints", "create-socket", "Dashboard"],
+        ["endpoints", "update", ENDPOINT_ID],
+        ["filters", "create", "--type", "a"],
+        ["filters", "update", FILTER_ID],
+    ):
+        assert run(*words, *marks).exit_code == 0, words
+
+    for call in api.calls:
+        assert {key: call.arguments[key] for key in ("key", "description", "labels")} == {
+            "key": "orders",
+            "description": "For the shop.",
+            "labels": {"team": "shop", "query": "a=b"},
+        }
+
+
+def test_empty_marks_take_away_and_others_stay(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["updateEndpoint"] = lambda **_: endpoint()
+
+    run("endpoints", "update", ENDPOINT_ID, "--key", "", "--label", "")
+
+    assert _given(api.calls[0].arguments) == {"id": ENDPOINT_ID, "key": "", "labels": {}}
+
+
+@pytest.mark.parametrize("label", ["team", "=shop"])
+def test_a_label_is_a_name_and_a_value(label: str, run: Run) -> None:
+    result = run("endpoints", "update", ENDPOINT_ID, "--label", label)
+
+    assert result.exit_code == 2
+    assert "is not NAME=VALUE" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -280,6 +328,7 @@ def test_a_filter_s_condition_is_put_together_from_options_and_files(api: Graphq
     [
         (["filters", "create"], "A filter needs a condition"),
         (["filters", "update", FILTER_ID], "Nothing to change"),
+        (["endpoints", "update", ENDPOINT_ID], "Nothing to change"),
         (["filters", "create", "--pattern", "{"], "--pattern: this is no JSON"),
         (["filters", "create", "--pattern", "@/nowhere"], "/nowhere cannot be read"),
         (["publish"], "Give a file"),

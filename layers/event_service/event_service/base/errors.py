@@ -50,7 +50,9 @@ STATUSES: Final[Mapping[ErrorCode, Status]] = MappingProxyType(
         ErrorCode.FORBIDDEN: Status("A valid token that may not do this.", 403, 403, 4),
         ErrorCode.NOT_FOUND: Status("Ids that do not exist in the token's workspace.", 404, 404, 1),
         ErrorCode.BAD_USER_INPUT: Status("Input that breaks a stated rule; all faults are named together.", 400, 400, 1),
-        ErrorCode.CONFLICT: Status("Another change was faster, or an idempotency key was used for other input.", 409, 409, 1),
+        ErrorCode.CONFLICT: Status(
+            "Another change was faster, a key is taken, or an idempotency key was used for other input.", 409, 409, 1
+        ),
         ErrorCode.TOO_LARGE: Status("A limit on size, count or time was passed; the message names what would fit.", 413, 413, 1),
         ErrorCode.RATE_LIMITED: Status("Too much at once; try again in a few seconds.", 429, 429, 1),
         ErrorCode.INTERNAL: Status("A fault of the service; the request id is in its log.", 500, 500, 1),
@@ -102,9 +104,13 @@ class BadUserInput(DomainError):
 
 
 class Conflict(DomainError):
-    """Other changes kept winning; the caller may try again."""
+    """Other changes kept winning, so that the caller may try again; or what was asked for is taken. ``ids`` say by whom."""
 
     code = ErrorCode.CONFLICT
+
+    def __init__(self, message: str, ids: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.ids = list(ids)
 
 
 class TooLarge(DomainError):

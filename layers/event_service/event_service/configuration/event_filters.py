@@ -1,4 +1,4 @@
-"""Event filters: creating, changing, deleting and listing them."""
+"""Event filters: creating, changing and deleting them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import TooLarge
 from event_service.base.identifiers import new_id, parse_optional_uuids, parse_uuid, parse_uuids
+from event_service.base.marks import NO_MARKS, GivenMarks, as_input
 from event_service.base.names import parse_name
-from event_service.base.page import Page, place, read_place
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
 from event_service.configuration.changes import Counts, DeleteEventFilters, Operation, PutEventFilter, SetState
 from event_service.configuration.codec import event_filter_fields, event_filter_of
+from event_service.configuration.event_filter_lists import EventFilterLists
 from event_service.configuration.existence import (
     Quotas,
-    in_order,
+    refuse_taken_key,
     refuse_too_many_rows,
     refuse_unknown,
     require_endpoints,
@@ -26,12 +27,12 @@ from event_service.configuration.existence import (
     require_room_for_links,
 )
 from event_service.configuration.links import linking
-from event_service.configuration.ports import Beside, ConfigurationRows, EventFilterPage
+from event_service.configuration.ports import Beside, ConfigurationRows
 from event_service.configuration.requests import Requests
 from event_service.filters.event_filter import DEFAULT_NAME, EventFilter, parse_condition
 
 
-class EventFilters:
+class EventFilters(EventFilterLists):
     """The event filters of workspaces. Ids are taken in any case; a foreign id is an unknown id."""
 
     def __init__(
@@ -52,8 +53,7 @@ class EventFilters:
             quotas: what a workspace may hold.
             clock: the time.
         """
-        self._chain = chain
-        self._rows = rows
+        super().__init__(chain, rows)
         self._requests = requests
         self._check_pattern = check_pattern
         self._quotas = quotas
@@ -66,25 +66,27 @@ class EventFilters:
         name: str | None = None,
         endpoint_ids: Sequence[str] | None = None,
         idempotency_key: str | None = None,
+        marks: GivenMarks | None = None,
     ) -> EventFilter:
         """Creates an event filter and links it. With an idempotency key it is created once, however often it is asked for
         within 24 hours, and answered as it was created.
 
         Raises:
-            BadUserInput: a bad condition, name, id or key, all faults together.
+            BadUserInput: a bad condition, name, id, mark or idempotency key; all faults together.
             NotFound: an unknown endpoint.
             TooLarge: the workspace holds as many event filters as it may.
-            Conflict: the key was used for other input.
+            Conflict: the idempotency key was used for other input, or another event filter has the key.
         """
         problems = Problems()
         parsed_condition = problems.collect(lambda: parse_condition(condition, self._check_pattern), {})
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else DEFAULT_NAME
         linked = problems.collect(lambda: parse_optional_uuids(endpoint_ids, "endpointIds"), [])
-        asked = [parsed_condition, parsed_name, linked]
+        parsed_marks = problems.collect(lambda: (marks or GivenMarks()).over(NO_MARKS), NO_MARKS)
+        asked = [parsed_condition, parsed_name, linked, *as_input(parsed_marks)]
         request = problems.collect(lambda: self._requests.begin(workspace_id, "createEventFilters", idempotency_key, asked), None)
         problems.refuse()
         now = self._clock()
-        event_filter = EventFilter(new_id(), workspace_id, parsed_name, parsed_condition, now, now)
+        event_filter = EventFilter(new_id(), workspace_id, parsed_name, parsed_condition, now, now, parsed_marks)
         beside = Beside(request=request.remembering(event_filter_fields(event_filter))) if request else None
         created = event_filter
 
@@ -96,6 +98,7 @@ class EventFilters:
                 return Plan((), counts)
             if counts.event_filters >= self._quotas.event_filters:
                 raise TooLarge(f"This workspace holds {counts.event_filters:,} event filters, as many as it may; delete some first.")
+            self._refuse_taken_key(event_filter)
             operations: list[Operation] = [PutEventFilter(event_filter)]
             if linked:
                 existing = require_endpoints(self._rows, workspace_id, linked)
@@ -107,22 +110,30 @@ class EventFilters:
         return created
 
     def update(
-        self, workspace_id: str, event_filter_id: str, condition: Mapping[str, Any] | None = None, name: str | None = None
+        self,
+        workspace_id: str,
+        event_filter_id: str,
+        condition: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        marks: GivenMarks | None = None,
     ) -> EventFilter:
         """Changes what is given; a condition replaces the whole condition.
 
         Raises:
             BadUserInput: bad values, or nothing given.
             NotFound: an unknown event filter.
+            Conflict: another event filter has the key.
         """
+        given_marks = marks or GivenMarks()
         problems = Problems()
         parsed_id = problems.collect(lambda: parse_uuid(event_filter_id, "id"), "")
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else None
         parsed_condition: dict[str, Any] | None = None
         if condition is not None:
             parsed_condition = problems.collect(lambda: parse_condition(condition, self._check_pattern), {})
-        if name is None and condition is None:
-            problems.add("updateEventFilters: nothing to change was given; give eventFiltersInput or name.")
+        problems.collect(lambda: given_marks.over(NO_MARKS), NO_MARKS)
+        if name is None and condition is None and given_marks.is_empty:
+            problems.add("updateEventFilters: nothing to change was given; give eventFiltersInput, name, key, description or labels.")
         problems.refuse()
         updated: list[EventFilter] = []
 
@@ -133,7 +144,9 @@ class EventFilters:
                 name=event_filter.name if parsed_name is None else parsed_name,
                 condition=event_filter.condition if parsed_condition is None else parsed_condition,
                 modified=self._clock(),
+                marks=given_marks.over(event_filter.marks),
             )
+            self._refuse_taken_key(changed)
             updated[:] = [changed]
             return Plan((PutEventFilter(changed),), counts)
 
@@ -172,51 +185,9 @@ class EventFilters:
 
         self._chain.commit(workspace_id, plan)
 
-    def event_filter(self, workspace_id: str, event_filter_id: str) -> EventFilter | None:
-        """One event filter."""
-        self._chain.refresh(workspace_id)
-        return self._rows.event_filters(workspace_id, [event_filter_id]).get(event_filter_id)
-
-    def by_ids(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
-        """Those that exist; any number of ids."""
-        self._chain.refresh(workspace_id)
-        return self._rows.event_filters(workspace_id, ids)
-
-    def page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
-        """The event filters of one page."""
-        self._chain.refresh(workspace_id)
-        return self._rows.event_filter_page(workspace_id, page)
-
-    def read_page(self, workspace_id: str, page: EventFilterPage) -> Page[EventFilter]:
-        """One page, and where the next one begins.
-
-        Raises:
-            BadUserInput: ``after`` is no place in a list.
-        """
-        if page.after is not None:
-            read_place(page.after)
-        if page.limit == 0:
-            return Page([], page.after, more=True)
-        found = self.page(workspace_id, replace(page, limit=page.limit + 1))
-        shown = found[: page.limit]
-        end = page.after
-        if shown:
-            end = place(format_date(shown[-1].modified if page.by_modification else shown[-1].created), shown[-1].id)
-        return Page(shown, end, len(found) > page.limit)
-
-    def count(self, workspace_id: str) -> int:
-        """How many there are: one read, however many there are."""
-        return self._chain.counts(workspace_id).event_filters
-
-    def of_endpoints(
-        self, workspace_id: str, endpoint_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
-    ) -> dict[str, list[EventFilter]]:
-        """The linked event filters of each endpoint, in creation order; every given id is a key. ``expect`` is told how many
-        there are before they are read, and may refuse by raising."""
-        linked = self._rows.event_filter_ids_of(workspace_id, endpoint_ids)
-        expect(sum(map(len, linked.values())))
-        event_filters = self._rows.event_filters(workspace_id, sorted(set().union(*linked.values())))
-        return {one: in_order(event_filters, ids) for one, ids in linked.items()}
+    def _refuse_taken_key(self, event_filter: EventFilter) -> None:
+        holder_of = self._rows.event_filter_with_key
+        refuse_taken_key("event filter", event_filter.marks.key, event_filter.id, holder_of, event_filter.workspace_id)
 
     def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter], linked: set[str]) -> tuple[str, ...]:
         losing = [

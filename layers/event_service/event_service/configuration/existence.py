@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeVar
 
-from event_service.base.errors import NotFound, TooLarge
+from event_service.base.errors import Conflict, NotFound, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import ConfigurationRows
 from event_service.filters.event_filter import EventFilter
@@ -89,6 +89,20 @@ def require_room_for_links(
     for filter_id, endpoints in rows.endpoint_ids_of(workspace_id, event_filter_ids).items():
         if len(endpoints | set(endpoint_ids)) > MAXIMUM_LINKS:
             raise TooLarge(f"The event filter {filter_id} may be linked to at most {MAXIMUM_LINKS:,} endpoints.")
+
+
+def refuse_taken_key(what: str, key: str | None, own_id: str, holder_of: Callable[[str, str], str | None], workspace_id: str) -> None:
+    """Refuses the key of another object. It is asked against rows that show the head of the chain, so that of two changes at
+    once that give one key, the second finds the first.
+
+    Raises:
+        Conflict: it names who has the key.
+    """
+    holder = None if key is None else holder_of(workspace_id, key)
+    if holder is not None and holder != own_id:
+        raise Conflict(
+            f"key: the {what} {holder} has {key!r} already; nothing was changed. Update that one, or give another key.", [holder]
+        )
 
 
 def refuse_too_many_rows(argument: str, what: str, rows_of_each: Sequence[int]) -> None:

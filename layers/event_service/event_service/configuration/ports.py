@@ -77,6 +77,12 @@ class ConfigurationRows(Protocol):
     def endpoints(self, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
         """Those that exist, by id; any number of ids."""
 
+    def endpoint_with_key(self, workspace_id: str, key: str) -> str | None:
+        """The id of the endpoint that has this key."""
+
+    def event_filter_with_key(self, workspace_id: str, key: str) -> str | None:
+        """The id of the event filter that has this key."""
+
     def deleted_endpoints(self, workspace_id: str, ids: Sequence[str]) -> set[str]:
         """Which of the ids were endpoints of this workspace, deleted within 24 hours."""
 

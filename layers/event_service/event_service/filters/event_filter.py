@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from event_service.base import json_values
 from event_service.base.errors import BadUserInput, TooLarge
+from event_service.base.marks import NO_MARKS, Marks
 
 DEFAULT_NAME: Final = "Event filter"
 
@@ -33,6 +34,7 @@ class EventFilter:
     condition: dict[str, Any]
     created: datetime
     modified: datetime
+    marks: Marks = NO_MARKS
 
 
 def parse_condition(

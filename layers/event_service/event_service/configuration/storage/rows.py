@@ -64,6 +64,12 @@ class DynamoConfigurationRows:
         rows = self._page(EndpointItem, condition, index, page.offset, page.limit, descending=page.descending)
         return [endpoint_of(row) for row in rows]
 
+    def endpoint_with_key(self, workspace_id: str, key: str) -> str | None:
+        return self._with_key(EndpointItem, (EndpointItem.workspace_id == workspace_id) & (EndpointItem.key == key))
+
+    def event_filter_with_key(self, workspace_id: str, key: str) -> str | None:
+        return self._with_key(EventFilterItem, (EventFilterItem.workspace_id == workspace_id) & (EventFilterItem.key == key))
+
     def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
         found = self._items(EventFilterItem, workspace_id, ids)
         return {item["id"]["S"]: event_filter_of(item) for item in found if not is_deleted(item)}
@@ -117,6 +123,10 @@ class DynamoConfigurationRows:
         items = self._database.query_all(EventFilterItem, EventFilterItem.workspace_id == workspace_id, consistent=True)
         event_filters = (event_filter_of(item) for item in items if not is_deleted(item))
         return RoutingRows(endpoints, {one.id: one for one in event_filters}, links, frozenset(matching_nothing))
+
+    def _with_key(self, model: type[Model], condition: Condition) -> str | None:
+        found = self._database.query(model, condition, index="by_key", consistent=True, limit=1).items
+        return str(found[0]["id"]["S"]) if found else None
 
     def _items(self, model: type[Model], workspace_id: str, ids: Sequence[str]) -> list[AttributeMap]:
         return [item for _, item in self._database.batch_get(Key(model, workspace_id, one) for one in ids)]
