@@ -9,7 +9,7 @@ import typer
 
 from cli import documents
 from cli.errors import CommandError, UsageError
-from cli.marks import Description, Key, Labels, given_marks
+from cli.marks import Description, Key, Labels, given_marks, read_labels
 from cli.session import in_groups, pages, session_of
 
 app = typer.Typer(
@@ -25,6 +25,12 @@ FilterIds = Annotated[
 _COLUMNS: Final = {"id": "id", "type": "type", "status": "status", "name": "name", "eventFilters": "filters", "meta": "target"}
 
 
+class _Status(StrEnum):
+    ENABLED = "ENABLED"
+    PAUSED = "PAUSED"
+    DISABLED = "DISABLED"
+
+
 class _Kind(StrEnum):
     WEB_HOOK = "WEB_HOOK"
     WEB_SOCKET = "WEB_SOCKET"
@@ -35,16 +41,23 @@ def list_endpoints(
     context: typer.Context,
     endpoint: Annotated[str | None, typer.Option("--id", help="Only this one.")] = None,
     kind: Annotated[_Kind | None, typer.Option("--type", help="Only these.")] = None,
+    name: Annotated[str | None, typer.Option(help="Whose name has this in it, in any case.")] = None,
+    status: Annotated[_Status | None, typer.Option(help="Only these.")] = None,
+    *,
+    key: Annotated[str | None, typer.Option(help="With this key.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="With this label; may be repeated.")] = None,
+    event_filter: Annotated[str | None, typer.Option("--filter", metavar="ID", help="Linked to this event filter.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 100,
     offset: Annotated[int, typer.Option(min=0, help="Skip so many.")] = 0,
 ) -> None:
     """List endpoints, the oldest first."""
     session = session_of(context)
-    chosen: dict[str, Any] = {}
-    if endpoint:
-        chosen["id"] = {"exact": endpoint}
-    if kind:
-        chosen["type"] = {"exact": kind.value}
+    exact = {"id": endpoint, "type": kind, "status": status, "key": key, "eventFiltersId": event_filter}
+    chosen: dict[str, Any] = {field: {"exact": value} for field, value in exact.items() if value}
+    if name:
+        chosen["name"] = {"contains": name}
+    if labels:
+        chosen["labels"] = read_labels(labels)
     found = pages(session, documents.ENDPOINTS, "endpoints", limit=limit, offset=offset, filters=chosen or None)
     session.output.rows(list(found), _COLUMNS)
 

@@ -10,7 +10,7 @@ import typer
 from cli import documents
 from cli.errors import UsageError
 from cli.json_input import NotJson, read_json
-from cli.marks import Description, Key, Labels, given_marks
+from cli.marks import Description, Key, Labels, given_marks, read_labels
 from cli.session import in_groups, pages, session_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, create, change, delete, link and unlink event filters.")
@@ -32,13 +32,26 @@ _COLUMNS: Final = {"id": "id", "name": "name", "endpoints": "endpoints", "meta":
 def list_filters(
     context: typer.Context,
     event_filter: Annotated[str | None, typer.Option("--id", help="Only this one.")] = None,
+    name: Annotated[str | None, typer.Option(help="Whose name has this in it, in any case.")] = None,
+    *,
+    key: Annotated[str | None, typer.Option(help="With this key.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="With this label; may be repeated.")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="ID", help="Linked to this endpoint.")] = None,
+    unlinked: Annotated[bool, typer.Option("--unlinked", help="Linked to no endpoint.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 100,
     offset: Annotated[int, typer.Option(min=0, help="Skip so many.")] = 0,
 ) -> None:
     """List event filters, the oldest first."""
     session = session_of(context)
-    chosen = {"id": {"exact": event_filter}} if event_filter else None
-    found = pages(session, documents.EVENT_FILTERS, "eventsFilters", limit=limit, offset=offset, filters=chosen)
+    exact = {"id": event_filter, "key": key, "endpointId": endpoint}
+    chosen: dict[str, Any] = {field: {"exact": value} for field, value in exact.items() if value}
+    if name:
+        chosen["name"] = {"contains": name}
+    if labels:
+        chosen["labels"] = read_labels(labels)
+    if unlinked:
+        chosen["linked"] = False
+    found = pages(session, documents.EVENT_FILTERS, "eventsFilters", limit=limit, offset=offset, filters=chosen or None)
     session.output.rows(list(found), _COLUMNS)
 
 

@@ -183,6 +183,64 @@ def test_lists_pass_their_conditions_on(api: GraphqlDouble, run: Run) -> None:
     assert deliveries["pagination"]["limit"] == 5
 
 
+@pytest.mark.parametrize(
+    ("words", "filters"),
+    [
+        (
+            [
+                "endpoints",
+                "list",
+                "--name",
+                "ord",
+                "--status",
+                "PAUSED",
+                "--key",
+                "k",
+                "--label",
+                "a=b",
+                "--label",
+                "c=d",
+                "--filter",
+                FILTER_ID,
+            ],
+            {
+                "name": {"contains": "ord"},
+                "status": {"exact": "PAUSED"},
+                "key": {"exact": "k"},
+                "labels": {"a": "b", "c": "d"},
+                "eventFiltersId": {"exact": FILTER_ID},
+            },
+        ),
+        (
+            ["filters", "list", "--name", "x", "--key", "k", "--label", "a=b", "--endpoint", ENDPOINT_ID, "--unlinked"],
+            {
+                "name": {"contains": "x"},
+                "key": {"exact": "k"},
+                "labels": {"a": "b"},
+                "endpointId": {"exact": ENDPOINT_ID},
+                "linked": False,
+            },
+        ),
+        (["events", "list", "--type", "a", "--type", "b"], {"type": {"in": ["a", "b"]}}),
+        (
+            ["events", "list", "--type-prefix", "order.", "--agent-id", "a", "--camera-id", "c"],
+            {"type": {"startsWith": "order."}, "agentId": {"exact": "a"}, "cameraId": {"exact": "c"}},
+        ),
+        (
+            ["deliveries", "list", "--status", "FAILED", "--status", "PENDING", "--status-code", "503"],
+            {"status": {"in": ["FAILED", "PENDING"]}, "statusCode": {"exact": 503}},
+        ),
+    ],
+)
+def test_every_condition_of_a_list_is_passed_on(words: list[str], filters: dict[str, Any], api: GraphqlDouble, run: Run) -> None:
+    for name in ("endpoints", "eventsFilters", "events", "deliveries"):
+        api.resolvers[name] = lambda **given: page([], given)
+
+    assert run(*words).exit_code == 0
+
+    assert _given(api.calls[0].arguments["filters"]) == filters
+
+
 def test_a_date_that_is_none_is_explained_before_anything_is_asked(api: GraphqlDouble, run: Run) -> None:
     result = run("events", "list", "--since", "yesterday")
 
@@ -454,7 +512,7 @@ def test_all_that_failed_to_an_endpoint_is_started_again(api: GraphqlDouble, run
     retried = [call.arguments["ids"] for call in api.calls if call.name == "retryDeliveries"]
     assert [len(ids) for ids in retried] == [100, 100, 30]
     assert [one for ids in retried for one in ids] == [one["id"] for one in failed]
-    assert {key: value for key, value in api.calls[0].arguments["filters"].items() if value}["status"] == {"exact": "FAILED"}
+    assert _given(api.calls[0].arguments["filters"])["status"] == {"exact": "FAILED"}
 
 
 def test_a_replay_goes_on_until_all_is_done(api: GraphqlDouble, run: Run) -> None:

@@ -210,6 +210,23 @@ def test_nested_lists_stay_in_the_workspace(door: Door, services: FakeServices) 
     assert only == [{"id": OUR_FILTER, "endpoints": [{"id": OURS}]}]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        f'{{ endpoints(filters: {{eventFiltersId: {{exact: "{THEIR_FILTER}"}}}}) {{ totalCount collectionItems {{ id }} }} }}',
+        f'{{ eventsFilters(filters: {{endpointId: {{exact: "{THEIRS}"}}}}) {{ totalCount collectionItems {{ id }} }} }}',
+        '{ endpoints(filters: {key: {exact: "theirs"}}) { totalCount collectionItems { id } } }',
+        '{ eventsFilters(filters: {key: {exact: "theirs"}}) { totalCount collectionItems { id } } }',
+    ],
+)
+def test_filters_by_what_another_workspace_has_find_nothing(query: str, door: Door) -> None:
+    for call in (f'updateEndpoint(id: "{THEIRS}", key: "theirs")', f'updateEventFilters(id: "{THEIR_FILTER}", key: "theirs")'):
+        door.ask(f"mutation {{ {call} {{ id }} }}", token=OTHER_TOKEN)
+
+    assert list(door.ask(query).data.values()) == [EMPTY]
+    assert list(door.ask(query, token=OTHER_TOKEN).data.values()) != [EMPTY]
+
+
 def test_edges_of_a_delivery_stay_in_the_workspace(door: Door, services: FakeServices) -> None:
     services.add_delivery(WORKSPACE, THEIRS, "e-theirs", status=DeliveryStatus.FAILED, attempts=(), next_attempt=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from event_service.base.characters import check_visible
@@ -80,6 +81,11 @@ def as_input(marks: Marks) -> list[Any]:
     return [] if marks == NO_MARKS else [[marks.key, marks.description, dict(marks.labels)]]
 
 
+def has_marks(marks: Marks, key: str | None, labels: tuple[tuple[str, str], ...]) -> bool:
+    """Whether marks have a key (``None``: any) and all of some labels."""
+    return key in (None, marks.key) and set(labels) <= set(marks.labels)
+
+
 def parse_labels(given: Any, name: str) -> tuple[tuple[str, str], ...]:
     """Labels in order of their names.
 
@@ -99,11 +105,11 @@ def parse_labels(given: Any, name: str) -> tuple[tuple[str, str], ...]:
         shown = f"{name}.{label[:MAXIMUM_LABEL_NAME_CHARACTERS]}"
         if not label:
             problems.add(f"{name}: the name of a label is empty.")
-        problems.collect(lambda label=label, shown=shown: _text(label, shown, MAXIMUM_LABEL_NAME_CHARACTERS), "")  # type: ignore[misc] # bound now
+        problems.collect(partial(_text, label, shown, MAXIMUM_LABEL_NAME_CHARACTERS), "")
         if not isinstance(value, str):
             problems.add(f"{shown}: it is no text.")
         else:
-            problems.collect(lambda value=value, shown=shown: _text(value, shown, MAXIMUM_LABEL_VALUE_CHARACTERS), "")  # type: ignore[misc] # bound now
+            problems.collect(partial(_text, value, shown, MAXIMUM_LABEL_VALUE_CHARACTERS), "")
     problems.refuse()
     return tuple(sorted(given.items()))
 

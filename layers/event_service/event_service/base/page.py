@@ -7,6 +7,7 @@ meanwhile neither repeats an item nor hides one.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -49,6 +50,24 @@ def read_place(text: str) -> tuple[str, str]:
     if match is None:
         raise BadUserInput("after: it is no place in this list; give the endCursor of a page.")
     return match[1], match[2]
+
+
+def page_of(items: Iterable[T], place_of: Callable[[T], str], after: str | None, offset: int, limit: int, *, descending: bool) -> Page[T]:
+    """A page of a list that is at hand.
+
+    Args:
+        items: all of them, in any order.
+        place_of: where an item stands.
+        after: the place behind which the page begins.
+        offset: items to skip.
+        limit: items to take.
+        descending: the last first.
+    """
+    ordered = sorted(items, key=place_of, reverse=descending)
+    if after is not None:
+        ordered = [one for one in ordered if (place_of(one) < after if descending else place_of(one) > after)]
+    shown = ordered[offset : offset + limit]
+    return Page(shown, place_of(shown[-1]) if shown else after, len(ordered) > offset + limit)
 
 
 def just_before(key: str) -> str:

@@ -19,6 +19,7 @@ from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavailable
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
+from event_service.base.look_through import EXAMINED_IN_A_STEP
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.endpoint import Endpoint, EndpointType
@@ -38,16 +39,38 @@ _TICK: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class DeliveryQuery:
-    """Which deliveries of a workspace: those that meet everything given, behind the place ``after``."""
+    """Which deliveries of a workspace: those that meet everything given, behind the place ``after``.
+
+    Attributes:
+        statuses: one of these; ``None`` for any.
+        status_code: of the last attempt.
+        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+    """
 
     id: str | None = None
     event_id: str | None = None
     endpoint_id: str | None = None
     status: DeliveryStatus | None = None
+    statuses: tuple[DeliveryStatus, ...] | None = None
+    status_code: int | None = None
     descending: bool = True
     offset: int = 0
     limit: int = 100
     after: str | None = None
+    stepwise: bool = False
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether each delivery has to be looked at."""
+        return self.status is not None or self.statuses is not None or self.status_code is not None
+
+    def matches(self, delivery: Delivery) -> bool:
+        """Whether it meets what can be seen of it alone."""
+        return (
+            self.status in (None, delivery.status)
+            and (self.statuses is None or delivery.status in self.statuses)
+            and (self.status_code is None or (bool(delivery.attempts) and delivery.attempts[-1].status_code == self.status_code))
+        )
 
 
 class AcceptedEvents(Protocol):
@@ -110,10 +133,19 @@ class DeliveryHistory:
         """
         if query.limit == 0:
             return Page([], query.after, more=True)
-        last = query.offset + query.limit
-        found = list(itertools.islice(self._found(workspace_id, query), query.offset, last + 1))
-        shown = found[: query.limit]
-        return Page(shown, _place_of(shown[-1]) if shown else query.after, len(found) > query.limit)
+        found: list[Delivery] = []
+        end, more = query.after, False
+        for number, delivery in enumerate(self._candidates(workspace_id, query)):
+            matches = query.matches(delivery)
+            more = (matches and len(found) == query.offset + query.limit) or (
+                query.stepwise and query.is_looked_up and number >= EXAMINED_IN_A_STEP
+            )
+            if more:
+                break
+            if matches:
+                found.append(delivery)
+            end = _place_of(delivery)
+        return Page(found[query.offset :], end, more)
 
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
         """How many there are, whatever ``offset`` and ``limit`` say.
@@ -121,7 +153,7 @@ class DeliveryHistory:
         Raises:
             TooLarge: counting takes more than 10 s.
         """
-        return sum(1 for _ in self._found(workspace_id, query))
+        return sum(1 for delivery in self._candidates(workspace_id, query) if query.matches(delivery))
 
     def read_pages(self, workspace_id: str, queries: Sequence[DeliveryQuery]) -> list[Page[Delivery]]:
         """As :meth:`read_page` for several, side by side."""
@@ -133,10 +165,6 @@ class DeliveryHistory:
     def by_keys(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
         """Those that exist of many (endpoint id, event id); strongly consistent."""
         return self._log.deliveries(workspace_id, keys)
-
-    def _found(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
-        status = query.status
-        return (delivery for delivery in self._candidates(workspace_id, query) if status is None or delivery.status is status)
 
     def _candidates(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
         check = self._deadline()

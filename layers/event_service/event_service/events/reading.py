@@ -19,6 +19,7 @@ from event_service.base.allowance import Allowance, current_allowance
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import TooLarge
+from event_service.base.look_through import EXAMINED_AT_MOST, EXAMINED_IN_A_STEP
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
@@ -32,6 +33,8 @@ MAXIMUM_PAGE_BYTES: Final = 5_000_000
 BYTES_BESIDE_DATA: Final = 400
 """Of one event in an answer, about."""
 EVENTS_PER_READ: Final = 100
+BYTES_PER_STEP: Final = 16_000_000
+"""What DynamoDB answers one request for 100 items with, at most."""
 
 _FIRST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -65,23 +68,38 @@ class EventQuery:
 
     Attributes:
         type: compared without case.
+        types: one of these, compared without case; ``None`` for any.
+        type_prefix: how the type begins, in any case.
+        agent_id: of the event.
+        camera_id: of the event.
         profile_id: some element of ``data.identification_data`` has this ``profile_id``.
         activity_id: ``data.activity_id``.
         with_data: whether the caller shows ``data``; without it, ``data`` of each event is ``{}`` and a page may hold any
             number of large events.
         after: the place behind which the list begins.
+        stepwise: a page may end early, so that it ends in time, and say that there may be more.
     """
 
     id: str | None = None
     type: str | None = None
+    types: tuple[str, ...] | None = None
+    type_prefix: str | None = None
     date: DateRange = field(default_factory=DateRange)
     profile_id: str | None = None
     activity_id: str | None = None
+    agent_id: str | None = None
+    camera_id: str | None = None
     descending: bool = True
     offset: int = 0
     limit: int = 100
     with_data: bool = True
     after: str | None = None
+    stepwise: bool = False
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether each event has to be read to know whether it is one of them."""
+        return self.type_prefix is not None or self.agent_id is not None or self.camera_id is not None
 
 
 class EventsReading:
@@ -110,6 +128,8 @@ class EventsReading:
             return Page([] if found is None else [found], query.after, more=False)
         if query.limit == 0:
             return Page([], query.after, more=True)
+        if query.is_looked_up:
+            return self._look_through(workspace_id, query)
         # One more than is shown says whether more follow: an index entry, but no event.
         last = query.offset + query.limit
         wanted = list(itertools.islice(self._entries(workspace_id, query, expected=last), query.offset, last + 1))
@@ -140,6 +160,8 @@ class EventsReading:
         search = self._search(workspace_id, query)
         if search is None:
             return 0
+        if query.is_looked_up:
+            return self._count_looking(workspace_id, replace(query, with_data=False, after=None))
         # Each shard is read to its end by a thread of its own: nothing is merged, so nothing waits.
         with ContextThreads(max_workers=SHARDS) as threads:
             return sum(threads.map(search.count, range(SHARDS)))
@@ -172,15 +194,48 @@ class EventsReading:
         for entry in merged:
             yield datetime.fromisoformat(entry.date), entry.id
 
+    # -- looking at each event -----------------------------------------------------------------------------------
+
+    def _look_through(self, workspace_id: str, query: EventQuery) -> Page[Event]:
+        allowance, size = current_allowance(), _PageSize()
+        found: list[Event] = []
+        end, examined = query.after, 0
+        entries = self._entries(workspace_id, query, expected=EVENTS_PER_READ)
+        while some := list(itertools.islice(entries, EVENTS_PER_READ)):
+            events = {event.id: event for event in self._read(workspace_id, query, [entry.id for entry in some], size)}
+            for entry in some:
+                if entry.id in events:
+                    if len(found) == query.offset + query.limit:
+                        return Page(found[query.offset :], end, more=True)
+                    found.append(events[entry.id])
+                end = place(entry.date, entry.shown_id)
+            if len(some) < EVENTS_PER_READ:
+                break
+            examined += len(some)
+            # As much as one step may read must be left, or the next one would be refused and what was found be lost.
+            if query.stepwise and (examined >= EXAMINED_IN_A_STEP or (allowance is not None and allowance.read_left < BYTES_PER_STEP)):
+                return Page(found[query.offset :], end, more=True)
+            _refuse_looking_at(examined)
+        return Page(found[query.offset :], end, more=False)
+
+    def _count_looking(self, workspace_id: str, query: EventQuery) -> int:
+        number, examined = 0, 0
+        entries = self._entries(workspace_id, query, expected=EVENTS_PER_READ)
+        while some := list(itertools.islice(entries, EVENTS_PER_READ)):
+            number += len(self._read(workspace_id, query, [entry.id for entry in some], _PageSize()))
+            examined += len(some)
+            _refuse_looking_at(examined)
+        return number
+
     # -- reading events ------------------------------------------------------------------------------------------
 
     def _by_id(self, workspace_id: str, query: EventQuery) -> Event | None:
         found = self._fitting(workspace_id, query, [query.id or ""], consistent=True, size=_PageSize())
         return found.get(query.id or "")
 
-    def _read(self, workspace_id: str, query: EventQuery, ids: Sequence[str]) -> list[Event]:
+    def _read(self, workspace_id: str, query: EventQuery, ids: Sequence[str], size: _PageSize | None = None) -> list[Event]:
         events: list[Event] = []
-        size = _PageSize()
+        size = size or _PageSize()
         for first in range(0, len(ids), EVENTS_PER_READ):
             some = ids[first : first + EVENTS_PER_READ]
             found = self._fitting(workspace_id, query, some, consistent=False, size=size) if len(some) > 1 else {}
@@ -228,12 +283,12 @@ class EventsReading:
             keys.append(TrackKey(workspace_id, Track.PROFILE, query.profile_id))
         if query.activity_id is not None:
             keys.append(TrackKey(workspace_id, Track.ACTIVITY, query.activity_id))
-        digest = None if query.type is None else type_digest(query.type)
+        digests = _digests(query)
 
         now = self._clock().timestamp()
 
         def accept(entry: EventEntry) -> bool:
-            return (digest is None or entry.type_digest == digest) and entry.expires > now
+            return (digests is None or entry.type_digest in digests) and entry.expires > now
 
         return Search(
             self._indexes,
@@ -279,11 +334,30 @@ class _PageSize:
         self._events += 1
 
 
+def _digests(query: EventQuery) -> frozenset[str] | None:
+    """Of the types that are wanted; ``None`` for all."""
+    if query.type is None:
+        return None if query.types is None else frozenset(map(type_digest, query.types))
+    return frozenset([type_digest(query.type)])
+
+
+def _refuse_looking_at(examined: int) -> None:
+    if examined >= EXAMINED_AT_MOST:
+        raise TooLarge(
+            f"events: startsWith, agentId and cameraId are looked up event by event, and the first {examined:,} did not suffice. Ask with "
+            "first and after, page by page, without totalCount; or give a shorter range in filters.date."
+        )
+
+
 def _matches(event: Event, query: EventQuery) -> bool:
     low, high = query.date.bounds()
     return (
         low <= event.date < high
         and (query.type is None or event.type.casefold() == query.type.casefold())
+        and (query.types is None or event.type.casefold() in {one.casefold() for one in query.types})
+        and (query.type_prefix is None or event.type.casefold().startswith(query.type_prefix.casefold()))
+        and query.agent_id in (None, event.agent_id)
+        and query.camera_id in (None, event.camera_id)
         and (query.profile_id is None or query.profile_id in indexed_profile_ids(event.data))
         and (query.activity_id is None or query.activity_id == activity_id(event.data))
     )
