@@ -62,9 +62,11 @@ STATUSES: Final[Mapping[ErrorCode, Status]] = MappingProxyType(
 
 
 class DomainError(Exception):
-    """An error whose text is written for the person who made the call."""
+    """An error whose text is written for the person who made the call. ``retry_after_seconds`` says when the same call may
+    succeed; ``None``: it will not, or nobody knows."""
 
     code: ErrorCode = ErrorCode.INTERNAL
+    retry_after_seconds: int | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -108,9 +110,10 @@ class Conflict(DomainError):
 
     code = ErrorCode.CONFLICT
 
-    def __init__(self, message: str, ids: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, ids: Sequence[str] = (), retry_after_seconds: int | None = None) -> None:
         super().__init__(message)
         self.ids = list(ids)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class TooLarge(DomainError):
@@ -123,6 +126,7 @@ class RateLimited(DomainError):
     """AWS throttled us, also after our own retries."""
 
     code = ErrorCode.RATE_LIMITED
+    retry_after_seconds = 5
 
 
 class Unavailable(Exception):
