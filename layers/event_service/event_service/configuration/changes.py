@@ -214,7 +214,7 @@ def _operation_to_json(operation: Operation) -> dict[str, Any]:
                 "matchesNothing": matches_nothing,
             }
         case PutEventFilter(event_filter):
-            return {"op": "putEventFilter", "eventFilter": codec.event_filter_fields(event_filter)}
+            return {"op": "putEventFilter", "eventFilter": codec.without_none(codec.event_filter_fields(event_filter))}
         case DeleteEventFilters(ids):
             return {"op": "deleteEventFilters", "ids": list(ids)}
         case Link(endpoint_ids, event_filter_ids):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeVar
 
-from event_service.base.errors import NotFound, TooLarge
+from event_service.base.errors import Conflict, NotFound, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import ConfigurationRows
 from event_service.filters.event_filter import MAXIMUM_INDEX_ENTRIES, EventFilter
@@ -110,6 +110,20 @@ def require_room_in_the_index(kept: int, added: int, quota: int) -> None:
         raise TooLarge(
             f"eventFiltersInput: the filter takes {added:,} index entries (its values, path segments and $or alternatives) and the "
             f"workspace's other filters take {kept:,}; a workspace may have {quota:,}, so one with at most {max(0, quota - kept):,} fits."
+        )
+
+
+def refuse_taken_key(what: str, key: str | None, own_id: str, holder_of: Callable[[str, str], str | None], workspace_id: str) -> None:
+    """Refuses the key of another object. It is asked against rows that show the head of the chain, so that of two changes at
+    once that give one key, the second finds the first.
+
+    Raises:
+        Conflict: it names who has the key.
+    """
+    holder = None if key is None else holder_of(workspace_id, key)
+    if holder is not None and holder != own_id:
+        raise Conflict(
+            f"key: the {what} {holder} has {key!r} already; nothing was changed. Update that one, or give another key.", [holder]
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from event_service.base import json_values
 from event_service.base.errors import BadUserInput, TooLarge
+from event_service.base.marks import NO_MARKS, Marks
 
 DEFAULT_NAME: Final = "Event filter"
 
@@ -38,6 +39,7 @@ class EventFilter:
     created: datetime
     modified: datetime
     index_entries: int = 0
+    marks: Marks = NO_MARKS
 
 
 def parse_condition(
