@@ -74,6 +74,9 @@ DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination:
   }}
 }}"""
 RETRY_DELIVERIES: Final = "mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }"
+RETRY_BY_FILTERS: Final = """mutation RetryByFilters($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $unmatchedToo: Boolean) {
+  retryDeliveries(filters: $filters, after: $after, dryRun: $dryRun, unmatchedToo: $unmatchedToo) { count skipped endCursor }
+}"""
 REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean) {
   replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly) { ok count continueSince }
 }"""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
 
 P = ParamSpec("P")
@@ -96,6 +97,12 @@ class Context:
         """Sending retained events again."""
         self._require_access()
         return self._use_cases.replay()
+
+    @property
+    def bulk_retry(self) -> BulkRetry:
+        """Starting many deliveries again."""
+        self._require_access()
+        return self._use_cases.bulk_retry()
 
     @property
     def publishing(self) -> Publishing:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
 
 
@@ -37,3 +38,6 @@ class UseCases(Protocol):
 
     def replay(self) -> Replay:
         """Sending retained events again."""
+
+    def bulk_retry(self) -> BulkRetry:
+        """Starting many deliveries again."""

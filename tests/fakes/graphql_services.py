@@ -29,8 +29,11 @@ from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
 from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.events import FakeEventStore
 
 
 class TickingClock:
@@ -234,6 +237,12 @@ class FakeServices:
 
     def replay(self) -> FakeReplay:
         return FakeReplay(self._deliveries)
+
+    def bulk_retry(self) -> BulkRetry:
+        """Over events that are not there: what it finds it skips."""
+        return BulkRetry(
+            deliveries=self.deliveries(), store=FakeEventStore(self.clock), endpoints=self._configuration, make_matcher=Matcher
+        )
 
     def add_token(self, text: str, workspace_id: str, kind: TokenKind = TokenKind.ACCESS, **changes: Any) -> Token:
         """Makes ``text`` a token; ``changes`` are fields of :class:`Token` such as ``revoked``."""

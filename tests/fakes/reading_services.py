@@ -10,6 +10,8 @@ from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus,
 from event_service.delivery.history import DeliveryHistory
 from event_service.events.event import Event
 from event_service.events.reading import EventsReading
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.bulk_retry import BulkRetry
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 from tests.fakes.graphql_services import FakeServices
 from tests.fakes.history import START, World
@@ -41,6 +43,9 @@ class ReadingServices(FakeServices):
 
     def deliveries(self) -> DeliveryHistory:  # type: ignore[override]
         return self._history
+
+    def bulk_retry(self) -> BulkRetry:
+        return BulkRetry(deliveries=self._history, store=self.store, endpoints=self.configuration(), make_matcher=Matcher)
 
     def event(self, event_id: str, minute: float, **fields: Any) -> Event:
         """An event that happened, and was accepted, so many minutes after the beginning."""

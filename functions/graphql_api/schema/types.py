@@ -50,6 +50,11 @@ class OperationOutput:
     """``ok`` is true whenever there is no error."""
 
     ok: bool = True
+    count: int | None = strawberry.field(default=None, description="How many were changed, or would be; null where it is not counted.")
+    skipped: int | None = strawberry.field(
+        default=None, description="How many were left out: their endpoint or event is gone, or no filter matches the event now."
+    )
+    end_cursor: str | None = strawberry.field(default=None, description="Give it as `after` to go on; null when all are done.")
 
 
 @strawberry.type(description="Where events are delivered.")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
+    from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -429,6 +430,15 @@ def deliveries() -> DeliveryHistory:
         ),
         clock=clock,
     )
+
+
+@cache
+def bulk_retry() -> BulkRetry:
+    """Starting many deliveries again."""
+    from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.bulk_retry import BulkRetry
+
+    return BulkRetry(deliveries=deliveries(), store=event_store(), endpoints=configuration(), make_matcher=Matcher)
 
 
 @cache
