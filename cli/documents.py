@@ -13,6 +13,17 @@ _EVENT = "id type date data agentId cameraId workspaceId creationDate lastModifi
 ENDPOINTS: Final = f"""query Endpoints($filters: EndpointFilters, $pagination: PaginationInput, $first: Int, $after: String) {{
   endpoints(filters: $filters, pagination: $pagination, first: $first, after: $after) {{ collectionItems {{ {_ENDPOINT} }} {_PAGE} }}
 }}"""
+ENDPOINT_HEALTH: Final = """query EndpointHealth($filters: EndpointFilters) {
+  endpoints(filters: $filters) {
+    collectionItems {
+      id name status statusReason
+      health {
+        failingSince lastFailureDate disableDate
+        lastHour { attempts successRate lastSuccessDate p50Ms p95Ms complete }
+      }
+    }
+  }
+}"""
 CREATE_WEBHOOK: Final = f"""mutation CreateWebhook(
   $name: String!, $url: String!, $method: String, $filters: [ID!], $key: String, $description: String, $labels: JSON
 ) {{

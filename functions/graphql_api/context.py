@@ -22,6 +22,7 @@ from functions.graphql_api.use_cases import UseCases
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.routing.bulk_retry import BulkRetry
@@ -97,6 +98,12 @@ class Context:
         """Sending retained events again."""
         self._require_access()
         return self._use_cases.replay()
+
+    @property
+    def receiver_reports(self) -> ReceiverReports:
+        """How receivers are doing."""
+        self._require_access()
+        return self._use_cases.receiver_reports()
 
     @property
     def bulk_retry(self) -> BulkRetry:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.configuration.configuration import Configuration
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.routing.bulk_retry import BulkRetry
@@ -41,3 +42,6 @@ class UseCases(Protocol):
 
     def bulk_retry(self) -> BulkRetry:
         """Starting many deliveries again."""
+
+    def receiver_reports(self) -> ReceiverReports:
+        """How receivers are doing."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.secrets import DynamoSecretStore
     from event_service.delivery.backlog import BacklogTickets
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
     from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -430,6 +431,15 @@ def deliveries() -> DeliveryHistory:
         ),
         clock=clock,
     )
+
+
+@cache
+def receiver_reports() -> ReceiverReports:
+    """How receivers are doing."""
+    from event_service.delivery.receiver_reports import ReceiverReports
+    from event_service.delivery.storage.health_reports import DynamoKnownHealth
+
+    return ReceiverReports(DynamoKnownHealth(database()), delivery_log(), clock)
 
 
 @cache

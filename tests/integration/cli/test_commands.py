@@ -334,6 +334,19 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
     assert api.calls[1].arguments == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60, **NO_KEY}
 
 
+def test_the_health_of_an_endpoint_is_shown(api: GraphqlDouble, run: Run) -> None:
+    hour = {"attempts": 20, "successRate": 0.95, "lastSuccessDate": DATE, "p50Ms": 10, "p95Ms": 200, "complete": True}
+    health = {"failingSince": DATE, "lastFailureDate": DATE, "disableDate": DATE, "lastHour": hour}
+    api.resolvers["endpoints"] = lambda **_: page([endpoint(health=health)], {"first": 1})
+
+    assert json.loads(run("endpoints", "health", ENDPOINT_ID, "--json").stdout)["health"] == health
+
+    api.resolvers["endpoints"] = lambda **_: page([], {"first": 1})
+    result = run("endpoints", "health", ENDPOINT_ID)
+    assert result.exit_code == 1
+    assert "There is no endpoint" in result.stderr
+
+
 def test_a_test_event_that_is_not_taken_is_a_failure(api: GraphqlDouble, run: Run) -> None:
     attempt = {"number": 1, "date": DATE, "durationMs": 7, "statusCode": 204, "error": None, "responseBody": ""}
     api.resolvers["testEndpoint"] = lambda **_: attempt
