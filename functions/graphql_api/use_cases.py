@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.explain.backtest import Backtest
+    from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
 
@@ -45,3 +48,12 @@ class UseCases(Protocol):
 
     def receiver_reports(self) -> ReceiverReports:
         """How receivers are doing."""
+
+    def changes(self) -> Changes:
+        """The history of the configuration."""
+
+    def explanations(self) -> Explanations:
+        """Why events did or did not arrive."""
+
+    def backtest(self) -> Backtest:
+        """Trying event filters."""

@@ -13,7 +13,6 @@ from event_service.base.problems import Problems
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.secret_rotation import DEFAULT_GRACE_SECONDS
-from event_service.events.new_event import NewEvent
 from event_service.observability import Metric, count
 from event_service.webhooks.destination import DEFAULT_METHOD
 from functions.graphql_api import limits
@@ -226,17 +225,7 @@ class Mutation:
     async def publish_events(self, info: Info, events: list[EventInput]) -> PublishOutput | None:
         """The ids, in the order given."""
         context = info.context
-        given = [
-            NewEvent(
-                type=event.type,
-                data=event.data,
-                id=event.id,
-                date=event.date,
-                agent_id=event.agent_id,
-                camera_id=event.camera_id,
-            )
-            for event in events
-        ]
+        given = [event.as_new_event() for event in events]
         result = await context.change(context.publishing.publish, context.token, given, context.traceparent)
         count(Metric.PUBLISHED, len(result.ids) - len(result.duplicate_ids))
         count(Metric.DUPLICATES, len(result.duplicate_ids))
@@ -282,15 +271,32 @@ class Mutation:
         )
         return OperationOutput(count=done.count, skipped=done.skipped, end_cursor=None if done.end is None else cursors.write(done.end))
 
-    @strawberry.mutation(description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match.")
+    @strawberry.mutation(
+        description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match. With `dryRun` "
+        "it only counts them."
+    )
     async def replay_events(
-        self, info: Info, endpoint_id: ID, since: DateTime, until: DateTime | None = None, missing_only: bool | None = True
+        self,
+        info: Info,
+        endpoint_id: ID,
+        since: DateTime,
+        until: DateTime | None = None,
+        missing_only: bool | None = True,
+        dry_run: bool | None = False,
     ) -> ReplayOutput | None:
         """How many, and where to go on."""
         context = info.context
         replay = context.replay.replay
         only_missing = True if missing_only is None else missing_only
         count, continue_since = await context.change_within(
-            limits.LEAST_REPLAY_SECONDS, replay, context.workspace_id, endpoint_id, since, until, only_missing, context.time_left
+            limits.LEAST_REPLAY_SECONDS,
+            replay,
+            context.workspace_id,
+            endpoint_id,
+            since,
+            until,
+            only_missing,
+            context.time_left,
+            dry_run=bool(dry_run),
         )
         return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))

@@ -21,6 +21,7 @@ from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 
 if TYPE_CHECKING:
     from functions.graphql_api.schema.collections import DeliveryCollection
+    from functions.graphql_api.schema.explanations import DestinationConnection
     from functions.graphql_api.schema.health import HealthOutput
 
 ID = strawberry.ID
@@ -159,6 +160,17 @@ class EventOutput:
     workspace_id: ID
     creation_date: DateTime = strawberry.field(description="When it was accepted.")
     last_modified: DateTime
+
+    @strawberry.field(
+        description="What became of it at each endpoint of the workspace, matched or not, in order of their creation. `first`: 1 to 50."
+    )
+    async def destinations(
+        self, info: Info, first: int | None = 50, after: str | None = None
+    ) -> Annotated[DestinationConnection, strawberry.lazy("functions.graphql_api.schema.explanations")]:
+        """Explained only when selected."""
+        from functions.graphql_api.schema.explanations import destinations_of
+
+        return await destinations_of(info, self.id, 50 if first is None else first, after)
 
     @strawberry.field(description="Its ways to WEB_HOOK endpoints.")
     async def deliveries(self, info: Info, first: First = None, after: After = None) -> Deliveries:

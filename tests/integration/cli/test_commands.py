@@ -578,6 +578,15 @@ def test_a_replay_goes_on_until_all_is_done(api: GraphqlDouble, run: Run) -> Non
     assert result.stderr.splitlines()[0] == "10000 so far, up to 2026-03-02T00:00:00Z"
 
 
+def test_a_replay_can_be_counted_first(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["replayEvents"] = lambda **_: {"ok": True, "count": 12, "continueSince": None}
+
+    result = run("replay", ENDPOINT_ID, "--since", "1d", "--dry-run")
+
+    assert result.stdout == "12 events would be sent again; nothing was sent.\n"
+    assert api.calls[0].arguments["dryRun"] is True
+
+
 def test_a_replay_that_stands_still_does_not_go_on_for_ever(api: GraphqlDouble, run: Run) -> None:
     api.resolvers["replayEvents"] = lambda since, **_: {"ok": True, "count": 0, "continueSince": since}
 

@@ -16,12 +16,14 @@ from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import LAST_FILTER_DELETED, Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointPage, EndpointReference, EventFilterPage, SecretStore
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
 from event_service.filters.matching.matcher import Matcher
+from event_service.filters.matching.size import index_entries
 from event_service.routing.table import RoutingTable
 from event_service.routing.tables import RoutingTables
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
@@ -69,7 +71,7 @@ def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
     secrets: DynamoSecretStore | FakeSecretStore
     if request.param == "dynamodb":
         database: Database = request.getfixturevalue("database")
-        changes, rows = DynamoChangeLog(database), DynamoConfigurationRows(database, clock)
+        changes, rows = DynamoChangeLog(database), DynamoConfigurationRows(database, clock, monotonic=lambda: 0.0)
         secrets = DynamoSecretStore(database)
     else:
         secrets = FakeSecretStore()
@@ -89,8 +91,8 @@ def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
             stores=ConfigurationStores(changes, rows, secrets, secrets),
             observers=[observed],
             destinations=destinations(check_url),
-            quotas=Quotas(endpoints=120, event_filters=4),
-            check_pattern=check_pattern,
+            quotas=Quotas(endpoints=120, event_filters=4, index_entries=150),
+            reading=ConditionReading(check_pattern, index_entries),
             clock=clock,
             waiting=PassingTime().waiting(),
         )
@@ -515,6 +517,27 @@ def test_quotas_are_enforced_with_nothing_changed(world: World) -> None:
     with pytest.raises(TooLarge, match="4 event filters"):
         world.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     assert world.configuration.event_filters.count(WORKSPACE) == 4
+
+
+def test_the_index_quota_tells_the_number_that_would_fit(world: World) -> None:
+    """Filters are counted by what an index keeps of them: with four filters a workspace may still be too large."""
+    filters = world.configuration.event_filters
+    cameras = [f"camera {number}" for number in range(200)]
+    filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:80]}})  # 86 entries: see test_size.py
+    with pytest.raises(TooLarge, match=r"takes 87 index entries .* other filters take 86; .* may have 150, so one with at most 64 fits"):
+        filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:81]}})
+    fitting = filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:58]}})
+
+    # an update counts the difference, in both directions, and what was deleted makes room
+    with pytest.raises(TooLarge, match="other filters take 86"):
+        filters.update(WORKSPACE, fitting.id, {"in": {"cameraIds": cameras[:59]}})
+    filters.update(WORKSPACE, fitting.id, name="renamed")
+    filters.update(WORKSPACE, fitting.id, {"in": {"cameraIds": cameras[:3]}})
+    second = filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:49]}})
+    with pytest.raises(TooLarge):
+        filters.create(WORKSPACE, ANY_TYPE)
+    filters.delete(WORKSPACE, [second.id])
+    filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:49]}})
 
 
 def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, clock: TickingClock) -> None:

@@ -77,6 +77,7 @@ def event_filter_fields(event_filter: EventFilter) -> Fields:
         "condition": event_filter.condition,
         "created": format_date(event_filter.created),
         "modified": format_date(event_filter.modified),
+        "indexEntries": event_filter.index_entries,
         **_marks_fields(event_filter.marks),
     }
 
@@ -95,6 +96,7 @@ def event_filter_of(fields: Mapping[str, Any]) -> EventFilter:
         condition=fields["condition"],
         created=from_stored(fields["created"]),
         modified=from_stored(fields["modified"]),
+        index_entries=int(fields.get("indexEntries", 0)),
         marks=_marks_of(fields),
     )
 
