@@ -28,11 +28,21 @@ def test_a_replay_sends_what_is_missing_in_the_span_of_acceptance(world: World) 
     answer = world.replay.replay(WORKSPACE, world.hook.id.upper(), events["new"].created, events["late"].created)
 
     assert answer == (2, None)
-    sent = [(message.delivery.event_id, message.attempt.number, message.attempt.listed) for message in world.queue.sent]
+    sent = [(row.attempt.delivery.event_id, row.attempt.number, row.attempt.listed) for row in world.sent]
     assert sent == [
         ("new", 1, False),
         ("failed", 2, True),
     ]
+
+
+def test_a_replay_of_what_is_missing_leaves_out_what_is_on_its_way(world: World) -> None:
+    accepted = world.event("young", 1)
+    world.now = accepted.created + module.ON_ITS_WAY - timedelta(seconds=1)
+    assert world.replay.replay(WORKSPACE, world.hook.id, START) == (0, None)
+    assert world.replay.replay(WORKSPACE, world.hook.id, START, missing_only=False) == (1, None)
+    world.backlog.delete(world.sent)
+    world.now = accepted.created + module.ON_ITS_WAY
+    assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
 
 
 def test_a_replay_of_everything_sends_what_was_delivered_too(world: World) -> None:
@@ -46,9 +56,9 @@ def test_a_replay_follows_the_filters_and_leaves_the_services_own_events_out(wor
     world.event("c", 3, "event-service.endpoint.disabled")
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (2, None)
     world.filters = [EventFilter(new_id(), WORKSPACE, "f", {"in": {"eventTypes": ["WANTED"]}}, START, START)]
-    world.queue.sent.clear()
+    world.backlog.delete(world.sent)
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
-    assert [message.delivery.event_id for message in world.queue.sent] == ["a"]
+    assert [row.attempt.delivery.event_id for row in world.sent] == ["a"]
 
 
 def test_a_replay_stops_between_moments_and_says_where_to_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +72,7 @@ def test_a_replay_stops_between_moments_and_says_where_to_go_on(world: World, mo
         count, since = world.replay.replay(WORKSPACE, world.hook.id, since)
         counts.append(count)
     assert counts == [3, 3, 3, 3]
-    assert sorted(message.delivery.event_id for message in world.queue.sent) == [f"e{number:02}" for number in range(12)]
+    assert sorted(row.attempt.delivery.event_id for row in world.sent) == [f"e{number:02}" for number in range(12)]
 
 
 def test_a_replay_ends_before_its_time_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,12 +17,13 @@ from typing import Final, Protocol
 
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
-from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavailable
+from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_A_CALL, parse_delivery_id, parse_uuid
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
-from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.ports import DeliveryLog, WebhookQueue
+from event_service.delivery.lane import Look
+from event_service.delivery.lanes import Looks
+from event_service.delivery.ports import BacklogRow, BacklogStore, DeliveryLog
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 
@@ -72,7 +73,8 @@ class DeliveryHistory:
         self,
         *,
         log: DeliveryLog,
-        queue: WebhookQueue,
+        backlog: BacklogStore,
+        looks: Looks,
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: Endpoints,
@@ -81,7 +83,8 @@ class DeliveryHistory:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._queue = queue
+        self._backlog = backlog
+        self._looks = looks
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
@@ -210,7 +213,8 @@ class DeliveryHistory:
         ]
         if problems:
             raise BadUserInput(*problems)
-        send_now(self._queue, [send_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries])
+        again = [row_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries]
+        send_rows(self._backlog, self._looks, again)
 
     # -- testing -------------------------------------------------------------------------------------------------
 
@@ -250,14 +254,16 @@ def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, n
     return endpoint
 
 
-def send_now(queue: WebhookQueue, messages: Sequence[WebhookMessage]) -> None:
-    """Puts messages into the queue.
+def send_rows(backlog: BacklogStore, looks: Looks, rows: Sequence[BacklogRow]) -> None:
+    """Puts deliveries into the backlogs of their endpoints and has them sent, each receiver at its own pace.
 
     Raises:
-        Unavailable: it is not known whether all were taken.
+        RateLimited, Unavailable: it is not known whether all will be sent.
     """
-    if messages and queue.send([(message, 0.0) for message in messages]):
-        raise Unavailable("not all messages were taken by the webhook queue")
+    if rows:
+        backlog.add(rows)
+        keys = dict.fromkeys((row.attempt.delivery.workspace_id, row.attempt.delivery.endpoint_id) for row in rows)
+        looks.ask([Look(*key) for key in keys])
 
 
 def _parse_ids(ids: Sequence[str]) -> list[str]:
@@ -267,12 +273,11 @@ def _parse_ids(ids: Sequence[str]) -> list[str]:
     return wanted
 
 
-def send_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> WebhookMessage:
-    """The next attempt. A repeat, because the same number may be under way from elsewhere: the log decides."""
+def row_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> BacklogRow:
+    """The next attempt, in the backlog of its endpoint. The same number may be under way from elsewhere: the log decides."""
     number = 1 if delivery is None else delivery.last_number + 1
     key = DeliveryKey(event.workspace_id, endpoint_id, event.id, format_date(event.created))
-    attempt = PendingAttempt(key, number, schedule_start=number, listed=delivery is not None)
-    return WebhookMessage(attempt, event.as_json(), repeat=True)
+    return BacklogRow(PendingAttempt(key, number, schedule_start=number, listed=delivery is not None), key.accepted_at)
 
 
 def _in_groups(entries: Iterable[tuple[datetime, str]], size: int) -> Iterator[list[tuple[datetime, str]]]:

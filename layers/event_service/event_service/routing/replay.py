@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from event_service.base.clock import Clock
@@ -13,9 +13,9 @@ from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.history import AcceptedEvents, Endpoints, require_webhook, send_again, send_now
-from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.ports import DeliveryLog, WebhookQueue
+from event_service.delivery.history import AcceptedEvents, Endpoints, require_webhook, row_again, send_rows
+from event_service.delivery.lanes import Looks
+from event_service.delivery.ports import BacklogRow, BacklogStore, DeliveryLog
 from event_service.events.ports import EventStore
 from event_service.filters.event_filter import EventFilter
 from event_service.routing.table import Matcher, RoutingTable
@@ -24,6 +24,9 @@ MAXIMUM_REPLAYED_EVENTS: Final = 10_000
 MAXIMUM_REPLAY_SECONDS: Final = 15.0
 """A replay stops there and says where to go on: the function that answers has 29 s in all."""
 EVENTS_PER_READ: Final = 100
+ON_ITS_WAY: Final = timedelta(minutes=5)
+"""An event that was accepted so lately and has no attempt yet is on its way. Older messages of the queue are looked up in the
+log before they are sent, so that none is sent twice."""
 
 
 class EndpointsAndFilters(Endpoints, Protocol):
@@ -40,7 +43,8 @@ class Replay:
         self,
         *,
         log: DeliveryLog,
-        queue: WebhookQueue,
+        backlog: BacklogStore,
+        looks: Looks,
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: EndpointsAndFilters,
@@ -49,7 +53,8 @@ class Replay:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._queue = queue
+        self._backlog = backlog
+        self._looks = looks
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
@@ -91,24 +96,27 @@ class Replay:
         sent = 0
         moments = itertools.groupby(self._accepted.accepted(workspace_id, since, end), key=lambda entry: entry[0])
         for some in _moments_in_groups(moments):
-            messages = self._to_replay(endpoint, table, [event_id for _, event_id in some], missing_only=missing_only)
-            if sent and (sent + len(messages) > MAXIMUM_REPLAYED_EVENTS or self._monotonic() > stop):
+            rows = self._to_replay(endpoint, table, [event_id for _, event_id in some], missing_only=missing_only)
+            if sent and (sent + len(rows) > MAXIMUM_REPLAYED_EVENTS or self._monotonic() > stop):
                 return sent, some[0][0]
-            send_now(self._queue, messages)
-            sent += len(messages)
+            send_rows(self._backlog, self._looks, rows)
+            sent += len(rows)
         return sent, None
 
-    def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[WebhookMessage]:
+    def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[BacklogRow]:
         stored = self._store.get(endpoint.workspace_id, ids)
         events = [stored[one].event for one in ids if one in stored and table.selects(endpoint.id, stored[one].event)]
         log = self._log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
         under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if missing_only else ()
-        messages: list[WebhookMessage] = []
+        young = self._clock() - ON_ITS_WAY
+        rows: list[BacklogRow] = []
         for event in events:
             delivery = log.get((endpoint.id, event.id))
+            if delivery is None and missing_only and event.created > young:
+                continue
             if delivery is None or delivery.status not in under_way:
-                messages.append(send_again(endpoint.id, event, delivery))
-        return messages
+                rows.append(row_again(endpoint.id, event, delivery))
+        return rows
 
     def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
         filters = self._endpoints.event_filters_of(endpoint.workspace_id, [endpoint.id])[endpoint.id]

@@ -1,9 +1,8 @@
-"""What is known of endpoints that fail."""
+"""What is known of endpoints in trouble."""
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
@@ -21,7 +20,7 @@ class DynamoHealthStore:
         self._database = database
 
     def put(self, workspace_id: str, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
-        unchanged = SecretItem.health_version.does_not_exist() if replaces is None else SecretItem.health_version == replaces.version
+        unchanged = SecretItem.health.does_not_exist() if replaces is None else SecretItem.health_version == replaces.version
         # A deleted endpoint's row must not come back.
         condition: Condition = SecretItem.current.exists() & unchanged
         actions = [SecretItem.health.set(_written(health)), SecretItem.health_version.set(health.version)]
@@ -36,27 +35,33 @@ class DynamoHealthStore:
         found = self._database.batch_get([secret_key(workspace_id, endpoint_id)])
         return read_health(endpoint_id, found[0][1]) if found else None
 
-    def clear(self, workspace_id: str, endpoint_id: str) -> None:
-        with suppress(ConditionFailed):  # deleted
+    def clear(self, workspace_id: str, known: EndpointHealth) -> bool:
+        condition: Condition = SecretItem.current.exists() & (SecretItem.health_version == known.version)
+        try:
             actions = [SecretItem.health.remove(), SecretItem.health_version.remove()]
-            self._database.update(secret_key(workspace_id, endpoint_id), actions, SecretItem.current.exists())
+            self._database.update(secret_key(workspace_id, known.endpoint_id), actions, condition)
+        except ConditionFailed as refused:
+            return refused.current is not None and "health" not in refused.current
+        return True
 
 
 def _written(health: EndpointHealth) -> str:
-    until = health.backs_off_until
     return json.dumps(
         {
-            "consecutiveFailures": health.consecutive_failures,
-            "failingSince": format_date(health.failing_since),
-            "lastFailure": format_date(health.last_failure),
-            "backsOffUntil": None if until is None else format_date(until),
-            "backOffs": health.back_offs,
+            "ownLane": health.own_lane,
+            "failingSince": _date(health.failing_since),
+            "lastFailure": _date(health.last_failure),
             "warned": health.warned,
         }
     )
 
 
+def _date(moment: Any) -> str | None:
+    return None if moment is None else format_date(moment)
+
+
 def read_health(endpoint_id: str, item: AttributeMap) -> EndpointHealth | None:
+    """Reads what :class:`DynamoHealthStore` wrote; ``None`` when nothing is known."""
     text = text_of(item, "health")
     if text is None:
         return None
@@ -64,11 +69,9 @@ def read_health(endpoint_id: str, item: AttributeMap) -> EndpointHealth | None:
     return EndpointHealth(
         endpoint_id=endpoint_id,
         version=int(item["healthVersion"]["N"]),
-        consecutive_failures=known["consecutiveFailures"],
-        failing_since=from_stored(known["failingSince"]),
-        last_failure=from_stored(known["lastFailure"]),
-        backs_off_until=from_stored(known["backsOffUntil"]) if known["backsOffUntil"] else None,
-        back_offs=known["backOffs"],
+        own_lane=known["ownLane"],
+        failing_since=from_stored(known["failingSince"]) if known["failingSince"] else None,
+        last_failure=from_stored(known["lastFailure"]) if known["lastFailure"] else None,
         warned=known["warned"],
     )
 

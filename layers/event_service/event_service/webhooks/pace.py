@@ -1,0 +1,237 @@
+"""How fast the owner of a lane sends: what it learns of the receiver and what follows from it. Pure; times in seconds.
+
+Three things are learnt:
+
+* *How many requests at once.* The window grows with each answer while answers come as quickly as before, doubling at first, and
+  is halved when at least half of the answers are failures. One failure among many changes nothing.
+* *How many a second*, once the receiver has said 429, or 503 with ``Retry-After``: a little less than what it took lately, then
+  slowly more, until it says so again. That is additive increase and multiplicative decrease, close to the limit because the
+  receiver names it so clearly.
+* *Whether anybody is there.* When nothing succeeds with one request at a time, the lane rests, longer each time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Final
+
+FIRST_WINDOW: Final = 8.0
+TROUBLED_WINDOW: Final = 4.0
+"""Of a lane that begins because its receiver is slow or fails."""
+EPOCH_ANSWERS: Final = 10
+"""Answers that are judged together."""
+FAILURES_IN_ROW: Final = 3
+"""Or so many failures without a success between them."""
+FAILURE_SHARE: Final = 0.5
+SLOWER: Final = 3.0
+"""Answers that take this much longer than the quickest epoch mean that more at once brings nothing more."""
+FIRST_RATE: Final = 1.0
+LEAST_RATE: Final = 0.05
+DECREASE: Final = 0.95
+INCREASE_PER_SECOND: Final = 0.005
+"""At first after a 429, and faster the longer there is none: each two seconds add as much again."""
+MAXIMUM_INCREASE: Final = 0.1
+CATCH_UP_SECONDS: Final = 0.8
+STEADY_RATE: Final = 5.0
+"""Receivers that take fewer a second are asked for more more slowly: each wrong guess is a larger share of their requests."""
+MEASURED_SECONDS: Final = 10.0
+MEASURED_ANSWERS: Final = 20
+MEASURED_SECONDS_AT_MOST: Final = 60.0
+STARTING_INCREASE: Final = 2.0
+"""A second, until the receiver says 429 for the first time in this lane."""
+LIMIT_REMEMBERED_SECONDS: Final = 3_600.0
+FIRST_REST_SECONDS: Final = 2.0
+MAXIMUM_REST_SECONDS: Final = 300.0
+"""A receiver that is back is noticed within this time."""
+WELL_SECONDS: Final = 30.0
+"""Without trouble for so long, with answers, an endpoint goes back to the shared lane."""
+SLOW_SECONDS: Final = 2.0
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What outlives an owner; times are of the wall clock."""
+
+    window: float = FIRST_WINDOW
+    threshold: float = 1e9
+    quickest: float = 0.0
+    rate: float | None = None
+    starting: bool = False
+    limited_at: float = 0.0
+    wish: float = 0.0
+    rests: int = 0
+    well_since: float = 0.0
+
+
+class Pace:
+    """The pace of one lane, in the hands of its owner."""
+
+    def __init__(self, maximum: int, now: float, written: str = "", *, troubled: bool = False, limited: bool = False) -> None:
+        """
+        Args:
+            maximum: requests open at once, at most.
+            now: the time.
+            written: what the owner before has learnt.
+            troubled: the receiver is known to be slow or to fail.
+            limited: it has just said that it is asked too often.
+        """
+        self._maximum = maximum
+        self.learnt = Learnt(**json.loads(written)) if written else Learnt(TROUBLED_WINDOW if troubled else FIRST_WINDOW)
+        self.open = 0
+        self._inherited: list[float] = []
+        self._credit = 1.0
+        self._credit_at = now
+        self._began = now
+        self._taken: deque[float] = deque()
+        self._pauses: deque[tuple[float, float]] = deque(maxlen=20)
+        self._answers: list[tuple[bool, float]] = []
+        self._failures_in_row = 0
+        if limited and self.learnt.rate is None:
+            self._limit(now)
+        if self.learnt.rate is not None and now - self.learnt.limited_at > LIMIT_REMEMBERED_SECONDS:
+            self.learnt.rate = None
+
+    def written(self) -> str:
+        """What the next owner goes on with."""
+        return json.dumps(asdict(self.learnt), separators=(",", ":"))
+
+    # -- asking ----------------------------------------------------------------------------------------------------------
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until one more request may be opened: 0 for now, ``None`` for when one that is open has ended."""
+        self._inherited = [until for until in self._inherited if until > now]
+        if self.open + len(self._inherited) >= max(1, int(min(self.learnt.window, self._maximum))):
+            return None if self.open else 1.0
+        rate = self.learnt.rate
+        if rate is None:
+            return 0.0
+        if self._failures_in_row and self.open:
+            return None  # it said 429 a moment ago: one at a time shows whether it still does
+        self._accrue(now, rate)
+        return 0.0 if self._credit >= 1.0 else (1.0 - self._credit) / rate
+
+    def inherit(self, number: int, until: float) -> None:
+        """The owner before has so many requests open, until then at most."""
+        self._inherited.extend([until] * number)
+
+    def opened(self, now: float) -> None:
+        """A request was opened."""
+        self.open += 1
+        if self.learnt.rate is not None:
+            self._accrue(now, self.learnt.rate)
+            self._credit -= 1.0
+
+    def paused(self, since: float, until: float) -> None:
+        """Nothing was sent meanwhile, because the receiver asked for it."""
+        self.learnt.wish = until - since
+        self._pauses.append((since, until))
+
+    def _accrue(self, now: float, rate: float) -> None:
+        passed = max(0.0, now - self._credit_at)
+        # The longer it wants to be left alone after a 429, the more rarely it is brought to say so.
+        cost = max(1.0, self.learnt.wish)
+        quiet = (now - self.learnt.limited_at) / cost
+        increase = min(INCREASE_PER_SECOND * (1.0 + quiet / 2.0), MAXIMUM_INCREASE) * min(1.0, rate / STEADY_RATE) / cost
+        grown = STARTING_INCREASE if self.learnt.starting else 1.0 + increase
+        self._credit_at = now
+        self.learnt.rate = rate * grown ** min(passed, 2.0)
+        # What was not sent during a short pause may follow it, as most limits allow.
+        self._credit = min(self._credit + rate * passed, max(1.0, CATCH_UP_SECONDS * rate))
+
+    # -- learning --------------------------------------------------------------------------------------------------------
+
+    def answered(self, now: float, seconds: float, *, succeeded: bool, limited: bool) -> None:
+        """An answer came.
+
+        Args:
+            now: when.
+            seconds: it took.
+            succeeded: the receiver took the event.
+            limited: it said that it is asked too often.
+        """
+        self.open -= 1
+        if limited:
+            self._failures_in_row += 1
+            self._limit(now)
+            return
+        self._answers.append((succeeded, seconds))
+        learnt = self.learnt
+        if succeeded:
+            self._failures_in_row = 0
+            learnt.rests = 0
+            self._taken.append(now)
+            while self._taken[0] < now - MEASURED_SECONDS_AT_MOST:
+                self._taken.popleft()
+            if seconds < SLOW_SECONDS:
+                learnt.well_since = learnt.well_since or now
+                self._widen(seconds)
+            else:
+                learnt.well_since = 0.0
+                self._widen(seconds)
+        else:
+            self._failures_in_row += 1
+        # The more are open at once, the more answers it takes to tell a bad moment from a bad receiver.
+        enough = max(EPOCH_ANSWERS, learnt.window)
+        in_row = max(FAILURES_IN_ROW, learnt.window / 4)
+        if len(self._answers) >= enough or self._failures_in_row >= in_row:
+            self._judge()
+
+    def _widen(self, seconds: float) -> None:
+        learnt = self.learnt
+        learnt.quickest = seconds if not learnt.quickest else min(seconds, learnt.quickest)
+        if self.open + 1 < learnt.window * 0.7 or seconds > SLOWER * max(learnt.quickest, 0.02):
+            return  # it is not the window that holds us back
+        learnt.window += 1.0 if learnt.window < learnt.threshold else 1.0 / learnt.window
+        learnt.window = min(learnt.window, float(self._maximum))
+
+    def _judge(self) -> None:
+        failed = sum(not succeeded for succeeded, _ in self._answers)
+        if failed >= FAILURE_SHARE * len(self._answers):
+            self.learnt.window = max(1.0, self.learnt.window / 2)
+            self.learnt.threshold = max(FIRST_WINDOW, self.learnt.window)
+            self.learnt.well_since = 0.0
+        self._answers.clear()
+
+    def _limit(self, now: float) -> None:
+        learnt = self.learnt
+        learnt.well_since = 0.0
+        if learnt.rate is None:
+            measured = self._measured(now)
+            learnt.rate, learnt.starting = max(FIRST_RATE, measured), measured == 0.0
+            self._credit = 0.0
+        elif now - learnt.limited_at > 1.0:
+            # Of the answers to one burst the first one counts.
+            learnt.starting = False
+            learnt.rate = max(LEAST_RATE, min(learnt.rate, self._measured(now) or learnt.rate / 2) * DECREASE)
+        self._credit = min(self._credit, 0.0)
+        learnt.limited_at = now
+
+    def _measured(self, now: float) -> float:
+        """What the receiver took a second, lately."""
+        span = max(MEASURED_SECONDS, MEASURED_ANSWERS / (self.learnt.rate or STEADY_RATE))
+        span = min(span, MEASURED_SECONDS_AT_MOST, now - self._began)
+        if span < 1.0:
+            return 0.0
+        since = now - span
+        # What the receiver did not want to be sent says nothing about what it can take.
+        idle = sum(max(0.0, until - max(begin, since)) for begin, until in self._pauses)
+        return sum(at >= since for at in self._taken) / max(1.0, span - idle)
+
+    # -- what follows ----------------------------------------------------------------------------------------------------
+
+    def rest(self) -> float | None:
+        """Seconds to leave the receiver alone, when nobody seems to be there; ``None`` when there is no reason to."""
+        learnt = self.learnt
+        # Once the receiver has been left alone, one request that fails says that nobody is there yet.
+        enough = 1 if learnt.rests else FAILURES_IN_ROW
+        if self.open or self._failures_in_row < enough or learnt.window > 1.0 or learnt.rate is not None:
+            return None
+        learnt.rests += 1
+        return min(FIRST_REST_SECONDS * 2.0 ** (learnt.rests - 1), MAXIMUM_REST_SECONDS)
+
+    def is_well(self, now: float) -> bool:
+        """Whether the endpoint may go back to the shared lane."""
+        learnt = self.learnt
+        return learnt.rate is None and bool(learnt.well_since) and now - learnt.well_since >= WELL_SECONDS
