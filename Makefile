@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy bench soak lock clean
+.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy smoke prune restore bench soak lock clean
 
 PY := .venv/bin/python
 
@@ -31,12 +31,13 @@ test: ## all that CI checks: lint, types, unit, integration, e2e, template
 	@$(MAKE) --no-print-directory lint
 	@$(PY) -m pytest $(PYTEST)
 
-lint: ## style, types, and the template's syntax
+lint: ## style of code and prose, types, order of imports
 	@local/setup.sh dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo --no-cache
+	@$(PY) -m local.prose
 
 format: ## let ruff rewrite what it can
 	@local/setup.sh dev
@@ -62,6 +63,18 @@ start-api: ## the HTTP API under `sam local start-api` (Docker), against the run
 deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=production PARAMETERS='Name=value ...'
 	@local/setup.sh dev sam
 	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)" --parameters "$(PARAMETERS)" $(if $(YES),--yes)
+
+smoke: ## try a deployed stack as its users do, in half a minute      STACK=<name> PROFILE=<aws profile> RECEIVER=https://...
+	@local/setup.sh dev
+	@$(PY) -m local.smoke --stack "$(STACK)" --profile "$(PROFILE)" --receiver "$(RECEIVER)"
+
+prune: ## remove function and layer versions that no alias needs (SnapStart bills each)      STACK=<name> PROFILE=<aws profile>
+	@local/setup.sh dev
+	@$(PY) -m local.prune --stack "$(STACK)" --profile "$(PROFILE)"
+
+restore: ## bring a paused stack's configuration back to a moment      STACK=<name> TIME=2026-03-01T12:00:00Z PROFILE=<aws profile>
+	@local/setup.sh dev
+	@$(PY) -m local.restore --stack "$(STACK)" --time "$(TIME)" --profile "$(PROFILE)"
 
 soak: ## ten minutes of mixed load while functions are killed: nothing may be lost, memory must stay flat      QUICK=1 for one minute
 	@local/setup.sh

@@ -54,7 +54,6 @@ class Output:
         typer.echo(message, err=True)
 
     def error(self, message: str, code: str, details: Mapping[str, Any]) -> None:
-        """Why it failed."""
         if self.as_json:
             typer.echo(json.dumps({"error": {"code": code, "message": message, **details}}, ensure_ascii=False), err=True)
             return

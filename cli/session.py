@@ -18,7 +18,7 @@ from event_service.base.errors import BadUserInput
 
 PAGE: Final = 1000
 """The most that one page of the API has."""
-IDS_A_CALL: Final = 100
+IDS_PER_CALL: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ def pages(session: Session, document: str, collection: str, *, limit: int, offse
 
 def in_groups(ids: list[str]) -> Iterator[list[str]]:
     """Ids by the hundred, as a mutation takes them."""
-    for start in range(0, len(ids), IDS_A_CALL):
-        yield ids[start : start + IDS_A_CALL]
+    for start in range(0, len(ids), IDS_PER_CALL):
+        yield ids[start : start + IDS_PER_CALL]
 
 
 _AGO = re.compile(r"([0-9]{1,6})([smhd])")

@@ -45,7 +45,6 @@ class Target:
 
     @property
     def required_token(self) -> str:
-        """The token."""
         if self.token:
             return self.token
         if self.url is None and self.stack is None:

@@ -120,7 +120,8 @@ def _minor(python: Path) -> str:
 
 
 def _fingerprint(python: Path, processor: str) -> str:
-    digest = hashlib.sha256(f"{python} {_minor(python)} {processor}".encode())
+    # Not the interpreter's path: a laptop and CI must get one release out of one commit.
+    digest = hashlib.sha256(f"{_minor(python)} {processor}".encode())
     for path in _source_files():
         digest.update(f"\0{path.relative_to(ROOT)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -26,6 +26,7 @@ class DeployedStack:
     status: str
     outputs: dict[str, str]
     tags: dict[str, str]
+    parameters: dict[str, str]
     client_settings: dict[str, Any]
     """How botocore reaches the account it is in."""
     profile: str | None = None
@@ -34,7 +35,7 @@ class DeployedStack:
     @property
     def release(self) -> str | None:
         """Hash of what was deployed last."""
-        return self.tags.get("release")
+        return self.parameters.get("Release") or self.tags.get("release")
 
     @property
     def is_complete(self) -> bool:
@@ -84,6 +85,7 @@ def describe(name: str, client_settings: dict[str, Any], profile: str | None = N
         status=stack["StackStatus"],
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         tags={tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])},
+        parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])},
         # the Region may have come from the profile or the environment
         client_settings={**client_settings, "region_name": client.meta.region_name},
         profile=profile,

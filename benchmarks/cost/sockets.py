@@ -16,11 +16,11 @@ from benchmarks.cost import prices
 from benchmarks.report.page import Table
 from event_service.sockets.connection import Connection
 from event_service.sockets.delivery import SocketDelivery
-from event_service.sockets.ports import ManagementApi
+from event_service.sockets.ports import Poster
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.queue import SqsWakeUpQueue
 from functions.socket_delivery.handler import create_handler
-from tests.fakes.sockets import FakeManagementApi
+from tests.fakes.sockets import FakePoster
 from tests.integration.events.conftest import WORKSPACE, World, token
 from tests.support.metering import Ledger
 
@@ -45,7 +45,7 @@ def tables() -> list[Table]:
 def _measure(clients: int, size: int) -> dict[str, float]:
     with cost.metered_world() as (world, ledger, sqs):
         endpoint_id = world.socket()
-        api = FakeManagementApi(world.clock)
+        api = FakePoster(world.clock)
         connections = DynamoConnectionStore(world.database)
         for number in range(clients):
             connection_id = f"connection-{number}"
@@ -125,11 +125,11 @@ def _connection(world: World, endpoint_id: str, connection_id: str) -> Connectio
     )
 
 
-def _delivery(world: World, connections: DynamoConnectionStore, api: ManagementApi) -> SocketDelivery:
+def _delivery(world: World, connections: DynamoConnectionStore, api: Poster) -> SocketDelivery:
     queue = SqsWakeUpQueue(world.queues, world.socket_url)
     return SocketDelivery(connections, world.socket_store, world.store, api, queue, world.clock)
 
 
 @asynccontextmanager
-async def _opened(api: FakeManagementApi) -> AsyncIterator[ManagementApi]:
+async def _opened(api: FakePoster) -> AsyncIterator[Poster]:
     yield api

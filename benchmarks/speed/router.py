@@ -14,7 +14,7 @@ import math
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,9 +22,9 @@ from typing import Any
 from event_service.configuration.changes import ChangeSet, Counts, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
-from event_service.delivery.messages import BacklogMessage, WebhookMessage
+from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
-from event_service.events.ports import PutOutcome, StoredEvent
+from event_service.events.ports import Owner, PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
@@ -94,18 +94,28 @@ class MemoryConfiguration:
 class MemoryStore:
     """Every event is stored, by the publish that asks."""
 
-    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
-        raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent})")
+    def get(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> dict[str, StoredEvent]:
+        raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent}, {with_data})")
 
-    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent}, {with_data})")
+
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
         assert consistent
-        return dict.fromkeys(keys, NONCE)
+        return dict.fromkeys(keys, Owner(NONCE))
 
-    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
-        raise AssertionError(f"nothing is missing here ({len(events)}, {nonce})")
+    def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
+        raise AssertionError(f"nothing is missing here ({len(events)}, {nonce}, {rows_later})")
 
     def put(self, events: Sequence[Event], nonce: str) -> None:
         raise AssertionError(f"nothing is missing here ({len(events)}, {nonce})")
+
+    def write_rows(self, events: Sequence[Event]) -> None:
+        raise AssertionError(f"nothing is missing here ({len(events)})")
 
 
 class MemoryQueues:
@@ -115,9 +125,7 @@ class MemoryQueues:
         self.deliveries = 0
         self.bytes = 0
 
-    def send(
-        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
-    ) -> list[int]:
+    def send(self, messages: Sequence[tuple[WebhookMessage, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
         assert time_left() > 0
         for message, _ in messages:
             self.deliveries += 1

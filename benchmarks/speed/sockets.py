@@ -22,13 +22,13 @@ from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
 
-from event_service.aws.dynamodb import MAXIMUM_WRITES_A_BATCH
+from event_service.aws.batches import MAXIMUM_WRITES_PER_BATCH
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
 from event_service.sockets.connection import Connection
 from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.ports import LogHead, Segment
-from event_service.sockets.poster import HttpManagementApi
+from event_service.sockets.poster import SocketPoster
 from event_service.sockets.wake_up import WakeUp
 from tests.fakes.sockets import FakeEvents, FakeSocketTables, FakeWakeUpQueue
 
@@ -102,7 +102,7 @@ class _Tables(FakeSocketTables):
         self._calls = calls
 
     def save(self, connections: Sequence[Connection]) -> None:
-        self._calls.number += (len(connections) - 1) // MAXIMUM_WRITES_A_BATCH
+        self._calls.number += (len(connections) - 1) // MAXIMUM_WRITES_PER_BATCH
         super().save(connections)
 
 
@@ -147,9 +147,9 @@ def measure(url: str, scenario: str, connections: int, events: int, *, endpoints
     credentials = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
 
     async def run() -> int:
-        async with HttpManagementApi(url, "us-east-1", lambda: credentials) as api:
+        async with SocketPoster(url, "us-east-1", lambda: credentials) as api:
             queue = FakeWakeUpQueue(calls.note)
-            delivery = SocketDelivery(tables, tables, stored, api, queue, lambda: datetime.now(UTC), run_blocking=_at_once)
+            delivery = SocketDelivery(tables, tables, stored, api, queue, lambda: datetime.now(UTC), in_thread=_at_once)
             queue.send([WakeUp(WORKSPACE, _endpoint_id(place)) for place in range(endpoints)])
             calls.number = 0
             posted = 0

@@ -15,8 +15,8 @@ from cli.errors import CommandError, DoneInPart, UsageError
 from cli.session import session_of
 from event_service.base.trace_context import new_trace
 
-EVENTS_A_CALL: Final = 100
-BYTES_A_CALL: Final = 600_000
+EVENTS_PER_CALL: Final = 100
+BYTES_PER_CALL: Final = 600_000
 """Of input. The service takes 900 KiB as it sends them on, which is longer by the fields that were left out."""
 
 _KEYS: Final = frozenset({"id", "type", "date", "data", "agentId", "cameraId"})
@@ -61,7 +61,7 @@ def publish(
             raise
         ids.extend(answer["ids"])
         duplicates.extend(answer["duplicateIds"])
-        if len(events) > EVENTS_A_CALL:
+        if len(events) > EVENTS_PER_CALL:
             session.output.note(f"{len(ids)} of {len(events)} published")
     if session.output.as_json:
         session.output.value({"ok": True, "ids": ids, "duplicateIds": duplicates, "traceId": trace.trace_id})
@@ -78,7 +78,7 @@ def _calls(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for event in events:
         length = len(json.dumps(event, ensure_ascii=False).encode(errors="surrogatepass"))
-        if group and (len(group) == EVENTS_A_CALL or size + length > BYTES_A_CALL):
+        if group and (len(group) == EVENTS_PER_CALL or size + length > BYTES_PER_CALL):
             yield group
             group, size = [], 0
         group.append(event)

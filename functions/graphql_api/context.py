@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 MAXIMUM_THREADS = 10
 """botocore's connection pool holds 10: more threads would open connections that are thrown away."""
-ROWS_A_BATCH = 100
+ROWS_PER_BATCH = 100
 """DynamoDB reads at most 100 rows a call."""
 
 _threads = ThreadPoolExecutor(MAXIMUM_THREADS, thread_name_prefix="use-case")
@@ -113,8 +113,8 @@ class Context:
 
     def _forget(self) -> None:
         """What was loaded before a change must not be shown after it."""
-        self.event_filters_of: DataLoader[str, list[EventFilter]] = DataLoader(self._load_event_filters, max_batch_size=ROWS_A_BATCH)
-        self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_A_BATCH)
+        self.event_filters_of: DataLoader[str, list[EventFilter]] = DataLoader(self._load_event_filters, max_batch_size=ROWS_PER_BATCH)
+        self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_PER_BATCH)
 
     async def _load_event_filters(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
         found = await self.read(self.configuration.event_filters_of, self.workspace_id, endpoint_ids)
@@ -140,7 +140,6 @@ class Once(Generic[T]):
         self._fetched: asyncio.Future[T] | None = None
 
     async def get(self) -> T:
-        """The value."""
         if self._fetched is None:
             self._fetched = asyncio.ensure_future(self._fetch())
         return await self._fetched

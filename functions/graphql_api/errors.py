@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from event_service.base.errors import BadUserInput, DomainError, ErrorCode, NotFound, Unavailable
 from event_service.observability import Metric, count
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def to_graphql(error: GraphQLError, request_id: str) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def to_graphql(error: GraphQLError, request_id: str) -> dict[str, Any]:
     else:
         count(Metric.FAULTS)
         path = ".".join(str(key) for key in error.path or ())
-        logger.error("a resolver failed", exc_info=cause, extra={"graphql_path": path, "fault": type(cause).__name__})
+        _LOG.error("a resolver failed", exc_info=cause, extra={"graphql_path": path, "fault": type(cause).__name__})
         return masked(cause, request_id) | {key: formatted[key] for key in ("locations", "path") if key in formatted}
     return formatted
 

@@ -25,7 +25,7 @@ from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
 from functions.graphql_api.services import Services
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Executor:
             return _refused(200, from_domain(error))
         except Unavailable as error:
             count(Metric.FAULTS)
-            logger.exception("the caller's token could not be checked")
+            _LOG.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
         with logging_context(workspace_id=token.workspace_id):
             return await self._execute(request, caller, operation, Context(token, self._services, document, caller.traceparent))

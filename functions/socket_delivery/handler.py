@@ -10,8 +10,9 @@ from typing import Any
 
 from event_service import wiring
 from event_service.observability import Metric, configure, count, invocation
-from event_service.sockets.delivery import ServingReport, SocketDelivery
-from event_service.sockets.ports import ManagementApi
+from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.outside import ServingReport
+from event_service.sockets.ports import Poster
 from event_service.sockets.wake_up import WakeUp
 
 _LOG = logging.getLogger(__name__)
@@ -23,12 +24,12 @@ configure()
 
 
 def create_handler(
-    api: Callable[[], AbstractAsyncContextManager[ManagementApi]], delivery: Callable[[ManagementApi], SocketDelivery]
+    poster: Callable[[], AbstractAsyncContextManager[Poster]], delivery: Callable[[Poster], SocketDelivery]
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """A Lambda handler for batches of the wake-up queue, which answers with the messages that must come again.
 
     Args:
-        api: gives the management API of one event loop.
+        poster: gives the poster of one event loop.
         delivery: gives the use case over it.
     """
 
@@ -44,7 +45,7 @@ def create_handler(
                     failed.append(record["messageId"])
 
             async def serve() -> ServingReport:
-                async with api() as opened:
+                async with poster() as opened:
                     wake_ups = [wake_up for _, wake_up in messages]
                     return await delivery(opened).serve(wake_ups, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
 
@@ -60,4 +61,4 @@ def create_handler(
     return handle
 
 
-lambda_handler = create_handler(wiring.management_api, wiring.socket_delivery)
+lambda_handler = create_handler(wiring.socket_poster, wiring.socket_delivery)

@@ -10,9 +10,9 @@ from typing import Any
 from event_service import wiring
 from event_service.base.errors import DomainError, ErrorCode
 from event_service.observability import Metric, configure, count, invocation, logging_context
+from event_service.sockets.client_messages import answer_to
 from event_service.sockets.connection import read_connect_request
 from event_service.sockets.connections import SocketConnections
-from event_service.sockets.frames import answer_to
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shutil
 import subprocess
 from functools import partial
@@ -20,8 +19,8 @@ from event_service.access.token import hash_token
 from local.deployed import IssuedToken, close_sockets_of, tokens_of
 from local.stack import LocalStack, StackFile
 from tests.e2e.test_main_job import Client
+from tests.printed import printed
 
-ROOT = Path(__file__).parents[2]
 EVENTS = 10_000
 KILLS = 100
 
@@ -75,7 +74,7 @@ async def test_the_python_client_in_the_readme_resumes(client: Client, stack: St
         return Tracked()
 
     names: dict[str, Any] = {}
-    exec(_printed("python", "async def listen"), names)  # noqa: S102 - the README's own text is what is tested
+    exec(printed("python", "async def listen"), names)  # noqa: S102 - the document's own text is what is tested
     # Only its sockets are noted, so that they can be broken from outside.
     assert names["websockets"] is websockets
     names["websockets"] = SimpleNamespace(connect=connect, WebSocketException=websockets.WebSocketException)
@@ -177,7 +176,7 @@ def test_the_readme_s_way_to_find_out_why_a_browser_sees_1006_shows_the_status(
     def status(token: str) -> str:
         url = stack.webSocketUrl.replace("ws", "http", 1)
         environment = {"PATH": f"{Path(curl).parent}:/usr/bin:/bin", "URL": url, "ENDPOINT": endpoint_id, "TOKEN": token}
-        command = ["sh", "-c", _printed("sh", "Sec-WebSocket-Key")]
+        command = ["sh", "-c", printed("sh", "Sec-WebSocket-Key")]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60).stdout.split("\r\n")[0]
 
     endpoint_id = socket_endpoint(client)
@@ -190,10 +189,3 @@ async def _until(condition: Any, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for is in another process
             await asyncio.sleep(0.05)
-
-
-def _printed(language: str, beginning: str) -> str:
-    """The README's block of code with these words."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    (block,) = [block for block in blocks if beginning in block]
-    return str(block)

@@ -1,4 +1,4 @@
-"""The browser client that the README prints, in a real Chromium with the browser's own ``WebSocket``."""
+"""The browser client that docs/websockets.md prints, in a real Chromium with the browser's own ``WebSocket``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import websockets
 from local.deployed import IssuedToken
 from local.stack import StackFile
 from tests.e2e.test_main_job import Client
-from tests.e2e.test_sockets import _printed, _until, socket_endpoint
+from tests.e2e.test_sockets import _until, socket_endpoint
+from tests.printed import printed
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -82,7 +83,7 @@ async def test_a_browser_reconnects_by_the_recipe_and_misses_nothing(
         "window.sockets = []; const Own = window.WebSocket;"
         "window.WebSocket = class extends Own { constructor(...a) { super(...a); sockets.push(this); } }; window.handled = []; 0"
     )
-    await page.run(_printed("js", "function listen") + "; window.listen = listen; 0")
+    await page.run(printed("js", "function listen") + "; window.listen = listen; 0")
     arguments = ", ".join(map(json.dumps, (stack.webSocketUrl, endpoint_id, own_token.token)))
     await page.run(f"listen({arguments}, (frame) => handled.push(frame.sequence)); 0")
 

@@ -224,7 +224,7 @@ class FakeWakeUpQueue:
         self.in_flight.discard(group)
 
 
-class FakeManagementApi:
+class FakePoster:
     """API Gateway's connections.
 
     A connection is open from ``opens`` on and until it is closed; before and after that it is gone. ``answers`` says

@@ -502,7 +502,7 @@ class World:
     published: dict[str, Published] = field(default_factory=dict)
     accepted: list[tuple[str, str]] = field(default_factory=list)
     in_thread: InThread = inline
-    seconds: float = 90.0
+    seconds: float = 60.0
     maximum_requests: int = 100
 
     def __post_init__(self) -> None:

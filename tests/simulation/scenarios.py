@@ -8,12 +8,15 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
+from event_service.base.dates import format_date
 from event_service.configuration.endpoint import Endpoint
-from event_service.delivery.attempt import FailureClass
+from event_service.delivery.attempt import DeliveryKey, FailureClass, PendingAttempt
+from event_service.delivery.ports import BacklogRow, Reminder
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import Behaviour
-from tests.simulation.world import Limiter, SimulatedWorld, after, hang, percentile
+from tests.fakes.webhooks import WORKSPACE, Behaviour
+from tests.simulation.world import Limiter, Message, Receipt, SimulatedWorld, after, event_of, hang, percentile
 
 HEALTHY = 100
 ONSET = 20.0
@@ -110,7 +113,9 @@ def limited(kind: str, limit: float, bucket: float, retry_after: str | None, sec
     observed = world.observed[endpoint.id]
     ages = [one.age for one in observed.receipts.values()]
     end = seconds if observed.delivered < len(ages) else max(observed.taken_at)
-    rates = [observed.rate(start, start + 10) for start in range(20, int(end) - 10, 10)]
+    # As many requests in a window whatever the limit, once the pace has been found.
+    window = max(10, round(90 / limit))
+    rates = [observed.rate(start, start + window) for start in range(max(30, window), int(end) - window, window)]
     records = world.log.records.values()
     result = Limited(
         len(ages),
@@ -249,3 +254,108 @@ def flaky(world_draw: float = 0.1) -> Behaviour:
 def failing(status: int = 500, seconds: float = 0.05) -> Behaviour:
     """A receiver that always fails quickly."""
     return after(seconds, status)
+
+
+@dataclass(frozen=True)
+class Herd:
+    """Many deliveries that are due at once."""
+
+    most_open_backlog: int
+    live_p99: float
+    left: int
+    twice: int
+
+
+def herd(backlog: int = 10_000, live: float = 20.0, seconds: float = 60.0) -> Herd:
+    """So many retries of one endpoint become due in the same minute, beside its live events."""
+    world = SimulatedWorld()
+    open_now: Counter[str] = Counter()
+    most = 0
+    old: set[str] = set()
+
+    async def answer(request: WebhookRequest) -> WebhookAnswer:
+        nonlocal most
+        kind = "backlog" if event_of(request) in old else "live"
+        open_now[kind] += 1
+        most = max(most, open_now["backlog"])
+        try:
+            return await after(0.1)(request)
+        finally:
+            open_now[kind] -= 1
+
+    endpoint = world.receiver(answer)
+    rows = []
+    for _ in range(backlog):
+        event = world.event()
+        old.add(event.id)
+        world.observed[endpoint.id].receipts[event.id] = Receipt(0.0)
+        key = DeliveryKey(WORKSPACE, endpoint.id, event.id, format_date(event.created))
+        rows.append(BacklogRow(PendingAttempt(key, 4, listed=True, body_bytes=300), format_date(world.clock())))
+    world.backlog.add(rows)
+    world.reminders.put([Reminder(WORKSPACE, endpoint.id, world.clock())])
+    world.tick()
+    world.simulate(seconds, world.stream([endpoint], live))
+    observed = world.observed[endpoint.id]
+    ages = [one.age for event_id, one in observed.receipts.items() if event_id not in old and one.published < seconds - 5]
+    result = Herd(
+        most, percentile(ages, 99), world.backlog.waiting(endpoint.id), sum(one.requests > 1 for one in observed.receipts.values())
+    )
+    world.end()
+    return result
+
+
+@dataclass(frozen=True)
+class Failing:
+    """One endpoint that answers 500 to everything."""
+
+    attempts: int
+    health_writes_per_second: float
+    sdk_calls: float
+
+
+def all_failing(rate: float = 600.0, seconds: float = 60.0) -> Failing:
+    """So many attempts a second fail at one endpoint."""
+    world = SimulatedWorld()
+    endpoint = world.receiver(failing())
+    world.simulate(seconds, world.stream([endpoint], rate))
+    observed = world.observed[endpoint.id]
+    handled = len(observed.requests_at) + world.moved
+    result = Failing(len(observed.requests_at), world.health.writes[endpoint.id] / seconds, world.aws.sdk_calls / max(1, handled))
+    world.end()
+    return result
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """Retries of many workspaces."""
+
+    looks: int
+    latest: float
+
+
+def scheduled(workspaces: int = 100, endpoints: int = 10, minutes: int = 5) -> Scheduled:
+    """Retries of so many endpoints fall due in every minute, beside one endpoint that has a million: what counts is endpoints
+    and minutes, since retries of one endpoint and minute share a reminder."""
+    world = SimulatedWorld()
+    late: list[float] = []
+    started = world.clock()
+    reminders = [
+        Reminder(f"{workspace:08d}", f"{workspace:04d}-{endpoint}", started + timedelta(minutes=minute))
+        for workspace in range(workspaces)
+        for endpoint in range(endpoints)
+        for minute in range(minutes)
+    ]
+    world.reminders.put(reminders)
+    looks = 0
+
+    async def serve(batch: Sequence[Message]) -> set[int]:
+        nonlocal looks
+        looks += len(batch)
+        late.extend(world.loop.time() % 60 for _ in batch)
+        return set()
+
+    world.own_queue.handle = serve
+    world.simulate(minutes * 60 + 1.0)
+    result = Scheduled(looks, max(late))
+    world.end()
+    return result

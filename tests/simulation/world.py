@@ -203,6 +203,7 @@ class SimulatedWorld(World):
         self.observed: dict[str, Observed] = defaultdict(Observed)
         self.errors: Counter[str] = Counter()
         self.cut = 0
+        self.moved = 0
         self.lanes_begun = 0
         self.publishers: list[Coroutine[Any, Any, None]] = []
         super().__init__(clock=VirtualClock(self.loop.passed), in_thread=in_virtual_thread, maximum_requests=maximum_requests)
@@ -288,12 +289,13 @@ class SimulatedWorld(World):
             return set(range(len(batch)))
         self._processes["shared"].append(process)
         self.cut += report.cut
+        self.moved += report.to_backlog
         self.lanes_begun += report.lanes_begun
         return report.failed
 
     async def _serve(self, batch: Sequence[Message]) -> set[int]:
         process = self._processes["own"].pop() if self._processes["own"] else self.new_process()
-        end = self.loop.time() + 90.0
+        end = self.loop.time() + 60.0
         try:
             report = await process.own_lanes.serve([message.text for message in batch], lambda: end - self.loop.time())
         except Exception as error:  # noqa: BLE001 - as Lambda

@@ -52,13 +52,16 @@ def _faults() -> list[list[str]]:
 
 def test_every_fault_says_what_is_lost_how_long_it_lasts_and_which_test_shows_it() -> None:
     faults = _faults()
+    notes = dict(re.findall(r"^(\[\^\d+\]): (.+)$", _section("Faults"), re.MULTILINE))
 
     assert len(faults) >= 15
-    for fault, happens, lost, until_normal, shown_by in faults:
+    assert {note for *_, note in faults} == set(notes)
+    for fault, happens, lost, until_normal, note in faults:
         assert fault
         assert happens
         assert lost.startswith("nothing"), fault
         assert until_normal, fault
+        shown_by = notes[note]
         path, name = re.fullmatch(r"`(tests/\S+\.py)::(\w+)`", shown_by).groups()  # type: ignore[union-attr]
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}, shown_by

@@ -61,7 +61,7 @@ def test_what_is_given_to_make_deploy_wins_over_what_is_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "given", "said"), [("staging", "", "has the environments default, production"), ("default", "Odd", "'Odd'")]
+    ("config", "given", "said"), [("staging", "", "has the environments default, dev, production"), ("default", "Odd", "'Odd'")]
 )
 def test_a_mistake_in_the_parameters_is_named(config: str, given: str, said: str) -> None:
     with pytest.raises(ToolError, match=said):

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from event_service.filters.matching.matcher import Matcher
 from event_service.observability import Metric
 from local.tools import ROOT
+from tests.template.test_alarms import OWN_NAMESPACE, metrics_of
 from tests.template_file import monitoring, resources, template
 
 QUEUES = resources("AWS::SQS::Queue")
@@ -93,29 +95,6 @@ def test_the_web_socket_stage_has_no_dash() -> None:
     assert "-" not in resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]["StageName"]
 
 
-def test_every_alarm_tells_somebody() -> None:
-    alarms = resources("AWS::CloudWatch::Alarm")
-
-    for alarm in alarms.values():
-        assert alarm["Condition"] in ("HasAlarms", "HasEventBusAlarms")
-        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
-        assert alarm["Properties"]["AlarmDescription"]
-
-
-def test_every_queue_that_keeps_failures_and_every_function_has_an_alarm() -> None:
-    watched = {
-        (alarm["Properties"]["MetricName"], str(dimension["Value"]))
-        for alarm in resources("AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Properties"].get("Dimensions", [])
-    }
-
-    for queue in (name for name in QUEUES if name.endswith("Dlq")):
-        assert ("ApproximateNumberOfMessagesVisible", str({"Ref": queue})) in watched
-    for function in resources("AWS::Serverless::Function"):
-        assert ("Errors", str({"Ref": function})) in watched
-
-
 def test_the_nested_stack_is_given_what_it_watches_by_the_name_that_it_has_here() -> None:
     given: dict[str, Any] = dict(template()["Resources"]["Monitoring"]["Properties"]["Parameters"])
     assert set(given) == set(monitoring()["Parameters"])
@@ -138,9 +117,10 @@ def test_alarms_and_dashboard_look_at_metrics_that_are_written() -> None:
         row[1] for widget in widgets for row in widget["properties"]["metrics"] if widget["properties"]["metrics"][0][0] == "EventService/x"
     }
     alarmed = {
-        alarm["Properties"]["MetricName"]
+        name
         for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "EventService/${ServiceName}"}
+        for namespace, name, _ in metrics_of(alarm)
+        if namespace == OWN_NAMESPACE
     }
 
     assert shown >= {"Published", "Routed", "Delivered", "Failed"}
@@ -171,8 +151,15 @@ def test_snapshots_and_traces_are_off_until_a_parameter_turns_them_on() -> None:
 
     assert common["SnapStart"] == {"ApplyOn": {"Fn::If": ["HasSnapStart", "PublishedVersions", "None"]}}
     assert common["Tracing"] == {"Ref": "Tracing"}
-    assert (template()["Parameters"]["SnapStart"]["Default"], template()["Parameters"]["Tracing"]["Default"]) == ("false", "PassThrough")
-    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "true"]}
+    assert (template()["Parameters"]["SnapStart"]["Default"], template()["Parameters"]["Tracing"]["Default"]) == ("none", "PassThrough")
+    assert template()["Conditions"]["HasSnapStart"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "all"]}
+    # "api" restores only what a caller waits for: each snapshot is billed for every version that exists.
+    functions = resources("AWS::Serverless::Function")
+    chosen = {name for name, one in functions.items() if "SnapStart" in one["Properties"]}
+    assert chosen == {"GraphqlApiFunction", "WebsocketFunction"}
+    for name in chosen:
+        assert functions[name]["Properties"]["SnapStart"] == {"ApplyOn": {"Fn::If": ["HasApiSnapStart", "PublishedVersions", "None"]}}
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SnapStart"}, "none"]}]}
     assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "PythonRuntime"}, "python3.11"]}]}
 
 
@@ -198,3 +185,63 @@ def test_no_account_region_or_partition_is_written_down() -> None:
     text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("template.yaml", "monitoring.yaml"))
 
     assert not re.search(r"\b\d{12}\b|\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b|arn:aws:", text)
+
+
+SAFE_IN_JSON = {
+    "requestId", "requestTime", "httpMethod", "routeKey", "status", "responseLength", "responseLatency", "integrationLatency",
+    "error.responseType", "integrationStatus", "identity.sourceIp", "eventType", "connectionId",
+}  # fmt: skip
+"""Variables of API Gateway whose values hold no quote. ``error.message`` and ``integrationErrorMessage`` do."""
+
+
+def test_access_logs_are_json_whatever_happens() -> None:
+    http = template()["Resources"]["HttpApiStage"]["Properties"]["AccessLogSettings"]
+    web_socket = template()["Resources"]["WebSocketApi"]["Properties"]["AccessLogSettings"]["Fn::If"][1]
+    for settings in (http, web_socket):
+        variables = re.findall(r"\$context\.([\w.]+)", settings["Format"])
+        assert variables
+        assert set(variables) <= SAFE_IN_JSON
+        assert json.loads(re.sub(r"\$context\.[\w.]+", "-", settings["Format"]))
+
+
+def test_a_paused_stack_takes_nothing_in_and_hands_nothing_on() -> None:
+    for name, function in resources("AWS::Serverless::Function").items():
+        for event in function["Properties"].get("Events", {}).values():
+            if event["Type"] == "SQS":
+                assert event["Properties"]["Enabled"] == {"Fn::If": ["IsRunning", True, False]}, name
+            else:
+                assert event["Properties"]["State"] == {"Fn::If": ["IsPaused", "DISABLED", "ENABLED"]}, name
+        if not function["Properties"].get("Events"):
+            # Called by API Gateway: no execution at all is allowed.
+            assert function["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][:2] == ["IsPaused", 0], name
+
+
+def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
+    (rule,) = template()["Resources"]["EventBusFunction"]["Properties"]["Events"].values()
+    # Our matcher reads EventBridge patterns as EventBridge does.
+    matcher = Matcher()
+    matcher.add("rule", {"pattern": {"data": {"source": rule["Properties"]["Pattern"]["source"]}}})
+
+    def takes(source: str) -> bool:
+        return bool(set(matcher.matches({"data": {"source": source}})))
+
+    assert takes("aws.partner/example.com/123/orders")
+    assert takes("my.shop")
+    assert not takes("aws.ec2")
+
+
+RULE_FUNCTIONS = {
+    *("Fn::And", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::Equals", "Fn::Not", "Fn::Or", "Fn::RefAll"),
+    *("Fn::ValueOf", "Fn::ValueOfAll", "Ref"),
+}
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html"""
+
+
+def test_rules_use_only_the_functions_that_cloudformation_allows_there() -> None:
+    def functions(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            own = {key for key in value if key.startswith("Fn::") or key == "Ref"}
+            return own.union(*map(functions, value.values()))
+        return set().union(*map(functions, value)) if isinstance(value, list) else set()
+
+    assert functions(template()["Rules"]) <= RULE_FUNCTIONS

@@ -17,7 +17,7 @@ from functions.graphql_api.services import Services
 
 PATH = "/event-service/events"
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Response]]:
@@ -41,7 +41,7 @@ def cloud_events_route(services: Services) -> Callable[[Request], Awaitable[Resp
                 return json_response(encode([error.message]), 429, {"retry-after": "1"})
             except Unavailable:
                 count(Metric.FAULTS)
-                logger.exception("CloudEvents could not be accepted")
+                _LOG.exception("CloudEvents could not be accepted")
                 sentence = f"The service did not answer in time. Sending the same events again is safe. Request {caller.request_id}."
                 return json_response(encode([sentence]), 503, {"retry-after": "1"})
         if answer.status == 202:

@@ -44,7 +44,6 @@ _OURS = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
 
 def ide_page(request: Request) -> Response:
-    """The page."""
     return _respond(request, _read("page.html"), _HTML, _PAGE_HEADERS)
 
 

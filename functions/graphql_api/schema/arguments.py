@@ -54,7 +54,6 @@ def exact(lookup: Lookup[T] | None) -> T | None:
 
 
 def page_of(pagination: PaginationInput | None, problems: Problems) -> tuple[int, int]:
-    """Offset and limit."""
     offset = pagination.offset if pagination and pagination.offset is not None else 0
     limit = pagination.limit if pagination and pagination.limit is not None else DEFAULT_LIMIT
     if offset < 0:

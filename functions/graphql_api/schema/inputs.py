@@ -12,36 +12,26 @@ from functions.graphql_api.schema.types import ID, Ordering
 
 @strawberry.input
 class IdLookup:
-    """By id."""
-
     exact: ID | None = None
 
 
 @strawberry.input
 class EndpointTypeLookup:
-    """By endpoint type."""
-
     exact: EndpointType | None = None
 
 
 @strawberry.input
 class EventTypeLookup:
-    """By event type, without case."""
-
     exact: EventType | None = None
 
 
 @strawberry.input
 class DeliveryStatusLookup:
-    """By delivery status."""
-
     exact: DeliveryStatus | None = None
 
 
 @strawberry.input(description="All that are given must hold.")
 class DateLookup:
-    """By date."""
-
     exact: DateTime | None = None
     gt: DateTime | None = strawberry.field(default=None, description="After this date.")
     gte: DateTime | None = strawberry.field(default=None, description="On or after this date.")
@@ -51,39 +41,29 @@ class DateLookup:
 
 @strawberry.input(description="Skip `offset` of the ordered list, then take `limit`: 100 by default, at most 1000.")
 class PaginationInput:
-    """Which part of the list."""
-
     offset: int | None = 0
     limit: int | None = None
 
 
 @strawberry.input
 class EndpointFilters:
-    """Which endpoints."""
-
     id: IdLookup | None = None
     type: EndpointTypeLookup | None = None
 
 
 @strawberry.input(description="One key only; both spellings mean the same.")
 class EndpointOrder:
-    """By creation."""
-
     creation_date_snake: Ordering | None = strawberry.field(name="creation_date", default=None)
     creation_date: Ordering | None = None
 
 
 @strawberry.input
 class EventFiltersFilters:
-    """Which event filters."""
-
     id: IdLookup | None = None
 
 
 @strawberry.input(description="One key only; both spellings mean the same.")
 class EventFiltersOrder:
-    """By creation or last modification."""
-
     creation_date_snake: Ordering | None = strawberry.field(name="creation_date", default=None)
     creation_date: Ordering | None = None
     last_modified_snake: Ordering | None = strawberry.field(name="last_modified", default=None)
@@ -92,8 +72,6 @@ class EventFiltersOrder:
 
 @strawberry.input(description="All that are given must hold.")
 class EventFilters:
-    """Which events."""
-
     id: IdLookup | None = None
     type: EventTypeLookup | None = None
     date: DateLookup | None = None
@@ -105,15 +83,11 @@ class EventFilters:
 
 @strawberry.input
 class EventOrder:
-    """By date."""
-
     date: Ordering | None = None
 
 
 @strawberry.input(description="All that are given must hold.")
 class DeliveryFilters:
-    """Which deliveries."""
-
     id: IdLookup | None = None
     event_id: IdLookup | None = None
     endpoint_id: IdLookup | None = None
@@ -122,8 +96,6 @@ class DeliveryFilters:
 
 @strawberry.input(description="OR inside a list, AND across the lists given. An empty list matches nothing.")
 class ConditionFields:
-    """Lists of allowed values."""
-
     camera_ids: list[ID] | None = None
     agent_ids: list[ID] | None = None
     profile_group_ids: list[ID] | None = strawberry.field(
@@ -134,8 +106,6 @@ class ConditionFields:
 
 @strawberry.input(description="With both, both must match.")
 class EventFiltersInput:
-    """A condition."""
-
     in_: ConditionFields | None = strawberry.field(name="in", default=None)
     pattern: JSON | None = strawberry.field(
         default=None,
@@ -160,8 +130,6 @@ class EventFiltersInput:
 
 @strawberry.input
 class EventInput:
-    """An event to publish."""
-
     id: ID | None = strawberry.field(
         default=None, description="Your own id: publishing it again within the retention is a duplicate, not a second event."
     )

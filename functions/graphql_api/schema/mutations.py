@@ -59,28 +59,24 @@ class Mutation:
         url: str | None = None,
         method: str | None = None,
     ) -> EndpointOutput | None:
-        """The endpoint as it is then."""
         context = info.context
         update = context.configuration.update_endpoint
         return EndpointOutput.of(await context.change(update, context.workspace_id, endpoint_id, name, url, method))
 
     @strawberry.mutation(description="Deletes endpoints, their links and their open sockets.")
     async def delete_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.delete_endpoints, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Stops sending; what arrives meanwhile waits.")
     async def pause_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.pause_endpoints, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Sends what waited and goes on; also re-enables a DISABLED endpoint.")
     async def resume_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.resume_endpoints, context.workspace_id, ids)
         return OperationOutput()
@@ -92,7 +88,6 @@ class Mutation:
         endpoint_id: Id,
         grace_period_seconds: int | None = DEFAULT_GRACE_SECONDS,
     ) -> str | None:
-        """The new secret."""
         context = info.context
         seconds = DEFAULT_GRACE_SECONDS if grace_period_seconds is None else grace_period_seconds
         return await context.change(context.configuration.rotate_endpoint_secret, context.workspace_id, endpoint_id, seconds)
@@ -133,21 +128,18 @@ class Mutation:
         description="Deletes event filters. An endpoint that loses its last one is DISABLED: it would otherwise receive everything."
     )
     async def delete_event_filters(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.delete_event_filters, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Links endpoints to an event filter.")
     async def link_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.link, context.workspace_id, endpoint_ids, event_filters_id)
         return OperationOutput()
 
     @strawberry.mutation(description="Unlinks endpoints from an event filter. With no filter left, an endpoint receives every event.")
     async def unlink_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.configuration.unlink, context.workspace_id, endpoint_ids, event_filters_id)
         return OperationOutput()
@@ -176,7 +168,6 @@ class Mutation:
 
     @strawberry.mutation(description="Starts deliveries again that were given up.")
     async def retry_deliveries(self, info: Info, ids: list[ID]) -> OperationOutput | None:
-        """All or none."""
         context = info.context
         await context.change(context.deliveries.retry, context.workspace_id, ids)
         return OperationOutput()

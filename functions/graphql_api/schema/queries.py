@@ -55,7 +55,6 @@ class Query:
         order: EndpointOrder | None = None,
         pagination: PaginationInput | None = None,
     ) -> EndpointCollection:
-        """A page of endpoints."""
         context, configuration = info.context, info.context.configuration
         problems = Problems()
         offset, limit = page_of(pagination, problems)
@@ -88,7 +87,6 @@ class Query:
         order: EventFiltersOrder | None = None,
         pagination: PaginationInput | None = None,
     ) -> EventFiltersCollection:
-        """A page of event filters."""
         context, configuration = info.context, info.context.configuration
         problems = Problems()
         offset, limit = page_of(pagination, problems)
@@ -130,7 +128,6 @@ class Query:
         order: EventOrder | None = None,
         pagination: PaginationInput | None = None,
     ) -> EventCollection:
-        """A page of events."""
         from event_service.events.reading import EventQuery
 
         context, reading = info.context, info.context.events_reading
@@ -164,7 +161,6 @@ class Query:
         order: EndpointOrder | None = None,
         pagination: PaginationInput | None = None,
     ) -> DeliveryCollection:
-        """A page of deliveries."""
         from event_service.delivery.history import DeliveryQuery
 
         context, deliveries = info.context, info.context.deliveries
@@ -191,7 +187,6 @@ class Query:
 
     @strawberry.field(description="The secret that signs this webhook's requests: `whsec_…`.")
     async def endpoint_secret(self, info: Info, endpoint_id: Annotated[ID, strawberry.argument(name="id")]) -> str:
-        """The current secret."""
         context = info.context
         return await context.read(context.configuration.endpoint_secret, context.workspace_id, endpoint_id)
 

@@ -33,8 +33,6 @@ strawberry.enum(
 
 @strawberry.enum(description="ASC: the earliest first. DESC: the latest first.")
 class Ordering(StrEnum):
-    """Directions of a list."""
-
     ASC = "ASC"
     DESC = "DESC"
 
@@ -51,8 +49,6 @@ class OperationOutput:
 
 @strawberry.type(description="Where events are delivered.")
 class EndpointOutput:
-    """One endpoint."""
-
     id: ID
     creation_date: DateTime
     last_modified: DateTime
@@ -72,7 +68,6 @@ class EndpointOutput:
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> EndpointOutput:
-        """The domain's endpoint as the API shows it."""
         return cls(
             id=ID(endpoint.id),
             creation_date=DateTime(endpoint.created),
@@ -88,8 +83,6 @@ class EndpointOutput:
 
 @strawberry.type(description="Which events an endpoint wants.")
 class EventFiltersOutput:
-    """One event filter."""
-
     id: ID
     creation_date: DateTime
     last_modified: DateTime
@@ -106,7 +99,6 @@ class EventFiltersOutput:
 
     @classmethod
     def of(cls, event_filter: EventFilter) -> EventFiltersOutput:
-        """The domain's event filter as the API shows it."""
         return cls(
             id=ID(event_filter.id),
             creation_date=DateTime(event_filter.created),
@@ -119,8 +111,6 @@ class EventFiltersOutput:
 
 @strawberry.type(description="Something that happened, as published.")
 class EventOutput:
-    """One event."""
-
     id: ID
     date: DateTime = strawberry.field(description="When it happened.")
     type: EventType
@@ -133,7 +123,6 @@ class EventOutput:
 
     @classmethod
     def of(cls, event: Event) -> EventOutput:
-        """The domain's event as the API shows it."""
         return cls(
             id=ID(event.id),
             date=DateTime(event.date),
@@ -149,8 +138,6 @@ class EventOutput:
 
 @strawberry.type(description="One try to deliver an event.")
 class AttemptOutput:
-    """One attempt."""
-
     number: int = strawberry.field(description="1, 2, …")
     date: DateTime
     duration_ms: int
@@ -160,7 +147,6 @@ class AttemptOutput:
 
     @classmethod
     def of(cls, attempt: Attempt) -> AttemptOutput:
-        """The domain's attempt as the API shows it."""
         return cls(
             number=attempt.number,
             date=DateTime(attempt.date),
@@ -173,8 +159,6 @@ class AttemptOutput:
 
 @strawberry.type(description="One event on its way to one WEB_HOOK endpoint.")
 class DeliveryOutput:
-    """One delivery."""
-
     id: ID
     event_id: ID
     endpoint_id: ID
@@ -186,7 +170,6 @@ class DeliveryOutput:
 
     @classmethod
     def of(cls, delivery: Delivery) -> DeliveryOutput:
-        """The domain's delivery as the API shows it."""
         return cls(
             id=ID(delivery.id),
             event_id=ID(delivery.event_id),
@@ -215,8 +198,6 @@ class Selected(Generic[T]):
 
 @strawberry.type(description="A page of endpoints.")
 class EndpointCollection:
-    """A page of endpoints."""
-
     selected: strawberry.Private[Selected[Endpoint]]
 
     @strawberry.field(description="How many there are on all pages.")
@@ -232,8 +213,6 @@ class EndpointCollection:
 
 @strawberry.type(description="A page of event filters.")
 class EventFiltersCollection:
-    """A page of event filters."""
-
     selected: strawberry.Private[Selected[EventFilter]]
 
     @strawberry.field(description="How many there are on all pages.")
@@ -249,8 +228,6 @@ class EventFiltersCollection:
 
 @strawberry.type(description="A page of events.")
 class EventCollection:
-    """A page of events. ``page`` is told whether ``data`` is shown, by far the largest part of an event."""
-
     page: strawberry.Private[Callable[[bool], Awaitable[list[Event]]]]
     count: strawberry.Private[Once[int]]
 
@@ -269,8 +246,6 @@ class EventCollection:
 
 @strawberry.type(description="A page of deliveries.")
 class DeliveryCollection:
-    """A page of deliveries."""
-
     selected: strawberry.Private[Selected[Delivery]]
 
     @strawberry.field(description="How many there are on all pages. It reads them all: give an endpoint or an event.")
@@ -297,8 +272,6 @@ class PublishOutput:
 
 @strawberry.type(description="At most 10,000 events a call; `continueSince` is null when all are done.")
 class ReplayOutput:
-    """How far a replay came."""
-
     ok: bool
     count: int
     continue_since: DateTime | None

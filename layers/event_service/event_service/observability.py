@@ -28,6 +28,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -53,6 +54,7 @@ _MOST_EXCEPTION_CHARACTERS: Final = 10_000
 _MOST_TRACES: Final = 20
 """In a summary: enough to find a batch by one of its events, and few bytes a delivery."""
 
+_LEVELS: Final = ((logging.CRITICAL, "FATAL"), (logging.ERROR, "ERROR"), (logging.WARNING, "WARN"), (logging.INFO, "INFO"))
 _LOGGERS_OF_OURS: Final = ("event_service", "functions")
 """Only these follow the chosen level. botocore and others log whole requests at DEBUG, tokens and events included."""
 
@@ -80,10 +82,16 @@ class Metric(StrEnum):
     """Endpoints that the service turned off."""
     REPEATS_DROPPED = "RepeatsDropped"
     """Queue messages that had been done before."""
+    LIMITED = "Limited"
+    """Answers of receivers that are asked too often."""
+    CUT = "Cut"
+    """Requests that the shared lane broke off, to be made once more in the endpoint's own lane."""
+    LANES_BEGUN = "LanesBegun"
+    """Endpoints that went to a lane of their own."""
     RETRIED = "Retried"
-    """Deliveries that the due index gave back."""
+    """Looks that became due."""
     OLDEST_WAITING_SECONDS = "OldestWaitingSeconds"
-    """By how much the most overdue delivery of the due index is late."""
+    """By how much the most overdue look is late."""
     POSTED = "Posted"
     """Frames sent to sockets."""
     SOCKETS_GONE = "SocketsGone"
@@ -143,6 +151,20 @@ def configure() -> None:
     root.setLevel(logging.WARNING)
     for name in _LOGGERS_OF_OURS:
         logging.getLogger(name).setLevel(get_settings().log_level)
+    _draw_anew_after_a_restore()
+
+
+def _draw_anew_after_a_restore() -> None:
+    """SnapStart starts every process from one snapshot, the state of ``random`` included: without this, all of them would
+    draw the same jitter and come back together after a throttle. Ids do not depend on it: they use the system's source."""
+    try:
+        # Lambda's runtime has it: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+        from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]  # only there
+    except ImportError:
+        return
+    import random
+
+    register_after_restore(random.seed)
 
 
 @contextmanager
@@ -159,8 +181,11 @@ def invocation(context: Any, **ids: str | None) -> Iterator[Metrics]:
     with logging_context(request_id=getattr(context, "aws_request_id", None), **ids):
         try:
             yield _metrics
-        except BaseException:
+        except BaseException as error:
             _metrics.count(Metric.FAULTS)
+            # Before it leaves: the runtime reports it with `log_level` and not `level`, so that Lambda's filter takes its
+            # report for an INFO line and drops it where only warnings are kept.
+            _LOG.error("the invocation failed", exc_info=error)
             raise
         finally:
             _metrics.flush(time.monotonic() - begun)
@@ -209,8 +234,11 @@ class Metrics:
             return
         now = time.time()
         line: dict[str, Any] = {
-            # Lambda drops lines below the chosen level; metrics must not be lost when only errors are wanted.
-            "level": logging.getLevelName(max(logging.INFO, get_settings().log_level)),
+            # Lambda drops lines below the chosen level, and takes a line for INFO whose level or timestamp it cannot read
+            # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html). The metrics must
+            # not be lost when only errors are wanted.
+            "level": lambda_level(max(logging.INFO, get_settings().log_level)),
+            "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "message": "done",
             "service": get_settings().service_name,
             **{key: value for key, value in _context.get().items() if key != "hidden"},
@@ -233,6 +261,13 @@ class Metrics:
 
 
 _metrics = Metrics()
+_LOG = logging.getLogger(__name__)
+
+
+def lambda_level(level: int) -> str:
+    """The name that Lambda knows for a level of the standard library: ``WARN`` and not ``WARNING``, ``FATAL`` and not
+    ``CRITICAL``."""
+    return next((name for least, name in _LEVELS if level >= least), "DEBUG")
 
 
 def count(metric: Metric, value: float = 1) -> None:
@@ -318,6 +353,7 @@ def _prepared(record: logging.LogRecord) -> logging.LogRecord:
         fields["exception_name"] = type(record.exc_info[1]).__name__
         fields["exception"] = _cut(_describe(record.exc_info[1]), _MOST_EXCEPTION_CHARACTERS)
     prepared = logging.makeLogRecord({key: vars(record)[key] for key in ("name", "levelno", "levelname", "lineno", "created", "msecs")})
+    prepared.levelname = lambda_level(record.levelno)
     prepared.msg, prepared.args = "%s", (_cut(message, _MOST_MESSAGE_CHARACTERS),)  # the formatter would read a bare message as JSON
     vars(prepared).pop("taskName", None)  # since Python 3.12 every record has one, and the formatter would show it
     vars(prepared).update(fields)

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.log import SocketLog
-    from event_service.sockets.ports import ManagementApi
-    from event_service.sockets.poster import HttpManagementApi
+    from event_service.sockets.ports import Poster
+    from event_service.sockets.poster import SocketPoster
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsWakeUpQueue
@@ -264,12 +264,12 @@ def socket_connections() -> SocketConnections:
     return SocketConnections(connection_store(), socket_log_store(), wake_up_queue(), clock, socket_retention(), needs_token=needs_token)
 
 
-def management_api() -> HttpManagementApi:
+def socket_poster() -> SocketPoster:
     """API Gateway's side of connections: a new one for each event loop."""
-    from event_service.sockets.poster import HttpManagementApi
+    from event_service.sockets.poster import SocketPoster
 
     settings = get_settings()
-    return HttpManagementApi(settings.web_socket_management_url, settings.region, _credentials)
+    return SocketPoster(settings.web_socket_management_url, settings.region, _credentials)
 
 
 @cache
@@ -284,11 +284,11 @@ def _credentials() -> ReadOnlyCredentials | None:
     return credentials.get_frozen_credentials() if credentials else None
 
 
-def socket_delivery(api: ManagementApi) -> SocketDelivery:
-    """Serving connections through one event loop's ``api``."""
+def socket_delivery(poster: Poster) -> SocketDelivery:
+    """Serving connections through one event loop's ``poster``."""
     from event_service.sockets.delivery import SocketDelivery
 
-    return SocketDelivery(connection_store(), socket_log_store(), event_store(), api, wake_up_queue(), clock)
+    return SocketDelivery(connection_store(), socket_log_store(), event_store(), poster, wake_up_queue(), clock)
 
 
 @cache

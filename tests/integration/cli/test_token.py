@@ -29,7 +29,7 @@ class Tool:
     def __init__(self, aws: dict[str, str], file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="s.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
         outputs = {"TokensTableName": aws["TOKENS_TABLE"], "ConnectionsTableName": aws["CONNECTIONS_TABLE"], "SocketQueueUrl": self.queue}
-        self.stack = DeployedStack("event-service", "CREATE_COMPLETE", outputs, {}, {"region_name": REGION})
+        self.stack = DeployedStack("event-service", "CREATE_COMPLETE", outputs, {}, {}, {"region_name": REGION})
         self.asked: list[tuple[Any, ...]] = []
 
         def describe(*arguments: Any) -> DeployedStack | None:

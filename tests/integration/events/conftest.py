@@ -39,7 +39,9 @@ from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsWakeUpQueue
 from functions.event_router.handler import create_handler
-from tests.template_file import create_tables
+from tests.fakes.dynamodb import StrictConnection
+from tests.support.metering import TableShape
+from tests.template_file import create_tables, resources
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -245,6 +247,11 @@ class Memory:
         return [item.to_json()["Attributes"] for item in scanned]
 
 
+def table_shapes() -> dict[str, TableShape]:
+    """Of the template's tables; those in memory have their logical ids as names."""
+    return {name: TableShape.of_template(table["Properties"]) for name, table in resources("AWS::DynamoDB::Table").items()}
+
+
 @pytest.fixture
 def make_world() -> Iterator[Callable[..., World]]:
     """Makes worlds on one AWS in memory."""
@@ -257,7 +264,7 @@ def make_world() -> Iterator[Callable[..., World]]:
 
         sqs = boto3.client("sqs", region_name=REGION)
         # Making a client takes longer than most tests.
-        connection = connect_dynamodb(REGION, None)
+        connection: Any = StrictConnection(connect_dynamodb(REGION, None), table_shapes())
         queues = Queues(lambda: connect_sqs(REGION, None), sleep=lambda seconds: None)
 
         def make(**options: Any) -> World:

@@ -195,8 +195,9 @@ class Account:
         self.work_off("EventRouterFunction", self.take("RoutingQueue"))
 
     def deliver(self) -> None:
-        """Everything that is in the webhook queue."""
+        """Everything that is in the webhook queue, then every look at a lane."""
         self.work_off("WebhookDeliveryFunction", self.take("WebhookQueue"))
+        self.work_off("WebhookDeliveryFunction", self.take("OwnLaneQueue"))
 
     def wake(self) -> None:
         """Every wake-up of sockets."""

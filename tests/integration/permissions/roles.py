@@ -14,6 +14,15 @@ from typing import Any, NamedTuple
 from tests.template_file import resources, statements_of
 
 FUNCTIONS = resources("AWS::Serverless::Function")
+NETWORK_INTERFACES = (
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "DescribeNetworkInterfaces",
+    "DescribeSubnets",
+    "AssignPrivateIpAddresses",
+    "UnassignPrivateIpAddresses",
+)
+"""What Lambda does with the role of a function in a VPC (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)."""
 
 
 class Permission(NamedTuple):
@@ -72,6 +81,8 @@ def done_by_lambda(function: str) -> set[Permission]:
     on_failure = properties.get("EventInvokeConfig", {}).get("DestinationConfig", {}).get("OnFailure")
     if on_failure:
         done.add(Permission("sqs:SendMessage", on_failure["Destination"]["Fn::GetAtt"][0]))
+    if "VpcConfig" in properties:
+        done |= {Permission(f"ec2:{action}", "*") for action in NETWORK_INTERFACES}
     return done
 
 

@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from tests.integration.permissions.account import Account
 from tests.integration.permissions.recording import permissions_of
-from tests.integration.permissions.roles import FUNCTIONS, Permission, done_by_lambda, granted, statements, with_keys
+from tests.integration.permissions.roles import FUNCTIONS, NETWORK_INTERFACES, Permission, done_by_lambda, granted, statements, with_keys
 from tests.integration.permissions.scenarios import SCENARIOS, Client, every_operation
 
 Performed = Mapping[str, set[Permission]]
@@ -34,7 +34,7 @@ FAULT_PATHS: dict[str, dict[Permission, str]] = {
 """What a role allows although no scenario needs it: each with the path that does."""
 
 WITHOUT_A_NAME = {
-    r"\*": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    r"\*": {"xray:PutTraceSegments", "xray:PutTelemetryRecords", *(f"ec2:{action}" for action in NETWORK_INTERFACES)},
     r"WebSocketApi/live/(POST|DELETE)/@connections/\*": {"execute-api:ManageConnections"},
 }
 """Where a resource may hold ``*``: X-Ray knows no resources, and nobody knows the ids of connections beforehand."""
@@ -125,7 +125,8 @@ def test_traces_and_a_key_of_one_s_own_are_allowed_only_where_they_are_used(func
     conditions = {condition: {action.partition(":")[0] for action in statement["Action"]} for statement, condition in statements(function)}
     conditions.pop(None)
 
-    assert conditions == {"IsTraced": {"xray"}, "HasKmsKey": {"kms"}}
+    network = {"HasVpc": {"ec2"}} if "VpcConfig" in FUNCTIONS[function]["Properties"] else {}
+    assert conditions == {"IsTraced": {"xray"}, "HasKmsKey": {"kms"}, **network}
 
 
 def test_the_right_action_on_another_table_is_missed_and_unused() -> None:

@@ -112,9 +112,9 @@ def sockets(database: Database, clock: TickingClock) -> Sockets:
     made.token(FOREIGN_TOKEN, workspace_id="1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11")
     call = database._call
 
-    def counted(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def counted(operation: str, arguments: dict[str, Any], **options: bool) -> dict[str, Any]:
         made.calls[operation] += 1
-        return call(operation, arguments)
+        return call(operation, arguments, **options)
 
     database._call = counted  # type: ignore[method-assign]
     return made

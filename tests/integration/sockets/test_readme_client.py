@@ -1,23 +1,19 @@
-"""The Python client that the README prints, as printed, against a service that breaks its connections."""
+"""The Python client that docs/websockets.md prints, as printed, against a service that breaks its connections."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.fakes.socket_service import event, socket_service
-
-README = Path(__file__).parents[3] / "README.md"
+from tests.printed import printed
 
 
 def the_client() -> Any:
     """Its ``listen``."""
-    (printed,) = [block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "async def listen" in block]
     names: dict[str, Any] = {}
-    exec(printed, names)  # noqa: S102 - the README's own text is what is tested
+    exec(printed("python", "async def listen"), names)  # noqa: S102 - the document's own text is what is tested
     return names["listen"]
 
 

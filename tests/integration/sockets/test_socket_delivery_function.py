@@ -20,12 +20,12 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from event_service.events.event import Event
-from event_service.sockets import poster as management_api
+from event_service.sockets import poster as socket_poster
 from event_service.sockets.connection import Connection, ConnectRequest, Shard, hash_prefix
 from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.log import Routed
-from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, ManagementApi, Posted, Segment
-from event_service.sockets.poster import HttpManagementApi
+from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Posted, Poster, Segment
+from event_service.sockets.poster import SocketPoster
 from functions.socket_delivery.handler import create_handler
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import ENDPOINT, RETENTION, TOKEN, WORKSPACE, LambdaContext, Sockets, payload
@@ -76,8 +76,8 @@ def gateway() -> Iterator[Gateway]:
     server.server_close()
 
 
-def api_of(gateway: Gateway) -> HttpManagementApi:
-    return HttpManagementApi(gateway.url, "us-east-1", lambda: None)
+def api_of(gateway: Gateway) -> SocketPoster:
+    return SocketPoster(gateway.url, "us-east-1", lambda: None)
 
 
 def outcome(gateway: Gateway, data: bytes = b"{}") -> Posted:
@@ -114,7 +114,7 @@ def test_each_answer_means_one_thing(gateway: Gateway, status: int, expected: Po
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(management_api, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(socket_poster, "TIMEOUT_SECONDS", 0.2)
     gateway.silent.clear()
 
     assert outcome(gateway) is Posted.UNKNOWN
@@ -122,7 +122,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(gateway: Gateway, monkey
 
 def test_a_call_is_signed_when_there_are_credentials(gateway: Gateway) -> None:
     async def post() -> None:
-        async with HttpManagementApi(gateway.url, "us-east-1", lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")) as api:
+        async with SocketPoster(gateway.url, "us-east-1", lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")) as api:
             await api.post(CONNECTION, b"{}")
 
     asyncio.run(post())
@@ -231,7 +231,7 @@ def connect(sockets: Sockets, **more: Any) -> Connection:
 def deliver(
     sockets: Sockets, gateway: Gateway, name: str = "wake_up", sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> dict[str, Any]:
-    def delivery(api: ManagementApi) -> SocketDelivery:
+    def delivery(api: Poster) -> SocketDelivery:
         return SocketDelivery(sockets.store, sockets.log_store, sockets.events, api, sockets.queue, sockets.clock, sleep=sleep)
 
     return create_handler(lambda: api_of(gateway), delivery)(payload(f"socket_delivery/{name}.json"), LambdaContext())

@@ -1,10 +1,11 @@
-"""What the README prints works as printed."""
+"""What the README and its guides print works as printed."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -13,22 +14,17 @@ from typing import Any
 
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
+from standardwebhooks import WebhookVerificationError
 
 from event_service.configuration.secrets import new_secret
+from event_service.filters.event_filter import parse_condition
+from event_service.filters.patterns.compile import parse_pattern
 from event_service.webhooks.signature import sign
+from local.tools import ROOT
+from tests.printed import GUIDES, blocks, printed
 
-ROOT = Path(__file__).parents[3]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BODY = '{"id":"order-17","text":"é"}'.encode()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-
-
-def one(language: str, beginning: str) -> str:
-    (found,) = [block for block in blocks(language) if beginning in block]
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +32,14 @@ def schema() -> GraphQLSchema:
     return build_schema((ROOT / "docs/schema.graphql").read_text())
 
 
-@pytest.mark.parametrize("query", blocks("graphql"))
+@pytest.mark.parametrize("query", [query for guide in GUIDES for query in blocks("graphql", guide)])
 def test_each_query_is_one_that_the_api_takes(schema: GraphQLSchema, query: str) -> None:
     assert validate(schema, parse(query)) == []
 
 
 @pytest.mark.parametrize(("language", "beginning"), [("python", "async def listen"), ("js", "function listen")])
 def test_a_socket_client_needs_no_more_than_15_lines(language: str, beginning: str) -> None:
-    assert len(one(language, beginning).splitlines()) <= 15
+    assert len(printed(language, beginning).splitlines()) <= 15
 
 
 def headers(secret: str, timestamp: int | None = None) -> dict[str, str]:
@@ -54,7 +50,7 @@ def headers(secret: str, timestamp: int | None = None) -> dict[str, str]:
 
 def test_the_python_receiver_takes_ours_and_nothing_else() -> None:
     scope: dict[str, Any] = {}
-    exec(one("python", "def verify"), scope)  # noqa: S102 - the README's own code
+    exec(printed("python", "def verify"), scope)  # noqa: S102 - a document's own code
     verify, secret = scope["verify"], new_secret()
 
     verify(secret, headers(secret), BODY)
@@ -75,7 +71,7 @@ def test_the_node_receiver_takes_ours_and_nothing_else(node: str, tmp_path: Path
     script = tmp_path / "verify.js"
     given = json.dumps([[key, given, base64.b64encode(body).decode()] for key, given, body in calls])  # type: ignore[arg-type]
     script.write_text(
-        one("js", "function verify")
+        printed("js", "function verify")
         + f"for (const [secret, headers, body] of {given}) {{ let said = 'fits';"
         + "try { verify(secret, headers, Buffer.from(body, 'base64')); } catch (error) { said = 'refused'; } console.log(said); }"
     )
@@ -89,14 +85,58 @@ def test_the_signature_by_hand_is_ours(openssl: str, tmp_path: Path) -> None:
     (tmp_path / "body.json").write_bytes(BODY)
     environment = {"PATH": "/usr/bin:/bin:" + str(Path(openssl).parent), "SECRET": secret, "WEBHOOK_ID": "msg_1", "WEBHOOK_TIMESTAMP": "17"}
     done = subprocess.run(
-        ["sh", "-c", one("sh", "openssl")], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        ["sh", "-c", printed("sh", "openssl")], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
     assert f"v1,{done.stdout.strip()}" == sign([secret], "msg_1", 17, BODY)
 
 
 def test_what_the_readme_names_exists() -> None:
-    for path in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / path).exists(), path
     targets = set(re.findall(r"^([a-z0-9-]+)(?:[a-z0-9 -]*):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for target in re.findall(r"make ([a-z]+)", README):
         assert target in targets | {"unit", "integration", "e2e", "template"}, target
+
+
+def test_readme_is_short_and_says_in_twenty_words_what_it_is() -> None:
+    lines = README.splitlines()
+
+    assert len(lines) <= 150
+    assert len(lines[2].split()) <= 20
+    assert not re.search(r"omni|camera|\bagents?\b", README.replace("kind `agent`", ""), re.IGNORECASE)
+
+
+CREATED = re.findall(r"^event-service filters create (.+)$", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("options", CREATED)
+def test_a_filter_of_the_readme_is_one_that_the_service_takes(options: str) -> None:
+    words = shlex.split(options)
+    given = list(zip(words[::2], words[1::2], strict=True))
+    types = [value for name, value in given if name == "--type"]
+    patterns = [json.loads(value) for name, value in given if name == "--pattern"]
+    condition = ({"in": {"eventTypes": types}} if types else {}) | ({"pattern": patterns[0]} if patterns else {})
+
+    assert {name for name, _ in given} <= {"--endpoint", "--type", "--pattern"}
+    assert parse_condition(condition, parse_pattern)
+
+
+def test_readme_has_three_filters() -> None:
+    assert len(CREATED) == 3
+
+
+def test_the_verifier_in_two_lines_takes_ours_and_nothing_else() -> None:
+    code, secret = printed("python", "standardwebhooks"), new_secret()
+
+    exec(code, {"secret": secret, "headers": headers(secret), "body": BODY})  # noqa: S102 - a document's own code
+    with pytest.raises(WebhookVerificationError):
+        exec(code, {"secret": new_secret(), "headers": headers(secret), "body": BODY})  # noqa: S102
+
+
+def test_the_example_receiver_verifies_as_the_guide_does() -> None:
+    scope: dict[str, Any] = {"__name__": "receiver"}
+    exec((ROOT / "docs" / "examples" / "receiver.py").read_text(encoding="utf-8"), scope)  # noqa: S102
+    secret = new_secret()
+
+    scope["verify"](secret, headers(secret), BODY)
+    for wrong in ((new_secret(), headers(secret), BODY), (secret, headers(secret), BODY + b" "), (secret, headers(secret, 1), BODY)):
+        with pytest.raises(ValueError, match=r"signature|older"):
+            scope["verify"](*wrong)

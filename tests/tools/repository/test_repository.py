@@ -20,8 +20,9 @@ SUPPORTED = [f"3.{minor}" for minor in range(40) if SpecifierSet(PROJECT["requir
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 
 
-def _workflow(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+def _workflow(path: Path) -> dict[Any, Any]:
+    """Its ``on`` is read as ``True``: YAML 1.1."""
+    loaded: dict[Any, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return loaded
 
 
@@ -115,3 +116,10 @@ def test_changelog_begins_with_what_is_unreleased_and_names_the_version() -> Non
     assert releases[0] == "Unreleased"
     assert PROJECT["version"] in text
     assert set(sections) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_deployment_offers_the_environments_that_samconfig_has() -> None:
+    offered = _workflow(ROOT / ".github" / "workflows" / "deploy.yml")[True]["workflow_dispatch"]["inputs"]["config"]["options"]
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+
+    assert offered == [name for name, value in settings.items() if isinstance(value, dict)]

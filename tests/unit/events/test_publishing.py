@@ -206,7 +206,7 @@ def test_when_the_look_for_duplicates_fails_the_put_still_finds_them(service: Se
     service.publish(event("mine"))
 
     def fail(operation: str, ids: list[str]) -> None:
-        if operation == "nonces":
+        if operation == "owners":
             raise RateLimited("busy")
 
     service.store.before = fail

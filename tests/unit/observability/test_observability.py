@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import random
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
+from datetime import datetime
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -253,9 +255,58 @@ def test_metrics_are_written_also_when_the_invocation_fails_and_when_only_errors
     with pytest.raises(ValueError, match="half-way"):
         _deliver_two_and_fail()
 
-    (line,) = lines()
+    report, line = lines()
     assert (line["Delivered"], line["Faults"]) == (2, 1)
     assert line["level"] == "ERROR"  # Lambda would drop it at INFO
+    # Also the reason: the runtime's own report has no level that Lambda's filter reads.
+    assert (report["level"], report["exception_name"]) == ("ERROR", "ValueError")
+
+
+LAMBDA_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+
+def kept_by_lambda(line: dict[str, Any], chosen: str) -> bool:
+    """Lambda's documented filter: a line without a level that it knows, or without an RFC 3339 timestamp, counts as INFO.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    level = line.get("level")
+    stamp = line.get("timestamp")
+    try:
+        has_time = isinstance(stamp, str) and datetime.fromisoformat(stamp).tzinfo is not None
+    except ValueError:
+        has_time = False
+    effective = level if level in LAMBDA_LEVELS and has_time else "INFO"
+    return LAMBDA_LEVELS.index(str(effective)) >= LAMBDA_LEVELS.index(chosen)
+
+
+@pytest.mark.parametrize("chosen", ["DEBUG", "INFO", "WARN", "ERROR"])
+def test_lambda_keeps_every_line_that_we_write_at_every_chosen_level(lines: Lines, monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", chosen)
+    get_settings.cache_clear()
+    configure()
+
+    def logs_at_every_level_and_fails() -> None:
+        with invocation(CONTEXT):
+            for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+                LOG.log(level, "a line")
+            count(Metric.DELIVERED)
+            _read("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        logs_at_every_level_and_fails()
+
+    written = lines()
+    assert written[-1]["Delivered"] == 1
+    assert [line for line in written if not kept_by_lambda(line, chosen)] == []
+    # Nothing is written that Lambda would drop: the five lines from the chosen level on, the exception, the summary.
+    assert len(written) == 2 + len(("DEBUG", "INFO", "WARN", "ERROR", "FATAL")[LAMBDA_LEVELS.index(chosen) - 1 :])
+
+
+def test_lambda_would_drop_a_summary_without_a_timestamp() -> None:
+    """Shows that the filter above can fail."""
+    assert not kept_by_lambda({"level": "ERROR", "_aws": {"Timestamp": 1}}, "WARN")
+    assert not kept_by_lambda({"level": "WARNING", "timestamp": "2026-03-01T12:00:00.000Z"}, "WARN")
 
 
 def test_a_summary_is_short_because_every_byte_is_billed(lines: Lines) -> None:
@@ -272,7 +323,7 @@ def test_a_summary_is_short_because_every_byte_is_billed(lines: Lines) -> None:
 def test_no_metric_has_a_dimension_and_every_summary_is_ready_without_powertools() -> None:
     program = """
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from event_service.observability import Metric, configure, count, invocation
 configure()
 with invocation(SimpleNamespace(aws_request_id="1")):
@@ -283,3 +334,21 @@ print(sorted(name for name in sys.modules if name.split(".")[0] in ("aws_lambda_
 
     assert json.loads(done.stdout)["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
     assert done.stderr.strip() == "[]"
+
+
+def test_randomness_is_new_after_a_snapshot_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[Callable[[], object]] = []
+    module = ModuleType("snapshot_restore_py")
+    monkeypatch.setattr(module, "register_after_restore", registered.append, raising=False)
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", module)
+    configure()
+    random.seed(7)  # what every process has in its snapshot
+    (restore,) = registered
+
+    drawn = set()
+    for _ in range(3):
+        random.seed(7)
+        restore()
+        drawn.add(random.random())
+
+    assert len(drawn) == 3

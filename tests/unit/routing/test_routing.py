@@ -268,7 +268,7 @@ def test_when_the_events_cannot_be_read_all_come_again_and_nothing_is_sent() -> 
     router = Router(hooks=1)
 
     def fail(operation: str, ids: list[str]) -> None:
-        if operation == "nonces":
+        if operation == "owners":
             raise RateLimited("busy")
 
     router.store.before = fail

@@ -14,9 +14,10 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.events.event import Event
 from event_service.sockets.connection import Connection, ConnectRequest
 from event_service.sockets.connections import SocketConnections
-from event_service.sockets.delivery import ServingReport, SocketDelivery
+from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.log import Routed, SocketLog
-from tests.fakes.sockets import FakeEvents, FakeManagementApi, FakeSocketTables, FakeWakeUpQueue
+from event_service.sockets.outside import ServingReport
+from tests.fakes.sockets import FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
 ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
@@ -73,7 +74,7 @@ class Scene:
         self.tables = FakeSocketTables(self._called)
         self.queue = FakeWakeUpQueue(self._called)
         self.events = FakeEvents(self._called)
-        self.api = FakeManagementApi(self.clock)
+        self.api = FakePoster(self.clock)
         self.tables.endpoints[ENDPOINT] = an_endpoint()
         for token in (
             a_token(TOKEN),
@@ -84,7 +85,7 @@ class Scene:
         self.connections = SocketConnections(self.tables, self.tables, self.queue, self.clock, RETENTION, needs_token=needs_token)
         self.log = SocketLog(self.tables, self.queue, self.clock, RETENTION, sleep=lambda seconds: None)
         self.delivery = SocketDelivery(
-            self.tables, self.tables, self.events, self.api, self.queue, self.clock, run_blocking=_at_once, sleep=self.sleep
+            self.tables, self.tables, self.events, self.api, self.queue, self.clock, in_thread=_at_once, sleep=self.sleep
         )
         self.published = 0
         self.connected = 0
@@ -143,13 +144,13 @@ class Scene:
 
     # -- what the service does -----------------------------------------------------------------------------------
 
-    def work(self, seconds_left: Callable[[], float] = lambda: 60.0, most: int = 10_000) -> list[ServingReport]:
+    def work(self, time_left: Callable[[], float] = lambda: 60.0, most: int = 10_000) -> list[ServingReport]:
         """Workers take wake-ups until there are none."""
         reports: list[ServingReport] = []
         while (groups := self.queue.groups()) and len(reports) < most:
             for group in groups:
                 wake_ups = self.queue.receive(group)
-                report = asyncio.run(self.delivery.serve(wake_ups, seconds_left))
+                report = asyncio.run(self.delivery.serve(wake_ups, time_left))
                 reports.append(report)
                 if report.again:
                     self.queue.failed(group)

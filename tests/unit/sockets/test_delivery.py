@@ -13,7 +13,7 @@ import pytest
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets import delivery as socket_delivery
-from event_service.sockets.connection import CONNECTIONS_OF_ONE_GROUP, hash_prefix, shards_for
+from event_service.sockets.connection import CONNECTIONS_PER_GROUP, hash_prefix, shards_for
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.ports import Posted
 from event_service.sockets.wake_up import WakeUp
@@ -188,7 +188,7 @@ def test_a_frame_whose_answer_was_lost_comes_again_with_the_same_sequence() -> N
     assert scene.sequences(client) == [1, 1, 2]
 
 
-def test_trouble_that_lasts_is_handed_on_with_a_hop_and_loses_nothing() -> None:
+def test_trouble_that_lasts_is_handed_on_with_a_continuation_and_loses_nothing() -> None:
     scene = Scene()
     client = scene.connect()
     scene.api.answers[client] = deque([Posted.THROTTLED] * 40)
@@ -197,11 +197,11 @@ def test_trouble_that_lasts_is_handed_on_with_a_hop_and_loses_nothing() -> None:
     scene.work()
 
     assert scene.sequences(client) == [1, 2, 3]
-    assert max(wake_up.hop for wake_up in scene.queue.sent) > 0
+    assert max(wake_up.continuation for wake_up in scene.queue.sent) > 0
 
 
-def test_trouble_that_never_ends_stops_at_the_last_hop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_delivery, "MAXIMUM_HOPS", 3)
+def test_trouble_that_never_ends_stops_at_the_last_continuation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_delivery, "MAXIMUM_CONTINUATIONS", 3)
     scene = Scene()
     client = scene.connect()
     scene.api.answers[client] = deque([Posted.THROTTLED] * 100_000)
@@ -209,8 +209,8 @@ def test_trouble_that_never_ends_stops_at_the_last_hop(monkeypatch: pytest.Monke
 
     reports = scene.work()
 
-    assert max(wake_up.hop for wake_up in scene.queue.sent) == 3
-    assert [wake_up.hop for wake_up in reports[-1].again] == [3]
+    assert max(wake_up.continuation for wake_up in scene.queue.sent) == 3
+    assert [wake_up.continuation for wake_up in reports[-1].again] == [3]
 
 
 def test_a_connection_that_api_gateway_refuses_to_post_to_holds_up_no_other_and_is_told_as_a_fault() -> None:
@@ -296,7 +296,7 @@ def test_when_time_runs_short_the_cursor_is_stored_and_the_rest_handed_on() -> N
     assert not report.again
     assert scene.sequences(client) == list(range(1, 11))
     assert scene.row(client).cursor == 10
-    assert [wake_up.hop for wake_up in scene.queue.waiting[ENDPOINT]] == [1]
+    assert [wake_up.continuation for wake_up in scene.queue.waiting[ENDPOINT]] == [1]
     scene.work()
     assert scene.sequences(client) == list(range(1, 51))
 
@@ -426,7 +426,7 @@ def test_a_close_that_fails_comes_again_until_the_socket_is_closed(trouble: Post
     assert not scene.tables.rows
     assert not any(report.again for report in reports)
     if trouble != "lost":
-        assert max(wake_up.hop for wake_up in scene.queue.sent) > 0
+        assert max(wake_up.continuation for wake_up in scene.queue.sent) > 0
 
 
 def test_a_socket_that_is_not_open_yet_is_closed_when_it_opens() -> None:
@@ -600,11 +600,11 @@ def test_a_thousand_endpoints_with_one_connection_each_are_served_in_batches() -
 def test_shards_are_sized_by_how_far_the_first_connections_reach(number: int) -> None:
     prefixes = sorted(hash_prefix(f"connection-{index}") for index in range(number))
 
-    shards = shards_for(prefixes[: CONNECTIONS_OF_ONE_GROUP + 1])
+    shards = shards_for(prefixes[: CONNECTIONS_PER_GROUP + 1])
 
     sizes = [sum(shard.bounds[0] <= prefix <= shard.bounds[1] for prefix in prefixes) for shard in shards]
     assert sum(sizes) == number
-    assert max(sizes) <= CONNECTIONS_OF_ONE_GROUP * 1.3
+    assert max(sizes) <= CONNECTIONS_PER_GROUP * 1.3
 
 
 def test_posts_are_bounded_over_all_connections_of_an_invocation() -> None:

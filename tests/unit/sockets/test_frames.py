@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from event_service.sockets.frames import MAXIMUM_BATCH_BYTES, MAXIMUM_FRAME_BYTES, EventFrame, Gap, answer_to, pack
+from event_service.sockets.client_messages import answer_to
+from event_service.sockets.frames import MAXIMUM_BATCH_BYTES, MAXIMUM_FRAME_BYTES, EventFrame, Gap, pack
 
 
 def an_entry(sequence: int, size: int) -> EventFrame:

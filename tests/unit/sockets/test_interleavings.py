@@ -19,14 +19,15 @@ from hypothesis import strategies as st
 
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
-from event_service.sockets import delivery as socket_delivery
+from event_service.sockets import client as client_serving
 from event_service.sockets.connection import ConnectRequest
 from event_service.sockets.connections import SocketConnections
-from event_service.sockets.delivery import ServingReport, SocketDelivery
+from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.outside import ServingReport
 from event_service.sockets.ports import LogHead, Posted, Segment
 from event_service.sockets.wake_up import WakeUp
-from tests.fakes.sockets import FakeEvents, FakeManagementApi, FakeSocketTables, FakeWakeUpQueue
+from tests.fakes.sockets import FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.unit.sockets.interleaving import Scheduler
 from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, StillClock, a_token, an_endpoint, an_event
 
@@ -58,7 +59,7 @@ class World:
         self.tables = FakeSocketTables(self.scheduler.before, self.scheduler.after)
         self.queue = FakeWakeUpQueue(self.scheduler.before, self.scheduler.after)
         self.events = FakeEvents(self.scheduler.before)
-        self.api = FakeManagementApi(self.clock)
+        self.api = FakePoster(self.clock)
         self.api.one_post_at_a_time = False
         self.api.seconds = self._post_begins
         self.tables.endpoints[ENDPOINT] = an_endpoint()
@@ -73,7 +74,7 @@ class World:
             self.api,
             self.queue,
             self.clock,
-            run_blocking=_at_once,
+            in_thread=_at_once,
             sleep=self._sleep,
         )
         self.routing: list[Routed] = []
@@ -165,10 +166,10 @@ class World:
 
         self.scheduler.start("worker", act)
 
-    async def _serve(self, wake_ups: Sequence[WakeUp], seconds_left: Callable[[], float]) -> ServingReport:
+    async def _serve(self, wake_ups: Sequence[WakeUp], time_left: Callable[[], float]) -> ServingReport:
         # Nobody asks for the results of what a killed process was doing.
         asyncio.get_running_loop().set_exception_handler(lambda loop, problem: None)
-        return await self.delivery.serve(wake_ups, seconds_left)
+        return await self.delivery.serve(wake_ups, time_left)
 
     def start_connect(self, client: Client) -> None:
         """A client opens a socket."""
@@ -420,13 +421,13 @@ def test_the_simulation_finds_out_when_a_read_of_the_log_is_not_consistent() -> 
 
 
 def test_the_simulation_finds_out_when_a_cursor_moves_before_the_post_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = socket_delivery._Run._send
+    original = client_serving.ClientServing._send
 
     async def send(run: Any, client: Any, frame: Any) -> bool:
         client.connection = replace(client.connection, cursor=frame.last)
         return await original(run, client, frame)
 
-    monkeypatch.setattr(socket_delivery._Run, "_send", send)
+    monkeypatch.setattr(client_serving.ClientServing, "_send", send)
 
     assert _some_world_fails(lambda world: None)
 

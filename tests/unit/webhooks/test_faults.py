@@ -317,7 +317,6 @@ OPERATIONS = (
     "lanes.set_ending",
     "lanes.release",
     "lanes.note_trouble",
-    "lanes.reset",
     "health.put",
     "health.get",
     "health.clear",

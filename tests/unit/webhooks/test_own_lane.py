@@ -285,7 +285,7 @@ async def test_requests_that_outlive_the_lease_are_not_sent_by_the_next_owner() 
     world.side = world.new_process()
     world.resume(endpoint)
     first = asyncio.create_task(world.serve_lanes())
-    await asyncio.sleep(46.6)
+    await asyncio.sleep(32.6)
     assert world.lanes.items[endpoint.id].open_rows
     assert not first.done()
     second = asyncio.create_task(world.serve_lanes())
@@ -475,5 +475,5 @@ async def test_a_run_without_time_leaves_the_rest_to_the_next_one() -> None:
     world.seconds = 5
     report = world.tick()
     assert (report.sent, report.complete) == (0, False)
-    world.seconds = 90
+    world.seconds = 60
     assert world.tick().sent == 1

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from event_service.base.errors import BadUserInput
 
-MAXIMUM_IDS_A_CALL = 100
+MAXIMUM_IDS_PER_CALL = 100
 MAXIMUM_EVENT_ID_CHARACTERS = 256
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -46,9 +46,9 @@ def parse_uuids(values: Iterable[str], name: str) -> list[str]:
     """
     given = list(values)
     if not given:
-        raise BadUserInput(f"{name}: the list is empty; give 1 to {MAXIMUM_IDS_A_CALL} ids.")
-    if len(given) > MAXIMUM_IDS_A_CALL:
-        raise BadUserInput(f"{name}: {len(given)} ids were given; at most {MAXIMUM_IDS_A_CALL} are allowed in a call.")
+        raise BadUserInput(f"{name}: the list is empty; give 1 to {MAXIMUM_IDS_PER_CALL} ids.")
+    if len(given) > MAXIMUM_IDS_PER_CALL:
+        raise BadUserInput(f"{name}: {len(given)} ids were given; at most {MAXIMUM_IDS_PER_CALL} are allowed in a call.")
     problems: list[str] = []
     parsed: dict[str, None] = {}
     for value in given:

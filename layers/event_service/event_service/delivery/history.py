@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
-from event_service.base.identifiers import MAXIMUM_IDS_A_CALL, parse_delivery_id, parse_uuid
+from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
 from event_service.delivery.lane import Look
@@ -268,8 +268,8 @@ def send_rows(backlog: BacklogStore, looks: Looks, rows: Sequence[BacklogRow]) -
 
 def _parse_ids(ids: Sequence[str]) -> list[str]:
     wanted = list(dict.fromkeys(ids))
-    if not ids or len(ids) > MAXIMUM_IDS_A_CALL:
-        raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_A_CALL}.")
+    if not ids or len(ids) > MAXIMUM_IDS_PER_CALL:
+        raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_PER_CALL}.")
     return wanted
 
 

@@ -102,6 +102,12 @@ class Look:
         del repeat
         return codec.look_text(self.workspace_id, self.endpoint_id, self.continuations)
 
+    @staticmethod
+    def is_look(text: str) -> bool:
+        """Whether a message is a look, and not an event for the shared lane."""
+        head = text.partition("\n")[0]
+        return '"endpointId"' in head and '"eventId"' not in head
+
     @classmethod
     def parse(cls, text: str) -> Look:
         """Reads a message of the own lanes' queue.

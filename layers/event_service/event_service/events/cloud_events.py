@@ -31,7 +31,7 @@ from event_service.access.token import Token
 from event_service.base import json_values
 from event_service.base.dates import parse_date
 from event_service.base.errors import BadUserInput, Forbidden, TooLarge, Unauthenticated
-from event_service.events.event import MAXIMUM_EVENTS_A_PUBLISH, parse_event_type
+from event_service.events.event import MAXIMUM_EVENTS_PER_PUBLISH, parse_event_type
 from event_service.events.new_event import MAXIMUM_REFERENCE_CHARACTERS, NewEvent
 from event_service.events.publishing import Publishing, PublishResult
 
@@ -109,9 +109,9 @@ def parse_cloud_events(headers: Mapping[str, str], body: bytes) -> list[NewEvent
         given = json_values.loads(body, "body")
         if not isinstance(given, list):
             raise BadUserInput("body: a batch is a JSON array of CloudEvents.")
-        if len(given) > MAXIMUM_EVENTS_A_PUBLISH:
+        if len(given) > MAXIMUM_EVENTS_PER_PUBLISH:
             raise TooLarge(
-                f"body: {len(given)} events were given; a publish has at most {MAXIMUM_EVENTS_A_PUBLISH}. Nothing was published."
+                f"body: {len(given)} events were given; a publish has at most {MAXIMUM_EVENTS_PER_PUBLISH}. Nothing was published."
             )
     elif base == STRUCTURED:
         given = [json_values.loads(body, "body")]

@@ -9,11 +9,11 @@ from typing import Any
 
 from event_service.base import json_values
 from event_service.base.dates import format_date, from_stored
-from event_service.base.errors import BadUserInput, TooLarge
+from event_service.base.errors import BadUserInput
 from event_service.base.identifiers import MAXIMUM_EVENT_ID_CHARACTERS
 
 MAXIMUM_EVENT_BYTES = 256 * 1024
-MAXIMUM_EVENTS_A_PUBLISH = 100
+MAXIMUM_EVENTS_PER_PUBLISH = 100
 MAXIMUM_PUBLISH_BYTES = 900 * 1024
 MAXIMUM_TYPE_CHARACTERS = 256
 
@@ -96,13 +96,3 @@ def parse_event_type(value: str, name: str, *, reserved: bool = False) -> str:
     if not reserved and value.casefold().startswith(RESERVED_TYPE_PREFIX):
         raise BadUserInput(f"{name}: types that begin with {RESERVED_TYPE_PREFIX!r} are published by the service itself.")
     return value
-
-
-def check_event_size(size: int, name: str) -> None:
-    """Refuses an event whose JSON has more than 262,144 bytes.
-
-    Raises:
-        TooLarge: it has.
-    """
-    if size > MAXIMUM_EVENT_BYTES:
-        raise TooLarge(f"{name}: {size:,} bytes as JSON; an event has at most {MAXIMUM_EVENT_BYTES:,}.")

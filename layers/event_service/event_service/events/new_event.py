@@ -10,7 +10,7 @@ from typing import Any
 from event_service.base import json_values
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, parse_date
 from event_service.base.errors import BadUserInput, Forbidden, TooLarge
-from event_service.events.event import MAXIMUM_EVENT_BYTES, MAXIMUM_EVENTS_A_PUBLISH, Event, parse_event_id, parse_event_type
+from event_service.events.event import MAXIMUM_EVENT_BYTES, MAXIMUM_EVENTS_PER_PUBLISH, Event, parse_event_id, parse_event_type
 
 MAXIMUM_REFERENCE_CHARACTERS = 256
 
@@ -60,9 +60,9 @@ def accept_all(given: Sequence[NewEvent], origin: Origin, draw_id: Callable[[], 
         TooLarge: nothing but sizes were wrong.
     """
     if not given:
-        raise BadUserInput(f"events: the list is empty; give 1 to {MAXIMUM_EVENTS_A_PUBLISH} events.")
-    if len(given) > MAXIMUM_EVENTS_A_PUBLISH:
-        raise TooLarge(f"events: {len(given)} were given; a publish has at most {MAXIMUM_EVENTS_A_PUBLISH}. Nothing was published.")
+        raise BadUserInput(f"events: the list is empty; give 1 to {MAXIMUM_EVENTS_PER_PUBLISH} events.")
+    if len(given) > MAXIMUM_EVENTS_PER_PUBLISH:
+        raise TooLarge(f"events: {len(given)} were given; a publish has at most {MAXIMUM_EVENTS_PER_PUBLISH}. Nothing was published.")
     foreign = [
         f"events[{position}].agentId: this token belongs to agent {origin.agent_id} and publishes only for it."
         for position, new in enumerate(given)

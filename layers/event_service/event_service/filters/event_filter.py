@@ -14,7 +14,7 @@ DEFAULT_NAME: Final = "Event filter"
 LAST_FILTER_DELETED: Final = "its last event filter was deleted: link one, or resume it to receive every event"
 
 IN_FIELDS: Final = ("cameraIds", "agentIds", "profileGroupIds", "eventTypes")
-MAXIMUM_VALUES_A_LIST: Final = 1_000
+MAXIMUM_VALUES_PER_LIST: Final = 1_000
 MAXIMUM_VALUE_CHARACTERS: Final = 256
 MAXIMUM_CONDITION_BYTES: Final = 32 * 1024
 """A routing process holds every condition of a workspace in memory; AWS allows a pattern 4 KB."""
@@ -36,61 +36,60 @@ class EventFilter:
     modified: datetime
 
 
-def parse_condition(given: Mapping[str, Any], check_pattern: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+def parse_condition(
+    given: Mapping[str, Any], check_pattern: Callable[[Any], dict[str, Any]], name: str = "eventFiltersInput"
+) -> dict[str, Any]:
     """Checks a condition and returns it as it is kept: without what is ``null``, a pattern always as an object.
 
     Args:
         given: ``in`` (an object of lists) and/or ``pattern`` (an object, or a string that holds one).
         check_pattern: reads a pattern, or raises ``BadUserInput`` with the place of the fault.
+        name: how the caller calls it; the paths of faults begin with it.
 
     Raises:
         BadUserInput: neither ``in`` nor ``pattern``, an ``in`` without lists, or values that are not allowed.
         TooLarge: more than 32 KiB as JSON.
     """
-    problems = [
-        f"eventFiltersInput: {unknown!r} is not known; give 'in', 'pattern' or both."
-        for unknown in sorted(given.keys() - {"in", "pattern"})
-    ]
+    problems = [f"{name}: {unknown!r} is not known; give 'in', 'pattern' or both." for unknown in sorted(given.keys() - {"in", "pattern"})]
     condition: dict[str, Any] = {}
     if given.get("in") is not None:
-        condition["in"] = _parse_in(given["in"], problems)
+        condition["in"] = _parse_in(given["in"], f"{name}.in", problems)
     if given.get("pattern") is not None:
         try:
             condition["pattern"] = check_pattern(given["pattern"])
         except BadUserInput as error:
             problems.extend(error.problems)
     if not condition and not problems:
-        problems.append("eventFiltersInput: it is empty; give 'in', 'pattern' or both.")
+        problems.append(f"{name}: it is empty; give 'in', 'pattern' or both.")
     if problems:
         raise BadUserInput(*problems)
     size = len(json_values.dumps(condition).encode())
     if size > MAXIMUM_CONDITION_BYTES:
-        raise TooLarge(f"eventFiltersInput: {size:,} bytes as JSON; at most {MAXIMUM_CONDITION_BYTES:,} are allowed.")
+        raise TooLarge(f"{name}: {size:,} bytes as JSON; at most {MAXIMUM_CONDITION_BYTES:,} are allowed.")
     return condition
 
 
-def _parse_in(given: Any, problems: list[str]) -> dict[str, list[str]]:
+def _parse_in(given: Any, name: str, problems: list[str]) -> dict[str, list[str]]:
     parsed: dict[str, list[str]] = {}
     if not isinstance(given, Mapping):
-        problems.append("eventFiltersInput.in: it is not an object.")
+        problems.append(f"{name}: it is not an object.")
         return parsed
     problems.extend(
-        f"eventFiltersInput.in: {unknown!r} is not known; the lists are {', '.join(IN_FIELDS)}."
-        for unknown in sorted(given.keys() - set(IN_FIELDS))
+        f"{name}: {unknown!r} is not known; the lists are {', '.join(IN_FIELDS)}." for unknown in sorted(given.keys() - set(IN_FIELDS))
     )
-    for name in IN_FIELDS:
-        values = given.get(name)
+    for field in IN_FIELDS:
+        values = given.get(field)
         if values is None:
             continue
-        path = f"eventFiltersInput.in.{name}"
+        path = f"{name}.{field}"
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             problems.append(f"{path}: it is not a list of strings.")
-        elif len(values) > MAXIMUM_VALUES_A_LIST:
-            problems.append(f"{path}: {len(values)} values; at most {MAXIMUM_VALUES_A_LIST} are allowed.")
+        elif len(values) > MAXIMUM_VALUES_PER_LIST:
+            problems.append(f"{path}: {len(values)} values; at most {MAXIMUM_VALUES_PER_LIST} are allowed.")
         elif any(not 1 <= len(value) <= MAXIMUM_VALUE_CHARACTERS for value in values):
             problems.append(f"{path}: each value has 1 to {MAXIMUM_VALUE_CHARACTERS} characters.")
         else:
-            parsed[name] = list(values)
+            parsed[field] = list(values)
     if not parsed and not problems:
-        problems.append(f"eventFiltersInput.in: it holds no list; give at least one of {', '.join(IN_FIELDS)}.")
+        problems.append(f"{name}: it holds no list; give at least one of {', '.join(IN_FIELDS)}.")
     return parsed

@@ -12,7 +12,7 @@ from event_service.configuration.endpoint import EndpointType
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import WebhookQueue
 from event_service.events.event import Event
-from event_service.events.ports import EventStore, RoutingQueue
+from event_service.events.ports import EventStore, Owner, RoutingQueue
 from event_service.events.routing_message import RoutingMessage
 from event_service.routing.ports import SocketLog
 from event_service.routing.table import RoutingTable
@@ -142,7 +142,7 @@ class Routing:
         fresh = [work for work in works if work.failure is None and work.received.message.hop == 0]
         keys = {(work.received.message.workspace_id, event.id) for work in fresh for event in work.received.message.events}
         try:
-            owners = self._store.nonces(keys) if keys else {}
+            owners = self._store.owners(keys) if keys else {}
         except (DomainError, Unavailable) as error:
             for work in fresh:
                 work.failure = f"events: {error}"
@@ -161,8 +161,8 @@ class Routing:
                     work.failure = f"{len(outcome.failed)} events could not be stored"
                     continue
                 for event in missing:
-                    owners[message.workspace_id, event.id] = outcome.taken.get(event.id, message.nonce)
-            work.events = tuple(event for event in message.events if owners[message.workspace_id, event.id] == message.nonce)
+                    owners[message.workspace_id, event.id] = outcome.taken.get(event.id, Owner(message.nonce))
+            work.events = tuple(event for event in message.events if owners[message.workspace_id, event.id].nonce == message.nonce)
             report.duplicates += len(message.events) - len(work.events)
 
     def _choose_endpoints(self, works: Sequence[_Work]) -> None:

@@ -20,7 +20,7 @@ one. Up to this age it means "not open yet"."""
 GREATEST_SEQUENCE: Final = 2**53 - 1
 """The greatest whole number that JavaScript reads exactly."""
 
-CONNECTIONS_OF_ONE_GROUP: Final = 100
+CONNECTIONS_PER_GROUP: Final = 100
 SHARD_DIGITS: Final = 2
 """Hexadecimal digits of the hash that a connection's sort key begins with: at most 256 shards."""
 
@@ -94,13 +94,13 @@ def shards_for(first_prefixes: Sequence[str]) -> list[Shard]:
 
     Args:
         first_prefixes: the hash prefixes of its first connections in order of the hash, more than
-            :data:`CONNECTIONS_OF_ONE_GROUP`. How far they reach tells how many there are, so that not all of them
+            :data:`CONNECTIONS_PER_GROUP`. How far they reach tells how many there are, so that not all of them
             have to be read only to be counted.
     """
     reached = (int(first_prefixes[-1], 16) + 1) / 16**SHARD_DIGITS
     estimate = len(first_prefixes) / reached
     count = 2
-    while count < 16**SHARD_DIGITS and estimate / count > CONNECTIONS_OF_ONE_GROUP / 2:
+    while count < 16**SHARD_DIGITS and estimate / count > CONNECTIONS_PER_GROUP / 2:
         count *= 2
     return [Shard(index, count) for index in range(count)]
 

@@ -7,21 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from event_service.base import json_values
-from event_service.base.errors import BadUserInput
 from event_service.events.event import Event
 
 MAXIMUM_FRAME_BYTES: Final = 128 * 1024
 """API Gateway's limit for one message; it cuts it into frames of 32 KB itself."""
 MAXIMUM_BATCH_EVENTS: Final = 100
 MAXIMUM_BATCH_BYTES: Final = 102_400
-
-MAXIMUM_CLIENT_MESSAGE: Final = 1_000
-"""Characters; what we understand is shorter, and nothing longer is read."""
-
-_PONG: Final = '{"notice":"pong"}'
-_UNDERSTOOD: Final = json_values.dumps(
-    {"notice": "not-understood", "message": 'This service understands {"action":"ping"}, which it answers with {"notice":"pong"}.'}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +106,6 @@ def _flush(waiting: list[EventFrame]) -> Iterator[Frame]:
     if waiting:
         text = f"[{','.join(entry.text for entry in waiting)}]"
         yield Frame(text.encode(), waiting[-1].sequence, tuple((entry.event_id, entry.sequence) for entry in waiting))
-
-
-def answer_to(message: str | None) -> str:
-    """What a client's own message is answered with. Nothing a client sends can fail or cost more than this."""
-    if message is None or len(message) > MAXIMUM_CLIENT_MESSAGE:
-        return _UNDERSTOOD
-    try:
-        value = json_values.loads(message, "message")
-    except BadUserInput:
-        return _UNDERSTOOD
-    if isinstance(value, dict) and value.get("action") == "ping":
-        return _PONG
-    return _UNDERSTOOD
 
 
 def _notice(value: dict[str, Any]) -> bytes:

@@ -22,11 +22,11 @@ from event_service.base.errors import RateLimited, Unavailable
 from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Segment, SocketLogStore, WakeUpQueue
 from event_service.sockets.wake_up import WakeUp
 
-EVENTS_OF_A_SEGMENT: Final = 100
-EVENTS_OF_AN_APPEND: Final = 1_000
-MESSAGES_OF_AN_APPEND: Final = 80
+EVENTS_PER_SEGMENT: Final = 100
+EVENTS_PER_APPEND: Final = 1_000
+MESSAGES_PER_APPEND: Final = 80
 """A transaction has at most 100 actions: the head, a marker a message, and the segments."""
-ID_CHARACTERS_OF_AN_APPEND: Final = 250_000
+ID_CHARACTERS_PER_APPEND: Final = 250_000
 """At most 4 bytes each; a transaction holds 4 MB."""
 TRIES: Final = 8
 """Of an append that others keep overtaking, before its messages are left to be routed again."""
@@ -34,7 +34,7 @@ THREADS: Final = 16
 CLOCK_MARGIN: Final = timedelta(seconds=60)
 """Two machines' clocks may differ by this much."""
 
-_logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class SocketLog:
         try:
             heads = self._store.heads(additions)
         except (RateLimited, Unavailable) as error:
-            _logger.warning("the heads of %d socket logs could not be read: %s", len(additions), error)
+            _LOG.warning("the heads of %d socket logs could not be read: %s", len(additions), error)
             return everything
         now = self._clock()
         # A margin on this side as well: a head that ends in a moment may be extended at this moment.
@@ -106,39 +106,39 @@ class SocketLog:
             failed |= append_to(kept[0])
         elif kept:
             with ThreadPoolExecutor(max_workers=min(THREADS, len(kept))) as threads:
-                for left in threads.map(append_to, kept):
-                    failed |= left
+                for remaining in threads.map(append_to, kept):
+                    failed |= remaining
         if not kept:
             return failed
         try:
             self._queue.send([WakeUp(workspaces[one], one) for one in kept])
         except (RateLimited, Unavailable) as error:
-            _logger.warning("%d endpoints could not be woken: %s", len(kept), error)
+            _LOG.warning("%d endpoints could not be woken: %s", len(kept), error)
             failed |= {addition.nonce for one in kept for addition in additions[one]}
         return failed
 
     def _append(self, endpoint_id: str, head: LogHead, additions: Sequence[_Addition]) -> set[str]:
         """The nonces that could not be appended."""
-        waiting = list(additions)
+        left = list(additions)
         tries = 0
-        while waiting:
-            together = _together(waiting)
+        while left:
+            together = _together(left)
             segments = self._segments(head.next, together)
             try:
                 self._store.append(endpoint_id, head, segments, [addition.nonce for addition in together])
             except AlreadyAppended as error:
-                waiting = [addition for addition in waiting if addition.nonce not in error.nonces]
+                left = [addition for addition in left if addition.nonce not in error.nonces]
                 continue
             except AppendConflict:
                 tries += 1
                 if tries >= TRIES:
-                    _logger.warning("endpoint %s: %d messages were overtaken %d times", endpoint_id, len(waiting), tries)
+                    _LOG.warning("endpoint %s: %d messages were overtaken %d times", endpoint_id, len(left), tries)
                     break
                 self._sleep(random.uniform(0.005, 0.02) * 2 ** min(tries, 4))  # noqa: S311 - spreads load, guards nothing
                 try:
                     found = self._store.heads([endpoint_id]).get(endpoint_id)
                 except (RateLimited, Unavailable) as error:
-                    _logger.warning("endpoint %s: the head could not be read again: %s", endpoint_id, error)
+                    _LOG.warning("endpoint %s: the head could not be read again: %s", endpoint_id, error)
                     break
                 if found is None:
                     # The endpoint was deleted meanwhile; its log went with it.
@@ -146,29 +146,29 @@ class SocketLog:
                 head = found
                 continue
             except (RateLimited, Unavailable) as error:
-                _logger.warning("endpoint %s: %d messages were not appended: %s", endpoint_id, len(waiting), error)
+                _LOG.warning("endpoint %s: %d messages were not appended: %s", endpoint_id, len(left), error)
                 break
             head = replace(head, next=segments[-1].last + 1)
-            waiting = waiting[len(together) :]
-        return {addition.nonce for addition in waiting}
+            left = left[len(together) :]
+        return {addition.nonce for addition in left}
 
     def _segments(self, first: int, additions: Sequence[_Addition]) -> list[Segment]:
         event_ids = [one for addition in additions for one in addition.event_ids]
         expires = self._clock() + self._retention
         return [
-            Segment(first + start, tuple(event_ids[start : start + EVENTS_OF_A_SEGMENT]), expires)
-            for start in range(0, len(event_ids), EVENTS_OF_A_SEGMENT)
+            Segment(first + start, tuple(event_ids[start : start + EVENTS_PER_SEGMENT]), expires)
+            for start in range(0, len(event_ids), EVENTS_PER_SEGMENT)
         ]
 
 
-def _together(waiting: Sequence[_Addition]) -> list[_Addition]:
+def _together(left: Sequence[_Addition]) -> list[_Addition]:
     """As many as fit into one transaction, at least one."""
     taken: list[_Addition] = []
     events = characters = 0
-    for addition in waiting:
+    for addition in left:
         events += len(addition.event_ids)
         characters += sum(map(len, addition.event_ids))
-        if taken and (events > EVENTS_OF_AN_APPEND or characters > ID_CHARACTERS_OF_AN_APPEND or len(taken) == MESSAGES_OF_AN_APPEND):
+        if taken and (events > EVENTS_PER_APPEND or characters > ID_CHARACTERS_PER_APPEND or len(taken) == MESSAGES_PER_APPEND):
             break
         taken.append(addition)
     return taken

@@ -166,7 +166,7 @@ class Posted(Enum):
     """API Gateway does not like the call itself: a permission, the URL or the id of the connection is wrong."""
 
 
-class ManagementApi(Protocol):
+class Poster(Protocol):
     """API Gateway's side of the connections. Both calls have a time-out of their own."""
 
     async def post(self, connection_id: str, data: bytes) -> Posted:

@@ -29,8 +29,8 @@ _OUTCOMES: Final = {
 }
 
 
-class HttpManagementApi:
-    """Implements :class:`~event_service.sockets.ports.ManagementApi`. Use it as an async context manager, once:
+class SocketPoster:
+    """Implements :class:`~event_service.sockets.ports.Poster`. Use it as an async context manager, once:
     a Lambda's event loop ends with the invocation, and so do the HTTP connections."""
 
     def __init__(self, url: str, region: str, credentials: Callable[[], ReadOnlyCredentials | None]) -> None:
@@ -70,7 +70,7 @@ class HttpManagementApi:
 
     async def _call(self, method: str, connection_id: str, data: bytes) -> Posted:
         if self._session is None:
-            raise RuntimeError("the management API is used outside its context")
+            raise RuntimeError("the poster is used outside its context")
         path = self._path + quote(connection_id, safe="")
         credentials = self._credentials()
         headers = {} if credentials is None else self._signer.headers(method, path, data, credentials, datetime.now(UTC))

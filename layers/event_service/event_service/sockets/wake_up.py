@@ -20,7 +20,7 @@ class WakeUp:
         shard: only these connections; ``None``: all, or whoever serves them decides on shards.
         prefix: the hash prefix of the one connection it is about; ``None``: it is about all. Where there are shards, it
             saves the others a useless wake-up.
-        hop: how often the work was handed on.
+        continuation: how often the work was continued through the queue.
         deleted: the endpoint is no more, so its log is to be forgotten also if nobody is connected.
     """
 
@@ -28,7 +28,7 @@ class WakeUp:
     endpoint_id: str
     shard: Shard | None = None
     prefix: str | None = None
-    hop: int = 0
+    continuation: int = 0
     deleted: bool = False
 
     @property
@@ -46,8 +46,8 @@ class WakeUp:
             value["shard"] = [self.shard.index, self.shard.count]
         if self.prefix is not None:
             value["prefix"] = self.prefix
-        if self.hop:
-            value["hop"] = self.hop
+        if self.continuation:
+            value["continuation"] = self.continuation
         if self.deleted:
             value["deleted"] = True
         return json_values.dumps(value)
@@ -68,6 +68,6 @@ class WakeUp:
             endpoint_id=value["endpointId"],
             shard=Shard(*shard) if shard else None,
             prefix=value.get("prefix"),
-            hop=value.get("hop", 0),
+            continuation=value.get("continuation", 0),
             deleted=value.get("deleted", False),
         )

@@ -95,6 +95,9 @@ class WebhookDelivery:
         batch = Batch(snapshot, time_left, report)
         ready, results, discarded = self._sort(batch, messages, received, suspects, snapshot)
         await self._discard_messages(batch, messages, discarded)
+        # Whoever had a message before may have died between adding to a backlog and asking for a look.
+        again = [message.delivery for position, message in messages.items() if received[position].receive_count > 1]
+        batch.added_to.update((delivery.workspace_id, delivery.endpoint_id) for delivery in again)
         await self._work(batch, ready, results)
         await self._ask_for_looks(batch, messages)
         return report

@@ -134,7 +134,8 @@ class LaneRows:
         )
         now = format_date(reader.clock())
         fresh = [row for row in found if row.key not in self._known and not self._is_open_elsewhere(row)]
-        due = [row for row in fresh if row.at <= now]
+        # One attempt may stand there twice, live and not: the second is looked at once the first is in the log.
+        due = list({row.key: row for row in reversed(fresh) if row.at <= now}.values())[::-1]
         later = [row.at for row in fresh if row.at > now]
         if len(fresh) < len([row for row in found if row.key not in self._known]) and self._lane.open_until is not None:
             later.append(format_date(self._lane.open_until))

@@ -29,12 +29,14 @@ SLOWER: Final = 3.0
 """Answers that take this much longer than the quickest epoch mean that more at once brings nothing more."""
 FIRST_RATE: Final = 1.0
 LEAST_RATE: Final = 0.05
-DECREASE: Final = 0.95
+DECREASE: Final = 0.93
+MOST_DECREASE: Final = 0.8
+NEAR_LIMIT: Final = 0.75
 INCREASE_PER_SECOND: Final = 0.005
 """At first after a 429, and faster the longer there is none: each two seconds add as much again."""
 MAXIMUM_INCREASE: Final = 0.1
 CATCH_UP_SECONDS: Final = 0.8
-STEADY_RATE: Final = 5.0
+STEADY_RATE: Final = 10.0
 """Receivers that take fewer a second are asked for more more slowly: each wrong guess is a larger share of their requests."""
 MEASURED_SECONDS: Final = 10.0
 MEASURED_ANSWERS: Final = 20
@@ -61,6 +63,8 @@ class Learnt:
     starting: bool = False
     limited_at: float = 0.0
     wish: float = 0.0
+    active: float = 0.0
+    """Seconds of sending since the last 429."""
     rests: int = 0
     well_since: float = 0.0
 
@@ -83,6 +87,8 @@ class Pace:
         self._inherited: list[float] = []
         self._credit = 1.0
         self._credit_at = now
+        self._opened_at = now
+        self._decreased_at = 0.0
         self._began = now
         self._taken: deque[float] = deque()
         self._pauses: deque[tuple[float, float]] = deque(maxlen=20)
@@ -122,6 +128,7 @@ class Pace:
         if self.learnt.rate is not None:
             self._accrue(now, self.learnt.rate)
             self._credit -= 1.0
+            self._increase(now, self.learnt.rate)
 
     def paused(self, since: float, until: float) -> None:
         """Nothing was sent meanwhile, because the receiver asked for it."""
@@ -130,15 +137,21 @@ class Pace:
 
     def _accrue(self, now: float, rate: float) -> None:
         passed = max(0.0, now - self._credit_at)
-        # The longer it wants to be left alone after a 429, the more rarely it is brought to say so.
-        cost = max(1.0, self.learnt.wish)
-        quiet = (now - self.learnt.limited_at) / cost
-        increase = min(INCREASE_PER_SECOND * (1.0 + quiet / 2.0), MAXIMUM_INCREASE) * min(1.0, rate / STEADY_RATE) / cost
-        grown = STARTING_INCREASE if self.learnt.starting else 1.0 + increase
         self._credit_at = now
-        self.learnt.rate = rate * grown ** min(passed, 2.0)
         # What was not sent during a short pause may follow it, as most limits allow.
         self._credit = min(self._credit + rate * passed, max(1.0, CATCH_UP_SECONDS * rate))
+
+    def _increase(self, now: float, rate: float) -> None:
+        """Asks for a little more, for the time in which requests were sent: a quiet hour says nothing about the limit."""
+        learnt = self.learnt
+        active = min(now - self._opened_at, 2.0 / rate)
+        self._opened_at = now
+        learnt.active += active
+        # The longer it wants to be left alone after a 429, the more rarely it is brought to say so.
+        cost = max(1.0, learnt.wish)
+        increase = min(INCREASE_PER_SECOND * (1.0 + learnt.active / cost / 2.0), MAXIMUM_INCREASE) * min(1.0, rate / STEADY_RATE) / cost
+        grown = STARTING_INCREASE if learnt.starting else 1.0 + increase
+        learnt.rate = rate * grown**active
 
     # -- learning --------------------------------------------------------------------------------------------------------
 
@@ -201,12 +214,16 @@ class Pace:
             measured = self._measured(now)
             learnt.rate, learnt.starting = max(FIRST_RATE, measured), measured == 0.0
             self._credit = 0.0
-        elif now - learnt.limited_at > 1.0:
+        elif now - self._decreased_at > 1.0:
             # Of the answers to one burst the first one counts.
+            self._decreased_at = now
             learnt.starting = False
-            learnt.rate = max(LEAST_RATE, min(learnt.rate, self._measured(now) or learnt.rate / 2) * DECREASE)
+            # A receiver that took about as much as it was sent is close to its limit. What was measured lately may also be too
+            # short to trust: one 429 takes a fifth at most, and the next one follows soon.
+            near = self._measured(now) >= NEAR_LIMIT * learnt.rate
+            learnt.rate = max(LEAST_RATE, learnt.rate * (DECREASE if near else MOST_DECREASE))
         self._credit = min(self._credit, 0.0)
-        learnt.limited_at = now
+        learnt.limited_at, learnt.active = now, 0.0
 
     def _measured(self, now: float) -> float:
         """What the receiver took a second, lately."""

@@ -1,4 +1,4 @@
-"""Every example of docs/filters.md and of the README is what it says, in both its forms."""
+"""Every example of docs/filters.md is what it says, in both its forms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 from event_service.filters.event_filter import parse_condition
 from event_service.filters.matching.matcher import Matcher
-from event_service.filters.patterns.compile import OPERATORS, parse_pattern
+from event_service.filters.patterns.compile import parse_pattern
+from event_service.filters.patterns.operators import OPERATORS
 
 PAGE = Path(__file__).parents[4] / "docs" / "filters.md"
 BLOCK = re.compile(r"^```(?P<kind>json (?:event|variables|matches|others)|graphql)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -51,26 +52,6 @@ EXAMPLES = [
 ]
 
 each_example = pytest.mark.parametrize("example", EXAMPLES, ids=[example.title for example in EXAMPLES])
-
-
-README = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
-# title, variable, literal
-ROWS = re.findall(r"^\| ([^|]+) \| `(\{.*?\})` \| `(\{.*?\})` \|$", README.partition("### Filters")[2].partition("\n#")[0], re.MULTILINE)
-
-
-def test_the_readme_has_the_same_ten() -> None:
-    assert [f"{number}. {title}" for number, (title, _, _) in enumerate(ROWS, 1)] == [example.title for example in EXAMPLES]
-
-
-@pytest.mark.parametrize(("row", "example"), list(zip(ROWS, EXAMPLES, strict=False)), ids=[title for title, _, _ in ROWS])
-def test_an_example_of_the_readme_matches_what_its_page_says_in_both_its_forms(row: tuple[str, str, str], example: Example) -> None:
-    _, variable, literal = row
-    for given in (json.loads(variable), graphql.value_from_ast_untyped(graphql.parse_value(literal))):
-        matcher = Matcher()
-        matcher.add("example", parse_condition(given, parse_pattern))
-
-        assert all(matcher.matches({**EVENT, **difference}) == {"example"} for difference in example.matches)
-        assert not any(matcher.matches({**EVENT, **difference}) for difference in example.others)
 
 
 def test_there_are_ten_examples_with_events_of_both_kinds() -> None:

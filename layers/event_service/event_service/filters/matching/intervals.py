@@ -61,6 +61,11 @@ class Intervals(Generic[W]):
         self._forks: dict[tuple[int, int], _Fork[W]] = {}
         self._forks_by_level: dict[int, int] = {}
 
+    @property
+    def levels(self) -> int:
+        """Levels of the tree at which ranges hang: forks that a number meets."""
+        return len(self._forks_by_level)
+
     def count(self, low: float, high: float) -> int:
         """How many wait for this very range."""
         bounds = order(low), order(high)

@@ -1,6 +1,6 @@
 """Who waits for which values at one path.
 
-A waiter is found by what an event holds and not by trying its condition: see :mod:`tables`. What has nothing to be
+A waiter is found by what an event holds and not by trying its condition: see :mod:`table`. What has nothing to be
 found by (exists, anything-but with an operator, a wildcard without a literal character) is asked one by one, but each
 distinct predicate once.
 """
@@ -10,25 +10,21 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar
 
-from event_service.filters.matching.lookup_tables import (
-    AddressTable,
+from event_service.filters.matching.budget import Budget
+from event_service.filters.matching.postings import Postings
+from event_service.filters.matching.table import Table
+from event_service.filters.matching.text_tables import (
     BeginningTable,
     EndingTable,
-    ExactTable,
     FoldedBeginningTable,
     FoldedEndingTable,
     FoldedTable,
-    NetworkTable,
-    RangeTable,
-    RefusalTable,
-    Table,
     WildcardTable,
 )
-from event_service.filters.matching.postings import Postings
-from event_service.filters.matching.work import Work
+from event_service.filters.matching.value_tables import AddressTable, ExactTable, NetworkTable, RangeTable, RefusalTable
 from event_service.filters.patterns.event_fields import FieldValues
 from event_service.filters.patterns.numbers import HIGHEST, LOWEST
-from event_service.filters.patterns.pattern import FieldCondition
+from event_service.filters.patterns.pattern import FieldCondition, path_order
 from event_service.filters.patterns.predicates import (
     Anything,
     AnythingBut,
@@ -82,24 +78,39 @@ class SharedCondition:
     Attributes:
         condition: the condition.
         uses: how many filters (`$or` alternatives apart) state it.
+        waiting: how many of them wait at it.
         accepts_any: whether its predicates accept one of a field's values.
+        weight: steps to ask it about one short value.
     """
 
-    __slots__ = ("accepts_any", "condition", "or_absent", "path", "uses")
+    __slots__ = ("accepts_any", "condition", "or_absent", "path", "uses", "waiting", "weight")
 
     def __init__(self, condition: FieldCondition) -> None:
         self.condition = condition
         self.path = condition.path
         self.or_absent = condition.or_absent
         self.uses = 0
+        self.waiting = 0
         single = len(condition.predicates) == 1
         self.accepts_any = condition.predicates[0].accepts_any if single else condition.accepts_any
+        self.weight = sum(map(_weight, condition.predicates))
+
+    @property
+    def order(self) -> bytes:
+        """Where its path stands among others."""
+        return path_order(self.condition)
+
+    def cost(self, values: FieldValues) -> int:
+        """Steps to ask it about ``values`` at most."""
+        if not values.heavy:
+            return self.weight
+        return sum(predicate.cost(values) for predicate in self.condition.predicates)
 
 
 class PathIndex(Generic[W]):
     """The waiters at one path."""
 
-    __slots__ = ("_refusals", "_scanned", "_tables", "_waiting")
+    __slots__ = ("_refusals", "_scan_steps", "_scanned", "_tables", "_waiting")
 
     def __init__(self) -> None:
         self._waiting = 0
@@ -107,9 +118,15 @@ class PathIndex(Generic[W]):
         self._tables: dict[type[Predicate], Table[Any, W]] = {}
         self._refusals: RefusalTable[W] | None = None
         self._scanned: Postings[Predicate, W] | None = None
+        self._scan_steps = 0
 
     def __bool__(self) -> bool:
         return self._waiting > 0
+
+    @property
+    def tables(self) -> int:
+        """How many tables there are."""
+        return len(self._tables) + (self._refusals is not None) + (self._scanned is not None)
 
     def cost(self, shared: SharedCondition) -> int:
         """How crowded it would be to wait here for ``shared``."""
@@ -138,7 +155,8 @@ class PathIndex(Generic[W]):
             if _is_scanned(predicate):
                 if self._scanned is None:
                     self._scanned = Postings()
-                self._scanned.add(predicate, waiter)
+                if self._scanned.add(predicate, waiter):
+                    self._scan_steps += _weight(predicate)
             elif isinstance(predicate, AnythingBut):
                 if self._refusals is None:
                     self._refusals = RefusalTable()
@@ -154,27 +172,36 @@ class PathIndex(Generic[W]):
         self._waiting -= 1
         for predicate in _split(shared.condition):
             if _is_scanned(predicate):
-                if self._scanned is not None:
-                    self._scanned.discard(predicate, waiter)
+                if self._scanned is not None and self._scanned.discard(predicate, waiter):
+                    self._scan_steps -= _weight(predicate)
             elif isinstance(predicate, AnythingBut):
                 if self._refusals is not None:
                     self._refusals.remove(predicate, waiter)
             else:
                 self._tables[type(predicate)].remove(predicate, waiter)
 
-    def collect(self, values: FieldValues, found: set[W], work: Work) -> None:
-        """Puts all whose condition holds for ``values`` into ``found``."""
-        tables = self._tables.values()
-        for key in values.places:
-            for table in tables:
-                table.collect(key, found, work)
+    def collect(self, values: FieldValues, found: set[W], budget: Budget) -> None:
+        """Puts all whose condition holds for ``values`` into ``found``.
+
+        Raises:
+            BudgetSpent: some of them may be missing.
+        """
+        for table in self._tables.values():
+            table.collect(values, found, budget)
         if self._refusals:
-            self._refusals.collect(values, found, work)
+            self._refusals.collect(values, found, budget)
         if self._scanned:
+            budget.spend(self._scan_steps)
             for predicate, waiters in self._scanned.groups():
-                work.tried += 1
+                if values.heavy:
+                    budget.spend(predicate.cost(values))
                 if predicate.accepts_any(values):
                     found.update(waiters)
+
+
+def _weight(predicate: Predicate) -> int:
+    """Steps to ask it about one short value."""
+    return 1 + len(predicate.others) if isinstance(predicate, AnythingBut) else 1
 
 
 def _is_scanned(predicate: Predicate) -> bool:

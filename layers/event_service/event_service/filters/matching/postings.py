@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, MutableSet
+from collections.abc import Collection, Hashable, Iterable, Iterator, KeysView, MutableSet
+from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -36,6 +37,17 @@ class Postings(Generic[K, V]):
         if entry is None:
             return 0
         return len(entry) if isinstance(entry, set) else 1
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def keys(self) -> KeysView[K]:
+        """All keys, as they are now."""
+        return self._entries.keys()
+
+    def common(self, keys: KeysView[K]) -> AbstractSet[K]:
+        """Those of ``keys`` that have values."""
+        return self._entries.keys() & keys
 
     def has(self, key: K, value: V) -> bool:
         """Whether ``value`` is one of those of ``key``."""

@@ -3,31 +3,41 @@
 Objects vanish into the path and arrays leave no trace in it, so `{"a": {"b": 1}}`, `{"a.b": 1}` and
 `{"a": [{"b": 1}]}` all have the value 1 at `a.b`. What an array leaves is a :data:`Place`: values below different
 elements of one array may not match together.
+
+Only what some pattern asks for is read, and each value a bounded number of times: the work is linear in the event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from event_service.filters.patterns.ip_addresses import Address, parse_address
 from event_service.filters.patterns.numbers import as_float
+from event_service.filters.patterns.path_tree import PathNode
 
-Key = str | int | float | tuple[str, int]
+Key = str | float | tuple[str, str]
 """A leaf value such that equal keys are values which a pattern holds for equal.
 
 Strings and numbers are themselves. The literals are tuples, since ``True == 1`` in Python, and so is an integer that
-has no float of its own, since it may be ``==`` to a float that stands for another number.
+has no float of its own, since it may be ``==`` to a float that stands for another number. Its digits are kept as a
+string: Python's hash of a large integer is known to everybody, so an event could bring 13,000 of them with one hash.
 """
 
-TRUE: Key = ("true", 0)
-FALSE: Key = ("false", 0)
-NULL: Key = ("null", 0)
+TRUE: Key = ("true", "")
+FALSE: Key = ("false", "")
+NULL: Key = ("null", "")
+
+_LARGEST_EXACT_INTEGER = 2**53
 
 Place = tuple[tuple[int, int], ...]
 """Outermost first: (number of the array in the event, index of the element) for each array element that holds the
-value inside an object or a further array. Scalars directly in an array are free to match together: no entry."""
+value inside an object or a further array. Scalars directly in an array are free to match together: no entry. Nor has
+the element of an array that holds no other: there is none that it could exclude."""
 
 NOWHERE: Place = ()
+LONG_TEXT = 256
+"""Characters from which a text's length counts in what it costs to look at it."""
 
 
 def key_of(value: Any) -> Key:
@@ -45,8 +55,10 @@ def key_of(value: Any) -> Key:
 
 def key_of_integer(value: int) -> Key:
     """The key of an integer: its float if it has one."""
+    if -_LARGEST_EXACT_INTEGER <= value <= _LARGEST_EXACT_INTEGER:
+        return float(value)
     number = as_float(value)
-    return ("integer", value) if number is None else number
+    return ("integer", str(value)) if number is None else number
 
 
 class FieldValues:
@@ -55,20 +67,28 @@ class FieldValues:
     Attributes:
         places: the places of each distinct value.
         sole: the value where all are the same one, else ``None``.
-        in_elements: how many values have a place in an array's element.
-        outside: how many have none.
+        outside: whether a value has none.
+        characters: of all distinct strings together.
+        depth: the most elements that a value has around it.
+        total: the places of all values together.
+        heavy: whether a question about these values may cost more than one step: there are several, or a long one.
+        known_addresses: see :attr:`addresses`; ``None`` until they are asked for.
     """
 
-    __slots__ = ("_ends", "_numbers", "_strings", "in_elements", "outside", "places", "sole")
+    __slots__ = ("_ends", "_numbers", "_strings", "characters", "depth", "heavy", "known_addresses", "outside", "places", "sole", "total")
 
     def __init__(self) -> None:
         self.places: dict[Key, list[Place]] = {}
         self.sole: Key | None = None
-        self.in_elements = 0
-        self.outside = 0
+        self.depth = 0
+        self.total = 0
+        self.outside = False
+        self.characters = 0
+        self.heavy = False
         self._strings: list[str] | None = None
         self._ends: list[str] | None = None
         self._numbers: list[float] | None = None
+        self.known_addresses: dict[str, Address] | None = None
 
     @property
     def strings(self) -> list[str]:
@@ -92,6 +112,14 @@ class FieldValues:
         return self._numbers
 
     @property
+    def addresses(self) -> Mapping[str, Address]:
+        """The distinct strings that are IP addresses, each parsed once."""
+        if self.known_addresses is None:
+            parsed = ((key, parse_address(key)) for key in self.places if isinstance(key, str))
+            self.known_addresses = {key: address for key, address in parsed if address is not None}
+        return self.known_addresses
+
+    @property
     def all_in_elements(self) -> bool:
         """Whether the path may count as absent beside values of other elements."""
         return not self.outside
@@ -100,14 +128,25 @@ class FieldValues:
         """Adds one value."""
         places = self.places.get(key)
         if places is None:
-            self.sole = None if self.places else key
+            if self.places:
+                self.sole = None
+                self.heavy = True
+            else:
+                self.sole = key
             self.places[key] = [place]
-        else:
+            if isinstance(key, str):
+                self.characters += len(key)
+                if self.characters > LONG_TEXT:
+                    self.heavy = True
+        elif place or places[-1]:
             places.append(place)
-        if place:
-            self.in_elements += 1
         else:
-            self.outside += 1
+            return
+        self.total += 1
+        if not place:
+            self.outside = True
+        elif len(place) > self.depth:
+            self.depth = len(place)
 
 
 class EventFields:
@@ -119,44 +158,58 @@ class EventFields:
         leaves: how many leaf values were read.
     """
 
-    __slots__ = ("_arrays", "_wanted", "has_element_objects", "leaves", "values")
+    __slots__ = ("_arrays", "has_element_objects", "leaves", "values")
 
-    def __init__(self, event: Mapping[str, Any], wanted: Container[str] | None = None) -> None:
+    def __init__(self, event: Mapping[str, Any], wanted: PathNode) -> None:
         """Reads ``event``.
 
         Args:
             event: the delivered event, as ``json.loads`` makes it.
-            wanted: paths to read and all their dotted beginnings; everything when ``None``.
+            wanted: the paths to read.
         """
         self.values: dict[str, FieldValues] = {}
         self.has_element_objects = False
         self.leaves = 0
-        self._wanted = wanted
         self._arrays = 0
-        self._read_object(event, None, NOWHERE)
+        self._read_object(event, wanted, NOWHERE)
 
-    def _read_object(self, value: Mapping[str, Any], base: str | None, place: Place) -> None:
-        wanted = self._wanted
+    def put(self, path: str, strings: Iterable[str]) -> None:
+        """Adds strings outside all arrays at a path that is in no event."""
+        for text in strings:
+            values = self.values.get(path)
+            if values is None:
+                values = self.values[path] = FieldValues()
+            values.add(text, NOWHERE)
+
+    def _read_object(self, value: Mapping[str, Any], node: PathNode, place: Place) -> None:
+        get = node.get
         for name, child in value.items():
-            path = name if base is None else f"{base}.{name}"
-            if wanted is not None and path not in wanted:
-                continue
+            below = get(name)
+            if below is None:
+                # A key may hold dots, which are steps like any others.
+                below = node.find(name) if "." in name else None
+                if below is None:
+                    continue
             if isinstance(child, dict):
-                self._read_object(child, path, place)
+                if below:
+                    self._read_object(child, below, place)
             elif isinstance(child, list):
-                self._read_array(child, path, place)
-            else:
-                self._add(path, key_of(child), place)
+                self._read_array(child, below, place)
+            elif below.path is not None:
+                self._add(below.path, key_of(child), place)
 
-    def _read_array(self, value: list[Any], path: str, place: Place) -> None:
+    def _read_array(self, value: list[Any], node: PathNode, place: Place) -> None:
         number = self._arrays
         self._arrays += 1
+        path = node.path
+        alone = len(value) == 1
         for index, child in enumerate(value):
             if isinstance(child, dict):
-                self._read_object(child, path, (*place, (number, index)))
+                if node:
+                    self._read_object(child, node, place if alone else (*place, (number, index)))
             elif isinstance(child, list):
-                self._read_array(child, path, (*place, (number, index)))
-            else:
+                self._read_array(child, node, place if alone else (*place, (number, index)))
+            elif path is not None:
                 self._add(path, key_of(child), place)
 
     def _add(self, path: str, key: Key, place: Place) -> None:

@@ -10,29 +10,35 @@ import re
 
 from event_service.base.errors import BadUserInput
 
-Address = tuple[int, int]
-"""Bits of the family (32 or 128), and the address as an integer."""
+Address = bytes
+"""The 4 bytes of an IPv4 address or the 16 of an IPv6 address.
+
+Bytes and not a number, since they are keys of dicts: Python hashes numbers without a secret, so a workspace could
+choose thousands of addresses that all have one hash."""
+
+MAXIMUM_CHARACTERS = 64
+"""An address with each group in full has 39; the rest is for zeros in front. Longer texts are not even looked at."""
 
 _V4 = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15}){3}", re.ASCII)
-_V6 = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*", re.ASCII)
+_V6 = re.compile(r"[0-9a-fA-F:]+", re.ASCII)
 _MASK = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
-_MAPPED_V4 = 0xFFFF
+_MAPPED_V4 = bytes(10) + b"\xff\xff"
 
 
 def parse_address(text: str) -> Address | None:
     """The address that ``text`` spells, or ``None`` when it is any other string."""
-    if _V4.fullmatch(text):
-        return _parse_v4(text)
-    if _V6.fullmatch(text):
-        return _parse_v6(text)
-    return None
+    if len(text) > MAXIMUM_CHARACTERS:
+        return None
+    if ":" in text:
+        return _parse_v6(text) if _V6.fullmatch(text) else None
+    return _parse_v4(text) if _V4.fullmatch(text) else None
 
 
-def parse_network(text: str) -> tuple[int, int, int]:
+def parse_network(text: str) -> tuple[int, Address]:
     """Reads CIDR notation.
 
     Returns:
-        Bits of the family (32 or 128), bits of the mask, and the network's leading bits as an integer.
+        Bits of the mask, and the network's first address.
 
     Raises:
         BadUserInput: not CIDR notation, or a mask as long as the address.
@@ -43,21 +49,23 @@ def parse_network(text: str) -> tuple[int, int, int]:
     address = parse_address(parts[0])
     if address is None:
         raise BadUserInput(f"{parts[0]!r} is not an IPv4 or IPv6 address")
-    bits, value = address
+    bits = len(address) * 8
     if not _MASK.fullmatch(parts[1]) or not 0 <= int(parts[1]) < bits:
         raise BadUserInput(f"the mask {parts[1]!r} is not a whole number from 0 to {bits - 1}")
     mask = int(parts[1])
-    return bits, mask, value >> (bits - mask)
+    return mask, first_address(address, mask)
+
+
+def first_address(address: Address, mask: int) -> Address:
+    """``address`` with all bits after the first ``mask`` set to zero."""
+    size = len(address)
+    beyond = size * 8 - mask
+    return (int.from_bytes(address, "big") >> beyond << beyond).to_bytes(size, "big")
 
 
 def _parse_v4(text: str) -> Address | None:
-    value = 0
-    for part in text.split("."):
-        number = int(part)
-        if number > 255:
-            return None
-        value = value << 8 | number
-    return 32, value
+    parts = [int(part) for part in text.split(".")]
+    return bytes(parts) if max(parts) <= 255 else None
 
 
 def _parse_v6(text: str) -> Address | None:
@@ -73,4 +81,5 @@ def _parse_v6(text: str) -> Address | None:
         if number > 0xFFFF:
             return None
         value = value << 16 | number
-    return (32, value & 0xFFFF_FFFF) if value >> 32 == _MAPPED_V4 else (128, value)
+    address = value.to_bytes(16, "big")
+    return address[12:] if address.startswith(_MAPPED_V4) else address

@@ -15,8 +15,8 @@ def search_key(text: str) -> str:
 def accepts_whole(pattern: str, text: str) -> bool:
     """Whether ``text`` as a whole is ``pattern`` but for case."""
     if pattern.isascii():
-        return text.isascii() and text.lower() == pattern.lower()
-    return len(text) in _ends(pattern, text)
+        return len(text) == len(pattern) and text.isascii() and text.lower() == pattern.lower()
+    return _end(pattern, text) == len(text)
 
 
 def accepts_start(pattern: str, text: str) -> bool:
@@ -24,7 +24,7 @@ def accepts_start(pattern: str, text: str) -> bool:
     if pattern.isascii():
         head = text[: len(pattern)]
         return head.isascii() and head.lower() == pattern.lower()
-    return bool(_ends(pattern, text))
+    return _end(pattern, text) is not None
 
 
 def accepts_end(pattern: str, text: str) -> bool:
@@ -32,17 +32,29 @@ def accepts_end(pattern: str, text: str) -> bool:
     if pattern.isascii():
         tail = text[len(text) - len(pattern) :] if len(pattern) <= len(text) else ""
         return len(tail) == len(pattern) and tail.isascii() and tail.lower() == pattern.lower()
-    starts = {len(text)}
+    position = len(text)
     for character in reversed(pattern):
-        forms = {character.lower(), character.upper()}
-        starts = {start - len(form) for start in starts for form in forms if text.endswith(form, 0, start)}
-    return bool(starts)
+        if text.endswith(lower := character.lower(), 0, position):
+            position -= len(lower)
+        elif text.endswith(upper := character.upper(), 0, position):
+            position -= len(upper)
+        else:
+            return False
+    return True
 
 
-def _ends(pattern: str, text: str) -> set[int]:
-    """Where in ``text`` the pattern can end when it begins at the start."""
-    ends = {0}
+def _end(pattern: str, text: str) -> int | None:
+    """Where in ``text`` the pattern ends when it begins at the start; ``None`` where it does not fit.
+
+    Neither form of a character begins or ends with the other, in all of Unicode: at one place at most one form fits, so
+    there is nothing to go back for.
+    """
+    position = 0
     for character in pattern:
-        forms = {character.lower(), character.upper()}
-        ends = {end + len(form) for end in ends for form in forms if text.startswith(form, end)}
-    return ends
+        if text.startswith(lower := character.lower(), position):
+            position += len(lower)
+        elif text.startswith(upper := character.upper(), position):
+            position += len(upper)
+        else:
+            return None
+    return position

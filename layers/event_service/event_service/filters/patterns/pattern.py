@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from event_service.filters.patterns.consistency import Demand, Search
 from event_service.filters.patterns.event_fields import EventFields, FieldValues
 from event_service.filters.patterns.predicates import Predicate
 
@@ -56,36 +53,3 @@ class Pattern:
     """
 
     alternatives: tuple[tuple[FieldCondition, ...], ...]
-
-    def matches(self, event: Mapping[str, Any]) -> bool:
-        """Whether ``event``, the delivered event as ``json.loads`` makes it, matches."""
-        fields = EventFields(event)
-        return any(alternative_holds(conditions, fields) for conditions in self.alternatives)
-
-
-def alternative_holds(conditions: Sequence[FieldCondition], fields: EventFields) -> bool:
-    """Whether all ``conditions``, which are sorted by path, hold together, array elements considered."""
-    if not all(condition.may_hold(fields) for condition in conditions):
-        return False
-    search = search_of_elements(conditions, fields)
-    return search is None or search.succeeds()
-
-
-def search_of_elements(conditions: Sequence[FieldCondition], fields: EventFields) -> Search | None:
-    """The search for values that may match together, or ``None`` where any may.
-
-    Args:
-        conditions: sorted by path; each holds by itself.
-        fields: the event.
-    """
-    if not fields.has_element_objects:
-        return None
-    demands: list[Demand] = []
-    bound = 0
-    for condition in conditions:
-        values = fields.values.get(condition.path)
-        if values is not None:
-            demands.append((values, condition.predicates, condition.or_absent))
-            # One field alone finds its element, but absence beside it must be told from absence of all.
-            bound += 2 if condition.or_absent else values.in_elements > 0
-    return Search(demands) if bound > 1 else None

@@ -21,8 +21,10 @@ from event_service.base.dates import format_date, from_stored
 from event_service.configuration.storage.rows import EndpointItem, WebSocketItem, endpoint_of
 from event_service.sockets.connection import ROW_LIFE, Connection, Shard, hash_prefix
 from event_service.sockets.ports import Handshake, LogHead, Situation
-from event_service.sockets.storage.log import HeadItem, head_key, head_of
+from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
 
+FORMAT: Final = 1
+"""Of connections; a reader that meets a newer one fails instead of guessing."""
 _LOOK_UP: Final = "endpoint"
 _TOKEN_ROW_LIFE: Final = ROW_LIFE + timedelta(minutes=10)
 
@@ -45,6 +47,7 @@ class ConnectionItem(Model):
     batched = BooleanAttribute(null=True)
     told_paused = BooleanAttribute(null=True, attr_name="toldPaused")
     expires_at = NumberAttribute(attr_name="expiresAt")
+    format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
 class LookUpItem(Model):
@@ -193,6 +196,7 @@ def _item(connection: Connection) -> ConnectionItem:
 
 def _connection(raw: AttributeMap) -> Connection:
     item = ConnectionItem.from_raw_data(raw)
+    check_format(item.format, FORMAT)
     claimed: float | None = item.claimed  # PynamoDB's types do not know which attributes may be missing
     return Connection(
         endpoint_id=item.endpoint_id,

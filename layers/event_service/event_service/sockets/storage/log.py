@@ -23,6 +23,8 @@ from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead
 
 MARKER_LIFE: Final = timedelta(days=15)
 """A routing message can come again for 14 days, the longest that a queue keeps one."""
+FORMAT: Final = 1
+"""Of heads and segments; a reader that meets a newer one fails instead of guessing."""
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
 
@@ -39,6 +41,7 @@ class HeadItem(Model):
     next = NumberAttribute()
     floor = NumberAttribute()
     kept_until = NumberAttribute(attr_name="keptUntil")
+    format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
 class SegmentItem(Model):
@@ -53,6 +56,7 @@ class SegmentItem(Model):
     last = NumberAttribute(range_key=True, attr_name="sequence")
     ids = BinaryAttribute(legacy_encoding=False)
     expires_at = NumberAttribute(attr_name="expiresAt")
+    format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
 class MarkerItem(Model):
@@ -74,8 +78,19 @@ def head_key(endpoint_id: str) -> Key:
 
 
 def head_of(item: HeadItem) -> LogHead:
-    """Reads the stored form."""
+    """Reads the stored form.
+
+    Raises:
+        ValueError: a newer version of the code wrote it.
+    """
+    check_format(item.format, FORMAT)
     return LogHead(int(item.next), int(item.floor), datetime.fromtimestamp(int(item.kept_until), UTC))
+
+
+def check_format(found: float, known: int) -> None:
+    """Raises ``ValueError`` for a stored form that is newer than this code."""
+    if found > known:
+        raise ValueError(f"a stored item of format {int(found)}; this version reads up to {known}")
 
 
 class DynamoSocketLogStore:
@@ -150,5 +165,6 @@ def _segment_item(endpoint_id: str, segment: Segment) -> SegmentItem:
 
 
 def _segment(item: SegmentItem) -> Segment:
+    check_format(item.format, FORMAT)
     event_ids = tuple(zlib.decompress(item.ids).decode().split("\n"))
     return Segment(int(item.last) - len(event_ids) + 1, event_ids, datetime.fromtimestamp(int(item.expires_at), UTC))
