@@ -204,7 +204,7 @@ async def test_a_message_for_a_deleted_endpoint_leaves_no_record_if_no_list_show
     assert len(delivery.attempts) == 1
 
 
-async def test_what_outlived_its_event_is_discarded() -> None:
+async def test_what_outlived_its_event_is_discarded_and_told_once_an_hour() -> None:
     world = World()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     world.publish(endpoint)
@@ -214,6 +214,8 @@ async def test_what_outlived_its_event_is_discarded() -> None:
     await world.run(600)
     assert world.statuses(endpoint) == {"DISCARDED": 1}
     assert not world.receivers.receptions
+    told = [one for one in world.published.values() if one.type == "event-service.delivery.discarded"]
+    assert [(one.data["endpointId"], one.data["number"]) for one in told] == [(endpoint.id, 1)]
 
 
 # -- isolation -------------------------------------------------------------------------------------------------------

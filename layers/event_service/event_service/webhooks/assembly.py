@@ -90,7 +90,7 @@ def assemble(
     own_lanes = OwnLanes(
         state=state,
         stores=stores,
-        rows=RowReader(state.snapshots, stores, texts, recorder, ByteBudget(), clock, in_thread),
+        rows=RowReader(state.snapshots, stores, texts, recorder, actions.events, ByteBudget(), clock, in_thread),
         attempts=attempts,
         recorder=recorder,
         clock=clock,

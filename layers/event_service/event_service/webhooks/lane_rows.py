@@ -16,6 +16,7 @@ from event_service.delivery.attempt import LogRecord, PendingAttempt, discarded_
 from event_service.delivery.lane import Lane
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import BacklogRow
+from event_service.delivery.service_events import OperationalEvents
 from event_service.webhooks.batch import Batch, InThread, Outcome, Result, Task
 from event_service.webhooks.ports import DeliveryStores, EventTexts, SnapshotReader
 from event_service.webhooks.record import Recorder
@@ -68,6 +69,7 @@ class RowReader:
     stores: DeliveryStores
     texts: EventTexts
     recorder: Recorder
+    events: OperationalEvents
     budget: ByteBudget
     clock: Clock
     in_thread: InThread
@@ -212,6 +214,9 @@ class LaneRows:
         for row in rows:
             self.done(row)
         self._batch.report.discarded += len(newest)
+        if self.endpoint is not None:
+            # Whoever deleted the endpoint knows; an event that expired is lost, and somebody must hear of it.
+            await reader.in_thread(reader.events.deliveries_discarded, self.endpoint, len(newest), now)
 
 
 def _page(due: Sequence[BacklogRow]) -> list[BacklogRow]:
