@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from event_service.configuration.changes import ChangeSet, Counts, Link, Unlink
+from event_service import wiring
+from event_service.configuration.changes import ChangeSet, Counts, Head, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
 from event_service.delivery.messages import WebhookMessage
@@ -28,8 +29,10 @@ from event_service.events.ports import Owner, PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import Received, Routing
+from event_service.routing.router import Routing
+from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
+from event_service.routing.work import ReceivedMessage
 from event_service.sockets.log import Routed
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
@@ -64,9 +67,9 @@ class MemoryConfiguration:
             links={_id("e", number): {_id("f", number % event_filters)} for number in linked} if event_filters else {},
         )
 
-    def head(self, workspace_id: str) -> ChangeSet | None:
+    def head(self, workspace_id: str) -> Head | None:
         self.reads += 1
-        return self.changes[-1] if workspace_id == WORKSPACE else None
+        return self.changes[-1].head if workspace_id == WORKSPACE else None
 
     def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
         self.reads += 1
@@ -137,10 +140,19 @@ class MemoryQueues:
 
 
 class NoContinuation:
-    """Nothing here is so large that it is continued."""
+    """Nothing here is so large that it is continued, and nothing fails."""
 
     def send(self, message: RoutingMessage) -> None:
-        raise AssertionError(f"continued at hop {message.hop}")
+        raise AssertionError(f"continued {message.continuation} times")
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        raise AssertionError(f"nothing is received twice here ({len(receipts)})")
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        raise AssertionError(f"nothing fails here ({len(receipts)}, {seconds})")
+
+    def filters_refused(self, workspace_id: str, refused: Sequence[RefusedFilter]) -> None:
+        raise AssertionError(f"all filters are well formed here ({workspace_id}, {len(refused)})")
 
 
 def _event(number: int) -> Event:
@@ -181,14 +193,16 @@ class Table:
 def _throughput(fan_out: int) -> Throughput:
     configuration, queues = MemoryConfiguration(fan_out, 0, unfiltered=fan_out), MemoryQueues()
     ports: Any = configuration
-    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation())
+    routing = Routing(
+        RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), NoContinuation(), wiring.destinations()
+    )
     texts = [
         RoutingMessage(WORKSPACE, NONCE, STORED_AT, tuple(_event(10 * message + number) for number in range(10))).text()
         for message in range(10)
     ]
 
     def batch() -> None:
-        routing.route([Received(RoutingMessage.parse(text), repeat=False) for text in texts], lambda: 60)
+        routing.route([ReceivedMessage(RoutingMessage.parse(text), repeat=False) for text in texts], lambda: 60)
 
     batch()
     taken: list[float] = []

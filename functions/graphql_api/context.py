@@ -19,7 +19,7 @@ from event_service.base.errors import Forbidden, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.limits import QUERY_SECONDS, NodeBudget
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
@@ -46,12 +46,12 @@ class Context:
     closed to agents unless it is written otherwise.
     """
 
-    def __init__(self, token: Token, services: Services, document: DocumentNode, traceparent: str) -> None:
+    def __init__(self, token: Token, use_cases: UseCases, document: DocumentNode, traceparent: str) -> None:
         self.token = token
         self.document = document
         self.traceparent = traceparent
         self.nodes = NodeBudget()
-        self._services = services
+        self._use_cases = use_cases
         self._deadline = time.monotonic() + QUERY_SECONDS
         self._forget()
 
@@ -64,30 +64,30 @@ class Context:
     def configuration(self) -> Configuration:
         """Endpoints, event filters and links."""
         self._require_access()
-        return self._services.configuration()
+        return self._use_cases.configuration()
 
     @property
     def events_reading(self) -> EventsReading:
         """Reading events back."""
         self._require_access()
-        return self._services.events_reading()
+        return self._use_cases.events_reading()
 
     @property
     def deliveries(self) -> DeliveryHistory:
         """The delivery log, retries and tests."""
         self._require_access()
-        return self._services.deliveries()
+        return self._use_cases.deliveries()
 
     @property
     def replay(self) -> Replay:
         """Sending retained events again."""
         self._require_access()
-        return self._services.replay()
+        return self._use_cases.replay()
 
     @property
     def publishing(self) -> Publishing:
         """Accepting events: open to agents."""
-        return self._services.publishing()
+        return self._use_cases.publishing()
 
     async def read(self, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking use case beside the event loop, unless the result is over its limit already."""
@@ -117,11 +117,11 @@ class Context:
         self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_PER_BATCH)
 
     async def _load_event_filters(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
-        found = await self.read(self.configuration.event_filters_of, self.workspace_id, endpoint_ids)
+        found = await self.read(self.configuration.event_filters.of_endpoints, self.workspace_id, endpoint_ids)
         return [found.get(endpoint_id, []) for endpoint_id in endpoint_ids]
 
     async def _load_endpoints(self, event_filter_ids: list[str]) -> list[list[Endpoint]]:
-        found = await self.read(self.configuration.endpoints_of, self.workspace_id, event_filter_ids)
+        found = await self.read(self.configuration.endpoints.of_event_filters, self.workspace_id, event_filter_ids)
         return [found.get(event_filter_id, []) for event_filter_id in event_filter_ids]
 
     def _require_access(self) -> None:

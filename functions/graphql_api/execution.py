@@ -12,6 +12,7 @@ from typing import Any
 
 from graphql import OperationDefinitionNode, OperationType
 
+from event_service.access.token import Token
 from event_service.base.errors import DomainError, TooLarge, Unavailable
 from event_service.observability import Metric, count, logging_context
 from functions.graphql_api import limits
@@ -23,7 +24,7 @@ from functions.graphql_api.http.callers import Caller
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,38 +42,54 @@ class Executor:
 
     Args:
         schema: the API.
-        services: the use cases.
+        use_cases: factories of them.
         introspection: whether the schema can be asked for.
     """
 
-    def __init__(self, schema: Schema, services: Services, *, introspection: bool) -> None:
+    def __init__(self, schema: Schema, use_cases: UseCases, *, introspection: bool) -> None:
         self._schema = schema
-        self._services = services
+        self._use_cases = use_cases
+        self._introspection = introspection
         self._documents = Documents(schema.core, introspection=introspection)
 
-    async def execute(self, request: GraphQLRequest, caller: Caller) -> Answer:
-        """Runs one request.
-
-        Returns:
-            Status 200, also when there are errors; 400 when the query is not GraphQL.
-        """
+    def authenticate(self, caller: Caller) -> Token | Answer:
+        """The caller's token, or the answer that says why there is none."""
         try:
             # In this thread: nothing else may go on before it is known who asks, and mostly it is remembered.
-            token = self._services.tokens().authenticate(caller.token)
-            document = self._documents.read(request.query)
-            operation = choose_operation(document, request.operation_name)
-        except UnreadableDocument as unreadable:
-            return _refused(400, to_graphql(unreadable.error, caller.request_id))
-        except InvalidDocument as invalid:
-            return _refused(200, *(to_graphql(error, caller.request_id) for error in invalid.errors))
+            return self._use_cases.tokens().authenticate(caller.token)
         except DomainError as error:
             return _refused(200, from_domain(error))
         except Unavailable as error:
             count(Metric.FAULTS)
             _LOG.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
-        with logging_context(workspace_id=token.workspace_id):
-            return await self._execute(request, caller, operation, Context(token, self._services, document, caller.traceparent))
+
+    async def execute(self, request: GraphQLRequest, caller: Caller, token: Token | None = None) -> Answer:
+        """Runs one request.
+
+        Args:
+            request: what is asked.
+            caller: who asks.
+            token: the caller's, where :meth:`authenticate` has found it already.
+
+        Returns:
+            Status 200, also when there are errors; 400 when the query is not GraphQL.
+        """
+        authenticated = token or self.authenticate(caller)
+        if isinstance(authenticated, Answer):
+            return authenticated
+        try:
+            document = self._documents.read(request.query)
+            operation = choose_operation(document, request.operation_name)
+        except UnreadableDocument as unreadable:
+            return _refused(400, to_graphql(unreadable.error, caller.request_id))
+        except InvalidDocument as invalid:
+            return _refused(200, *all_to_graphql(invalid.errors, caller.request_id, alike_once=False))
+        except DomainError as error:
+            return _refused(200, from_domain(error))
+        with logging_context(workspace_id=authenticated.workspace_id):
+            context = Context(authenticated, self._use_cases, document, caller.traceparent)
+            return await self._execute(request, caller, operation, context)
 
     async def _execute(self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context) -> Answer:
         is_query = operation.operation is OperationType.QUERY
@@ -87,7 +104,7 @@ class Executor:
                 )
         except TimeoutError:
             return _refused(200, from_domain(_too_slow()))
-        errors = all_to_graphql(result.errors or (), caller.request_id, alike_once=result.data is None)
+        errors = all_to_graphql(result.errors or (), caller.request_id, alike_once=result.data is None, suggestions=self._introspection)
         return Answer(200, encode_answer(result.data, errors, changed=not is_query))
 
 

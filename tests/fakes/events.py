@@ -18,6 +18,7 @@ from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EntryPage, Owner, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
 from event_service.events.sort_key import EventEntry, activity_id, expiry, indexed_profile_ids, read_sort_key, sort_key
+from event_service.routing.table import RefusedFilter
 from event_service.sockets.log import Routed
 
 RETENTION_DAYS = 14
@@ -164,9 +165,12 @@ class FakeEventIndexes:
 
 @dataclass
 class FakeRoutingQueue:
-    """Keeps what was sent. ``fault`` is raised by the next send, before or (``acted``) after it acted."""
+    """Keeps what was sent. ``fault`` is raised by the next send, before or (``acted``) after it acted. ``deleted`` and
+    ``shown_again`` are the receipts that its reader gave back."""
 
     sent: list[RoutingMessage] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    shown_again: list[tuple[str, int]] = field(default_factory=list)
     fault: Exception | None = None
     acted: bool = False
 
@@ -177,6 +181,12 @@ class FakeRoutingQueue:
             self.sent.append(RoutingMessage.parse(message.text()))
         if fault is not None:
             raise fault
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        self.deleted.extend(receipts)
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        self.shown_again.extend((receipt, seconds) for receipt in receipts)
 
 
 @dataclass
@@ -195,6 +205,19 @@ class FakeWebhookQueue:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         return [(message.delivery.endpoint_id, message.delivery.event_id) for message in self.sent]
+
+
+@dataclass
+class FakeRefusedFilterReports:
+    """Keeps what was announced; ``fault`` is raised instead."""
+
+    announced: list[tuple[str, list[RefusedFilter]]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def filters_refused(self, workspace_id: str, refused: Sequence[RefusedFilter]) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.announced.append((workspace_id, list(refused)))
 
 
 @dataclass

@@ -37,7 +37,7 @@ def test_an_alarm_tells_somebody_and_says_in_its_name_how_urgent_it_is(name: str
     if ALARMS[name]["Condition"] == "HasGradualDeployment":
         assert "AlarmActions" not in properties  # CodeDeploy watches it, and goes back
         return
-    assert ALARMS[name]["Condition"] in ("HasAlarms", "HasEventBusAlarms", "HasConcurrencyAlarm")
+    assert ALARMS[name]["Condition"] in ("HasAlarms", "HasRateAlarms", "HasEventBusRateAlarms", "HasConcurrencyAlarm")
     assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]
     short = name.removesuffix("Alarm")
     assert properties["AlarmName"] in ({"Fn::Sub": f"${{ServiceName}}-{severity}-{short}"} for severity in ("critical", "warning"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from event_service.filters.matching.matcher import Matcher
-from event_service.observability import Metric
+from event_service.observability import KEYS, Metric
 from local.tools import ROOT
 from tests.template.test_alarms import OWN_NAMESPACE, metrics_of
 from tests.template_file import monitoring, resources, template
@@ -100,6 +100,7 @@ def test_the_nested_stack_is_given_what_it_watches_by_the_name_that_it_has_here(
     assert set(given) == set(monitoring()["Parameters"])
 
     assert given.pop("ServiceName") == {"Ref": "AWS::StackName"}
+    assert given.pop("InAws") == {"Fn::If": ["IsLocal", "false", "true"]}
     assert given.pop("EventBusFunction") == {"Fn::If": ["HasEventBus", {"Ref": "EventBusFunction"}, ""]}
     for name, value in given.items():
         assert value == ({"Fn::GetAtt": [name, "QueueName"]} if name in QUEUES else {"Ref": name})
@@ -245,3 +246,53 @@ def test_rules_use_only_the_functions_that_cloudformation_allows_there() -> None
         return set().union(*map(functions, value)) if isinstance(value, list) else set()
 
     assert functions(template()["Rules"]) <= RULE_FUNCTIONS
+
+
+def test_saved_queries_read_logs_that_exist_and_keys_that_are_written() -> None:
+    groups = {
+        one["Properties"]["LogGroupName"]["Fn::Sub"].replace("AWS::StackName", "ServiceName")
+        for one in resources("AWS::Logs::LogGroup").values()
+    }
+    queries = resources("AWS::Logs::QueryDefinition")
+    words = {
+        "asc",
+        "desc",
+        "bin",
+        "count",
+        "sum",
+        "max",
+        "pct",
+        "latest",
+        "in",
+        "or",
+        "like",
+        "by",
+        "as",
+        "ispresent",
+        "and",
+        "filter",
+        "fields",
+        "sort",
+    }
+    words |= {
+        "limit",
+        "stats",
+        "level",
+        "message",
+        "exception_name",
+        "exception",
+        "5m",
+        "attempts",
+        "last_error",
+        "published",
+        "lines",
+        "invocations",
+    }
+    words |= {"p50", "p99", "slowest"} | {metric.value for metric in Metric}
+
+    assert queries
+    for name, query in queries.items():
+        assert {one["Fn::Sub"] for one in query["Properties"]["LogGroupNames"]} <= groups, name
+        text = re.sub(r'"[^"]*"', "", query["Properties"]["QueryString"])
+        unknown = {word for word in re.findall(r"(?<![@\w])[A-Za-z_][\w]*", text) if word not in words and word not in KEYS}
+        assert unknown == set(), name

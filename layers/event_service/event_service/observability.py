@@ -42,7 +42,7 @@ KEYS: Final = frozenset(
         "request_id", "workspace_id", "event_id", "endpoint_id", "event_filter_id", "delivery_id", "connection_id", "message_id",
         "trace_id", "trace_ids",
         # what else may be told
-        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "hop", "milliseconds", "nonce",
+        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "milliseconds", "nonce",
         "operation", "queue", "reason", "seconds", "sequence", "status", "table", "version",
     }
 )  # fmt: skip
@@ -104,6 +104,10 @@ class Metric(StrEnum):
     """Sockets turned away."""
     SOCKETS_OPEN = "SocketsOpen"
     """The most connections that were found on one endpoint."""
+    REFUSED_FILTERS = "RefusedFilters"
+    """Event filters that match nothing, because this release cannot read their stored conditions."""
+    UNDECIDED_FILTERS = "UndecidedFilters"
+    """Verdicts of event filters that count as matches, because the budget for an event ended."""
     FAULTS = "Faults"
     """Requests and messages that failed through our own fault."""
 

@@ -254,7 +254,7 @@ def test_changing_one_link_costs_the_router_one_read_however_many_there_are(mete
     before = metered.route()
     metered.deliveries.clear()
 
-    metered.world.configuration.link(WORKSPACE, [hook], wanted)
+    metered.world.configuration.links.link(WORKSPACE, [hook], wanted)
     metered.publish(event())
     after = metered.route()
 
@@ -273,9 +273,9 @@ def test_a_cold_router_reads_each_table_of_the_configuration_once(metered: Meter
 
     assert [call.target for call in cost.calls if call.operation == "Query"] == [
         "ChangesTable",
+        "LinksTable",
         "EndpointsTable.by_creation",
         "EventFiltersTable.by_creation",
-        "LinksTable",
         "ChangesTable",
     ]
 

@@ -44,7 +44,7 @@ KNOWN = {
     ("route", "SendMessage socket.fifo"): "wakes the clients of a socket log",
     ("route", "SendMessage routing"): "the continuation of a large fan-out",
     ("route", "PutItem EndpointsTable"): "the repair of a change whose maker died",
-    ("route", "UpdateItem ChangesTable"): "the repair of a change whose maker died",
+    ("route", "BatchGetItem EndpointsTable"): "which rows of such a change are written",
 }
 
 
@@ -182,7 +182,8 @@ class Scene:
             head = world.changes.head(WORKSPACE)
             assert head is not None
             assert not head.applied
-            self.of_everything.append(head.operations[0].endpoint.id)  # type: ignore[union-attr]
+            (made,) = world.changes.after(WORKSPACE, head.version - 1, 1)
+            self.of_everything.append(made.operations[0].endpoint.id)  # type: ignore[union-attr]
 
     def publish(self, events: list[NewEvent]) -> tuple[Answer, PublishResult | None]:
         try:
@@ -288,7 +289,7 @@ SCENES: dict[str, dict[str, Any]] = {
     "plain": {},
     "router stores": {"router_first": True},
     # One call an invocation, and endpoints enough for two.
-    "large fan-out": {"calls_an_invocation": 1, "more": 3},
+    "large fan-out": {"calls_per_invocation": 1, "more": 3},
     "maker died": {"maker_dies": True},
 }
 
@@ -329,7 +330,7 @@ OWN_CALLS = {
     "plain": {name for name in KNOWN if name != ("route", "SendMessage routing")},
     "router stores": {("publish", "SendMessage routing"), ("route", "BatchWriteItem EventIndexTable"), ("route", "PutItem EventsTable")},
     "large fan-out": {("route", "SendMessageBatch webhook"), ("route", "SendMessage routing")},
-    "maker died": {("route", "PutItem EndpointsTable"), ("route", "UpdateItem ChangesTable")},
+    "maker died": {("route", "PutItem EndpointsTable"), ("route", "BatchGetItem EndpointsTable")},
 }
 """What each scene is there for. The plain one breaks every call it makes; breaking the same again elsewhere shows nothing new."""
 

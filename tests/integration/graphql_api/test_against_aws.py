@@ -336,7 +336,8 @@ def test_filters_and_links_route_as_documented(door: Door) -> None:
     listed = door.ask("{ endpoints { collectionItems { id status statusReason } } }", token=door.token).data["endpoints"]
     off = {item["id"]: item["statusReason"] for item in listed["collectionItems"] if item["status"] == "DISABLED"}
     assert off == {opened: "its last event filter was deleted: link one, or resume it to receive every event"}
-    assert routed("order.created") == {never, everything, opened}, "what comes for one that is off waits for it"
+    assert routed("order.created") == {never, everything}, "one that lost its last filter must not get what it never wanted"
+    assert routed("door.opened") == {either, never, everything}, "nor what its filter wanted"
 
 
 CLOUD_EVENT = {"specversion": "1.0", "source": "/doors/7", "type": "door.opened", "data": {"door": 7}}

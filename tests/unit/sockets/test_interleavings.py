@@ -323,7 +323,7 @@ SEEN: Counter[str] = Counter()
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("faults", [0.0, 0.02, 0.1, 0.25])
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=500, deadline=None)
 @given(seed=st.integers(0, 2**40))
 def test_whatever_fails_dies_or_comes_twice_a_client_has_every_event_once_and_in_order(seed: int, faults: float) -> None:
     world = World(seed, faults)

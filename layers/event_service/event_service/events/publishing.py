@@ -83,7 +83,7 @@ class Publishing:
     def _publish(self, given: Sequence[NewEvent], origin: Origin, traceparent: str | None) -> PublishResult:
         events = accept_all(given, origin, self._draw_id)
         ids = [event.id for event in events]
-        chosen_by_publisher = {new.id for new in given if new.id is not None}
+        chosen_by_publisher = {event.id for new, event in zip(given, events, strict=True) if new.id is not None}
         first: dict[str, Event] = {}
         duplicates: dict[str, None] = {}
         for event in events:

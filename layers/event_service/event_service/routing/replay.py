@@ -121,7 +121,10 @@ class Replay:
     def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
         filters = self._endpoints.event_filters_of(endpoint.workspace_id, [endpoint.id])[endpoint.id]
         table = RoutingTable(endpoint.workspace_id, self._make_matcher())
-        table.load(0, {endpoint.id: endpoint.type}, filters, {endpoint.id: [one.id for one in filters]})
+        # Read again: the last event filter may be deleted, or the first one linked, between the two reads.
+        current = self._endpoints.endpoint(endpoint.workspace_id, endpoint.id)
+        matching_nothing = [one.id for one in (endpoint, current) if one is not None and one.matches_nothing]
+        table.load(0, {endpoint.id: endpoint.type}, filters, {endpoint.id: [one.id for one in filters]}, matching_nothing)
         return table
 
 

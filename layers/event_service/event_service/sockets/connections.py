@@ -11,6 +11,7 @@ from event_service.base.clock import Clock
 from event_service.base.errors import BadUserInput, Forbidden, NotFound, RateLimited, Unauthenticated
 from event_service.base.identifiers import parse_uuid
 from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.ports import EndpointReference
 from event_service.sockets.connection import ROW_LIFE, Connection, ConnectRequest, hash_prefix, parse_after, parse_batch
 from event_service.sockets.log import CLOCK_MARGIN, log_is_off
 from event_service.sockets.ports import ConnectionStore, Handshake, LogHead, SocketLogStore, WakeUpQueue
@@ -102,7 +103,7 @@ class SocketConnections:
         """Lets the connections of paused endpoints be told, and those of resumed ones be sent what waited."""
         self._wake(endpoints)
 
-    def deleted(self, endpoints: Sequence[Endpoint]) -> None:
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
         """Lets the connections be closed and the logs be forgotten."""
         self._wake(endpoints, deleted=True)
 
@@ -110,7 +111,7 @@ class SocketConnections:
         """Lets the connections that were opened with a token be closed. Call it after the token was revoked."""
         self._queue.send([WakeUp(workspace, endpoint) for workspace, endpoint in self._connections.endpoints_of_token(token_hash)])
 
-    def _wake(self, endpoints: Sequence[Endpoint], *, deleted: bool = False) -> None:
+    def _wake(self, endpoints: Sequence[EndpointReference], *, deleted: bool = False) -> None:
         sockets = [one for one in endpoints if one.type is EndpointType.WEB_SOCKET]
         if sockets:
             self._queue.send([WakeUp(one.workspace_id, one.id, deleted=deleted) for one in sockets])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from event_service.base.clock import Clock
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.ports import EndpointReference
 from event_service.delivery.lane import Look
 from event_service.delivery.lanes import Looks
 from event_service.delivery.ports import HealthStore, LaneStore
@@ -14,7 +15,7 @@ from event_service.delivery.service_events import OperationalEvents
 
 
 class WebhookObserver:
-    """Implements :class:`~event_service.configuration.configuration.EndpointObserver` for backlogs, the health of endpoints
+    """Implements :class:`~event_service.configuration.ports.EndpointObserver` for backlogs, the health of endpoints
     and the event that says that one was disabled."""
 
     def __init__(self, looks: Looks, lanes: LaneStore, health: HealthStore, events: OperationalEvents, clock: Clock) -> None:
@@ -36,7 +37,7 @@ class WebhookObserver:
 
     def changed(self, endpoints: Sequence[Endpoint]) -> None:
         for endpoint in endpoints:
-            if endpoint.status is EndpointStatus.DISABLED:
+            if endpoint.shown_status is EndpointStatus.DISABLED:
                 self._events.endpoint_disabled(endpoint)
         enabled = [endpoint for endpoint in _webhooks(endpoints) if endpoint.status is EndpointStatus.ENABLED]
         for endpoint in enabled:
@@ -44,11 +45,11 @@ class WebhookObserver:
             self._lanes.reset(endpoint.id)
         self._look_at(enabled)
 
-    def deleted(self, endpoints: Sequence[Endpoint]) -> None:
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
         # The backlog is discarded by whoever would send it.
-        self._look_at(_webhooks(endpoints))
+        self._look_at([endpoint for endpoint in endpoints if endpoint.type is EndpointType.WEB_HOOK])
 
-    def _look_at(self, endpoints: Sequence[Endpoint]) -> None:
+    def _look_at(self, endpoints: Sequence[Endpoint | EndpointReference]) -> None:
         if endpoints:
             self._looks.ask([Look(endpoint.workspace_id, endpoint.id) for endpoint in endpoints])
 

@@ -14,7 +14,7 @@ choose, and all choices are tried, as far as the budget goes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import product
 
@@ -145,18 +145,20 @@ class ElementSearch:
         self._verdicts: dict[tuple[SharedCondition, ...], bool] = {}
         self._verdicts_of_arrays: dict[tuple[_AskedInArray, ...], bool] = {}
 
-    def agree(self, conditions: Sequence[SharedCondition]) -> bool:
-        """Whether one pick of values fulfils all ``conditions``, each of which holds by itself.
+    def in_elements(self, conditions: Iterable[SharedCondition]) -> list[SharedCondition]:
+        """Those of ``conditions`` about which :meth:`agree` must be asked; none when they hold together anyway."""
+        get = self._fields.values.get
+        # A field without values in elements holds by itself and chooses nothing.
+        asked = [shared for shared in conditions if (values := get(shared.path)) is not None and values.depth]
+        return asked if len(asked) > 1 or (asked and asked[0].or_absent) else []
+
+    def agree(self, asked: list[SharedCondition]) -> bool:
+        """Whether one pick of values fulfils all of some conditions, each of which holds by itself.
 
         Raises:
             BudgetSpent: it could not be told within the budget.
         """
-        self._budget.spend(1 + len(conditions))
-        get = self._fields.values.get
-        # A field without values in elements holds by itself and chooses nothing.
-        asked = [shared for shared in conditions if (values := get(shared.path)) is not None and values.depth]
-        if not asked or (len(asked) == 1 and not asked[0].or_absent):
-            return True
+        self._budget.spend(STEPS_PER_FIELD * (1 + len(asked)))
         asked.sort(key=_order)
         key = tuple(asked)
         verdict = self._verdicts.get(key)

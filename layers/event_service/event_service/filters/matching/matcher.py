@@ -138,7 +138,7 @@ class Matcher:
         undecided = self._not_found(found, unfinished) if unfinished else set()
         budget.allow(budget.left - kept_back)
         failed, searching = self._check(found, fields, budget, matching, undecided)
-        undecided |= self._search(searching, fields, budget, matching)
+        undecided |= self._search([waiter for waiter in searching if waiter.filter_id not in undecided], fields, budget, matching)
         if len(failed) > MANY_IN_VAIN:
             for waiter in failed[:MOVES_PER_EVENT]:
                 self._move(waiter)
@@ -199,7 +199,7 @@ class Matcher:
         get = fields.values.get
         steps, left = 0, budget.allowed
         for waiter in found:
-            if waiter.filter_id in matching:
+            if waiter.filter_id in matching or waiter.filter_id in undecided:
                 continue
             for shared in waiter.others:
                 verdict = verdicts.get(shared) if shared.uses > 1 else None
@@ -223,13 +223,13 @@ class Matcher:
                     waiter.others = (shared, *(other for other in waiter.others if other is not shared))
                 break
             else:
-                steps += 1
+                steps += 1 + len(waiter.others)
                 if fields.has_element_objects:
                     searching.append(waiter)
                 else:
                     matching.add(waiter.filter_id)
             if steps > left:
-                # Counts as matching whatever was found out; the next ones are given what is left, which may suffice.
+                # Counts as matching whatever was found out; the next ones get what is left, which may suffice.
                 undecided.add(waiter.filter_id)
                 steps = left
         budget.spend(steps)
@@ -243,25 +243,33 @@ class Matcher:
         """
         search = ElementSearch(fields, budget)
         limit = budget.left - budget.allowed
+        asked: list[tuple[str, list[SharedCondition]]] = []
+        for waiter in searching:
+            if waiter.filter_id not in matching:
+                in_elements = search.in_elements((waiter.place, *waiter.others))
+                if in_elements:
+                    asked.append((waiter.filter_id, in_elements))
+                else:
+                    matching.add(waiter.filter_id)
         too_long: set[str] = set()
         # All get a short try first, so that what costs much cannot use up what the others need.
         for steps in (STEPS_OF_FIRST_SEARCH, STEPS_PER_FILTER // 2):
-            left_over: list[_Waiter] = []
+            left_over: list[tuple[str, list[SharedCondition]]] = []
             too_long = set()
-            for waiter in searching:
-                if waiter.filter_id in matching:
+            for filter_id, conditions in asked:
+                if filter_id in matching:
                     continue
-                if waiter.filter_id in too_long:
-                    left_over.append(waiter)
+                if filter_id in too_long:
+                    left_over.append((filter_id, conditions))
                     continue
                 budget.allow(min(steps, budget.left - limit))
                 try:
-                    if search.agree((waiter.place, *waiter.others)):
-                        matching.add(waiter.filter_id)
+                    if search.agree(conditions):
+                        matching.add(filter_id)
                 except BudgetSpent:
-                    too_long.add(waiter.filter_id)
-                    left_over.append(waiter)
-            searching = left_over
+                    too_long.add(filter_id)
+                    left_over.append((filter_id, conditions))
+            asked = left_over
         return too_long
 
     # -- where filters wait
