@@ -380,7 +380,12 @@ def webhook_sender() -> HttpSender:
     """Sends webhooks; its connections outlive an invocation."""
     from event_service.webhooks.http_sender import HttpSender
 
-    return HttpSender(url_rules().guard, deadline_seconds=get_settings().webhook_timeout_seconds)
+    settings = get_settings()
+    return HttpSender(
+        url_rules().guard,
+        deadline_seconds=settings.webhook_timeout_seconds,
+        connections_to_one_endpoint=max(settings.maximum_requests_per_endpoint, 10),
+    )
 
 
 @cache

@@ -12,6 +12,7 @@ import json
 import re
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,6 +84,7 @@ class Account:
         settings = Settings(self.tables)
         self.database = Database(connect(REGION, None), lambda logical: str(getattr(settings, f"{logical}_table")))
         """For what the test itself does; nothing of it is noted."""
+        self._began = time.monotonic()
         monkeypatch.setattr(wiring, "clock", self.clock)
         self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
         self._note_variables()
@@ -100,7 +102,8 @@ class Account:
     def clock(self) -> datetime:
         """A time that moves on its own by a moment, and otherwise when it is told."""
         self.now += timedelta(milliseconds=1)
-        return self.now
+        # The owner of a lane waits and looks at the time.
+        return self.now + timedelta(seconds=time.monotonic() - self._began)
 
     def pass_time(self, **span: float) -> None:
         self.now += timedelta(**span)
@@ -176,7 +179,9 @@ class Account:
     def take(self, queue: str) -> list[dict[str, Any]]:
         """All messages of a queue as Lambda's poller hands them over. They are gone then, and no delay is waited for."""
         held = sqs_backends[ACCOUNT][REGION].queues[self.queues[queue].rpartition("/")[2]]._messages
-        taken = [{"messageId": one.id, "body": one.body, "attributes": {"ApproximateReceiveCount": "1"}} for one in held]
+        taken = [
+            {"messageId": one.id, "receiptHandle": one.id, "body": one.body, "attributes": {"ApproximateReceiveCount": "1"}} for one in held
+        ]
         held.clear()
         return taken
 

@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
 """Between two reads of a backlog that was empty."""
-LINGER_SECONDS: Final = 2.0
+LINGER_SECONDS: Final = 1.0
 """So long an owner with nothing to do waits for more before it lets go of the lane."""
 HAND_OVER_SECONDS: Final = 0.5
 """So long the owner waits for open requests before it hands the lane over."""
