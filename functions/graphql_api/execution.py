@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,12 +65,13 @@ class Executor:
             _LOG.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
 
-    async def execute(self, request: GraphQLRequest, caller: Caller, token: Token | None = None) -> Answer:
+    async def execute(self, request: GraphQLRequest, caller: Caller, time_left: Callable[[], float], token: Token | None = None) -> Answer:
         """Runs one request.
 
         Args:
             request: what is asked.
             caller: who asks.
+            time_left: seconds that the request may still take.
             token: the caller's, where :meth:`authenticate` has found it already.
 
         Returns:
@@ -88,14 +90,21 @@ class Executor:
         except DomainError as error:
             return _refused(200, from_domain(error))
         with logging_context(workspace_id=authenticated.workspace_id):
-            context = Context(authenticated, self._use_cases, document, caller.traceparent)
-            return await self._execute(request, caller, operation, context)
+            is_query = operation.operation is OperationType.QUERY
+            # A mutation shows what it did for as long as there is time.
+            seconds = min(limits.QUERY_SECONDS, time_left()) if is_query else time_left()
+            context = Context(authenticated, self._use_cases, document, caller.traceparent, time_left, seconds)
+            try:
+                return await self._execute(request, caller, operation, context, seconds if is_query else None)
+            finally:
+                context.end()
 
-    async def _execute(self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context) -> Answer:
-        is_query = operation.operation is OperationType.QUERY
+    async def _execute(
+        self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context, seconds: float | None
+    ) -> Answer:
         try:
             # Only queries are cut short: of a mutation the caller must learn what was done.
-            async with asyncio.timeout(limits.QUERY_SECONDS if is_query else None):
+            async with asyncio.timeout(seconds):
                 result = await self._schema.execute(
                     request.query,
                     variable_values=request.variables,
@@ -103,16 +112,14 @@ class Executor:
                     operation_name=operation.name.value if operation.name else None,
                 )
         except TimeoutError:
-            return _refused(200, from_domain(_too_slow()))
+            return _refused(200, from_domain(_too_slow(seconds or 0)))
         errors = all_to_graphql(result.errors or (), caller.request_id, alike_once=result.data is None, suggestions=self._introspection)
-        return Answer(200, encode_answer(result.data, errors, changed=not is_query))
+        return Answer(200, encode_answer(result.data, errors, changed=seconds is None))
 
 
 def _refused(status: int, *errors: dict[str, Any]) -> Answer:
     return Answer(status, encode({"errors": list(errors)}))
 
 
-def _too_slow() -> TooLarge:
-    return TooLarge(
-        f"The query took more than {limits.QUERY_SECONDS:.0f} s. Give smaller limits, a date range, or ask for one list at a time."
-    )
+def _too_slow(seconds: float) -> TooLarge:
+    return TooLarge(f"The query took more than {seconds:.0f} s. Give smaller limits, a date range, or ask for one list at a time.")

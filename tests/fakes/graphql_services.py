@@ -159,7 +159,13 @@ class FakeReplay(Replay):
         self._fake_deliveries = deliveries
 
     def replay(
-        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        since: datetime,
+        until: datetime | None = None,
+        missing_only: bool = True,
+        time_left: Callable[[], float] = lambda: 29.0,
     ) -> tuple[int, datetime | None]:
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
@@ -175,9 +181,9 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
-        self.changes = FakeChangeLog(self._count)
+        self.changes = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
-            stores=ConfigurationStores(self.changes, self.rows, self.secrets),
+            stores=ConfigurationStores(self.changes, self.rows, self.secrets, self.secrets),
             observers=(),
             destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord, delivery_of
-from event_service.delivery.history import DeliveryHistory
+from event_service.delivery.history import DeliveryHistory, Resending
 from event_service.delivery.lanes import Looks
 from event_service.delivery.ports import BacklogRow, DeliveryRef, DeliveryRefPage
 from event_service.events.event import Event
@@ -85,7 +85,7 @@ class World:
         self.aws = aws
         self.backlog = FakeBacklogStore(aws)
         self.look_queue = FakeQueue(aws, VirtualClock(), "looks")
-        looks = Looks(self.look_queue, FakeReminderStore(aws), lambda: self.now)
+        resending = Resending(self.backlog, Looks(self.look_queue, FakeReminderStore(aws), lambda: self.now))
         self.store = FakeEventStore(lambda: self.now)
         self.tested: list[tuple[str, str]] = []
         self.filters: list[EventFilter] = []
@@ -95,25 +95,25 @@ class World:
         self.tick = 0.0
         self.deliveries = DeliveryHistory(
             log=self.log,
-            backlog=self.backlog,
-            looks=looks,
+            resending=resending,
             store=self.store,
             accepted=self,
             endpoints=self,
             tester=self,
-            clock=lambda: self.now,
             monotonic=lambda: next(self.seconds) * self.tick,
         )
+        self.lagging: set[str] = set()
+        self.slept = 0.0
         self.replay = Replay(
             log=self.log,
-            backlog=self.backlog,
-            looks=looks,
+            resending=resending,
             store=self.store,
             accepted=self,
             endpoints=self,
             make_matcher=Matcher,
             clock=lambda: self.now,
             monotonic=lambda: next(self.seconds) * self.tick,
+            sleep=self.sleep,
         )
 
     def _endpoint(self, of_type: EndpointType) -> Endpoint:
@@ -142,9 +142,19 @@ class World:
 
     # -- ports that the world itself is
 
-    def accepted(self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False) -> Iterator[tuple[datetime, str]]:
+    def accepted(
+        self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[datetime, str]]:
+        check()
         events = [stored.event for (workspace, _), stored in self.store.items.items() if workspace == workspace_id]
-        return iter(sorted(((one.created, one.id) for one in events if since <= one.created < until), reverse=descending))
+        found = [(one.created, one.id) for one in events if since <= one.created < until and one.id not in self.lagging]
+        yield from sorted(found, reverse=descending)
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes, and indexes catch up."""
+        self.now += timedelta(seconds=seconds)
+        self.slept += seconds
+        self.lagging.clear()
 
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
         return self.existing.get(endpoint_id) if workspace_id == WORKSPACE else None

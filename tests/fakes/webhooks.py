@@ -504,6 +504,8 @@ class World:
     in_thread: InThread = inline
     seconds: float = 60.0
     maximum_requests: int = 100
+    throttled: set[str] = field(default_factory=set)
+    """Endpoints whose rows cannot be read at the moment."""
 
     def __post_init__(self) -> None:
         self.log = FakeDeliveryLog(self.aws)
@@ -552,12 +554,14 @@ class World:
 
     def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[tuple[str, str, str, int]]) -> Snapshot:
         def read() -> Snapshot:
-            ids = [endpoint_id for _, endpoint_id in endpoints if endpoint_id in self.endpoints]
+            asked = {endpoint_id for _, endpoint_id in endpoints} | {key[0] for key in attempts}
+            ids = [endpoint_id for _, endpoint_id in endpoints if endpoint_id in self.endpoints.keys() - self.throttled]
             return Snapshot(
                 {one: self.endpoints[one] for one in ids},
                 {one: EndpointSecrets(SECRET) for one in ids},
                 {endpoint_id: self.health.items[endpoint_id] for _, endpoint_id in endpoints if endpoint_id in self.health.items},
                 {key: self.log.records[key] for key in attempts if key in self.log.records},
+                frozenset(asked & self.throttled),
             )
 
         snapshot: Snapshot = self.aws.call("snapshot.read", read, sdk_calls=batches(2 * len(endpoints) + len(attempts), 100))

@@ -45,7 +45,7 @@ def test_a_changed_layer_alone_publishes_a_new_version_of_every_function(layer: 
     assert after.isdisjoint(before)
 
 
-def test_a_changed_parameter_alone_publishes_a_new_version_of_every_function(tmp_path: Path) -> None:
+def test_changed_parameter_publishes_every_function_anew(tmp_path: Path) -> None:
     before = _versions(tmp_path, TEMPLATE, f"Release={release_of('0' * 64, {'LogLevel': 'INFO'})}")
 
     after = _versions(tmp_path, TEMPLATE, f"Release={release_of('0' * 64, {'LogLevel': 'DEBUG'})}")

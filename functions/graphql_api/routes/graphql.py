@@ -16,6 +16,7 @@ from functions.graphql_api.http.callers import caller_of
 from functions.graphql_api.http.requests import read_graphql_request
 from functions.graphql_api.http.responses import error_response, json_response
 from functions.graphql_api.schema.schema import Schema
+from functions.graphql_api.time_left import time_left_of
 
 PATH = "/event-service/graphql"
 IDE_PATH = "/event-service/graphql/ide/{name}"
@@ -72,5 +73,5 @@ async def _execute(executor: Executor, request: Request) -> Response:
             return error_response(415, from_domain(error), headers={"accept-encoding": READ_CODINGS})
         except BadUserInput as error:
             return error_response(400, from_domain(error))
-        answer = await executor.execute(graphql_request, caller, token)
+        answer = await executor.execute(graphql_request, caller, time_left_of(request.scope), token)
     return json_response(answer.body, answer.status)

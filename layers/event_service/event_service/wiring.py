@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.change_log import DynamoChangeLog
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
-    from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.history import DeliveryHistory, Resending
     from event_service.delivery.lanes import Looks
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
@@ -154,7 +154,7 @@ def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -
 
     settings = get_settings()
     return assemble(
-        stores=ConfigurationStores(change_log(), configuration_rows(), secret_store()),
+        stores=ConfigurationStores(change_log(), configuration_rows(), secret_store(), secret_store()),
         observers=observers,
         destinations=destinations(),
         quotas=Quotas(settings.max_endpoints, settings.max_event_filters),
@@ -426,6 +426,14 @@ def retry_scheduler() -> RetryScheduler:
 
 
 @cache
+def resending() -> Resending:
+    """Sending deliveries again."""
+    from event_service.delivery.history import Resending
+
+    return Resending(backlog_store(), looks())
+
+
+@cache
 def deliveries() -> DeliveryHistory:
     """The delivery log, sending again, and testing."""
     from event_service.delivery.history import DeliveryHistory
@@ -434,15 +442,13 @@ def deliveries() -> DeliveryHistory:
     settings = get_settings()
     return DeliveryHistory(
         log=delivery_log(),
-        backlog=backlog_store(),
-        looks=looks(),
+        resending=resending(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
         tester=LambdaEndpointTester(
             settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds
         ),
-        clock=clock,
     )
 
 
@@ -454,8 +460,7 @@ def replay() -> Replay:
 
     return Replay(
         log=delivery_log(),
-        backlog=backlog_store(),
-        looks=looks(),
+        resending=resending(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),

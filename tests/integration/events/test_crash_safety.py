@@ -372,7 +372,7 @@ def test_each_call_may_fail_in_each_way(make_world: Callable[..., World], aws: A
     print(f"\n{fault.value}", *rows, sep="\n")  # noqa: T201 - `pytest -rP` shows the table
 
 
-def test_a_publisher_that_tries_again_with_the_same_ids_makes_no_second_event(make_world: Callable[..., World], aws: Aws) -> None:
+def test_publishing_the_same_ids_again_makes_no_second_event(make_world: Callable[..., World], aws: Aws) -> None:
     given = [NewEvent(type="a", data={"n": n}, id=f"id {n}") for n in (1, 2)]
     scene = Scene(make_world(), aws)
     memory = Memory()

@@ -194,9 +194,7 @@ REFUSED_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize("as_string", [False, True], ids=["object", "string"])
 @pytest.mark.parametrize(("pattern", "place", "reason"), REFUSED_PATTERNS, ids=[reason for _, _, reason in REFUSED_PATTERNS])
-def test_a_refused_pattern_is_told_with_its_place_at_creation_and_at_update(
-    door: Door, pattern: dict[str, Any], place: str, reason: str, as_string: bool
-) -> None:
+def test_refused_pattern_names_its_place(door: Door, pattern: dict[str, Any], place: str, reason: str, as_string: bool) -> None:
     kept = create_filter(door)
     given = {"pattern": json.dumps(pattern) if as_string else pattern}
 

@@ -23,6 +23,7 @@ from event_service.events.event import Event
 from event_service.sockets import poster as socket_poster
 from event_service.sockets.connection import Connection, ConnectRequest, Shard, hash_prefix
 from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.group import LOOK_AGAIN_SECONDS
 from event_service.sockets.log import Routed
 from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Posted, Poster, Segment
 from event_service.sockets.poster import SocketPoster
@@ -252,18 +253,16 @@ def test_what_was_routed_arrives_with_its_sequence_and_the_cursor_moves(sockets:
 
 
 @pytest.mark.parametrize("connections", [1, 60])
-def test_an_event_costs_five_calls_an_endpoint_a_post_a_connection_and_a_write_for_25(
-    sockets: Sockets, gateway: Gateway, connections: int
-) -> None:
+def test_event_costs_five_calls_an_endpoint_and_a_post_a_connection(sockets: Sockets, gateway: Gateway, connections: int) -> None:
     connect(sockets)
     for number in range(1, connections):
         sockets.store.add(Connection(ENDPOINT, f"{number}=", WORKSPACE, sockets.clock(), 0))
     publish(sockets, "a1" * 16, "a")
     sockets.calls.clear()
 
-    async def without_end(_seconds: float) -> None:
-        """However slow this machine is: the time to look again does not come."""
-        await asyncio.Event().wait()
+    async def without_end(seconds: float) -> None:
+        """However slow this machine is: the time to look again does not come. A post that has to be tried again is."""
+        await (asyncio.Event().wait() if seconds == LOOK_AGAIN_SECONDS else asyncio.sleep(seconds))
 
     deliver(sockets, gateway, sleep=without_end)
 
@@ -287,7 +286,7 @@ def test_all_of_a_log_but_its_head_dies_by_itself(sockets: Sockets, aws: dict[st
     assert lives["a1" * 16] > 14 * 86_400  # as long as a queue may keep the message
 
 
-def test_routing_to_a_socket_endpoint_costs_a_read_a_transaction_and_a_wake_up(sockets: Sockets) -> None:
+def test_socket_routing_costs_a_read_a_transaction_and_a_wake_up(sockets: Sockets) -> None:
     connect(sockets)
     sockets.wake_ups()
     sockets.calls.clear()
@@ -325,7 +324,7 @@ def test_a_deleted_endpoint_s_sockets_are_closed_and_forgotten(sockets: Sockets,
     assert sockets.log_store.heads([ENDPOINT]) == {}
 
 
-def test_a_socket_that_could_not_be_closed_at_once_is_closed_at_the_next_try(sockets: Sockets, gateway: Gateway) -> None:
+def test_socket_that_could_not_be_closed_is_closed_next_time(sockets: Sockets, gateway: Gateway) -> None:
     connect(sockets)
     sockets.delete()
     gateway.statuses.extend([429, 503, 204])
@@ -347,7 +346,7 @@ def test_a_revoked_token_s_sockets_are_closed(sockets: Sockets, gateway: Gateway
     assert sockets.store.of_endpoint(ENDPOINT, None) == []
 
 
-def test_the_log_of_an_endpoint_is_kept_for_the_retention_after_a_connection(sockets: Sockets) -> None:
+def test_log_is_kept_for_the_retention_after_a_connection(sockets: Sockets) -> None:
     connect(sockets)
     sockets.clock.now += RETENTION
 

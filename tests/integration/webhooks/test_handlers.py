@@ -21,7 +21,7 @@ from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
-from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.configuration.storage.secrets import secret_item
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.lanes import Looks
 from event_service.delivery.retry_scheduler import RetryScheduler
@@ -167,7 +167,7 @@ class Stage:
         )
         self.version = 0
         self.configure(self.endpoint)
-        DynamoSecretStore(database).put(WORKSPACE, ENDPOINT, EndpointSecrets(SECRET), None)
+        database.put(secret_item(WORKSPACE, ENDPOINT, EndpointSecrets(SECRET)))
         self.store.put([Event.from_delivered(json.loads(BODY[2]))], "00")
 
     def configure(self, endpoint: Endpoint) -> None:
@@ -228,7 +228,7 @@ def test_an_unreadable_message_alone_is_reported_as_failed(stage: Stage, receive
     assert len(receiver.bodies) == 1
 
 
-def test_a_late_retry_waits_in_the_backlog_and_a_reminder_brings_it_back(stage: Stage, receiver: Receiver) -> None:
+def test_late_retry_waits_in_the_backlog_until_its_reminder(stage: Stage, receiver: Receiver) -> None:
     receiver.status = 500
     stage.deliver(sample("webhook_delivery/third_attempt"), Context())
     assert stage.queued() == []

@@ -125,7 +125,7 @@ def test_a_saved_cursor_brings_a_forgotten_row_back() -> None:
     assert tables.endpoint_of("c") == ENDPOINT
 
 
-def test_a_group_is_handed_to_one_receiver_at_a_time_and_again_after_a_failure() -> None:
+def test_fifo_group_has_one_receiver_at_a_time() -> None:
     queue = FakeWakeUpQueue()
     first, second, other = WakeUp(WORKSPACE, ENDPOINT), WakeUp(WORKSPACE, ENDPOINT, continuation=1), WakeUp(WORKSPACE, "other")
     queue.send([first, second, other])

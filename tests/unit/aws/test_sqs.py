@@ -243,7 +243,7 @@ def test_a_publish_is_grouped_by_its_workspace() -> None:
     assert json.loads(second["MessageBody"])["repeat"] is True
 
 
-def test_a_delivery_is_grouped_by_its_endpoint_and_carries_the_body_as_it_is() -> None:
+def test_delivery_is_grouped_by_endpoint_and_keeps_its_body() -> None:
     sender = Sender()
     message = WebhookMessage.first("w", "e", "1", "2026-03-01T12:00:00.000000+00:00", "trace", '{"a":"é\\uffff"}')
 
@@ -298,7 +298,7 @@ class Received:
 @pytest.mark.parametrize(
     "answer", [{}, {"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}, timed_out(), throttled(), refused()], ids=str
 )
-def test_received_messages_are_removed_and_shown_again_ten_a_call_and_no_failure_is_raised(answer: dict[str, Any] | Exception) -> None:
+def test_received_messages_are_given_back_ten_a_call_without_raising(answer: dict[str, Any] | Exception) -> None:
     client = Received(answer)
     queues = Queues(lambda: client)  # type: ignore[arg-type,return-value]
 

@@ -277,7 +277,7 @@ def test_mutations_that_fail_alike_are_each_told(door: Door) -> None:
     assert [error["path"] for error in response.json["errors"]] == [["a"], ["b"]]
 
 
-def test_another_method_on_the_events_route_is_a_405_that_says_which_is_right(door: Door) -> None:
+def test_other_methods_on_the_events_route_get_405(door: Door) -> None:
     response = door.send("", method="GET", path="/event-service/events")
 
     assert response.status == 405

@@ -54,7 +54,7 @@ def _publish_and_route(world: World, traceparent: str) -> str:
     return result.ids[0]
 
 
-async def test_every_attempt_carries_the_trace_of_the_publish_and_is_a_step_of_its_own() -> None:
+async def test_attempt_carries_the_trace_of_the_publish() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
 
@@ -69,7 +69,7 @@ async def test_every_attempt_carries_the_trace_of_the_publish_and_is_a_step_of_i
     assert all(trace is not None and trace.sampled for trace in traces)
 
 
-async def test_a_failed_attempt_is_told_with_every_id_and_a_healthy_one_only_when_debugging(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_attempt_is_logged_with_every_id(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     failing, healthy = world.endpoint(answering(503)), world.endpoint()
     caplog.set_level(logging.INFO, "event_service")

@@ -335,7 +335,7 @@ def test_large_bodies_use_up_the_calls_faster() -> None:
     assert len(large.webhooks.sent) == 421
 
 
-def test_a_message_that_is_continued_leaves_room_for_the_others_of_its_batch() -> None:
+def test_continued_message_leaves_room_for_its_batch() -> None:
     router = Router(hooks=5_000, calls=500)
 
     report = router.route(*[message(number, event(str(number))) for number in range(5)])

@@ -105,7 +105,7 @@ def test_a_deleted_endpoint_gets_nothing_and_leaves_no_links() -> None:
     assert table.estimated_bytes == table_of(PutEventFilter(event_filter(F1, types("a")))).estimated_bytes
 
 
-def test_an_endpoint_that_is_off_is_routed_to_because_what_arrives_for_it_waits() -> None:
+def test_endpoint_that_is_off_is_routed_to() -> None:
     off = SetState((E1,), "2026-03-01T12:00:00.000000+00:00", EndpointStatus.DISABLED, "why")
 
     assert table_of(PUT_E1, off).endpoints_for(event()) == {E1}

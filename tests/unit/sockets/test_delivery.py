@@ -85,7 +85,7 @@ def test_batches_are_filled_across_the_reads_of_the_log() -> None:
 
 
 @pytest.mark.parametrize("batch", ["0", "1"])
-def test_frames_up_to_128_kilobytes_arrive_whole_and_bigger_events_as_notices(batch: str) -> None:
+def test_frames_up_to_128_kilobytes_arrive_whole(batch: str) -> None:
     scene = Scene()
     client = scene.connect(batch=batch)
     scene.publish(1, size=40_000)
@@ -154,7 +154,7 @@ def test_gone_later_means_gone_and_is_forgotten_after_one_post() -> None:
     assert not any(report.again for report in reports)
 
 
-def test_a_connection_that_never_opens_is_forgotten_when_it_is_no_longer_young() -> None:
+def test_connection_that_never_opens_is_forgotten() -> None:
     scene = Scene()
     client = scene.connect(opens=timedelta(days=1))
     scene.publish()
@@ -166,7 +166,7 @@ def test_a_connection_that_never_opens_is_forgotten_when_it_is_no_longer_young()
 
 
 @pytest.mark.parametrize("trouble", [Posted.THROTTLED, Posted.UNKNOWN])
-def test_after_a_passing_trouble_the_same_frame_is_sent_again_and_none_overtakes_it(trouble: Posted) -> None:
+def test_frame_is_sent_again_after_trouble_and_none_overtakes_it(trouble: Posted) -> None:
     scene = Scene()
     client = scene.connect()
     scene.api.answers[client] = deque([trouble] * 4)
@@ -188,7 +188,7 @@ def test_a_frame_whose_answer_was_lost_comes_again_with_the_same_sequence() -> N
     assert scene.sequences(client) == [1, 1, 2]
 
 
-def test_trouble_that_lasts_is_handed_on_with_a_continuation_and_loses_nothing() -> None:
+def test_lasting_trouble_is_handed_on_and_loses_nothing() -> None:
     scene = Scene()
     client = scene.connect()
     scene.api.answers[client] = deque([Posted.THROTTLED] * 40)
@@ -213,7 +213,7 @@ def test_trouble_that_never_ends_stops_at_the_last_continuation(monkeypatch: pyt
     assert [wake_up.continuation for wake_up in reports[-1].again] == [3]
 
 
-def test_a_connection_that_api_gateway_refuses_to_post_to_holds_up_no_other_and_is_told_as_a_fault() -> None:
+def test_refused_post_holds_up_no_other_and_counts_as_a_fault() -> None:
     scene = Scene()
     refused, well = scene.connect(), scene.connect()
     scene.api.answers[refused] = deque([Posted.REFUSED] * 20)
@@ -301,7 +301,7 @@ def test_when_time_runs_short_the_cursor_is_stored_and_the_rest_handed_on() -> N
     assert scene.sequences(client) == list(range(1, 51))
 
 
-def test_a_paused_endpoint_s_clients_are_told_once_and_sent_what_waited_on_resume() -> None:
+def test_pause_is_told_once_and_resume_sends_the_backlog() -> None:
     scene = Scene()
     client = scene.connect()
     scene.publish(2)
@@ -332,7 +332,7 @@ def test_pausing_again_tells_again() -> None:
     assert scene.frames(client) == [{"notice": "paused"}] * 2
 
 
-def test_deleting_an_endpoint_closes_its_sockets_and_forgets_them_and_the_head() -> None:
+def test_deletion_closes_sockets_and_forgets_them_and_the_head() -> None:
     scene = Scene()
     clients = [scene.connect() for _ in range(3)]
     scene.publish()
@@ -345,7 +345,7 @@ def test_deleting_an_endpoint_closes_its_sockets_and_forgets_them_and_the_head()
     assert not scene.tables.log_heads
 
 
-def test_the_head_of_a_deleted_endpoint_is_forgotten_also_if_nobody_is_connected() -> None:
+def test_head_of_a_deleted_endpoint_is_forgotten() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
@@ -377,7 +377,7 @@ def test_a_head_that_could_not_be_forgotten_is_at_the_next_try() -> None:
     assert not scene.tables.log_heads
 
 
-def test_a_connect_that_races_with_the_deletion_is_closed_by_its_own_wake_up() -> None:
+def test_connect_that_races_with_deletion_is_closed_by_its_wake_up() -> None:
     scene = Scene()
     scene.connect()
     scene.work()
@@ -440,7 +440,7 @@ def test_a_socket_that_is_not_open_yet_is_closed_when_it_opens() -> None:
     assert not scene.tables.rows
 
 
-def test_a_close_that_fails_holds_up_no_other_client_and_sends_nothing_to_its_own() -> None:
+def test_failing_close_holds_up_no_other_client() -> None:
     scene = Scene()
     other = a_token("9f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55")
     scene.tables.tokens[other.token_hash] = other
@@ -458,7 +458,7 @@ def test_a_close_that_fails_holds_up_no_other_client_and_sends_nothing_to_its_ow
     assert scene.api.closed == {mine: "service"}
 
 
-def test_a_frame_that_is_being_tried_again_is_given_up_when_its_socket_is_to_be_closed() -> None:
+def test_frame_under_retry_is_given_up_when_its_socket_closes() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
@@ -478,7 +478,7 @@ def test_a_frame_that_is_being_tried_again_is_given_up_when_its_socket_is_to_be_
     assert scene.api.closed == {client: "service"}
 
 
-def test_nothing_is_sent_over_a_revoked_token_s_socket_even_if_nobody_was_woken_for_it() -> None:
+def test_revoked_token_s_socket_is_sent_nothing() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
@@ -507,7 +507,7 @@ def test_a_wake_up_without_connections_costs_one_query() -> None:
 
 
 @pytest.mark.parametrize("clients", [1, 10, 100])
-def test_an_event_costs_five_calls_an_endpoint_a_post_a_connection_and_a_write_for_25(clients: int) -> None:
+def test_event_costs_five_calls_an_endpoint_and_a_post_a_connection(clients: int) -> None:
     scene = Scene()
     for _ in range(clients):
         scene.connect()
@@ -557,7 +557,7 @@ def test_two_resuming_clients_at_the_same_place_read_the_log_once() -> None:
     assert scene.calls["events.get"] == 1
 
 
-def test_more_than_a_hundred_connections_are_served_in_shards_and_all_of_them() -> None:
+def test_connections_above_a_hundred_are_all_served_in_shards() -> None:
     scene = Scene()
     clients = [scene.connect() for _ in range(1_000)]
     scene.work()
@@ -572,7 +572,7 @@ def test_more_than_a_hundred_connections_are_served_in_shards_and_all_of_them() 
     assert all(scene.sequences(client) == [1, 2] for client in clients)
 
 
-def test_a_thousand_connects_at_once_wake_a_shard_each_and_not_every_shard_each() -> None:
+def test_thousand_connects_wake_one_shard_each() -> None:
     scene = Scene()
     for _ in range(1_000):
         scene.connect()
@@ -582,7 +582,7 @@ def test_a_thousand_connects_at_once_wake_a_shard_each_and_not_every_shard_each(
     assert len([wake_up for wake_up in scene.queue.sent if wake_up.shard is not None]) <= 1_000
 
 
-def test_a_thousand_endpoints_with_one_connection_each_are_served_in_batches() -> None:
+def test_thousand_endpoints_of_one_connection_are_served_in_batches() -> None:
     scene = Scene()
     endpoints = [f"{number:08x}-3e17-4b9b-9268-ce51d6900530" for number in range(1_000)]
     for endpoint in endpoints:
@@ -622,7 +622,7 @@ def test_posts_are_bounded_over_all_connections_of_an_invocation() -> None:
 
 @pytest.mark.parametrize("operation", ["of_endpoint", "situation", "segments", "events.get", "save"])
 @pytest.mark.parametrize("error", [RateLimited("busy"), Unavailable("lost")])
-def test_whatever_read_or_write_fails_is_made_good_without_waiting_for_a_time_out(operation: str, error: Exception) -> None:
+def test_failed_read_or_write_is_made_good_without_a_time_out(operation: str, error: Exception) -> None:
     scene = Scene()
     failed: list[str] = []
 
@@ -681,7 +681,7 @@ def test_events_in_a_row_that_are_no_more_are_one_gap() -> None:
 
 
 @pytest.mark.parametrize("removed", [0, 700, 3_000])
-def test_however_much_is_older_than_the_retention_it_is_one_notice_and_few_reads(removed: int) -> None:
+def test_expired_part_of_the_log_is_one_notice_and_few_reads(removed: int) -> None:
     scene = Scene()
     scene.connect()
     for _ in range(3_000):
@@ -707,7 +707,7 @@ def test_however_much_is_older_than_the_retention_it_is_one_notice_and_few_reads
     assert scene.calls["segments"] <= 30
 
 
-def test_what_nobody_was_given_and_what_is_older_than_the_retention_are_one_notice() -> None:
+def test_gap_of_two_causes_is_one_notice() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
@@ -727,7 +727,7 @@ def test_what_nobody_was_given_and_what_is_older_than_the_retention_are_one_noti
     assert frame["sequence"] == 10
 
 
-def test_a_fault_of_our_own_at_one_endpoint_makes_only_its_wake_up_come_again() -> None:
+def test_fault_at_one_endpoint_repeats_only_its_wake_up() -> None:
     scene = Scene()
     other = "62c6548d-3e17-4b9b-9268-ce51d6900530"
     scene.tables.endpoints[other] = replace(scene.tables.endpoints[ENDPOINT], id=other)

@@ -325,7 +325,7 @@ SEEN: Counter[str] = Counter()
 @pytest.mark.parametrize("faults", [0.0, 0.02, 0.1, 0.25])
 @settings(max_examples=500, deadline=None)
 @given(seed=st.integers(0, 2**40))
-def test_whatever_fails_dies_or_comes_twice_a_client_has_every_event_once_and_in_order(seed: int, faults: float) -> None:
+def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faults: float) -> None:
     world = World(seed, faults)
     world.run()
 
@@ -381,7 +381,7 @@ def test_the_simulation_finds_out_when_nobody_marks_what_was_appended() -> None:
     assert _some_world_fails(spoil)
 
 
-def test_the_simulation_finds_out_when_an_append_does_not_look_whether_the_head_has_moved() -> None:
+def test_simulation_finds_an_append_that_ignores_the_head() -> None:
     def spoil(world: World) -> None:
         append = world.tables.append
 
@@ -394,7 +394,7 @@ def test_the_simulation_finds_out_when_an_append_does_not_look_whether_the_head_
     assert _some_world_fails(spoil)
 
 
-def test_the_simulation_finds_out_when_a_router_gives_up_what_it_could_not_append() -> None:
+def test_simulation_finds_a_router_that_gives_up_an_append() -> None:
     def spoil(world: World) -> None:
         append = world.log.append
 
@@ -420,7 +420,7 @@ def test_the_simulation_finds_out_when_a_read_of_the_log_is_not_consistent() -> 
     assert _some_world_fails(spoil)
 
 
-def test_the_simulation_finds_out_when_a_cursor_moves_before_the_post_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulation_finds_a_cursor_that_moves_before_the_post(monkeypatch: pytest.MonkeyPatch) -> None:
     original = client_serving.ClientServing._send
 
     async def send(run: Any, client: Any, frame: Any) -> bool:

@@ -477,3 +477,102 @@ async def test_a_run_without_time_leaves_the_rest_to_the_next_one() -> None:
     assert (report.sent, report.complete) == (0, False)
     world.seconds = 60
     assert world.tick().sent == 1
+
+
+# -- what is put back ------------------------------------------------------------------------------------------------
+
+
+async def test_an_event_that_is_limited_again_is_tried_when_the_receiver_wants() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(429, retry_after="40"))
+    world.publish(endpoint)
+    await world.run(1_000)
+    assert 25 <= len(world.receivers.receptions) <= 26
+    # Each turn knows when the next one is due: none is for nothing.
+    assert world.aws.calls["lanes.claim"] <= len(world.receivers.receptions)
+    world.receivers.behaviour[endpoint.id] = answering()
+    await world.run(100)
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
+
+
+async def test_what_a_request_puts_back_after_the_hand_over_is_found() -> None:
+    world = World()
+    endpoint = world.endpoint(taking(14, 429))
+    world.publish(endpoint)
+    world.seconds = 30.0  # the turn ends while the request is open
+    await world.run(120)
+    assert len(world.receivers.receptions) >= 2
+    world.receivers.behaviour[endpoint.id] = answering()
+    await world.run(120)
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
+    assert not world.backlog.rows
+
+
+# -- rows that cannot be read ----------------------------------------------------------------------------------------
+
+
+async def test_throttled_rows_of_an_endpoint_hold_up_its_own_messages_only() -> None:
+    world = World()
+    hot, calm = world.endpoint(), world.endpoint()
+    world.publish(hot, calm)
+    world.throttled = {hot.id}
+    report = await world.invoke()
+    assert report is not None
+    assert (len(report.failed), report.discarded) == (1, 0)
+    assert world.statuses(calm) == {"DELIVERED": 1}
+    world.throttled = set()
+    await world.run(1_000)
+    assert world.statuses(hot) == {"DELIVERED": 1}
+
+
+@pytest.mark.parametrize("when", ["before the turn", "during the turn"])
+async def test_a_lane_whose_endpoint_cannot_be_read_keeps_its_rows(when: str) -> None:
+    world = World()
+    endpoint = world.endpoint(status=EndpointStatus.PAUSED)
+    for _ in range(250):
+        world.publish(endpoint)
+    await world.work()
+    world.resume(endpoint)
+    if when == "before the turn":
+        world.throttled = {endpoint.id}
+    else:
+        world.receivers.behaviour[endpoint.id] = throttling_after(world, endpoint.id, 70)
+    report = await world.serve_lanes()
+    assert report is not None
+    assert report.failed == {0}
+    assert report.delivery.discarded == 0
+    world.throttled = set()
+    world.receivers.behaviour[endpoint.id] = answering()
+    await world.run(1_000)
+    assert world.statuses(endpoint) == {"DELIVERED": 250}
+    assert len(world.receivers.receptions) == 250
+
+
+def throttling_after(world: World, endpoint_id: str, number: int) -> Behaviour:
+    """A receiver whose endpoint cannot be read any more after so many requests."""
+
+    async def answer(request: WebhookRequest) -> WebhookAnswer:
+        if len(world.receivers.receptions) >= number:
+            world.throttled.add(endpoint_id)
+        return await taking(0.01)(request)
+
+    return answer
+
+
+async def test_an_endpoint_that_cannot_be_read_is_disabled_once_it_can() -> None:
+    world = World()
+    endpoint = world.endpoint()
+
+    async def gone(request: WebhookRequest) -> WebhookAnswer:
+        world.throttled.add(endpoint.id)
+        return await answering(410)(request)
+
+    world.receivers.behaviour[endpoint.id] = gone
+    world.publish(endpoint)
+    report = await world.invoke()
+    assert report is not None
+    assert report.failed == {0}
+    world.throttled = set()
+    await world.run(1_000)
+    assert world.endpoints[endpoint.id].status is EndpointStatus.DISABLED
+    assert len(world.receivers.receptions) == 1

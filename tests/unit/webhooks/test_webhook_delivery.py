@@ -116,7 +116,7 @@ async def test_two_failures_far_apart_are_not_five_days_of_failing() -> None:
     assert world.endpoints[endpoint.id].status is EndpointStatus.ENABLED
 
 
-async def test_an_endpoint_that_was_disabled_and_resumed_is_reported_as_recovered() -> None:
+async def test_endpoint_resumed_after_disabling_is_reported_recovered() -> None:
     world = World()
     endpoint = world.endpoint(answering(410))
     world.publish(endpoint)
@@ -142,7 +142,7 @@ async def test_failures_of_operational_events_make_no_further_ones() -> None:
 
 
 @pytest.mark.parametrize("status", [EndpointStatus.PAUSED, EndpointStatus.DISABLED])
-async def test_nothing_is_lost_while_off_and_all_is_sent_in_order_of_acceptance_on_resume(status: EndpointStatus) -> None:
+async def test_backlog_of_an_endpoint_that_is_off_is_sent_in_order(status: EndpointStatus) -> None:
     world = World()
     endpoint = world.endpoint(status=status)
     events = [world.publish(endpoint) for _ in range(230)]
@@ -190,7 +190,7 @@ async def test_what_waits_for_a_deleted_endpoint_is_discarded() -> None:
     assert not world.receivers.receptions
 
 
-async def test_a_message_for_a_deleted_endpoint_leaves_no_record_if_no_list_shows_it() -> None:
+async def test_message_for_a_deleted_endpoint_leaves_no_unlisted_record() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
     tried = world.publish(endpoint)
@@ -277,7 +277,7 @@ async def test_two_copies_in_one_batch_are_sent_once() -> None:
     assert report.failed == {1}
 
 
-async def test_a_redriven_message_is_checked_although_its_receive_count_is_one_again() -> None:
+async def test_redriven_message_is_checked_despite_receive_count_one() -> None:
     world = World()
     endpoint = world.endpoint()
     world.publish(endpoint)
@@ -310,7 +310,7 @@ async def test_a_redriven_message_that_was_never_delivered_is_delivered() -> Non
     assert len({one.webhook_id for one in world.receivers.receptions}) == 1
 
 
-async def test_a_retry_that_was_not_sent_before_the_worker_died_is_sent_by_the_repeat() -> None:
+async def test_retry_unsent_by_a_dead_worker_is_sent_by_the_repeat() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
     world.publish(endpoint)
@@ -322,7 +322,7 @@ async def test_a_retry_that_was_not_sent_before_the_worker_died_is_sent_by_the_r
     assert [one.status for one in world.receivers.receptions] == [500, 200]
 
 
-async def test_an_unreadable_message_is_left_for_the_dead_letter_queue_and_the_rest_is_delivered() -> None:
+async def test_unreadable_message_is_left_and_the_rest_is_delivered() -> None:
     world = World()
     endpoint = world.endpoint()
     world.publish(endpoint)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
@@ -66,6 +65,25 @@ class EndpointTester(Protocol):
         """Sends one event made for this purpose and waits for the outcome."""
 
 
+class Resending:
+    """Sends deliveries again, through the backlogs of their endpoints: each receiver gets them at its own pace."""
+
+    def __init__(self, backlog: BacklogStore, looks: Looks) -> None:
+        self._backlog = backlog
+        self._looks = looks
+
+    def send(self, rows: Sequence[BacklogRow]) -> None:
+        """Puts rows into their backlogs and has them sent.
+
+        Raises:
+            RateLimited, Unavailable: it is not known whether all will be sent.
+        """
+        if rows:
+            self._backlog.add(rows)
+            keys = dict.fromkeys((row.attempt.delivery.workspace_id, row.attempt.delivery.endpoint_id) for row in rows)
+            self._looks.ask([Look(*key) for key in keys])
+
+
 class DeliveryHistory:
     """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``."""
 
@@ -73,23 +91,19 @@ class DeliveryHistory:
         self,
         *,
         log: DeliveryLog,
-        backlog: BacklogStore,
-        looks: Looks,
+        resending: Resending,
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: Endpoints,
         tester: EndpointTester,
-        clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._backlog = backlog
-        self._looks = looks
+        self._resending = resending
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
         self._tester = tester
-        self._clock = clock
         self._monotonic = monotonic
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -214,7 +228,7 @@ class DeliveryHistory:
         if problems:
             raise BadUserInput(*problems)
         again = [row_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries]
-        send_rows(self._backlog, self._looks, again)
+        self._resending.send(again)
 
     # -- testing -------------------------------------------------------------------------------------------------
 
@@ -252,18 +266,6 @@ def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, n
     if endpoint.type is not EndpointType.WEB_HOOK:
         raise BadUserInput(f"{name}: this is a WEB_SOCKET endpoint; {instead}.")
     return endpoint
-
-
-def send_rows(backlog: BacklogStore, looks: Looks, rows: Sequence[BacklogRow]) -> None:
-    """Puts deliveries into the backlogs of their endpoints and has them sent, each receiver at its own pace.
-
-    Raises:
-        RateLimited, Unavailable: it is not known whether all will be sent.
-    """
-    if rows:
-        backlog.add(rows)
-        keys = dict.fromkeys((row.attempt.delivery.workspace_id, row.attempt.delivery.endpoint_id) for row in rows)
-        looks.ask([Look(*key) for key in keys])
 
 
 def _parse_ids(ids: Sequence[str]) -> list[str]:

@@ -110,6 +110,7 @@ class HealthTracking:
         if endpoint.id in batch.disabled:
             return
         snapshot = await self._in_thread(self._snapshots.read, [(endpoint.workspace_id, endpoint.id)], [])
+        snapshot.require_all()
         now = snapshot.endpoints.get(endpoint.id)
         if now is not None and now.url == endpoint.url:
             disabled = await self._in_thread(self._actions.disabler().disable_endpoint, endpoint.workspace_id, endpoint.id, reason)

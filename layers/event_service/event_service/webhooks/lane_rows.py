@@ -131,6 +131,8 @@ class LaneRows:
             RateLimited, Unavailable: something could not be read.
         """
         reader, lane = self._reader, self._lane
+        # Whatever is put back from now on may not be among what is read.
+        self._batch.added_to.clear()
         found = await reader.in_thread(
             reader.stores.backlog.oldest, lane.endpoint_id, ROWS_PER_PAGE + len(self._known) + len(lane.open_rows)
         )
@@ -149,6 +151,7 @@ class LaneRows:
         snapshot = await reader.in_thread(
             reader.snapshots.read, [(lane.workspace_id, lane.endpoint_id)], [row.key for row in page] if page else []
         )
+        snapshot.require_all()
         self._batch.forget(lane.endpoint_id)
         self._batch.add(snapshot)
         self.endpoint = snapshot.endpoints.get(lane.endpoint_id)

@@ -159,23 +159,32 @@ class OwnLanes:
             if turn.failed or not turn.is_out_of_work or self._clock().timestamp() >= stop_at:
                 break
             if not await self._in_thread(self._state.lanes.set_ending, lane, True):
-                await turn.finish()
+                await self._finish(look, batch, turn)
                 return
             await rows.read()
             if not rows.has_due():
                 break
             if not await self._in_thread(self._state.lanes.set_ending, lane, False):
-                await turn.finish()
+                await self._finish(look, batch, turn)
                 return
+        if batch.added_to and not turn.failed and not rows.has_due():
+            # What was put back since the last read decides when the lane is served next.
+            await rows.read()
         await self._calm(report, batch, lane, rows, pace)
         open_rows = tuple(row.mark for row in turn.open_rows)
         open_until = self._clock() + timedelta(seconds=self._attempts.deadline_seconds + RECORD_SECONDS) if open_rows else None
         left = replace(lane, open_rows=open_rows, open_until=open_until, pace=pace.written())
         await self._let_go(look, left, rows, turn)
-        await turn.finish()
+        await self._finish(look, batch, turn)
         rows.close()
         if turn.failed:
             raise Unavailable("not all answers could be recorded")
+
+    async def _finish(self, look: Look, batch: Batch, turn: Turn) -> None:
+        """Waits for requests that outlive the lease, and asks for a look at what they put back into the backlog."""
+        await turn.finish()
+        if batch.added_to:
+            await self._in_thread(self._stores.looks.ask, [replace(look, continuations=look.continuations + 1)])
 
     async def _keep_in_lane(self, batch: Batch, lane: Lane) -> None:
         """Whoever saw the trouble may have died before the shared lane could know of it."""

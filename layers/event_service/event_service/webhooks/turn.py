@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from event_service.base.clock import Clock
+from event_service.base.errors import DomainError, Unavailable
 from event_service.delivery.ports import BacklogRow
 from event_service.webhooks.attempt import Attempts
 from event_service.webhooks.batch import Batch, Outcome, Result, Task
@@ -159,6 +160,10 @@ class Turn:
     async def _read(self) -> None:
         try:
             await self._rows.read()
+        except (DomainError, Unavailable) as error:
+            # Whatever was read before is recorded; another look reads the rest.
+            _LOG.warning("a backlog could not be read: %s", error)
+            self.failed = True
         finally:
             self._reading = None
             self._changed.set()
