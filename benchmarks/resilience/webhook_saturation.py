@@ -49,8 +49,8 @@ def _limited(seconds: float) -> Iterator[Goal]:
                 yield _goal(what, text, "100 %, ≤ 30 s, ≤ 10 %", good)
             found = scenarios.limited("over", limit, bucket, header, seconds)
             least = 0.9 * limit
-            text = f"{found.least_rate:.1f}/s, {found.refused_share:.1%} 429, {found.failed} given up"
-            what = f"receiver takes {name}, twice of it for a time, {said}: the slowest 10 s"
+            text = f"{found.least_rate:.2f}/s, {found.refused_share:.1%} 429, {found.failed} given up"
+            what = f"receiver takes {name}, twice of it for a time, {said}: the slowest {scenarios.slowest_window(limit)} s"
             yield _goal(what, text, f"≥ {least:.1f}/s, 0 given up", found.least_rate >= least and not found.failed)
 
 

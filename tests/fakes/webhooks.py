@@ -238,7 +238,7 @@ class FakeLaneStore:
         def free(known: Lane) -> bool:
             return lane.again or not known.again
 
-        left = {"open_rows": lane.open_rows, "open_until": lane.open_until, "pace": lane.pace}
+        left = {"open_rows": lane.open_rows, "pace": lane.pace}
         return self._change("lanes.release", lane, free, lease_until=None, ending=False, next_at=next_at, **left)
 
     def note_trouble(self, workspace_id: str, endpoint_id: str, trouble: Trouble, not_before: datetime | None) -> bool:
@@ -504,6 +504,7 @@ class World:
     in_thread: InThread = inline
     seconds: float = 60.0
     maximum_requests: int = 100
+    backlog_bytes: int = 1_000_000
     throttled: set[str] = field(default_factory=set)
     """Endpoints whose rows cannot be read at the moment."""
 
@@ -528,6 +529,7 @@ class World:
         self.observer = WebhookObserver(self.looks, self.lanes, self.health, self.events, self.clock)
         self.scheduler = RetryScheduler(self.reminders, self.lane_queue, self.clock)
         self.side = self.new_process()
+        self.lane_side = self.new_process()
 
     def new_process(self) -> WebhookSide:
         """A fresh process."""
@@ -545,7 +547,7 @@ class World:
             sender=self.receivers,
             parse_url=parse_url,
             clock=self.clock,
-            limits=Limits(RETENTION_DAYS, 15, self.maximum_requests),
+            limits=Limits(RETENTION_DAYS, 15, self.maximum_requests, self.backlog_bytes),
             draw=lambda: self.jitter,
             in_thread=self.in_thread,
         )
@@ -634,22 +636,22 @@ class World:
         gone = self.endpoints.pop(endpoint.id)
         self.observer.deleted([gone])
 
-    async def invoke(self, limit: int = 10) -> DeliveryReport | None:
-        """One invocation of the shared lane with what is visible now; ``None`` when nothing is."""
+    async def invoke(self, limit: int = 10, side: WebhookSide | None = None) -> DeliveryReport | None:
+        """One invocation of the shared lane with what is visible now; ``None`` when nothing is. ``side`` is the process."""
         batch = self.queue.receive(limit)
         if not batch:
             return None
         received = [Received(message.text, message.receives) for message in batch]
-        report = await self.side.delivery.deliver(received, self.time_left())
+        report = await (side or self.side).delivery.deliver(received, self.time_left())
         self.queue.delete(message for position, message in enumerate(batch) if position not in report.failed)
         return report
 
-    async def serve_lanes(self, limit: int = 10) -> LaneReport | None:
-        """One invocation of the own lanes with what is visible now; ``None`` when nothing is."""
+    async def serve_lanes(self, limit: int = 10, side: WebhookSide | None = None) -> LaneReport | None:
+        """One invocation of the own lanes with what is visible now; ``None`` when nothing is. ``side`` is the process."""
         batch = self.lane_queue.receive(limit)
         if not batch:
             return None
-        report = await self.side.own_lanes.serve([message.text for message in batch], self.time_left())
+        report = await (side or self.lane_side).own_lanes.serve([message.text for message in batch], self.time_left())
         self.lane_queue.delete(message for position, message in enumerate(batch) if position not in report.failed)
         return report
 

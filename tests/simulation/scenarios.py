@@ -78,6 +78,12 @@ def blips(share: float, rate: float = 200.0, seconds: float = 600.0) -> Blips:
     return result
 
 
+def slowest_window(limit: float) -> int:
+    """Seconds over which the pace at a limited receiver is measured: in shorter ones a single refusal, with the second for which the
+    receiver wants to be left alone, is more than the tenth that may be missing."""
+    return max(10, round(30 / limit))
+
+
 @dataclass(frozen=True)
 class Limited:
     """A receiver that answers 429 above its limit."""
@@ -113,8 +119,7 @@ def limited(kind: str, limit: float, bucket: float, retry_after: str | None, sec
     observed = world.observed[endpoint.id]
     ages = [one.age for one in observed.receipts.values()]
     end = seconds if observed.delivered < len(ages) else max(observed.taken_at)
-    # As many requests in a window whatever the limit, once the pace has been found.
-    window = max(10, round(90 / limit))
+    window = slowest_window(limit)
     rates = [observed.rate(start, start + window) for start in range(max(30, window), int(end) - window, window)]
     records = world.log.records.values()
     result = Limited(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +40,25 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if scheduled and scheduled[0]._when > self.passed.seconds:
                 self.passed.seconds = scheduled[0]._when
         super()._run_once()  # type: ignore[misc]  # asyncio's own, not in its stubs
+
+
+class ShuffledLoop(VirtualLoop):
+    """Runs what is ready in an order that is drawn: each seed is another order in which invocations meet."""
+
+    def __init__(self, draw: random.Random, passed: Time | None = None) -> None:
+        super().__init__(passed)
+        self._draw = draw
+
+    def _run_once(self) -> None:
+        loop: Any = self
+        # All but one wait another round, so that one may do several steps while another does none.
+        ready = list(loop._ready)
+        self._draw.shuffle(ready)
+        loop._ready.clear()
+        loop._ready.extend(ready[: self._draw.randint(1, len(ready))] if ready else ())
+        kept = ready[len(loop._ready) :]
+        super()._run_once()
+        loop._ready.extend(kept)
 
 
 class VirtualClock:

@@ -100,7 +100,7 @@ def test_every_field_of_a_lane_comes_back(database: Database) -> None:
     assert store.set_ending(claimed, True)
     assert store.ask_again(claimed)
     assert store.read([lane.endpoint_id]) == {lane.endpoint_id: replace(claimed, ending=True, again=True)}
-    left = replace(claimed, again=True, pace="{}", open_rows=("a", "b"), open_until=NOW)
+    left = replace(claimed, again=True, pace="{}", open_rows=(("a", 1772366440), ("b", 1772366441)))
     assert not store.release(replace(left, again=False), NOW)
     assert store.release(left, NOW)
     assert store.read([lane.endpoint_id]) == {lane.endpoint_id: replace(left, lease_until=None, next_at=NOW)}

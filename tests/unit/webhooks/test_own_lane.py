@@ -282,7 +282,7 @@ async def test_requests_that_outlive_the_lease_are_not_sent_by_the_next_owner() 
 
     world.receivers.behaviour[endpoint.id] = answer
     world.maximum_requests = 8
-    world.side = world.new_process()
+    world.lane_side = world.new_process()
     world.resume(endpoint)
     first = asyncio.create_task(world.serve_lanes())
     await asyncio.sleep(32.6)

@@ -322,6 +322,20 @@ async def test_retry_unsent_by_a_dead_worker_is_sent_by_the_repeat() -> None:
     assert [one.status for one in world.receivers.receptions] == [500, 200]
 
 
+async def test_a_fault_of_ours_while_recording_acknowledges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    endpoint = world.endpoint()
+    world.publish(endpoint)
+
+    def bug(records: object) -> None:
+        raise TypeError(records)
+
+    monkeypatch.setattr(world.log, "write", bug)
+    report = await world.invoke()
+    assert report is not None
+    assert (report.failed, report.attempts) == ({0}, {})
+
+
 async def test_unreadable_message_is_left_and_the_rest_is_delivered() -> None:
     world = World()
     endpoint = world.endpoint()

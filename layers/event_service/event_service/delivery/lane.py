@@ -51,7 +51,8 @@ class Lane:
         ending: the owner found nothing more and looks for the last time.
         trouble: why live events go through it; ``None`` when only the backlog does.
         slow_at: when a request was last seen open for long.
-        open_rows: rows whose requests the owner before has left open: nobody else sends them before ``open_until``.
+        open_rows: rows whose requests owners before have left open, each with the time, in seconds since 1970, before which nobody
+            else sends it.
         pace: what the owner has learnt of the receiver; see :class:`~event_service.webhooks.pace.Pace`.
     """
 
@@ -65,13 +66,16 @@ class Lane:
     ending: bool = False
     trouble: Trouble | None = None
     slow_at: datetime | None = None
-    open_rows: tuple[str, ...] = ()
-    open_until: datetime | None = None
+    open_rows: tuple[tuple[str, int], ...] = ()
     pace: str = ""
 
     def is_held(self, now: datetime) -> bool:
         """Whether an owner serves it."""
         return self.lease_until is not None and self.lease_until > now
+
+    def still_open(self, now: datetime) -> dict[str, int]:
+        """Those of ``open_rows`` that nobody else may send yet."""
+        return {mark: until for mark, until in self.open_rows if until > now.timestamp()}
 
     def needs_look(self, now: datetime) -> bool:
         """Whether somebody who has added to the backlog must ask for a look."""

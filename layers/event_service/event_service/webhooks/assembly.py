@@ -13,7 +13,7 @@ from event_service.webhooks.batch import InThread
 from event_service.webhooks.deliver import WebhookDelivery
 from event_service.webhooks.endpoint_test import EndpointTests
 from event_service.webhooks.health import HealthTracking
-from event_service.webhooks.lane_rows import ByteBudget, RowReader
+from event_service.webhooks.lane_rows import BYTES_AT_ONCE, ByteBudget, RowReader
 from event_service.webhooks.lane_switch import LaneSwitch
 from event_service.webhooks.own_lane import MAXIMUM_REQUESTS, OwnLanes
 from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState, EventTexts, Sender
@@ -38,11 +38,13 @@ class Limits:
         retention_days: of events.
         deadline_seconds: the most that one request takes.
         maximum_requests: from a backlog, open at one receiver at once.
+        backlog_bytes: events of backlogs in the memory of one process.
     """
 
     retention_days: int
     deadline_seconds: float
     maximum_requests: int = MAXIMUM_REQUESTS
+    backlog_bytes: int = BYTES_AT_ONCE
 
 
 def assemble(
@@ -90,7 +92,7 @@ def assemble(
     own_lanes = OwnLanes(
         state=state,
         stores=stores,
-        rows=RowReader(state.snapshots, stores, texts, recorder, actions.events, ByteBudget(), clock, in_thread),
+        rows=RowReader(state.snapshots, stores, texts, recorder, actions.events, ByteBudget(limits.backlog_bytes), clock, in_thread),
         attempts=attempts,
         recorder=recorder,
         clock=clock,

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from event_service.base.clock import Clock
@@ -36,29 +36,34 @@ Recorded = Mapping[tuple[str, str, str, int], LogRecord]
 class ByteBudget:
     """Bounds the bytes that are in memory at once; whoever waits is served in turn."""
 
-    def __init__(self, total: int = BYTES_AT_ONCE) -> None:
+    def __init__(self, total: int) -> None:
         self._total = total
         self._left = total
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._waiting: dict[asyncio.Future[int], int] = {}
 
-    async def take(self, number: int) -> int:
-        """Waits until so many bytes are free; returns how many were taken, at most all that there are."""
-        number = min(number, self._total)
-        if self._waiting or number > self._left:
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append((number, turn))
-            await turn
-        else:
-            self._left -= number
-        return number
+    def ask(self, number: int) -> asyncio.Future[int]:
+        """Asks for so many bytes, at most all that there are. The answer, once they are free, is how many were taken."""
+        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[turn] = min(number, self._total)
+        self.give_back(0)
+        return turn
+
+    def withdraw(self, turn: asyncio.Future[int]) -> None:
+        """Does not wait any longer; the answer is 0, unless it was given."""
+        if self._waiting.pop(turn, None) is not None:
+            turn.set_result(0)
+            self.give_back(0)
 
     def give_back(self, number: int) -> None:
         """Bytes that are not needed any more."""
         self._left += number
-        while self._waiting and self._waiting[0][0] <= self._left:
-            wanted, turn = self._waiting.popleft()
+        while self._waiting:
+            turn, wanted = next(iter(self._waiting.items()))
+            if wanted > self._left:
+                return
+            del self._waiting[turn]
             self._left -= wanted
-            turn.set_result(None)
+            turn.set_result(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class LaneRows:
         """Rows that were read in this turn and are not deleted yet, with their bytes."""
         self._more_due = False
         self._exhausted = False
+        self._room: asyncio.Future[int] | None = None
+        self._is_ending = False
         self.endpoint: Endpoint | None = None
         self.next_due: datetime | None = None
         """When the next row is due, of those that are not due yet."""
@@ -108,6 +115,17 @@ class LaneRows:
     def look_again(self) -> None:
         """More may have come: the next page is to be read."""
         self._exhausted = False
+
+    def begin(self) -> None:
+        """From now on pages are read to be sent."""
+        self._is_ending = False
+
+    def end(self) -> None:
+        """From now on a page is only looked at. One that waits for room is given up: what this lane has at hand and does not
+        send any more may be what takes the room."""
+        self._is_ending = True
+        if self._room is not None:
+            self._reader.budget.withdraw(self._room)
 
     def take(self) -> Task | None:
         """The next task, if one is at hand."""
@@ -137,12 +155,15 @@ class LaneRows:
             reader.stores.backlog.oldest, lane.endpoint_id, ROWS_PER_PAGE + len(self._known) + len(lane.open_rows)
         )
         now = format_date(reader.clock())
-        fresh = [row for row in found if row.key not in self._known and not self._is_open_elsewhere(row)]
+        unknown = [row for row in found if row.key not in self._known]
+        # Owners before may not have heard of their requests yet.
+        elsewhere = lane.still_open(reader.clock())
+        fresh = [row for row in unknown if row.mark not in elsewhere] if elsewhere else unknown
         # One attempt may stand there twice, live and not: the second is looked at once the first is in the log.
         due = list({row.key: row for row in reversed(fresh) if row.at <= now}.values())[::-1]
         later = [row.at for row in fresh if row.at > now]
-        if len(fresh) < len([row for row in found if row.key not in self._known]) and self._lane.open_until is not None:
-            later.append(format_date(self._lane.open_until))
+        if len(fresh) < len(unknown):
+            later.append(format_date(datetime.fromtimestamp(max(elsewhere.values()), tz=UTC)))
         self.next_due = from_stored(min(later)) if later else None
         page = _page(due)
         self._more_due = len(page) < len(due)
@@ -165,17 +186,17 @@ class LaneRows:
             return
         await self._prepare(self.endpoint, page, snapshot.recorded)
 
-    def _is_open_elsewhere(self, row: BacklogRow) -> bool:
-        """The owner before has not heard of its request yet."""
-        lane = self._lane
-        if lane.open_until is None or lane.open_until <= self._reader.clock():
-            return False
-        return row.mark in lane.open_rows
-
     async def _prepare(self, endpoint: Endpoint, page: Sequence[BacklogRow], recorded: Recorded) -> None:
         reader = self._reader
         sizes = {row.key: row.attempt.body_bytes or UNKNOWN_BYTES for row in page}
-        taken = await reader.budget.take(sum(sizes.values()))
+        taken = 0
+        if not self._is_ending:
+            self._room = reader.budget.ask(sum(sizes.values()))
+            taken = await self._room
+            self._room = None
+        if not taken:
+            self._more_due, self._exhausted = True, False
+            return
         self._known.update(sizes)
         surplus = sum(sizes.values()) - taken
         if surplus:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -146,45 +147,45 @@ class OwnLanes:
             troubled=trouble is not None and trouble is not Trouble.LIMITED,
             limited=trouble is Trouble.LIMITED,
         )
-        if lane.open_until is not None and lane.open_until > now:
-            pace.inherit(len(lane.open_rows), lane.open_until.timestamp())
+        for until in lane.still_open(now).values():
+            pace.inherit(until)
         stop_at = seconds + min(TURN_SECONDS, time_left() - self._attempts.deadline_seconds - RECORD_SECONDS - SLACK_SECONDS)
         turn = Turn(rows, pace, self._attempts, self._recorder, batch, self._clock, stop_at)
         if lane.not_before is not None:
             turn.not_before = lane.not_before.timestamp()
-        await rows.read()
-        await self._keep_in_lane(batch, lane)
+        try:
+            await rows.read()
+            await self._keep_in_lane(batch, lane)
+            if await self._work(lane, rows, turn, batch):
+                await self._calm(report, batch, lane, rows, pace)
+                await self._let_go(look, replace(lane, pace=pace.written()), rows, turn)
+        finally:
+            # Whatever failed: answers that are still to come are recorded, and the bytes are there for other lanes.
+            await turn.finish()
+            rows.close()
+        if batch.added_to:
+            # A request that outlived the lease has put something back.
+            await self._in_thread(self._stores.looks.ask, [replace(look, continuations=look.continuations + 1)])
+        if turn.failed:
+            raise Unavailable("not all answers could be recorded")
+
+    async def _work(self, lane: Lane, rows: LaneRows, turn: Turn, batch: Batch) -> bool:
+        """Sends until the turn is over; whether the lane is still ours."""
         while True:
             await turn.run()
-            if turn.failed or not turn.is_out_of_work or self._clock().timestamp() >= stop_at:
+            if turn.failed or not turn.is_out_of_work or turn.is_over():
                 break
             if not await self._in_thread(self._state.lanes.set_ending, lane, True):
-                await self._finish(look, batch, turn)
-                return
+                return False
             await rows.read()
             if not rows.has_due():
                 break
             if not await self._in_thread(self._state.lanes.set_ending, lane, False):
-                await self._finish(look, batch, turn)
-                return
+                return False
         if batch.added_to and not turn.failed and not rows.has_due():
             # What was put back since the last read decides when the lane is served next.
             await rows.read()
-        await self._calm(report, batch, lane, rows, pace)
-        open_rows = tuple(row.mark for row in turn.open_rows)
-        open_until = self._clock() + timedelta(seconds=self._attempts.deadline_seconds + RECORD_SECONDS) if open_rows else None
-        left = replace(lane, open_rows=open_rows, open_until=open_until, pace=pace.written())
-        await self._let_go(look, left, rows, turn)
-        await self._finish(look, batch, turn)
-        rows.close()
-        if turn.failed:
-            raise Unavailable("not all answers could be recorded")
-
-    async def _finish(self, look: Look, batch: Batch, turn: Turn) -> None:
-        """Waits for requests that outlive the lease, and asks for a look at what they put back into the backlog."""
-        await turn.finish()
-        if batch.added_to:
-            await self._in_thread(self._stores.looks.ask, [replace(look, continuations=look.continuations + 1)])
+        return True
 
     async def _keep_in_lane(self, batch: Batch, lane: Lane) -> None:
         """Whoever saw the trouble may have died before the shared lane could know of it."""
@@ -214,6 +215,10 @@ class OwnLanes:
 
     async def _let_go(self, look: Look, lane: Lane, rows: LaneRows, turn: Turn) -> None:
         now = self._clock()
+        # Requests of owners before may still be open as well.
+        until = math.ceil(now.timestamp() + self._attempts.deadline_seconds + RECORD_SECONDS)
+        still_open = lane.still_open(now) | {row.mark: until for row in turn.open_rows}
+        lane = replace(lane, open_rows=tuple(still_open.items()))
         next_at = self._next_at(now, rows, turn)
         following = replace(look, continuations=look.continuations + 1)
         if next_at is not None:

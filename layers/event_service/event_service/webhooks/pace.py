@@ -4,9 +4,9 @@ Three things are learnt:
 
 * *How many requests at once.* The window grows with each answer while answers come as quickly as before, doubling at first, and
   is halved when at least half of the answers are failures. One failure among many changes nothing.
-* *How many a second*, once the receiver has said 429, or 503 with ``Retry-After``: a little less than what it took lately, then
-  slowly more, until it says so again. That is additive increase and multiplicative decrease, close to the limit because the
-  receiver names it so clearly.
+* *How many a second*, once the receiver has said 429, or 503 with ``Retry-After``. The rate at which it said so is its ceiling: the
+  pace stays a little below it for a while, since each wrong guess costs a request and the pause that the receiver asks for, and
+  then asks for more, slowly at first, until the receiver says so again.
 * *Whether anybody is there.* When nothing succeeds with one request at a time, the lane rests, longer each time.
 """
 
@@ -29,11 +29,19 @@ SLOWER: Final = 3.0
 """Answers that take this much longer than the quickest epoch mean that more at once brings nothing more."""
 FIRST_RATE: Final = 1.0
 LEAST_RATE: Final = 0.05
-DECREASE: Final = 0.93
+DECREASE: Final = 0.95
 MOST_DECREASE: Final = 0.8
-NEAR_LIMIT: Final = 0.75
-INCREASE_PER_SECOND: Final = 0.005
-"""At first after a 429, and faster the longer there is none: each two seconds add as much again."""
+BELOW_CEILING: Final = 0.97
+RETURN_PER_SECOND: Final = 0.01
+"""Of the ceiling, on the way back to just below it."""
+PLATEAU_SECONDS: Final = 30.0
+PLATEAU_REQUESTS: Final = 60
+PLATEAU_WISHES: Final = 20
+"""The pace stays below the ceiling for the longest of: these seconds, the time of so many requests, so many times the pause that
+the receiver asked for. So a guess that is wrong is a small share of the requests and of the time, whatever the limit."""
+INCREASE_PER_SECOND: Final = 0.002
+INCREASE_DOUBLES_SECONDS: Final = 10.0
+"""At first after the plateau, and faster the longer there is no 429: each ten seconds add as much again."""
 MAXIMUM_INCREASE: Final = 0.1
 CATCH_UP_SECONDS: Final = 0.8
 STEADY_RATE: Final = 10.0
@@ -42,7 +50,7 @@ MEASURED_SECONDS: Final = 10.0
 MEASURED_ANSWERS: Final = 20
 MEASURED_SECONDS_AT_MOST: Final = 60.0
 STARTING_INCREASE: Final = 2.0
-"""A second, until the receiver says 429 for the first time in this lane."""
+"""Times, a second, until the receiver says 429 for the first time in this lane."""
 LIMIT_REMEMBERED_SECONDS: Final = 3_600.0
 FIRST_REST_SECONDS: Final = 2.0
 MAXIMUM_REST_SECONDS: Final = 300.0
@@ -61,12 +69,16 @@ class Learnt:
     quickest: float = 0.0
     rate: float | None = None
     starting: bool = False
+    ceiling: float = 0.0
     limited_at: float = 0.0
     wish: float = 0.0
     active: float = 0.0
     """Seconds of sending since the last 429."""
     rests: int = 0
     well_since: float = 0.0
+    credit: float = 1.0
+    """Requests that may be opened at once; as of ``credit_at``. The next owner goes on where this one was."""
+    credit_at: float = 0.0
 
 
 class Pace:
@@ -85,19 +97,18 @@ class Pace:
         self.learnt = Learnt(**json.loads(written)) if written else Learnt(TROUBLED_WINDOW if troubled else FIRST_WINDOW)
         self.open = 0
         self._inherited: list[float] = []
-        self._credit = 1.0
-        self._credit_at = now
+        self.learnt.credit_at = self.learnt.credit_at or now
         self._opened_at = now
         self._decreased_at = 0.0
         self._began = now
         self._taken: deque[float] = deque()
-        self._pauses: deque[tuple[float, float]] = deque(maxlen=20)
         self._answers: list[tuple[bool, float]] = []
         self._failures_in_row = 0
         if limited and self.learnt.rate is None:
             self._limit(now)
         if self.learnt.rate is not None and now - self.learnt.limited_at > LIMIT_REMEMBERED_SECONDS:
             self.learnt.rate = None
+        self._knew_ceiling = self.learnt.ceiling > 0.0
 
     def written(self) -> str:
         """What the next owner goes on with."""
@@ -116,30 +127,29 @@ class Pace:
         if self._failures_in_row and self.open:
             return None  # it said 429 a moment ago: one at a time shows whether it still does
         self._accrue(now, rate)
-        return 0.0 if self._credit >= 1.0 else (1.0 - self._credit) / rate
+        return 0.0 if self.learnt.credit >= 1.0 else (1.0 - self.learnt.credit) / rate
 
-    def inherit(self, number: int, until: float) -> None:
-        """The owner before has so many requests open, until then at most."""
-        self._inherited.extend([until] * number)
+    def inherit(self, until: float) -> None:
+        """An owner before has a request open, until then at most."""
+        self._inherited.append(until)
 
     def opened(self, now: float) -> None:
         """A request was opened."""
         self.open += 1
         if self.learnt.rate is not None:
             self._accrue(now, self.learnt.rate)
-            self._credit -= 1.0
+            self.learnt.credit -= 1.0
             self._increase(now, self.learnt.rate)
 
     def paused(self, since: float, until: float) -> None:
         """Nothing was sent meanwhile, because the receiver asked for it."""
         self.learnt.wish = until - since
-        self._pauses.append((since, until))
 
     def _accrue(self, now: float, rate: float) -> None:
-        passed = max(0.0, now - self._credit_at)
-        self._credit_at = now
+        passed = max(0.0, now - self.learnt.credit_at)
+        self.learnt.credit_at = now
         # What was not sent during a short pause may follow it, as most limits allow.
-        self._credit = min(self._credit + rate * passed, max(1.0, CATCH_UP_SECONDS * rate))
+        self.learnt.credit = min(self.learnt.credit + rate * passed, max(1.0, CATCH_UP_SECONDS * rate))
 
     def _increase(self, now: float, rate: float) -> None:
         """Asks for a little more, for the time in which requests were sent: a quiet hour says nothing about the limit."""
@@ -147,11 +157,16 @@ class Pace:
         active = min(now - self._opened_at, 2.0 / rate)
         self._opened_at = now
         learnt.active += active
-        # The longer it wants to be left alone after a 429, the more rarely it is brought to say so.
-        cost = max(1.0, learnt.wish)
-        increase = min(INCREASE_PER_SECOND * (1.0 + learnt.active / cost / 2.0), MAXIMUM_INCREASE) * min(1.0, rate / STEADY_RATE) / cost
-        grown = STARTING_INCREASE if learnt.starting else 1.0 + increase
-        learnt.rate = rate * grown**active
+        near = BELOW_CEILING * learnt.ceiling
+        if learnt.starting:
+            learnt.rate = rate * STARTING_INCREASE**active
+        elif rate < near:
+            learnt.rate = min(near, rate + RETURN_PER_SECOND * learnt.ceiling * active)
+        else:
+            beyond = learnt.active - max(PLATEAU_SECONDS, PLATEAU_REQUESTS / rate, PLATEAU_WISHES * learnt.wish)
+            if beyond > 0.0:
+                increase = min(INCREASE_PER_SECOND * (1.0 + beyond / INCREASE_DOUBLES_SECONDS), MAXIMUM_INCREASE)
+                learnt.rate = rate * (1.0 + increase * min(1.0, rate / STEADY_RATE)) ** active
 
     # -- learning --------------------------------------------------------------------------------------------------------
 
@@ -213,16 +228,17 @@ class Pace:
         if learnt.rate is None:
             measured = self._measured(now)
             learnt.rate, learnt.starting = max(FIRST_RATE, measured), measured == 0.0
-            self._credit = 0.0
+            self.learnt.credit = 0.0
         elif now - self._decreased_at > 1.0:
             # Of the answers to one burst the first one counts.
             self._decreased_at = now
             learnt.starting = False
-            # A receiver that took about as much as it was sent is close to its limit. What was measured lately may also be too
-            # short to trust: one 429 takes a fifth at most, and the next one follows soon.
-            near = self._measured(now) >= NEAR_LIMIT * learnt.rate
-            learnt.rate = max(LEAST_RATE, learnt.rate * (DECREASE if near else MOST_DECREASE))
-        self._credit = min(self._credit, 0.0)
+            # What was measured lately may be too short to trust: one 429 takes a fifth at most, and the next one follows soon.
+            measured = self._measured(now) if now - self._began >= MEASURED_SECONDS or not self._knew_ceiling else learnt.rate
+            lowered = min(max(measured, MOST_DECREASE * learnt.rate), DECREASE * learnt.rate)
+            learnt.rate = max(LEAST_RATE, lowered)
+            learnt.ceiling = learnt.rate / DECREASE
+        self.learnt.credit = min(self.learnt.credit, 0.0)
         learnt.limited_at, learnt.active = now, 0.0
 
     def _measured(self, now: float) -> float:
@@ -231,10 +247,8 @@ class Pace:
         span = min(span, MEASURED_SECONDS_AT_MOST, now - self._began)
         if span < 1.0:
             return 0.0
-        since = now - span
-        # What the receiver did not want to be sent says nothing about what it can take.
-        idle = sum(max(0.0, until - max(begin, since)) for begin, until in self._pauses)
-        return sum(at >= since for at in self._taken) / max(1.0, span - idle)
+        # Pauses that the receiver asked for count: many limits are so many requests in a minute.
+        return sum(at >= now - span for at in self._taken) / span
 
     # -- what follows ----------------------------------------------------------------------------------------------------
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from event_service.webhooks.batch import Batch, Result
 from event_service.webhooks.record import Recorder
+
+_LOG = logging.getLogger(__name__)
 
 RECORDS_PER_WRITE: Final = 25
 GROUP_SECONDS: Final = 0.2
@@ -79,7 +82,8 @@ class Recording:
             self._groups.add(task)
             task.add_done_callback(self._ended)
         while self._groups:
-            await asyncio.gather(*self._groups)
+            # Not gather(): with tasks that are done but not yet discarded it would not even suspend, and so never end.
+            await asyncio.wait(self._groups)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._groups.discard(task)
@@ -87,6 +91,12 @@ class Recording:
             self._idle.set()
 
     async def _record(self, group: Sequence[Result]) -> None:
-        recorded = await self._recorder.record(self._batch, group)
+        try:
+            recorded = await self._recorder.record(self._batch, group)
+        except Exception:  # noqa: BLE001
+            # A fault of ours must not acknowledge messages of which nothing may have been written down.
+            _LOG.exception("%d answers could not be recorded by a fault of the service", len(group))
+            self._batch.fail([one.task for one in group])
+            recorded = False
         if self._on_recorded is not None:
             self._on_recorded(group, recorded)

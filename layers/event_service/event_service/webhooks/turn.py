@@ -72,15 +72,21 @@ class Turn:
         """Sends until nothing is left for a while, the time is over, or the receiver is to be left alone. Requests may still be
         open then: see :meth:`finish`."""
         self.is_out_of_work = False
+        self._rows.begin()
         if self._recording_task is None:
             self._recording_task = asyncio.create_task(self._recording.run())
         await self._send_all(self._requests)
+        self._rows.end()
         if self._requests:
             # Most end at once; only those that take long outlive the lease.
             await asyncio.wait(self._requests, timeout=HAND_OVER_SECONDS)
         if self._reading is not None:
             await self._reading
         await self._recording.flush()
+
+    def is_over(self) -> bool:
+        """Whether its time has ended."""
+        return self._now() >= self._stop_at
 
     @property
     def open_rows(self) -> list[BacklogRow]:
@@ -90,7 +96,7 @@ class Turn:
     async def finish(self) -> None:
         """Waits for the open requests and records them."""
         if self._requests:
-            await asyncio.gather(*self._requests)
+            await asyncio.wait(self._requests)
         self._recording.close()
         if self._recording_task is not None:
             await self._recording_task

@@ -39,7 +39,6 @@ class LaneItem(Model):
     trouble = UnicodeAttribute(null=True)
     slow_at = UnicodeAttribute(attr_name="slowAt", null=True)
     open_rows = UnicodeAttribute(attr_name="openRows", null=True)
-    open_until = UnicodeAttribute(attr_name="openUntil", null=True)
     pace = UnicodeAttribute(null=True)
 
 
@@ -79,10 +78,10 @@ class DynamoLaneStore:
             condition &= LaneItem.again == False  # noqa: E712 - PynamoDB builds a condition from it
         next_action = LaneItem.next_at.remove() if next_at is None else LaneItem.next_at.set(format_date(next_at))
         actions = [LaneItem.lease_until.remove(), LaneItem.ending.remove(), LaneItem.pace.set(lane.pace), next_action]
-        if lane.open_rows and lane.open_until is not None:
-            actions += [LaneItem.open_rows.set(" ".join(lane.open_rows)), LaneItem.open_until.set(format_date(lane.open_until))]
+        if lane.open_rows:
+            actions.append(LaneItem.open_rows.set(" ".join(f"{mark}:{until}" for mark, until in lane.open_rows)))
         else:
-            actions += [LaneItem.open_rows.remove(), LaneItem.open_until.remove()]
+            actions.append(LaneItem.open_rows.remove())
         return self._update(lane.endpoint_id, actions, condition)
 
     def note_trouble(self, workspace_id: str, endpoint_id: str, trouble: Trouble, not_before: datetime | None) -> bool:
@@ -145,7 +144,6 @@ def _lane(item: AttributeMap) -> Lane:
         ending=bool(item["ending"]["BOOL"]) if "ending" in item else False,
         trouble=Trouble(text("trouble")) if "trouble" in item else None,
         slow_at=moment("slowAt"),
-        open_rows=tuple(text("openRows").split()),
-        open_until=moment("openUntil"),
+        open_rows=tuple((mark, int(until)) for mark, _, until in (one.partition(":") for one in text("openRows").split())),
         pace=text("pace"),
     )
