@@ -518,6 +518,8 @@ class World:
         self.lane_queue = FakeQueue(self.aws, self.clock, "looks")
         self.store = FakeEventStore(self.clock)
         self.illegal: list[str] = []
+        self.illegal_after: list[float] = []
+        """How long before each of them the success had been there."""
         self.receivers = FakeReceivers(self.clock, self._check_legal)
         self.events = OperationalEvents(lambda: self)
         self.jitter = 0.0
@@ -707,3 +709,4 @@ class World:
         delivery = self.log.delivery(WORKSPACE, request.endpoint_id, event_id)
         if delivery is not None and delivery.status.value == "DELIVERED":
             self.illegal.append(event_id)
+            self.illegal_after.append((self.clock() - delivery.modified).total_seconds())
