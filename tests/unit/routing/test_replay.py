@@ -11,6 +11,7 @@ from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import new_id
 from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.messages import ON_ITS_WAY
 from event_service.filters.event_filter import EventFilter
 from event_service.routing import replay as module
 from tests.fakes.history import START, WORKSPACE, World
@@ -39,15 +40,15 @@ def test_a_replay_sends_what_is_missing_in_the_span_of_acceptance(world: World) 
 
 def test_a_replay_of_what_is_missing_waits_for_what_may_be_on_its_way(world: World) -> None:
     accepted = world.event("young", 1)
-    world.now = accepted.created + module.ON_ITS_WAY - timedelta(seconds=1)
-    settled = format_date(accepted.created + module.ON_ITS_WAY)
+    world.now = accepted.created + ON_ITS_WAY - timedelta(seconds=1)
+    settled = format_date(accepted.created + ON_ITS_WAY)
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
     assert [row.at for row in world.sent] == [settled]
     world.backlog.delete(world.sent)
     assert world.replay.replay(WORKSPACE, world.hook.id, START, missing_only=False) == (1, None)
     assert [row.at for row in world.sent] == [format_date(accepted.created)]
     world.backlog.delete(world.sent)
-    world.now = accepted.created + module.ON_ITS_WAY
+    world.now = accepted.created + ON_ITS_WAY
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
     assert [row.at for row in world.sent] == [format_date(accepted.created)]
 

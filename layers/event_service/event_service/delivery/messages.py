@@ -7,9 +7,16 @@ sender knows that it sends again because an answer was lost, since SQS gives suc
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from event_service.delivery import codec
 from event_service.delivery.attempt import DeliveryKey, PendingAttempt
+
+ON_ITS_WAY: Final = timedelta(seconds=30)
+"""For so long after its acceptance, an event without an attempt is taken to be on its way. A first attempt that is older is looked up in
+the log before it is made: it may have come back from a dead-letter queue, which resets the receive count, or a replay may have been
+faster."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from event_service.base.errors import BadUserInput, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.history import Endpoints, Resending, require_webhook, row_again
+from event_service.delivery.messages import ON_ITS_WAY
 from event_service.delivery.ports import BacklogRow, DeliveryLog
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
@@ -33,9 +34,6 @@ SECONDS_PER_STEP: Final = 3.0
 LAG_SECONDS: Final = 5.0
 """By which the indexes that name the accepted events may be behind; they mostly are by less than one."""
 EVENTS_PER_READ: Final = 100
-ON_ITS_WAY: Final = timedelta(minutes=5)
-"""An event that was accepted so lately and has no attempt yet may be on its way. Whether it was is looked up in the log once
-this has passed: older messages of the queue are looked up there too, so that none is sent twice."""
 STEPS_PER_GROUP: Final = 2 * STEPS_PER_EVENT
 """Of matching, for the events of one step: about 2 s. What is not decided then is sent."""
 _TICK: Final = timedelta(microseconds=1)
@@ -216,6 +214,7 @@ class Replay:
         for event in events:
             delivery = log.get((endpoint.id, event.id))
             if delivery is None and missing_only and event.created > young:
+                # It may be on its way: whether it was is looked up once it would have arrived.
                 rows.append(replace(row_again(endpoint.id, event, None), at=format_date(event.created + ON_ITS_WAY)))
             elif delivery is None or delivery.status not in under_way:
                 rows.append(row_again(endpoint.id, event, delivery))

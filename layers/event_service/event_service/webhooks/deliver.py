@@ -16,7 +16,7 @@ from event_service.base.dates import from_stored
 from event_service.base.errors import DomainError, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.delivery.attempt import LogRecord, discarded_record
-from event_service.delivery.messages import WebhookMessage, parse_webhook_queue
+from event_service.delivery.messages import ON_ITS_WAY, WebhookMessage, parse_webhook_queue
 from event_service.delivery.ports import DeliveryLog
 from event_service.webhooks.attempt import CUT_SECONDS, RECORD_SECONDS, Attempts, to_backlog
 from event_service.webhooks.batch import Batch, DeliveryReport, InThread, Outcome, Received, Result, Task
@@ -27,8 +27,8 @@ from event_service.webhooks.recording import Recording
 
 _LOG = logging.getLogger(__name__)
 
-REPEAT_AFTER: Final = timedelta(minutes=5)
-"""A first attempt that is older may have come back from the dead-letter queue, which resets the receive count."""
+UNFINISHED_AFTER: Final = timedelta(minutes=5)
+"""Once an attempt is overdue by so much, whoever recorded the one before may have died before it sent the message."""
 
 
 class WebhookDelivery:
@@ -147,7 +147,7 @@ class WebhookDelivery:
     def _may_be_a_repeat(self, message: WebhookMessage, received: Received) -> bool:
         if message.repeat or message.attempt.number > 1 or received.receive_count > 1:
             return True
-        return self._clock() - from_stored(message.delivery.accepted_at) > REPEAT_AFTER
+        return self._clock() - from_stored(message.delivery.accepted_at) > ON_ITS_WAY
 
     async def _read(self, messages: dict[int, WebhookMessage], suspects: set[int]) -> Snapshot:
         endpoints = {(message.delivery.workspace_id, message.delivery.endpoint_id) for message in messages.values()}
@@ -219,4 +219,4 @@ def _may_be_unfinished(record: LogRecord, received: Received, now: datetime) -> 
     """Whether the worker that wrote the record may have died before it did what follows."""
     if received.receive_count > 1:
         return True
-    return record.next_attempt is not None and now - record.next_attempt > REPEAT_AFTER
+    return record.next_attempt is not None and now - record.next_attempt > UNFINISHED_AFTER
