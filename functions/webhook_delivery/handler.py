@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from event_service import wiring
 from event_service.base.dates import format_date
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.lane import Look
+from event_service.delivery.lane import LEASE_SECONDS, Look
 from event_service.observability import Metric, configure, count, invocation, note_trace
 from event_service.webhooks.assembly import WebhookSide
 from event_service.webhooks.batch import DeliveryReport, Received
@@ -22,12 +22,26 @@ _loop = asyncio.new_event_loop()
 configure()
 
 
-def create_handler(side: Callable[[], WebhookSide]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+SECONDS_UNTIL_RETRY: Final = {1: 15, 2: 60}
+"""By the number of receives; later tries wait for the queue's visibility time-out (6 minutes)."""
+OWN_LANE_SECONDS: Final = LEASE_SECONDS + 5
+"""A look comes again once the lease of an owner that failed is over: an earlier one would be left to that owner."""
+
+
+def leave_hidden(own: bool, receipts: Sequence[str], seconds: int) -> None:
+    """Messages that failed come again when the queue's visibility time-out is over."""
+    del own, receipts, seconds
+
+
+def create_handler(
+    side: Callable[[], WebhookSide], show_again: Callable[[bool, Sequence[str], int], None] = leave_hidden
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """A Lambda handler for SQS batches, which answers with the messages that must come again. A batch comes from
     one of the queues: an event source mapping mixes none.
 
     Args:
         side: gives the use cases; asked at each invocation, so that importing this module builds nothing.
+        show_again: has messages of the own lanes' queue, or else of the shared lane's, come again after some seconds.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -36,17 +50,35 @@ def create_handler(side: Callable[[], WebhookSide]) -> Callable[[dict[str, Any],
                 return _loop.run_until_complete(_test(side().tests, **event["test"]))
             records = event["Records"]
             time_left = partial(_seconds_left, context)
-            if any(Look.is_look(record["body"]) for record in records):
-                lanes = _loop.run_until_complete(side().own_lanes.serve([record["body"] for record in records], time_left))
-                report, failed = lanes.delivery, lanes.failed
-            else:
-                batch = [Received(record["body"], int(record["attributes"]["ApproximateReceiveCount"])) for record in records]
-                report = _loop.run_until_complete(side().delivery.deliver(batch, time_left))
-                failed = report.failed
+            own = any(Look.is_look(record["body"]) for record in records)
+            failed = set(range(len(records)))
+            try:
+                if own:
+                    lanes = _loop.run_until_complete(side().own_lanes.serve([record["body"] for record in records], time_left))
+                    report, failed = lanes.delivery, lanes.failed
+                else:
+                    batch = [Received(record["body"], _receives(record)) for record in records]
+                    report = _loop.run_until_complete(side().delivery.deliver(batch, time_left))
+                    failed = report.failed
+            finally:
+                _show_again(own, [records[position] for position in sorted(failed)])
             _count(report)
             return {"batchItemFailures": [{"itemIdentifier": records[position]["messageId"]} for position in sorted(failed)]}
 
+    def _show_again(own: bool, records: Sequence[dict[str, Any]]) -> None:
+        by_seconds: dict[int, list[str]] = {}
+        for record in records:
+            seconds = SECONDS_UNTIL_RETRY.get(_receives(record))
+            if seconds is not None:
+                by_seconds.setdefault(OWN_LANE_SECONDS if own else seconds, []).append(record["receiptHandle"])
+        for seconds, receipts in by_seconds.items():
+            show_again(own, receipts, seconds)
+
     return handle
+
+
+def _receives(record: dict[str, Any]) -> int:
+    return int(record["attributes"]["ApproximateReceiveCount"])
 
 
 def _seconds_left(context: Any) -> float:
@@ -82,4 +114,4 @@ async def _test(tests: EndpointTests, workspaceId: str, endpointId: str) -> dict
     }
 
 
-lambda_handler = create_handler(wiring.webhook_side)
+lambda_handler = create_handler(wiring.webhook_side, wiring.show_webhooks_again)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from event_service.settings import get_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from botocore.credentials import ReadOnlyCredentials
     from botocore.session import Session
@@ -398,6 +398,12 @@ def webhook_sender() -> HttpSender:
         deadline_seconds=settings.webhook_timeout_seconds,
         connections_to_one_endpoint=max(settings.maximum_requests_per_endpoint, 10),
     )
+
+
+def show_webhooks_again(own: bool, receipts: Sequence[str], seconds: int) -> None:
+    """Has messages of webhook delivery that failed come again sooner than the visibility time-out of their queue."""
+    settings = get_settings()
+    queues().show_again(settings.own_lane_queue_url if own else settings.webhook_queue_url, receipts, seconds)
 
 
 @cache

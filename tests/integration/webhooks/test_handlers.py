@@ -6,7 +6,7 @@ import http.server
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +17,14 @@ import pytest
 
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues, connect
+from event_service.base.errors import RateLimited
 from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import secret_item
 from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.lane import LEASE_SECONDS
 from event_service.delivery.lanes import Looks
 from event_service.delivery.retry_scheduler import RetryScheduler
 from event_service.delivery.service_events import OperationalEvents
@@ -150,8 +152,9 @@ class Stage:
 
         side = new_side()
         scheduler = RetryScheduler(reminders, look_queue, clock)
-        self.serve = create_handler(lambda: side)
-        self.deliver = create_handler(lambda: side)
+        self.serve = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
+        self.shown_again: list[tuple[bool, Sequence[str], int]] = []
+        self.deliver = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
         self.schedule = create_scheduler(lambda: scheduler)
         self.endpoint = Endpoint(
             id=ENDPOINT,
@@ -226,6 +229,39 @@ def test_an_unreadable_message_alone_is_reported_as_failed(stage: Stage, receive
     answer = stage.deliver(event, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     assert len(receiver.bodies) == 1
+
+
+@pytest.mark.parametrize(("receives", "seconds"), [(1, 15), (2, 60), (3, None)])
+def test_what_failed_comes_again_soon_and_the_rest_does_not(stage: Stage, receives: int, seconds: int | None) -> None:
+    good = sample("webhook_delivery/delivery")["Records"][0]
+    attributes = {"ApproximateReceiveCount": str(receives)}
+    records = [{**good, "receiptHandle": "done"}, {**good, "body": "?", "receiptHandle": "failed", "attributes": attributes}]
+    stage.deliver({"Records": records}, Context())
+    assert stage.shown_again == ([] if seconds is None else [(False, ["failed"], seconds)])
+
+
+def test_a_batch_that_cannot_be_read_comes_again_soon_as_a_whole(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*arguments: Any) -> None:
+        raise RateLimited("too busy")
+
+    monkeypatch.setattr(DynamoSnapshotReader, "read", throttled)
+    record = {**sample("webhook_delivery/delivery")["Records"][0], "receiptHandle": "it"}
+    with pytest.raises(RateLimited):
+        stage.deliver({"Records": [record]}, Context())
+    assert stage.shown_again == [(False, ["it"], 15)]
+
+
+def test_a_look_that_failed_comes_again_when_no_lease_is_in_its_way(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*arguments: Any) -> None:
+        raise RateLimited("too busy")
+
+    monkeypatch.setattr(DynamoSnapshotReader, "read", throttled)
+    record = {**sample("webhook_delivery/look")["Records"][0], "receiptHandle": "it"}
+    answer = stage.serve({"Records": [record]}, Context())
+    assert answer["batchItemFailures"] == [{"itemIdentifier": record["messageId"]}]
+    [(own, receipts, seconds)] = stage.shown_again
+    assert (own, receipts) == (True, ["it"])
+    assert seconds > LEASE_SECONDS
 
 
 def test_late_retry_waits_in_the_backlog_until_its_reminder(stage: Stage, receiver: Receiver) -> None:

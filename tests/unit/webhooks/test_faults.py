@@ -25,7 +25,7 @@ from event_service.delivery.attempt import DeliveryStatus, FailureClass
 from event_service.webhooks import attempt, deliver, health, lane_rows, lane_switch, own_lane, record, recording, turn
 from event_service.webhooks.attempt import CUT_SECONDS, SLOW_SECONDS
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, World, answering
+from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, World, answering, inline
 from tests.simulation.virtual_time import ShuffledLoop
 
 TIMES = 15
@@ -201,9 +201,9 @@ def mostly_quick(draw: random.Random) -> Behaviour:
 class Scenario:
     """Deliveries to receivers in changing moods, with people who pause, resume and delete meanwhile."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, calls_take_time: bool = False) -> None:
         self.draw = random.Random(seed)
-        self.world = World(backlog_bytes=2_000, in_thread=self.in_time)
+        self.world = World(backlog_bytes=2_000, in_thread=self.in_time if calls_take_time else inline)
         self.world.jitter = 0.1
         self.healthy = [self.world.endpoint() for _ in range(3)]
         self.moody = [self.world.endpoint(moods(self.draw)) for _ in range(5)]
@@ -343,7 +343,7 @@ def killed_until_done(points: dict[Point, range], killer: Killer) -> int:
     for seed in range(100):
         if deliveries >= DELIVERIES and all(killer.kills[point] >= TIMES for point in points):
             break
-        scenario = Scenario(seed)
+        scenario = Scenario(seed, calls_take_time=True)
         for _ in range(40):
             scenario.world.aws.fault = lambda operation: None
             scenario.something_happens()
