@@ -12,7 +12,7 @@ from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Posted, Segment
 from event_service.sockets.wake_up import WakeUp
 from tests.fakes.sockets import FakePoster, FakeSocketTables, FakeWakeUpQueue
-from tests.unit.sockets.scene import ENDPOINT, START, WORKSPACE, StillClock
+from tests.unit.sockets.scene import ENDPOINT, START, WORKSPACE, VirtualClock
 
 HEAD = LogHead(1, 1, START)
 
@@ -22,7 +22,7 @@ def segment(first: int, *ids: str) -> Segment:
 
 
 async def test_a_connection_is_gone_before_it_is_open_and_after_it_is_closed() -> None:
-    clock = StillClock()
+    clock = VirtualClock()
     api = FakePoster(clock)
     api.open("c", clock() + timedelta(seconds=1))
 
@@ -37,7 +37,7 @@ async def test_a_connection_is_gone_before_it_is_open_and_after_it_is_closed() -
 
 
 async def test_a_message_above_128_kilobytes_is_refused() -> None:
-    api = FakePoster(StillClock())
+    api = FakePoster(VirtualClock())
     api.open("c")
 
     assert await api.post("c", b"x" * MAXIMUM_FRAME_BYTES) is Posted.SENT
@@ -45,7 +45,7 @@ async def test_a_message_above_128_kilobytes_is_refused() -> None:
 
 
 async def test_a_lost_answer_is_a_message_that_arrived() -> None:
-    api = FakePoster(StillClock())
+    api = FakePoster(VirtualClock())
     api.open("c")
     api.answers["c"] = deque(["lost", Posted.THROTTLED, Posted.UNKNOWN])
 
@@ -54,7 +54,7 @@ async def test_a_lost_answer_is_a_message_that_arrived() -> None:
 
 
 async def test_a_closed_connection_takes_no_more() -> None:
-    api = FakePoster(StillClock())
+    api = FakePoster(VirtualClock())
     api.open("c")
 
     assert await api.close("c") is Posted.SENT
@@ -63,7 +63,7 @@ async def test_a_closed_connection_takes_no_more() -> None:
 
 
 async def test_a_close_can_fail_and_one_whose_answer_is_lost_has_closed() -> None:
-    clock = StillClock()
+    clock = VirtualClock()
     api = FakePoster(clock)
     api.open("c", clock() + timedelta(seconds=1))
     api.close_answers["c"] = deque([Posted.THROTTLED])
