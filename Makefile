@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test lint format unit integration e2e template build invoke start-api deploy prune restore bench soak lock clean
+.PHONY: help setup run listen token test check coverage fuzz lint format unit integration e2e template build invoke start-api deploy smoke prune restore bench soak lock clean
 
 PY := .venv/bin/python
 
@@ -26,17 +26,32 @@ listen: ## a socket endpoint's events as they come      ENDPOINT=<id> FORWARD=ht
 	@local/setup.sh dev
 	@$(PY) -m cli.main listen "$(ENDPOINT)" $(if $(FORWARD),--forward "$(FORWARD)") $(if $(AFTER),--after "$(AFTER)")
 
+test: export PYTEST := $(PYTEST)
 test: ## all that CI checks: lint, types, unit, integration, e2e, template
 	@local/setup.sh
 	@$(MAKE) --no-print-directory lint
-	@$(PY) -m pytest $(PYTEST)
+	@$(PY) -m local.run_tests
 
-lint: ## style, types, and the template's syntax
+check: ## the quick inner loop: style, types, imports, unit tests
+	@local/setup.sh dev
+	@$(MAKE) --no-print-directory lint
+	@$(PY) -m pytest tests/unit -q -n auto --dist=worksteal $(PYTEST)
+
+coverage: ## lines and branches of layers and functions that unit and integration tests run; at least 95 %
+	@local/setup.sh
+	@$(PY) -m pytest tests/unit tests/integration tests/contract -q -n auto --dist=worksteal --cov --cov-report=term $(PYTEST)
+
+fuzz: ## property tests with random examples, printed as tests to paste (MINUTES=10); RULER=1: our matcher beside AWS's engine (PAIRS, SEED; needs java and mvn)
+	@local/setup.sh dev
+	@$(if $(RULER),$(PY) -m tests.fuzz.ruler --pairs $(or $(PAIRS),1000000) --seed $(or $(SEED),1),$(PY) -m local.fuzz --minutes "$(or $(MINUTES),10)")
+
+lint: ## style of code and prose, types, order of imports
 	@local/setup.sh dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo --no-cache
+	@$(PY) -m local.prose
 
 format: ## let ruff rewrite what it can
 	@local/setup.sh dev
@@ -62,6 +77,10 @@ start-api: ## the HTTP API under `sam local start-api` (Docker), against the run
 deploy: ## build, then deploy to AWS      STACK=<name> PROFILE=<aws profile> CONFIG=production PARAMETERS='Name=value ...'
 	@local/setup.sh dev sam
 	@$(PY) -m local.deploy --stack "$(STACK)" --profile "$(PROFILE)" --config "$(or $(CONFIG),default)" --parameters "$(PARAMETERS)" $(if $(YES),--yes)
+
+smoke: ## try a deployed stack as its users do, in half a minute      STACK=<name> PROFILE=<aws profile> RECEIVER=https://...
+	@local/setup.sh dev
+	@$(PY) -m local.smoke --stack "$(STACK)" --profile "$(PROFILE)" --receiver "$(RECEIVER)"
 
 prune: ## remove function and layer versions that no alias needs (SnapStart bills each)      STACK=<name> PROFILE=<aws profile>
 	@local/setup.sh dev

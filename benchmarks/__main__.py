@@ -70,6 +70,37 @@ def _matcher(data: Data) -> Section:
     )
 
 
+def _hostile(data: Data) -> Section:
+    pairs = sorted(data["pairs"], key=lambda one: -one["match_ms"])
+    worst = pairs[0]
+    together = max(data["together"].items(), key=lambda one: one[1])
+    columns = ("pair", "filter_bytes", "event_bytes", "steps", "match_ms", "undecided")
+    return Section(
+        title="Filters and events made to hurt",
+        notes=[
+            f"One filter and one event of up to 256 KiB, in milliseconds of the processor; the worst of {len(pairs)} pairs first (the worst: {worst['pair']}). "
+            "`benchmarks/speed/hostile.py` says what each tries. Undecided: the budget ended, and the filter counts as matching."
+        ],
+        tables=[
+            Table(
+                "",
+                ["pair", "filter bytes", "event bytes", "steps", "ms", "undecided"],
+                [[one[column] for column in columns] for one in pairs[:30]],
+            ),
+            Table("1,000 such filters in one workspace, one event", ["pair", "ms"], [list(one) for one in data["together"].items()]),
+        ],
+        goals=[
+            Goal(
+                "the worst pair of one filter and one event",
+                f"{worst['match_ms']:.0f} ms ({worst['pair']})",
+                "≤ 250 ms",
+                worst["match_ms"] <= 250,
+            ),
+            Goal("1,000 hostile filters and one event", f"{together[1]:,.0f} ms ({together[0]})", "≤ 2 s", together[1] <= 2_000),
+        ],
+    )
+
+
 def _sockets(data: Data) -> Section:
     rates = {one["scenario"]: one["events_a_second"] for one in data["scenarios"]}
     return Section(
@@ -87,6 +118,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Data], Section] | None]] = {
     "cold_start": ("speed.cold_start", "cold starts", None),
     "graphql_operations": ("speed.graphql_operations", "GraphQL operations", None),
     "matcher": ("speed.matcher", "matching", _matcher),
+    "hostile": ("speed.hostile", "filters and events made to hurt", _hostile),
     "router": ("speed.router", "routing", lambda data: Section("Routing", tables=page.tables_of(data))),
     "growth": ("speed.growth", "lists and publishing as more is stored", None),
     "webhook_delivery": ("speed.webhook_delivery", "webhook delivery", None),

@@ -26,6 +26,7 @@ from local.build import build, interpreter_for
 from local.concurrency import POLLERS, RESERVATIONS, fit
 from local.deployed import describe
 from local.prune import prune_stack
+from local.smoke import smoke_stack
 from local.stack_state import STACK_POLICY, effective_parameters, needs_a_new_release, obstacle
 from local.tools import ROOT, SAM, ToolError
 
@@ -125,6 +126,8 @@ def _deploy(options: argparse.Namespace) -> int:
     if status != 0:
         return status
     guard_stack(options.stack, account.region, options.profile, protected=protected)
+    print("\n  Trying the stack as its users do:")
+    smoke_stack(options.stack, options.profile or None, lambda line: print(f"    {line}"))
     pruned = prune_stack(options.stack, account.region, options.profile)
     print(f"\n  Removed {pruned.functions} function versions and {pruned.layers} layer versions that no alias needs.")
     return 0
@@ -150,7 +153,9 @@ def fit_account(account: Account, parameters: dict[str, str], before: dict[str, 
     if raised:
         pairs = " ".join(f"{name}={value}" for name, value in raised.items())
         advice.append(f"The account's limit allows more than the stack has from before: PARAMETERS='{pairs}'.")
-    return {name: value for name, value in fitted.parameters.items() if name not in kept}, [*advice, *fitted.advice]
+    chosen = {name: value for name, value in fitted.parameters.items() if name not in kept}
+    chosen.setdefault("ConcurrencyThreshold", str(account.concurrency_limit * 8 // 10))
+    return chosen, [*advice, *fitted.advice]
 
 
 def template_defaults(template: Path) -> dict[str, str]:

@@ -1,90 +1,127 @@
 """Runs MiniStack, the local AWS, as a child of :mod:`local.stack`.
 
-Started by path with the interpreter of MiniStack's own environment, so it imports nothing of this project:
+Started by path with the interpreter of MiniStack's own environment, so it imports nothing of this project but
+:mod:`local.host`, which holds what is changed in the pinned release, each change with its reason:
 
     .local/env/ministack/bin/python local/ministack_host.py DIRECTORY
 
 ``DIRECTORY`` gets ``running.json`` while it runs (so that a start after a kill can tell), and ``functions.log``: a JSON
 line for each line that a function logged. It stops, cleanly, on SIGTERM and when its standard input ends, which is how
 it notices that the process that started it was killed.
-
-Around the pinned release it mends what would disturb a person's stack, each with its reason below.
 """
 
+import asyncio
 import json
 import logging
-import logging.handlers
 import os
 import re
+import resource
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from ministack import app  # type: ignore[import-not-found]  # only in MiniStack's environment
-from ministack.services import cloudwatch_logs, lambda_svc  # type: ignore[import-not-found]  # likewise
+# Set for this process only, which needs the package `local`: functions must find nothing but what they are deployed with.
+os.environ.pop("PYTHONPATH", None)
 
-KEPT_LOG_STREAMS = 500
-"""Of each log group. MiniStack makes one for every invocation and keeps all of them in memory, for ever."""
-FUNCTION_LOG_BYTES = 20_000_000
+from hypercorn.asyncio import serve  # type: ignore[import-not-found]  # only in MiniStack's environment
+from hypercorn.config import Config  # type: ignore[import-not-found]  # likewise
+from ministack import app  # type: ignore[import-not-found]  # likewise
+from ministack.services import apigateway  # type: ignore[import-not-found]  # likewise
+
+from local.host import deployments, function_logs, queues, sockets, workers
+from local.host.archives import Archives
+from local.host.door import Door, Receive, Scope, Send
+from local.host.saving import Saving
+
+STOP_SECONDS = 4.0
+"""For connections to end. Then the process ends anyway: all that is to be kept is saved by then."""
 
 
-def main(directory: Path) -> None:
+def main(directory: Path) -> NoReturn:
     """Runs until SIGTERM or the end of standard input."""
-    _take_numbers_given_as_text()
-    _write_function_logs(directory / "functions.log")
+    state = Path(os.environ["STATE_DIR"])
+    port = int(os.environ["GATEWAY_PORT"])
+    os.umask(0o077)  # what it writes holds tokens, signing secrets and events
+    archives = Archives(directory / "unpacked")
+    saving = Saving(state)
+    saving.install()
+    deployments.install()
+    queues.install()
+    sockets.install()
+    function_logs.install(directory / "functions.log")
+    pools = workers.install(archives)
+    saving.after_loading = lambda: archives.keep_only(workers.archives_in_use())
     running = directory / "running.json"
     running.write_text(json.dumps({"pid": os.getpid(), "startedAt": time.time()}), encoding="utf-8")
-    threading.Thread(target=_stop_when_the_parent_ends, daemon=True).start()
-    sys.argv = ["ministack"]
-    try:
-        app.main()
-    finally:
+    _allow_many_files()
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            saving.saw_request(scope["method"], scope["path"], headers)
+        await app.app(scope, receive, send)
+
+    def end() -> NoReturn:
+        saving.save_all()
         # Only a stop that saved the state comes here; a kill leaves the file.
         running.unlink(missing_ok=True)
+        pools.end()
+        logging.shutdown()
+        os._exit(0)  # threads that wait for a busy function would keep the interpreter
+
+    def end_soon() -> None:
+        time.sleep(STOP_SECONDS)
+        end()
+
+    try:
+        saving.start()
+        asyncio.run(_serve(Door(watched, port, also=directory / "also-hosts.json", cors_of=_cors_of), port, end_soon))
+    except BaseException:  # whatever it was, the state is saved, and the log says why it ended
+        logging.getLogger("ministack").exception("The local AWS cannot go on")
+        raise
+    finally:
+        end()
+
+
+async def _serve(door: Door, port: int, end_soon: Callable[[], None]) -> None:
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if not stop.is_set():
+            stop.set()
+            threading.Thread(target=end_soon, daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    threading.Thread(target=_stop_when_the_parent_ends, daemon=True).start()
+    config = Config()
+    config.bind = [f"{os.environ['BIND_HOST']}:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = STOP_SECONDS / 2
+    config.loglevel = "WARNING"
+    await serve(door, config, shutdown_trigger=stop.wait)
+
+
+def _allow_many_files() -> None:
+    """A burst of connections must not meet the usual limit of 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _cors_of(api: str) -> Mapping[str, Any]:
+    for (_, _, found), record in apigateway._apis.all_items():  # noqa: SLF001 - MiniStack has no hook for this
+        if found == api:
+            return record.get("corsConfiguration") or {}
+    return {}
 
 
 def _stop_when_the_parent_ends() -> None:
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _take_numbers_given_as_text() -> None:
-    """CloudFormation parameters arrive as text; MiniStack compares this one with a number and its SQS poller dies of it."""
-    original = lambda_svc._sqs_esm_concurrency  # noqa: SLF001 - MiniStack has no hook for this
-
-    def with_numbers(esm: dict[str, Any], *arguments: Any) -> Any:
-        scaling = esm.get("ScalingConfig") or {}
-        if isinstance(scaling.get("MaximumConcurrency"), str):
-            esm["ScalingConfig"] = scaling | {"MaximumConcurrency": int(scaling["MaximumConcurrency"])}
-        return original(esm, *arguments)
-
-    lambda_svc._sqs_esm_concurrency = with_numbers  # noqa: SLF001 - as above
-
-
-def _write_function_logs(path: Path) -> None:
-    """Copies what functions log to ``path``, and bounds what MiniStack keeps of it."""
-    path.unlink(missing_ok=True)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=FUNCTION_LOG_BYTES, backupCount=1, encoding="utf-8")
-    out = logging.Logger("functions")  # noqa: LOG001 - outside the hierarchy on purpose: MiniStack configures the root
-    out.addHandler(handler)
-    original = lambda_svc._emit_lambda_logs  # noqa: SLF001 - MiniStack has no hook for this
-
-    def emit(func: dict[str, Any], request_id: str, log_text: str, error: bool, duration_ms: int, **options: Any) -> None:
-        original(func, request_id, log_text, error, duration_ms, **options)
-        name = (func.get("config") or func).get("FunctionName", "unknown")
-        common = {"time": time.time(), "function": name, "requestId": request_id}
-        for line in log_text.splitlines():
-            out.info(json.dumps(common | {"line": line}))
-        out.info(json.dumps(common | {"milliseconds": duration_ms, "failed": error}))
-        for group in list(cloudwatch_logs._log_groups.values()):  # noqa: SLF001 - as above
-            streams = group["streams"]
-            for stream in list(streams)[: max(0, len(streams) - KEPT_LOG_STREAMS)]:
-                streams.pop(stream, None)
-
-    lambda_svc._emit_lambda_logs = emit  # noqa: SLF001 - as above
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from local.stack import ACCESS_KEY
+from local.stack import ACCESS_KEY, ALSO_HOSTS
 from local.tools import LOCAL, ROOT, SAM, ToolError, architecture, quiet_environment, runtime
 
 TEMPLATE: Final = LOCAL / "build" / "local" / "template.yaml"
@@ -89,10 +89,14 @@ async def _forwarded(target: str, gateway: str) -> AsyncIterator[str]:
         await asyncio.gather(pump(reader, other_writer), pump(other_reader, writer))
 
     server = await asyncio.start_server(serve, gateway, 0)
-    port = server.sockets[0].getsockname()[1]
+    host = f"{gateway}:{server.sockets[0].getsockname()[1]}"
+    # The stack lets in requests to its own names only; this is one of them while this runs.
+    also = LOCAL / "stack" / ALSO_HOSTS
+    also.write_text(json.dumps([host]), encoding="utf-8")
     try:
-        yield f"http://{gateway}:{port}"
+        yield f"http://{host}"
     finally:
+        also.unlink(missing_ok=True)
         server.close()
 
 

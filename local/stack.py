@@ -6,47 +6,38 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-import botocore.session
-import psutil
-
 from event_service.base.identifiers import new_id
 from local.build import build
 from local.deployed import DeployedStack, IssuedToken, describe, issue_token
+from local.first_calls import environments, require_answer, wake_functions
+from local.processes import HOST, answers, end_session, free_port, is_ministack, require_free_port
 from local.tools import LOCAL, MINISTACK_PYTHON, ROOT, SAM, ToolError, architecture, interpreter, quiet_environment, run_tool, runtime, tail
 
-HOST: Final = "127.0.0.1"
+__all__ = ["LocalStack", "StackFile", "client_settings_of", "free_port"]
+
 REGION: Final = "us-east-1"
 STACK_NAME: Final = "event-service"
 ACCESS_KEY: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+ALSO_HOSTS: Final = "also-hosts.json"
+"""In the stack's directory, read by :mod:`local.host.door`: further ``Host`` values that it lets in."""
 START_SECONDS: Final = 60
-STOP_SECONDS: Final = 60
-"""For writing the state of a big stack to disk."""
-
-WAKE_UP: Final[Mapping[str, Mapping[str, Any]]] = {
-    "EventRouterFunction": {"Records": []},
-    "WebhookDeliveryFunction": {"Records": []},
-    "SocketDeliveryFunction": {"Records": []},
-    "WebsocketFunction": {"requestContext": {"eventType": "MESSAGE", "connectionId": "none"}, "body": '{"action": "ping"}'},
-}
-"""An event for each function that lets it do nothing."""
+CORES: Final = os.cpu_count() or 2
+STOP_SECONDS: Final = 8
+"""The state is saved while the stack runs; ``local/ministack_host.py`` gives its connections half of this to end."""
 
 Say = Callable[[str], None]
 
@@ -92,6 +83,7 @@ class LocalStack:
         # One for each run: a run that is still tidying up must not take away what the next one works in.
         self._temporary = directory / "tmp" / str(os.getpid())
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
         self._ready: StackFile | None = None
         self._deployed: DeployedStack | None = None
         self._parameters = {
@@ -103,6 +95,10 @@ class LocalStack:
             "GraphqlIde": "true",
             "EventBusName": "default",
             "EventBusWorkspaceId": "",
+            # Fitted to this machine: more processes than it has cores take each other's time. Webhooks mostly wait.
+            "RouterMaximumConcurrency": str(max(2, CORES)),
+            "WebhookMaximumConcurrency": str(max(4, 3 * CORES)),
+            "SocketMaximumConcurrency": str(max(2, CORES)),
             **(parameters or {}),
         }
 
@@ -151,11 +147,15 @@ class LocalStack:
             ToolError: the port is taken, a stack runs in this directory already, or a step failed.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o700)  # what is in it opens everything: tokens, signing secrets, events
+        self._lock_directory()
         self._file.unlink(missing_ok=True)
-        self._settle_the_last_run()
-        self._require_free_port()
+        last = self._wait_for_the_last_run()
+        require_free_port(self.port)
         built = build(LOCAL / "build" / "local", python=interpreter(), processor=architecture(), say=self._say)
         self._start_ministack()
+        if last is not None:
+            self._tell_what_was_recovered(last)
         access = self._access()
         self._parameters["EventBusWorkspaceId"] = self._parameters["EventBusWorkspaceId"] or access["workspaceId"]
         release = hashlib.sha256(f"{built.fingerprint} {sorted(self._parameters.items())}".encode()).hexdigest()
@@ -176,26 +176,32 @@ class LocalStack:
             region=REGION,
         )
         self._say("Waiting for the first answers")
-        _write(self.directory / "sam-local-env.json", self._environments())
-        self._wake_functions()
-        self._require_answer(stack)
+        _write(self.directory / "sam-local-env.json", environments(STACK_NAME, self._client_settings()))
+        wake_functions(STACK_NAME, self._client_settings())
+        require_answer(stack.graphqlUrl, stack.token, log=self.directory / "ministack.log")
         _write(self._file, asdict(stack))
         self._ready, self._deployed = stack, deployed
         return stack
 
     def stop(self) -> None:
-        """Stops MiniStack and lets it write its state; then makes sure that no process of it is left."""
+        """Stops MiniStack and lets it write its state; then makes sure that no process of it is left. Takes ten seconds at most."""
+        if self._lock is None:
+            return  # it never began: what is there belongs to another run
         self._file.unlink(missing_ok=True)
         self._ready = None
         process, self._process = self._process, None
-        if process is None:
-            return
+        if process is not None:
+            self._end(process)
+        lock, self._lock = self._lock, None
+        os.close(lock)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
             process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._say(f"The local AWS did not stop within {STOP_SECONDS} s and is killed; what was written since its start is lost")
+            self._say(f"The local AWS did not stop within {STOP_SECONDS} s and is killed; what changed in the last seconds may be lost")
             process.kill()
             process.wait()
         finally:
@@ -210,49 +216,43 @@ class LocalStack:
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
-    def _settle_the_last_run(self) -> None:
-        """Waits for a stack whose starter was killed to stop; tells what was lost when the stack itself was."""
+    def _lock_directory(self) -> None:
+        """One run at a time works here. The system releases the lock when its holder ends, however that happens."""
+        lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 20).decode() or "unknown"
+            os.close(lock)
+            raise ToolError(f"A stack of this clone runs already (process {holder}); stop it first, with Ctrl-C there.") from None
+        os.truncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+        self._lock = lock
+
+    def _wait_for_the_last_run(self) -> str | None:
+        """Waits for a stack whose starter was killed to stop; says until when it saved, if it was killed itself."""
         running = self.directory / "running.json"
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + 2 * STOP_SECONDS
         told = False
-        while (last := _read(running)) is not None and _is_ministack(last.get("pid")):
-            parent = psutil.Process(last["pid"]).parent()
-            if parent is not None and "local.run" in " ".join(parent.cmdline()):
-                raise ToolError(f"A stack of this clone runs already (process {parent.pid}); stop it first, with Ctrl-C there.")
+        while (last := _read(running)) is not None and is_ministack(last.get("pid")):
             if not told:
                 self._say("The stack of a run that was killed is still stopping; waiting for it")
                 told = True
             if time.monotonic() > deadline:
                 raise ToolError(f"Process {last['pid']} of an earlier run does not stop; end it with: kill -9 {last['pid']}")
             time.sleep(0.2)
-        if _read(running) is None:
-            return
-        saved = self.directory / "state" / "dynamodb.json"
-        if saved.exists():
-            when = datetime.fromtimestamp(saved.stat().st_mtime, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            lost = f"what was written since it last stopped cleanly, at {when}, is lost"
-        else:
-            lost = "it had never stopped cleanly, so all that was written is lost"
-        self._say(f"The last run was killed: {lost} (endpoints, filters, links, events, tokens)")
+        if last is None:
+            return None
         running.unlink(missing_ok=True)
+        saved = [path.stat().st_mtime for path in (self.directory / "state").glob("*.json*")]
+        return datetime.fromtimestamp(max(saved, default=0), UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
-    def _require_free_port(self) -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, self.port))
-                return
-            except OSError as error:
-                fault = error.strerror
-        holder = next(
-            (
-                f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
-                for connection in _listeners()
-                if connection.laddr.port == self.port and connection.pid is not None
-            ),
-            "",
+    def _tell_what_was_recovered(self, until: str) -> None:
+        recovered = _read(self.directory / "state" / "recovered.json") or {}
+        self._say(
+            f"The last run was killed. Recovered, as of {until}: {recovered.get('items', 0):,} items of all tables and "
+            f"{recovered.get('messages', 0):,} queued messages. What changed in the second before that may be lost."
         )
-        raise ToolError(f"Port {self.port} on {HOST} cannot be used{holder}: {fault}. Choose another: make run PORT={self.port + 1}")
 
     def _start_ministack(self) -> None:
         self._say("Starting the local AWS")
@@ -282,21 +282,22 @@ class LocalStack:
             self._process = subprocess.Popen(
                 [str(MINISTACK_PYTHON), str(ROOT / "local" / "ministack_host.py"), str(self.directory)],
                 cwd=self.directory,
-                env=quiet_environment(environment),
+                env=quiet_environment({**environment, "PYTHONPATH": str(ROOT)}),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # the terminal's Ctrl-C must not reach it before we ask it to stop
             )
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(f"{self._url}/_ministack/ready"):
+        while not answers(f"{self._url}/_ministack/ready"):
             if self.has_died() or time.monotonic() > deadline:
                 raise ToolError(f"The local AWS did not start. The end of its log:\n\n{tail(self.directory / 'ministack.log')}")
             time.sleep(0.1)
 
     def _deploy(self, template: Path, release: str) -> None:
         self._say("Deploying template.yaml")
-        overrides = " ".join(f"{name}={value}" for name, value in self._parameters.items() if value)
+        # Without a new Release a changed parameter, such as the port, publishes no new versions of the functions.
+        overrides = " ".join(f"{name}={value}" for name, value in {**self._parameters, "Release": release}.items() if value)
         run_tool(
             [
                 *(SAM, "deploy", "--template-file", template, "--stack-name", STACK_NAME, "--resolve-s3"),
@@ -328,50 +329,6 @@ class LocalStack:
         _write(self.directory / "access.json", access)
         return issued.token
 
-    def _environments(self) -> dict[str, dict[str, str]]:
-        """The environment of each function as deployed, for `sam local invoke --env-vars`: SAM itself knows no table's name."""
-        session = botocore.session.get_session()
-        cloudformation: Any = session.create_client("cloudformation", **self._client_settings())
-        lambda_: Any = session.create_client("lambda", **self._client_settings())
-        resources = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
-        names = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources if one["ResourceType"] == "AWS::Lambda::Function"}
-        return {
-            function: lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"] for function, name in names.items()
-        }
-
-    def _wake_functions(self) -> None:
-        """Has each function of an event's way started once, so that the first event need not wait for four cold starts in a row."""
-        clients = self._client_settings()
-        session = botocore.session.get_session()
-        cloudformation: Any = session.create_client("cloudformation", **clients)
-        lambda_: Any = session.create_client("lambda", **clients)
-
-        def wake(function: str, event: Mapping[str, Any]) -> None:
-            resource = cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=function)
-            name = resource["StackResourceDetail"]["PhysicalResourceId"]
-            answer = lambda_.invoke(FunctionName=name, Qualifier="live", Payload=json.dumps(event))
-            if "FunctionError" in answer:
-                raise ToolError(f"{function} does not start: {answer['Payload'].read().decode(errors='replace')[:4000]}")
-
-        with ThreadPoolExecutor() as pool:
-            for woken in [pool.submit(wake, function, event) for function, event in WAKE_UP.items()]:
-                woken.result()
-
-    def _require_answer(self, stack: StackFile) -> None:
-        request = urllib.request.Request(  # noqa: S310 - a URL of our own
-            stack.graphqlUrl,
-            data=b'{"query": "{ __typename }"}',
-            headers={"content-type": "application/json", "token": stack.token},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
-                body = response.read()
-        except urllib.error.URLError as error:
-            detail = error.read().decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else ""
-            raise ToolError(f"The GraphQL API does not answer: {error} {detail}\n\n{tail(self.directory / 'ministack.log')}") from error
-        if not re.search(rb'"data":\s*\{', body):
-            raise ToolError(f"The GraphQL API answers something else than data: {body[:2000].decode(errors='replace')}")
-
     def _client_settings(self) -> dict[str, Any]:
         return client_settings_of(REGION, self._url)
 
@@ -384,56 +341,6 @@ def client_settings_of(region: str, endpoint_url: str) -> dict[str, Any]:
         "aws_access_key_id": ACCESS_KEY["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": ACCESS_KEY["AWS_SECRET_ACCESS_KEY"],
     }
-
-
-def session_processes(session: int) -> list[psutil.Process]:
-    """The processes of a session, zombies left out."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def end_session(session: int) -> None:
-    """Ends what is left of a session: function processes end by themselves when MiniStack does, unless they are busy."""
-    deadline = time.monotonic() + 2
-    while (left := session_processes(session)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=5)
-
-
-def free_port() -> int:
-    """A port that is free at the moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _listeners() -> list[Any]:
-    try:
-        return [connection for connection in psutil.net_connections("tcp") if connection.status == psutil.CONN_LISTEN]
-    except psutil.AccessDenied:  # without root on macOS; the holder's name is a courtesy
-        return []
-
-
-def _is_ministack(pid: Any) -> bool:
-    try:
-        return isinstance(pid, int) and "ministack_host.py" in " ".join(psutil.Process(pid).cmdline())
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - a URL of our own
-            return bool(response.status == 200)
-    except OSError:
-        return False
 
 
 def _read(path: Path) -> dict[str, Any] | None:

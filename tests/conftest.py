@@ -1,8 +1,11 @@
 """Settings that hold for every test: no test may ever reach a real AWS account."""
 
 import os
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 FAKE_AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -15,6 +18,18 @@ FAKE_AWS_ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+
+# The same examples in each run, so that a change and not luck decides whether it passes. No time limit for one example: a machine
+# that is busy would decide then. `make fuzz` looks for others.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.register_profile(
+    "fuzz",
+    derandomize=False,
+    database=DirectoryBasedExampleDatabase(Path(__file__).parent.parent / ".local" / "fuzz"),
+    deadline=None,
+    print_blob=False,
+)
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -25,7 +25,8 @@ import websockets
 
 from benchmarks.report.page import Goal, Section, Table
 from event_service.base.identifiers import new_id
-from local.stack import LocalStack, free_port
+from local.processes import free_port
+from local.stack import LocalStack
 from local.tools import LOCAL
 
 EVENTS_A_PUBLISH = 100

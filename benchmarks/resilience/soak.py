@@ -42,7 +42,8 @@ from cli import documents
 from cli.errors import CommandError
 from cli.graphql_client import GraphqlClient
 from cli.listening import Listener
-from local.stack import LocalStack, client_settings_of, free_port
+from local.processes import free_port
+from local.stack import LocalStack, client_settings_of
 from local.tools import LOCAL, ToolError
 
 VISIBILITY_SECONDS: Final = 30

@@ -28,7 +28,8 @@ import websockets.sync.client
 from benchmarks.report.page import Goal, Section, Table, percentile
 from benchmarks.report.plots import distributions
 from event_service.base.identifiers import new_id
-from local.stack import REGION, LocalStack, StackFile, client_settings_of, free_port
+from local.processes import free_port
+from local.stack import REGION, LocalStack, StackFile, client_settings_of
 from local.tools import LOCAL, runtime
 
 PATIENCE_SECONDS = 40

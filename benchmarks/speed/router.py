@@ -14,7 +14,7 @@ import math
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,12 +24,14 @@ from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
 from event_service.delivery.messages import BacklogMessage, WebhookMessage
 from event_service.events.event import Event
-from event_service.events.ports import PutOutcome, StoredEvent
+from event_service.events.ports import Owner, PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import Received, Routing
+from event_service.routing.router import Routing
+from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
+from event_service.routing.work import ReceivedMessage
 from event_service.sockets.log import Routed
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
@@ -94,18 +96,28 @@ class MemoryConfiguration:
 class MemoryStore:
     """Every event is stored, by the publish that asks."""
 
-    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
-        raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent})")
+    def get(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> dict[str, StoredEvent]:
+        raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent}, {with_data})")
 
-    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent}, {with_data})")
+
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
         assert consistent
-        return dict.fromkeys(keys, NONCE)
+        return dict.fromkeys(keys, Owner(NONCE))
 
-    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
-        raise AssertionError(f"nothing is missing here ({len(events)}, {nonce})")
+    def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
+        raise AssertionError(f"nothing is missing here ({len(events)}, {nonce}, {rows_later})")
 
     def put(self, events: Sequence[Event], nonce: str) -> None:
         raise AssertionError(f"nothing is missing here ({len(events)}, {nonce})")
+
+    def write_rows(self, events: Sequence[Event]) -> None:
+        raise AssertionError(f"nothing is missing here ({len(events)})")
 
 
 class MemoryQueues:
@@ -129,10 +141,19 @@ class MemoryQueues:
 
 
 class NoContinuation:
-    """Nothing here is so large that it is continued."""
+    """Nothing here is so large that it is continued, and nothing fails."""
 
     def send(self, message: RoutingMessage) -> None:
-        raise AssertionError(f"continued at hop {message.hop}")
+        raise AssertionError(f"continued {message.continuation} times")
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        raise AssertionError(f"nothing is received twice here ({len(receipts)})")
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        raise AssertionError(f"nothing fails here ({len(receipts)}, {seconds})")
+
+    def filters_refused(self, workspace_id: str, refused: Sequence[RefusedFilter]) -> None:
+        raise AssertionError(f"all filters are well formed here ({workspace_id}, {len(refused)})")
 
 
 def _event(number: int) -> Event:
@@ -173,14 +194,14 @@ class Table:
 def _throughput(fan_out: int) -> Throughput:
     configuration, queues = MemoryConfiguration(fan_out, 0, unfiltered=fan_out), MemoryQueues()
     ports: Any = configuration
-    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation())
+    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), NoContinuation())
     texts = [
         RoutingMessage(WORKSPACE, NONCE, STORED_AT, tuple(_event(10 * message + number) for number in range(10))).text()
         for message in range(10)
     ]
 
     def batch() -> None:
-        routing.route([Received(RoutingMessage.parse(text), repeat=False) for text in texts], lambda: 60)
+        routing.route([ReceivedMessage(RoutingMessage.parse(text), repeat=False) for text in texts], lambda: 60)
 
     batch()
     taken: list[float] = []

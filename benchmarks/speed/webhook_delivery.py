@@ -126,9 +126,9 @@ def _ours(calls: Counter[str]) -> Deliver:
     database = wiring.database()
     plain = database._call  # noqa: SLF001 - counts what leaves
 
-    def counted(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def counted(operation: str, arguments: dict[str, Any], **options: bool) -> dict[str, Any]:
         calls[operation] += 1
-        return plain(operation, arguments)
+        return plain(operation, arguments, **options)
 
     database._call = counted  # type: ignore[method-assign]  # noqa: SLF001
 

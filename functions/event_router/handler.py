@@ -9,7 +9,8 @@ from typing import Any
 from event_service import wiring
 from event_service.events.routing_message import RoutingMessage
 from event_service.observability import Metric, configure, count, invocation, note_trace
-from event_service.routing.router import Received, Routing
+from event_service.routing.router import Routing
+from event_service.routing.work import ReceivedMessage
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,26 +27,28 @@ def create_handler(routing: Callable[[], Routing]) -> Callable[[dict[str, Any], 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         with invocation(context):
             ids: list[str] = []
-            batch: list[Received] = []
+            batch: list[ReceivedMessage] = []
             failed: list[str] = []
             for record in event["Records"]:
                 try:
                     message = RoutingMessage.parse(record["body"])
-                except (ValueError, KeyError, TypeError):
-                    # Another format or no message of ours: after its tries it waits in the dead-letter queue for a version
-                    # of the code that reads it.
+                except Exception:  # noqa: BLE001 - another format, or no message of ours: it must not fail its neighbours.
+                    # After its tries it is in the dead-letter queue, for a version of the code that reads it.
                     _LOG.exception("a message cannot be read", extra={"message_id": record["messageId"]})
                     failed.append(record["messageId"])
                     continue
                 ids.append(record["messageId"])
-                received_before = int(record["attributes"]["ApproximateReceiveCount"]) > 1
-                batch.append(Received(message, repeat=received_before or message.repeat))
+                receives = int(record["attributes"]["ApproximateReceiveCount"])
+                batch.append(ReceivedMessage(message, receives > 1 or message.repeat, receives, record["receiptHandle"]))
                 note_trace(message.traceparent)
             report = routing().route(batch, lambda: context.get_remaining_time_in_millis() / 1000)
             failed.extend(ids[position] for position in report.failed)
             count(Metric.ROUTED, report.events)
             count(Metric.DUPLICATES, report.duplicates)
             count(Metric.DELIVERIES, report.deliveries)
+            count(Metric.REFUSED_FILTERS, report.refused_filters)
+            count(Metric.UNDECIDED_FILTERS, report.undecided_filters)
+            count(Metric.FAULTS, report.faults)
             return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     return handle

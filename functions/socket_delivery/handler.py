@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from event_service import wiring
 from event_service.observability import Metric, configure, count, invocation
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
-from event_service.sockets.messages import BacklogMessage, WakeUp, parse_backlog_message
+from event_service.sockets.messages import BacklogMessage, WakeUp, is_backlog_message, parse_backlog_message
 from event_service.sockets.outside import ServingReport
 
 _LOG = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def create_handler(delivery: Callable[[], SocketDelivery]) -> Callable[[dict[str
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         with invocation(context):
             records = event["Records"]
-            is_wake_up = _is_of_fifo_queue(records[0])
+            is_wake_up = not is_backlog_message(records[0]["body"])
 
             def time_left() -> float:
                 return float(context.get_remaining_time_in_millis()) / 1000 - RESERVE_SECONDS
@@ -43,7 +43,9 @@ def create_handler(delivery: Callable[[], SocketDelivery]) -> Callable[[dict[str
             async def serve() -> tuple[list[str], ServingReport]:
                 # Made inside the loop: what it opens belongs to it.
                 if is_wake_up:
-                    ids, wake_ups = _read(records, lambda record: ReceivedWakeUp(WakeUp.parse(record["body"]), record["receiptHandle"]))
+                    ids, wake_ups = _read(
+                        records, lambda record: ReceivedWakeUp(WakeUp.parse(record["body"]), record.get("receiptHandle", ""))
+                    )
                     return ids, await delivery().serve(wake_ups, time_left)
                 ids, messages = _read(records, _backlog_message)
                 return ids, await delivery().serve_backlog(messages, time_left)
@@ -53,10 +55,6 @@ def create_handler(delivery: Callable[[], SocketDelivery]) -> Callable[[dict[str
             return {"batchItemFailures": [{"itemIdentifier": ids[position]} for position in sorted(report.again)]}
 
     return handle
-
-
-def _is_of_fifo_queue(record: dict[str, Any]) -> bool:
-    return str(record["eventSourceARN"]).endswith(".fifo")
 
 
 def _backlog_message(record: dict[str, Any]) -> BacklogMessage:

@@ -30,7 +30,7 @@ from tests.unit.graphql_api.door import TOKEN, WORKSPACE, Door, Response
 
 SCHEMA = SCHEMA_FILE.read_text(encoding="utf-8")
 KNOWN = "357fe643-2396-4919-bd9e-a30f0ac28818"
-BOUNDED = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class FreshServices:

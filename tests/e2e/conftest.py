@@ -12,7 +12,8 @@ import pytest
 import pytest_socket
 
 from local.deployed import IssuedToken
-from local.stack import LocalStack, StackFile, free_port, session_processes
+from local.processes import free_port, session_processes
+from local.stack import LocalStack, StackFile
 
 LAST = "test_logs_of_the_whole_run_hold_no_token_no_secret_and_no_payload"
 

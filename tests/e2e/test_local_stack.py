@@ -7,7 +7,8 @@ import stat
 
 import psutil
 
-from local.stack import LocalStack, StackFile, session_processes
+from local.processes import session_processes
+from local.stack import LocalStack, StackFile
 
 
 def test_it_listens_on_one_port_of_the_loopback_address_only(local_stack: LocalStack) -> None:

@@ -21,7 +21,7 @@ from tests.printed import printed
 
 TOUR = printed("sh", "deliveries list")
 WITH_CURL = printed("sh", "gql()")
-FILTERS = printed("sh", "filters create")
+FILTERS = printed("sh", "order.cancelled")
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
@@ -12,23 +12,28 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from event_service.base.clock import Clock
 from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
+from event_service.base.json_values import dumps
 from event_service.delivery.messages import BacklogMessage, WebhookMessage
 from event_service.events.event import Event
-from event_service.events.ports import SHARDS, EntryPage, PutOutcome, StoredEvent, Track, TrackKey
+from event_service.events.ports import SHARDS, EntryPage, Owner, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
-from event_service.events.sort_key import EventEntry, activity_id, expiry, profile_ids, read_sort_key, sort_key
+from event_service.events.sort_key import EventEntry, activity_id, expiry, indexed_profile_ids, read_sort_key, sort_key
+from event_service.routing.table import RefusedFilter
 from event_service.sockets.log import Routed
 
 RETENTION_DAYS = 14
-MOST_ENTRIES_A_PAGE = 50
+MOST_PAGE_BYTES = 1_048_576
 """DynamoDB ends a page at a megabyte, whatever limit was asked for."""
+ENTRY_BYTES = 300
+"""Of an index entry beside the event's id: keys, names of attributes, and 100 bytes that every index entry takes."""
 
 
 class FakeEventStore:
     """Events in a dictionary.
 
     ``before`` is called with the name of each operation and its ids, to count, fail or interleave. ``failing`` are ids
-    whose put fails. Reads that are not consistent see nothing that is in ``lagging``.
+    whose put fails. Reads that are not consistent see nothing that is in ``lagging``. Rows of an event that are not
+    written are in ``rows_missing``; ``unpacked`` counts the events whose data was unpacked.
     """
 
     def __init__(self, clock: Clock, before: Callable[[str, list[str]], None] = lambda operation, ids: None) -> None:
@@ -37,6 +42,8 @@ class FakeEventStore:
         self.items: dict[tuple[str, str], StoredEvent] = {}
         self.failing: set[str] = set()
         self.lagging: set[str] = set()
+        self.rows_missing: set[tuple[str, str]] = set()
+        self.unpacked = 0
 
     def _standing(self, workspace_id: str, event_id: str, *, consistent: bool = True) -> StoredEvent | None:
         stored = self.items.get((workspace_id, event_id))
@@ -44,28 +51,48 @@ class FakeEventStore:
             return None
         return stored if expiry(stored.event.created, RETENTION_DAYS) > self.clock().timestamp() else None
 
-    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
+    def get(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> dict[str, StoredEvent]:
+        found = self.each(workspace_id, event_ids, consistent=consistent, with_data=with_data)
+        return {one.event.id: one for one in found}
+
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
         self.before("get", list(event_ids))
-        found = {event_id: self._standing(workspace_id, event_id, consistent=consistent) for event_id in event_ids}
-        return {event_id: stored for event_id, stored in found.items() if stored is not None}
+        for event_id in event_ids:
+            stored = self._standing(workspace_id, event_id, consistent=consistent)
+            if stored is None:
+                continue
+            self.unpacked += with_data
+            event = stored.event
+            size = len(dumps(event.data).encode()) if with_data else 0
+            yield StoredEvent(event if with_data else replace(event, data={}), stored.nonce, size)
 
-    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
-        self.before("nonces", [event_id for _, event_id in keys])
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
+        self.before("owners", [event_id for _, event_id in keys])
         found = {key: self._standing(*key, consistent=consistent) for key in keys}
-        return {key: stored.nonce for key, stored in found.items() if stored is not None}
+        return {key: self._owner(key, stored) for key, stored in found.items() if stored is not None}
 
-    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
+    def _owner(self, key: tuple[str, str], stored: StoredEvent) -> Owner:
+        return Owner(stored.nonce, rows_missing=key in self.rows_missing)
+
+    def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
         self.before("put_if_absent", [event.id for event in events])
-        taken: dict[str, str] = {}
+        taken: dict[str, Owner] = {}
         failed: list[str] = []
         for event in events:
-            standing = self._standing(event.workspace_id, event.id)
+            key = event.workspace_id, event.id
+            standing = self._standing(*key)
             if event.id in self.failing:
                 failed.append(event.id)
             elif standing is not None:
-                taken[event.id] = standing.nonce
+                taken[event.id] = self._owner(key, standing)
             else:
-                self.items[event.workspace_id, event.id] = StoredEvent(event, nonce)
+                self.items[key] = StoredEvent(event, nonce)
+                if rows_later:
+                    self.rows_missing.add(key)
         return PutOutcome(taken, tuple(failed))
 
     def put(self, events: Sequence[Event], nonce: str) -> None:
@@ -75,6 +102,10 @@ class FakeEventStore:
                 # A batch is not atomic: what stands before the one that failed is written.
                 raise Unavailable("BatchWriteItem: timed out")
             self.items[event.workspace_id, event.id] = StoredEvent(event, nonce)
+
+    def write_rows(self, events: Sequence[Event]) -> None:
+        self.before("write_rows", [event.id for event in events])
+        self.rows_missing -= {(event.workspace_id, event.id) for event in events}
 
 
 class FakeEventIndexes:
@@ -89,6 +120,7 @@ class FakeEventIndexes:
         self.entries_read = 0
         self.hidden: set[str] = set()
         self.stale: list[Event] = []
+        self.page_bytes = MOST_PAGE_BYTES
 
     def read(
         self, key: TrackKey, shard: int, dates: tuple[str, str], *, descending: bool, limit: int, position: object | None
@@ -105,10 +137,18 @@ class FakeEventIndexes:
         if descending:
             found.reverse()
         start = position if isinstance(position, int) else 0
-        end = start + min(limit, MOST_ENTRIES_A_PAGE)
-        self.entries_read += len(found[start:end])
+        end, size = start, 0
+        while end < len(found) and end - start < limit and size < self.page_bytes:
+            size += ENTRY_BYTES + 2 * len(found[end].id.encode())
+            end += 1
+        if end == len(found) and end - start < limit and size < self.page_bytes:
+            return self._page(found[start:end], None)
         # As in DynamoDB, a full page has a position behind it even when nothing follows.
-        return EntryPage(found[start:end], end if end <= len(found) else None)
+        return self._page(found[start:end], end)
+
+    def _page(self, entries: list[EventEntry], position: int | None) -> EntryPage:
+        self.entries_read += len(entries)
+        return EntryPage(entries, position)
 
     @staticmethod
     def _entries(event: Event, key: TrackKey) -> list[EventEntry]:
@@ -116,7 +156,7 @@ class FakeEventIndexes:
         wanted = {
             Track.DATE: True,
             Track.ACCEPTANCE: event.date != event.created,
-            Track.PROFILE: key.value in profile_ids(event.data),
+            Track.PROFILE: key.value in indexed_profile_ids(event.data),
             Track.ACTIVITY: key.value == activity_id(event.data),
         }[key.track]
         entry = read_sort_key(sort_key(event, date, expiry(event.created, RETENTION_DAYS)))
@@ -125,9 +165,12 @@ class FakeEventIndexes:
 
 @dataclass
 class FakeRoutingQueue:
-    """Keeps what was sent. ``fault`` is raised by the next send, before or (``acted``) after it acted."""
+    """Keeps what was sent. ``fault`` is raised by the next send, before or (``acted``) after it acted. ``deleted`` and
+    ``shown_again`` are the receipts that its reader gave back."""
 
     sent: list[RoutingMessage] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    shown_again: list[tuple[str, int]] = field(default_factory=list)
     fault: Exception | None = None
     acted: bool = False
 
@@ -138,6 +181,12 @@ class FakeRoutingQueue:
             self.sent.append(RoutingMessage.parse(message.text()))
         if fault is not None:
             raise fault
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        self.deleted.extend(receipts)
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        self.shown_again.extend((receipt, seconds) for receipt in receipts)
 
 
 @dataclass
@@ -158,6 +207,19 @@ class FakeWebhookQueue:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         return [(message.delivery.endpoint_id, message.delivery.event_id) for message in self.sent]
+
+
+@dataclass
+class FakeRefusedFilterReports:
+    """Keeps what was announced; ``fault`` is raised instead."""
+
+    announced: list[tuple[str, list[RefusedFilter]]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def filters_refused(self, workspace_id: str, refused: Sequence[RefusedFilter]) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.announced.append((workspace_id, list(refused)))
 
 
 @dataclass

@@ -256,8 +256,7 @@ class FakeSocketTables:
         self.before("segments")
         log = self.log.get(endpoint_id, {})
         unseen = set(sorted(log)[-lag:]) if (lag := self.lag()) else set()
-        found = []
-        at = first
+        found: list[Segment] = []
         low, end = block_of(first) * SEQUENCES_PER_BLOCK, block_end(first)
         at = next((one for one in range(first, low - 1, -1) if one in log), first)
         if at in log and log[at].last < first:

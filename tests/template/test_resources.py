@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from event_service.filters.matching.matcher import Matcher
-from event_service.observability import Metric
+from event_service.observability import KEYS, Metric
 from local.tools import ROOT
+from tests.template.test_alarms import OWN_NAMESPACE, metrics_of
 from tests.template_file import monitoring, resources, template
 
 QUEUES = resources("AWS::SQS::Queue")
@@ -94,38 +95,12 @@ def test_the_web_socket_stage_has_no_dash() -> None:
     assert "-" not in resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]["StageName"]
 
 
-def test_every_alarm_tells_somebody() -> None:
-    alarms = resources("AWS::CloudWatch::Alarm")
-
-    for alarm in alarms.values():
-        assert alarm["Properties"]["TreatMissingData"]
-        if alarm["Condition"] == "HasGradualDeployment":
-            assert "AlarmActions" not in alarm["Properties"]  # CodeDeploy watches it, and goes back
-            continue
-        assert alarm["Condition"] in ("HasAlarms", "HasEventBusAlarms")
-        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
-        assert alarm["Properties"]["AlarmDescription"]
-
-
-def test_every_queue_that_keeps_failures_and_every_function_has_an_alarm() -> None:
-    watched = {
-        (alarm["Properties"]["MetricName"], str(dimension["Value"]))
-        for alarm in resources("AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Properties"].get("Dimensions", [])
-    }
-
-    for queue in (name for name in QUEUES if name.endswith("Dlq")):
-        assert ("ApproximateNumberOfMessagesVisible", str({"Ref": queue})) in watched
-    for function in resources("AWS::Serverless::Function"):
-        assert ("Errors", str({"Ref": function})) in watched
-
-
 def test_the_nested_stack_is_given_what_it_watches_by_the_name_that_it_has_here() -> None:
     given: dict[str, Any] = dict(template()["Resources"]["Monitoring"]["Properties"]["Parameters"])
     assert set(given) == set(monitoring()["Parameters"])
 
     assert given.pop("ServiceName") == {"Ref": "AWS::StackName"}
+    assert given.pop("InAws") == {"Fn::If": ["IsLocal", "false", "true"]}
     assert given.pop("EventBusFunction") == {"Fn::If": ["HasEventBus", {"Ref": "EventBusFunction"}, ""]}
     for name, value in given.items():
         assert value == ({"Fn::GetAtt": [name, "QueueName"]} if name in QUEUES else {"Ref": name})
@@ -143,9 +118,10 @@ def test_alarms_and_dashboard_look_at_metrics_that_are_written() -> None:
         row[1] for widget in widgets for row in widget["properties"]["metrics"] if widget["properties"]["metrics"][0][0] == "EventService/x"
     }
     alarmed = {
-        alarm["Properties"]["MetricName"]
+        name
         for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] == {"Fn::Sub": "EventService/${ServiceName}"}
+        for namespace, name, _ in metrics_of(alarm)
+        if namespace == OWN_NAMESPACE
     }
 
     assert shown >= {"Published", "Routed", "Delivered", "Failed"}
@@ -253,3 +229,70 @@ def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
     assert takes("aws.partner/example.com/123/orders")
     assert takes("my.shop")
     assert not takes("aws.ec2")
+
+
+RULE_FUNCTIONS = {
+    *("Fn::And", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::Equals", "Fn::Not", "Fn::Or", "Fn::RefAll"),
+    *("Fn::ValueOf", "Fn::ValueOfAll", "Ref"),
+}
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html"""
+
+
+def test_rules_use_only_the_functions_that_cloudformation_allows_there() -> None:
+    def functions(value: Any) -> set[str]:
+        if isinstance(value, dict):
+            own = {key for key in value if key.startswith("Fn::") or key == "Ref"}
+            return own.union(*map(functions, value.values()))
+        return set().union(*map(functions, value)) if isinstance(value, list) else set()
+
+    assert functions(template()["Rules"]) <= RULE_FUNCTIONS
+
+
+def test_saved_queries_read_logs_that_exist_and_keys_that_are_written() -> None:
+    groups = {
+        one["Properties"]["LogGroupName"]["Fn::Sub"].replace("AWS::StackName", "ServiceName")
+        for one in resources("AWS::Logs::LogGroup").values()
+    }
+    queries = resources("AWS::Logs::QueryDefinition")
+    words = {
+        "asc",
+        "desc",
+        "bin",
+        "count",
+        "sum",
+        "max",
+        "pct",
+        "latest",
+        "in",
+        "or",
+        "like",
+        "by",
+        "as",
+        "ispresent",
+        "and",
+        "filter",
+        "fields",
+        "sort",
+    }
+    words |= {
+        "limit",
+        "stats",
+        "level",
+        "message",
+        "exception_name",
+        "exception",
+        "5m",
+        "attempts",
+        "last_error",
+        "published",
+        "lines",
+        "invocations",
+    }
+    words |= {"p50", "p99", "slowest"} | {metric.value for metric in Metric}
+
+    assert queries
+    for name, query in queries.items():
+        assert {one["Fn::Sub"] for one in query["Properties"]["LogGroupNames"]} <= groups, name
+        text = re.sub(r'"[^"]*"', "", query["Properties"]["QueryString"])
+        unknown = {word for word in re.findall(r"(?<![@\w])[A-Za-z_][\w]*", text) if word not in words and word not in KEYS}
+        assert unknown == set(), name

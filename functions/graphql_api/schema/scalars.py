@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NewType
@@ -24,7 +23,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from event_service.base.dates import format_date, parse_date
 from event_service.base.errors import BadUserInput
-from event_service.base.json_values import MAXIMUM_NUMBER_CHARACTERS
+from event_service.base.json_values import MAXIMUM_NUMBER_CHARACTERS, read_real
 
 DateTime = NewType("DateTime", datetime)
 JSON = NewType("JSON", object)
@@ -80,7 +79,7 @@ def _json_of(node: ValueNode, variables: Mapping[str, Any]) -> Any:
         case IntValueNode():
             return _integer(node.value)
         case FloatValueNode():
-            return _real(node.value)
+            return read_real(node.value, "JSON")
         case NullValueNode():
             return None
         case EnumValueNode():
@@ -94,14 +93,6 @@ def _integer(digits: str) -> int:
     if len(digits) > MAXIMUM_NUMBER_CHARACTERS:
         raise BadUserInput(f"JSON: a number has {len(digits)} characters; at most {MAXIMUM_NUMBER_CHARACTERS} are allowed.")
     return int(digits)
-
-
-def _real(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        shown = digits if len(digits) <= 40 else digits[:37] + "..."
-        raise BadUserInput(f"JSON: the number {shown} is too large for a 64-bit float.")
-    return value
 
 
 def _as_it_is(value: Any) -> Any:

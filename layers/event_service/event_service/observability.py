@@ -42,7 +42,7 @@ KEYS: Final = frozenset(
         "request_id", "workspace_id", "event_id", "endpoint_id", "event_filter_id", "delivery_id", "connection_id", "message_id",
         "trace_id", "trace_ids",
         # what else may be told
-        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "hop", "milliseconds", "nonce",
+        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "milliseconds", "nonce",
         "operation", "queue", "reason", "seconds", "sequence", "status", "table", "version",
     }
 )  # fmt: skip
@@ -104,6 +104,10 @@ class Metric(StrEnum):
     """The most connections that were found in one group of an endpoint's connections."""
     ZOMBIES = "Zombies"
     """Open sockets without a row, found by their ping and closed."""
+    REFUSED_FILTERS = "RefusedFilters"
+    """Event filters that match nothing, because this release cannot read their stored conditions."""
+    UNDECIDED_FILTERS = "UndecidedFilters"
+    """Verdicts of event filters that count as matches, because the budget for an event ended."""
     FAULTS = "Faults"
     """Requests and messages that failed through our own fault."""
 
@@ -151,6 +155,20 @@ def configure() -> None:
     root.setLevel(logging.WARNING)
     for name in _LOGGERS_OF_OURS:
         logging.getLogger(name).setLevel(get_settings().log_level)
+    _draw_anew_after_a_restore()
+
+
+def _draw_anew_after_a_restore() -> None:
+    """SnapStart starts every process from one snapshot, the state of ``random`` included: without this, all of them would
+    draw the same jitter and come back together after a throttle. Ids do not depend on it: they use the system's source."""
+    try:
+        # Lambda's runtime has it: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+        from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]  # only there
+    except ImportError:
+        return
+    import random
+
+    register_after_restore(random.seed)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.log import SocketLog
+    from event_service.sockets.observer import SocketObserver
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
@@ -116,7 +117,7 @@ def url_rules() -> UrlRules:
 
 def endpoint_observers() -> list[EndpointObserver]:
     """Who is told when endpoints change."""
-    return [socket_connections(), webhook_observer()]
+    return [socket_observer(), webhook_observer()]
 
 
 @cache
@@ -198,6 +199,7 @@ def routing() -> Routing:
     """From accepted events to deliveries."""
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.refused_filters import RefusedFilterEvents
     from event_service.routing.router import Routing
     from event_service.routing.tables import RoutingTables
 
@@ -208,6 +210,7 @@ def routing() -> Routing:
         webhooks=webhook_queue(),
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
+        refused_filters=RefusedFilterEvents(publishing),
     )
 
 
@@ -268,12 +271,19 @@ def socket_connections() -> SocketConnections:
     return SocketConnections(
         connection_store(),
         socket_log_store(),
-        wake_up_queue(),
         socket_backlog_queue(),
         clock,
         socket_retention(),
         needs_token=get_settings().web_socket_auth == "token",
     )
+
+
+@cache
+def socket_observer() -> SocketObserver:
+    """What changed endpoints mean for open sockets."""
+    from event_service.sockets.observer import SocketObserver
+
+    return SocketObserver(connection_store(), socket_log_store(), wake_up_queue())
 
 
 @cache

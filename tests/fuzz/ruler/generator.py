@@ -49,8 +49,8 @@ BORDERS = (
     *(1.7976931348623157e308, 0.000001, 1e15, 1e16, 1e17, 123456789012345678),
 )
 # Asked about one by one only: the engine's reading of these is wrong by itself (see docs/filters.md), and would hide more.
-ODD_NUMBERS = (2**53 + 1, 2**63, 2**64, 123456789012345678, 10**23, 5e-324, 1.7976931348623157e308)
-NUMBERS = tuple(number for number in BORDERS if number not in (10**23, 5e-324))
+ODD_NUMBERS = (2**53 + 1, 2**63, 2**64, 123456789012345678, 10**23, 1e23, 5e-324, 1.7976931348623157e308)
+NUMBERS = tuple(number for number in BORDERS if number not in (1e23, 10**23, 5e-324))
 COMPARABLE = tuple(number for number in BORDERS if number not in ODD_NUMBERS)
 FOLDABLE = tuple(text for text in TEXTS if max(text, default="") <= "\uffff")
 BLOCKS = ("10.0.0.0/24", "10.0.0.0/8", "10.0.0.1/31", "10.128.0.0/9", "2001:db8::/32", "::/64", "::1/127", "fe80::/10", "255.0.0.0/1")

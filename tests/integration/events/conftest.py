@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,15 +31,19 @@ from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import CALLS_AN_INVOCATION, Routing
+from event_service.routing.fan_out import CALLS_PER_INVOCATION
+from event_service.routing.refused_filters import RefusedFilterEvents
+from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.settings import Settings
 from event_service.sockets.log import SocketLog
 from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
-from event_service.sockets.storage.queue import SqsWakeUpQueue
+from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.event_router.handler import create_handler
-from tests.template_file import create_tables
+from tests.fakes.dynamodb import StrictConnection
+from tests.support.metering import TableShape
+from tests.template_file import create_tables, resources
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -88,6 +92,13 @@ class HandedOver:
         return bool(self.head.get("repeat", False))
 
 
+class Impatient(SqsRoutingQueue):
+    """What failed comes again at once: SQS in memory has a clock of its own."""
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        super().show_again(receipts, 0)
+
+
 @dataclass
 class World:
     """Everything that one workspace needs, on AWS in memory."""
@@ -99,7 +110,7 @@ class World:
     routing_url: str
     webhook_url: str
     socket_url: str
-    calls_an_invocation: int = CALLS_AN_INVOCATION
+    calls_per_invocation: int = CALLS_PER_INVOCATION
 
     def __post_init__(self) -> None:
         self.changes = DynamoChangeLog(self.database)
@@ -129,12 +140,14 @@ class World:
             sockets=SocketLog(
                 self.socket_store,
                 SqsWakeUpQueue(self.queues, self.socket_url),
+                SqsBacklogQueue(self.queues, self.webhook_url),
                 self.clock,
                 timedelta(hours=24),
                 sleep=lambda seconds: None,
             ),
-            routing_queue=SqsRoutingQueue(self.queues, self.routing_url),
-            calls_an_invocation=self.calls_an_invocation,
+            routing_queue=Impatient(self.queues, self.routing_url),
+            refused_filters=RefusedFilterEvents(lambda: self.publishing),
+            calls_per_invocation=self.calls_per_invocation,
         )
         self.router = create_handler(lambda: routing)
 
@@ -189,7 +202,7 @@ class World:
 
     def log_of(self, endpoint_id: str) -> list[str]:
         """The event ids in a socket's log, in order of their sequences, which have no hole."""
-        segments = self.socket_store.segments(endpoint_id, after=0, up_to=1_000_000, limit=1_000)
+        segments = [one for block in range(0, 4_096, 256) for one in self.socket_store.segments(endpoint_id, max(1, block), 1_000)]
         head = self.socket_store.heads([endpoint_id])[endpoint_id]
         assert [one.first for one in segments] == [1, *(one.last + 1 for one in segments)][: len(segments)]
         assert head.last == (segments[-1].last if segments else 0)
@@ -245,6 +258,11 @@ class Memory:
         return [item.to_json()["Attributes"] for item in scanned]
 
 
+def table_shapes() -> dict[str, TableShape]:
+    """Of the template's tables; those in memory have their logical ids as names."""
+    return {name: TableShape.of_template(table["Properties"]) for name, table in resources("AWS::DynamoDB::Table").items()}
+
+
 @pytest.fixture
 def make_world() -> Iterator[Callable[..., World]]:
     """Makes worlds on one AWS in memory."""
@@ -257,7 +275,7 @@ def make_world() -> Iterator[Callable[..., World]]:
 
         sqs = boto3.client("sqs", region_name=REGION)
         # Making a client takes longer than most tests.
-        connection = connect_dynamodb(REGION, None)
+        connection: Any = StrictConnection(connect_dynamodb(REGION, None), table_shapes())
         queues = Queues(lambda: connect_sqs(REGION, None), sleep=lambda seconds: None)
 
         def make(**options: Any) -> World:

@@ -288,7 +288,7 @@ SCENES: dict[str, dict[str, Any]] = {
     "plain": {},
     "router stores": {"router_first": True},
     # One call an invocation, and endpoints enough for two.
-    "large fan-out": {"calls_an_invocation": 1, "more": 3},
+    "large fan-out": {"calls_per_invocation": 1, "more": 3},
     "maker died": {"maker_dies": True},
 }
 

@@ -12,6 +12,7 @@ import pytest
 
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
+from event_service.events.ports import Owner
 from event_service.events.reading import DateRange, EventQuery
 from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
 
@@ -61,10 +62,11 @@ def test_a_taken_id_stays_with_its_first_publish(world: World) -> None:
     own = world.store.put_if_absent([event(world, "x", data={"n": 1})], NONCE)
 
     assert (first.taken, first.failed) == ({}, ())
-    assert (second.taken, second.failed) == ({"x": NONCE}, ())
-    assert own.taken == {"x": NONCE}
+    assert (second.taken, second.failed) == ({"x": Owner(NONCE)}, ())
+    assert own.taken == {"x": Owner(NONCE)}
     assert world.store.get(WORKSPACE, ["x"])["x"].event.data == {"n": 1}
-    assert world.store.nonces([(WORKSPACE, "x"), (WORKSPACE, "y"), (WORKSPACE, "z")]) == {(WORKSPACE, "x"): NONCE, (WORKSPACE, "y"): OTHER}
+    owners = world.store.owners([(WORKSPACE, "x"), (WORKSPACE, "y"), (WORKSPACE, "z")])
+    assert owners == {(WORKSPACE, "x"): Owner(NONCE), (WORKSPACE, "y"): Owner(OTHER)}
 
 
 def test_an_item_past_its_expiry_counts_as_absent(world: World) -> None:
@@ -76,7 +78,7 @@ def test_an_item_past_its_expiry_counts_as_absent(world: World) -> None:
 
     assert world.store.get(WORKSPACE, ["x"]) == {}
     assert world.store.get(WORKSPACE, ["x", "y"]) == {}
-    assert world.store.nonces([(WORKSPACE, "x")]) == {}
+    assert world.store.owners([(WORKSPACE, "x")]) == {}
     assert world.store.put_if_absent([event(world, "x")], OTHER).taken == {}
     assert world.store.get(WORKSPACE, ["x"])["x"].nonce == OTHER
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import VerboseClientError
 from pynamodb.models import Model
 
+from event_service.aws.batches import BATCH_TRIES
 from event_service.aws.dynamodb import (
-    BATCH_TRIES,
     CONNECT_TIMEOUT_SECONDS,
     READ_TIMEOUT_SECONDS,
     ConditionFailed,
@@ -22,7 +23,8 @@ from event_service.aws.dynamodb import (
     Write,
     connect,
 )
-from event_service.base.errors import RateLimited, Unavailable
+from event_service.base.allowance import Allowance
+from event_service.base.errors import RateLimited, TooLarge, Unavailable
 
 Answer = dict[str, Any] | Exception
 
@@ -140,7 +142,7 @@ def test_a_cancelled_transaction_says_why_for_each_action() -> None:
     reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
     data, _, _ = database(refused("TransactionCanceledException", CancellationReasons=reasons))
     with pytest.raises(TransactionCanceled) as caught:
-        data.transact([Write.put(Item("k", 1)), Write.delete(Key(Item, "k", 2))])
+        data.transact([Write.put(Item("k", 1)), Write.put(Item("k", 2))])
     assert caught.value.reasons == [None, "ConditionalCheckFailed"]
 
 
@@ -165,3 +167,68 @@ def test_the_client_gives_up_soon() -> None:
     config: Any = connect("us-east-1", "http://127.0.0.1:1").client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
     assert config.retries["total_max_attempts"] == 3
+
+
+def test_equal_keys_are_written_once_and_the_last_counts() -> None:
+    data, connection, _ = database({}, {})
+
+    data.batch_write([Item("k", 1), Item("k", 2), Item("k", 1)], [Key(Item, "k", 2)])
+    data.batch_put(Item, [{"key": {"S": "k"}, "number": {"N": "1"}, "n": {"N": str(number)}} for number in range(2)])
+
+    assert connection.calls[0][1]["RequestItems"]["deployed-items"] == [
+        {"PutRequest": {"Item": {"key": {"S": "k"}, "number": {"N": "1"}}}},
+        {"DeleteRequest": {"Key": {"key": {"S": "k"}, "number": {"N": "2"}}}},
+    ]
+    assert connection.calls[1][1]["RequestItems"]["deployed-items"] == [
+        {"PutRequest": {"Item": {"key": {"S": "k"}, "number": {"N": "1"}, "n": {"N": "1"}}}}
+    ]
+
+
+def test_several_batches_are_written_at_once() -> None:
+    """Each call waits for the other: one after the other they would never end."""
+    together = threading.Barrier(2, timeout=10)
+
+    class Waiting(Scripted):
+        def dispatch(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            together.wait()
+            return super().dispatch(operation, arguments)
+
+    connection = Waiting({}, {})
+    Database(connection, str).batch_write([Item("k", number) for number in range(26)])  # type: ignore[arg-type]
+
+    assert len(connection.calls) == 2
+
+
+def test_no_call_is_made_for_a_request_that_was_answered() -> None:
+    data, connection, _ = database({}, {})
+    allowance = Allowance(10, 1_000, 1_000)
+
+    with allowance.applied():
+        data.get(Item, "k", 1)
+        allowance.end()
+        with pytest.raises(TooLarge, match="more than 10 s"):
+            data.get(Item, "k", 1)
+
+    assert len(connection.calls) == 1
+
+
+def test_threads_of_a_request_end_with_it_too() -> None:
+    data, connection, _ = database(*[{}] * 3)
+    allowance = Allowance(10, 1_000, 1_000)
+    allowance.end()
+
+    with allowance.applied(), pytest.raises(TooLarge):
+        data.batch_write([Item("k", number) for number in range(60)])
+
+    assert connection.calls == []
+
+
+def test_bytes_that_aws_answers_with_are_taken_off_what_a_request_may_read() -> None:
+    answer: Answer = {"Items": [], "ResponseMetadata": {"HTTPHeaders": {"content-length": "600"}}}
+    data, _, _ = database(*[answer] * 3)
+
+    with Allowance(10, 1_000, 1_000).applied():
+        data.query(Item, Item.key == "k")
+        data.query(Item, Item.key == "k", counted=False)
+        with pytest.raises(TooLarge, match="more than 1,000 bytes"):
+            data.query(Item, Item.key == "k")

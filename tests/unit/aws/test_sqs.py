@@ -268,3 +268,47 @@ def test_the_client_has_short_time_outs_and_no_retries_of_its_own() -> None:
 
     assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
     assert config.retries["total_max_attempts"] == 1
+
+
+# -- received messages ---------------------------------------------------------------------------------------------
+
+
+class Received:
+    """A client that notes what it is told about received messages, and answers as prepared."""
+
+    def __init__(self, answer: dict[str, Any] | Exception) -> None:
+        self.answer = answer
+        self.calls: list[tuple[str, list[dict[str, Any]]]] = []
+
+    def _act(self, operation: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        assert 1 <= len(entries) <= 10, "SQS: TooManyEntriesInBatchRequest"
+        assert len({one["Id"] for one in entries}) == len(entries), "SQS: BatchEntryIdsNotDistinct"
+        self.calls.append((operation, entries))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def delete_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - botocore's names
+        return self._act("delete", Entries)
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        return self._act("show", Entries)
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}, timed_out(), throttled(), refused()], ids=str
+)
+def test_received_messages_are_removed_and_shown_again_ten_a_call_and_no_failure_is_raised(answer: dict[str, Any] | Exception) -> None:
+    client = Received(answer)
+    queues = Queues(lambda: client)  # type: ignore[arg-type,return-value]
+
+    queues.delete_all("url", [f"r{number}" for number in range(12)])
+    queues.show_again("url", ["a", "b"], 65)
+    queues.delete_all("url", [])
+
+    assert [(operation, [one["ReceiptHandle"] for one in entries]) for operation, entries in client.calls] == [
+        ("delete", [f"r{number}" for number in range(10)]),
+        ("delete", ["r10", "r11"]),
+        ("show", ["a", "b"]),
+    ]
+    assert [one["VisibilityTimeout"] for one in client.calls[2][1]] == [65, 65]

@@ -22,7 +22,7 @@ def message(**changes: object) -> RoutingMessage:
 
 
 def test_a_message_reads_back_as_it_was() -> None:
-    for one in (message(), message(traceparent="00-1-2-01"), message(after="x", hop=3, repeat=True)):
+    for one in (message(), message(traceparent="00-1-2-01"), message(after="x", continuation=3, repeat=True)):
         assert RoutingMessage.parse(one.text()) == one
 
 
@@ -46,4 +46,4 @@ def test_a_continuation_counts_its_hops() -> None:
     first = message().continued("endpoint-5")
     second = first.continued("endpoint-9")
 
-    assert (first.after, first.hop, second.after, second.hop) == ("endpoint-5", 1, "endpoint-9", 2)
+    assert (first.after, first.continuation, second.after, second.continuation) == ("endpoint-5", 1, "endpoint-9", 2)

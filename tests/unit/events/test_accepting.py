@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,43 @@ from event_service.events.new_event import NewEvent, Origin, accept_all
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 ORIGIN = Origin(WORKSPACE, NOW)
+
+
+UNSEEN_TYPES = [
+    " event-service.endpoint.disabled",
+    "event-service\u200b.endpoint.disabled",
+    "\uff45vent-service.x",
+    "\u0435vent-service.x",
+    "event\u2010service.x",
+    "event-ser\u03bdice.x",
+    "\u00e9vent-service.x",
+    "event -service.x",
+    "EVENT\u2212SERV\u0406CE\u2024x",
+    "\U0001d41event-service.x",
+    " a",
+    "a ",
+    "\u00a0a",
+    "a\u202egnp.exe",
+    "a\u2066b",
+    "a\u200fb",
+    "a\u200db",
+    "a\u00adb",
+    "a\u2028b",
+    "a\U000e0041b",
+]
+UNSEEN_IDS = [
+    "event-service.delivery.failed-f60089",
+    "EVENT-service.x",
+    "\u0435vent-service.x",
+    "ce_aaaa",
+    "CE_aaaa",
+    "\u0441e_aaaa",
+    "a\u202eb",
+    "a\u200bb",
+    "\u200da",
+    "a\u200c",
+    "a\u200d\u200db",
+]
 
 
 def accept(*events: NewEvent, origin: Origin = ORIGIN) -> Any:
@@ -57,6 +94,8 @@ def test_what_is_given_is_kept_as_it_is() -> None:
         (NewEvent(type="a", data={"n": "\ud800"}), "events[0].data"),
         (NewEvent(type="a", data={}, id=""), "events[0].id"),
         (NewEvent(type="a", data={}, id="x" * 257), "events[0].id"),
+        *((NewEvent(type=type_, data={}), "events[0].type") for type_ in UNSEEN_TYPES),
+        *((NewEvent(type="a", data={}, id=event_id), "events[0].id") for event_id in UNSEEN_IDS),
         (NewEvent(type="a", data={}, id="a\tb"), "events[0].id"),
         (NewEvent(type="a", data={}, date="2024-05-22"), "events[0].date"),
         (NewEvent(type="a", data={}, date="2024-05-22T08:55:23"), "events[0].date"),
@@ -73,7 +112,20 @@ def test_a_fault_is_named_with_its_place(event: NewEvent, place: str) -> None:
     assert problem.startswith(f"{place}: ")
 
 
-@pytest.mark.parametrize("event_id", ["x", "x" * 256, "ид 1", "a#b/c", "𝄞" * 256])
+@pytest.mark.parametrize(
+    "event_id",
+    [
+        "x",
+        "x" * 256,
+        "ид 1",
+        "a#b/c",
+        "𝄞" * 256,
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "👩\u200d🚀",
+        "ice_1",
+        "events-service",
+    ],
+)
 def test_ids_of_1_to_256_printable_characters_are_accepted(event_id: str) -> None:
     assert accept(NewEvent(type="a", data={}, id=event_id))[0].id == event_id
 
@@ -126,6 +178,43 @@ def test_an_agent_cannot_publish_for_another_one() -> None:
 
     with pytest.raises(Forbidden, match=r"events\[1\]\.agentId"):
         accept(NewEvent(type="a", data={}), NewEvent(type="", data={}, agent_id="other"), origin=agent)
+
+
+def test_an_agents_ids_are_its_own() -> None:
+    agent = Origin(WORKSPACE, NOW, agent_id="0f0f")
+
+    events = accept(*(NewEvent(type="a", data={}, id=given) for given in ("order-18", "0f0f/order-18", "ce_x", "0a0a/x")), origin=agent)
+
+    assert [event.id for event in events] == ["0f0f/order-18", "0f0f/order-18", "0f0f/ce_x", "0f0f/0a0a/x"]
+
+
+def test_an_agents_id_with_its_own_before_it_has_256_characters_at_most() -> None:
+    agent = Origin(WORKSPACE, NOW, agent_id="0f0f")
+
+    assert len(accept(NewEvent(type="a", data={}, id="x" * 251), origin=agent)[0].id) == 256
+    with pytest.raises(BadUserInput, match=r"events\[0\].id: it has 252 characters; an agent's have at most 251."):
+        accept(NewEvent(type="a", data={}, id="x" * 252), origin=agent)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "accepted"), [(timedelta(days=1), True), (timedelta(days=1, seconds=1), False), (-timedelta(days=9_000), True)]
+)
+def test_an_agent_cannot_date_an_event_far_ahead(ahead: timedelta, accepted: bool) -> None:
+    event = NewEvent(type="a", data={}, date=NOW + ahead)
+
+    assert accept(event)[0].date == NOW + ahead
+    if accepted:
+        assert accept(event, origin=Origin(WORKSPACE, NOW, agent_id="0f0f"))[0].date == NOW + ahead
+    else:
+        with pytest.raises(BadUserInput, match=r"events\[0\].date: an agent may date an event at most 1 day ahead."):
+            accept(event, origin=Origin(WORKSPACE, NOW, agent_id="0f0f"))
+
+
+def test_ids_that_the_service_makes_may_begin_as_they_do() -> None:
+    own = Origin(WORKSPACE, NOW, reserved=True)
+
+    assert accept(NewEvent(type="event-service.x", data={}, id="event-service.x-1"), origin=own)[0].id == "event-service.x-1"
+    assert accept(NewEvent(type="a", data={}, id="ce_1", id_is_derived=True))[0].id == "ce_1"
 
 
 def test_only_the_service_itself_publishes_its_types() -> None:

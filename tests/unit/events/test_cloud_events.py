@@ -128,7 +128,12 @@ def test_headers_are_decoded_as_the_binding_says(header: str, text: str) -> None
         ({"ext": {"a": 1}}, "events[0].ext: an attribute is a string, a boolean or a 32-bit integer."),
         ({"ext": 2**31}, "events[0].ext: an attribute is"),
         ({"ext": 1.5}, "events[0].ext: an attribute is"),
-        ({"data": None}, "events[0].data: a JSON object is needed."),
+        ({"id": "a\x00b"}, "events[0].id: control characters"),
+        ({"source": "/a\x7f"}, "events[0].source: control characters"),
+        ({"ext": "\x85"}, "events[0].ext: control characters"),
+        ({"subject": "a\r\nb"}, "events[0].subject: control characters"),
+        ({"ext": "\ufdd0"}, "events[0].ext: control characters, and code points that are no characters"),
+        ({"ext": "\U0001ffff"}, "events[0].ext: control characters, and code points that are no characters"),
         ({"data": [1]}, "events[0].data: a JSON object is needed."),
         ({"data": "text", "datacontenttype": "text/plain"}, "events[0].data: a JSON object is needed."),
         ({"data": {"cloudEvent": 1}}, "events[0].data.cloudEvent: "),
@@ -256,3 +261,29 @@ def test_an_event_above_256_kib_gets_413() -> None:
 
     assert status == 413
     assert body[0].startswith("events[0]: 262,")
+
+
+def test_data_that_is_null_is_no_data() -> None:
+    """As the JavaScript SDK writes an event without any."""
+    (in_json,) = parse_cloud_events({"content-type": "application/cloudevents+json"}, json.dumps(MINIMAL | {"data": None}).encode())
+    headers = {"content-type": "application/json", **{f"ce-{name}": value for name, value in MINIMAL.items()}}
+    (in_headers,) = parse_cloud_events(headers, b"null")
+
+    assert set(in_json.data) == set(in_headers.data) == {"cloudEvent"}
+
+
+def test_control_characters_of_headers_are_refused_too() -> None:
+    headers = {"content-type": "application/json", **{f"ce-{name}": value for name, value in MINIMAL.items()}, "ce-ext": "a%00b"}
+
+    assert "events[0].ext: control characters" in problems(lambda: parse_cloud_events(headers, b"{}"))[0]
+
+
+def test_an_answer_names_a_hundred_faults_and_says_that_there_are_more() -> None:
+    batch = [{f"A{number}" + "x" * 2_000: 1 for number in range(1_200)} for _ in range(100)]
+    headers = {"content-type": "application/cloudevents-batch+json"}
+
+    found = problems(lambda: parse_cloud_events(headers, json.dumps(batch).encode()))
+
+    assert len(found) == 101
+    assert found[-1] == "These are the first 100 problems; there are more."
+    assert sum(map(len, found)) < 20_000

@@ -206,7 +206,7 @@ def test_when_the_look_for_duplicates_fails_the_put_still_finds_them(service: Se
     service.publish(event("mine"))
 
     def fail(operation: str, ids: list[str]) -> None:
-        if operation == "nonces":
+        if operation == "owners":
             raise RateLimited("busy")
 
     service.store.before = fail
@@ -251,3 +251,17 @@ def test_an_operational_event_published_twice_with_one_id_is_one_event(service: 
     publish()
 
     assert [[one.type for one in message.events] for message in service.queue.sent] == [["event-service.endpoint.disabled"]]
+
+
+def test_an_agent_neither_takes_the_id_of_another_publisher_nor_learns_it(service: Service) -> None:
+    agent = caller(TokenKind.AGENT, "720c3071-41f6-4882-980d-49a3e3beafa1")
+
+    taken = service.publishing.publish(agent, [event("order-18", "noise")])
+    ids, duplicates = service.publish(event("order-18"), event("order-19"))
+    asked = service.publishing.publish(agent, [event("order-19", "noise")])
+    again = service.publishing.publish(agent, [event("order-18", "noise")])
+
+    assert (ids, duplicates) == (["order-18", "order-19"], [])
+    assert (taken.ids, taken.duplicate_ids) == ([f"{agent.agent_id}/order-18"], [])
+    assert asked.duplicate_ids == []
+    assert again.duplicate_ids == [f"{agent.agent_id}/order-18"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import random
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -322,7 +323,7 @@ def test_a_summary_is_short_because_every_byte_is_billed(lines: Lines) -> None:
 def test_no_metric_has_a_dimension_and_every_summary_is_ready_without_powertools() -> None:
     program = """
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from event_service.observability import Metric, configure, count, invocation
 configure()
 with invocation(SimpleNamespace(aws_request_id="1")):
@@ -333,3 +334,21 @@ print(sorted(name for name in sys.modules if name.split(".")[0] in ("aws_lambda_
 
     assert json.loads(done.stdout)["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
     assert done.stderr.strip() == "[]"
+
+
+def test_randomness_is_new_after_a_snapshot_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[Callable[[], object]] = []
+    module = ModuleType("snapshot_restore_py")
+    monkeypatch.setattr(module, "register_after_restore", registered.append, raising=False)
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", module)
+    configure()
+    random.seed(7)  # what every process has in its snapshot
+    (restore,) = registered
+
+    drawn = set()
+    for _ in range(3):
+        random.seed(7)
+        restore()
+        drawn.add(random.random())
+
+    assert len(drawn) == 3

@@ -15,10 +15,11 @@ from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.events.new_event import NewEvent
 from event_service.events.publishing import Publishing
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import Received, Routing
+from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
+from event_service.routing.work import ReceivedMessage
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
-from tests.fakes.events import FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.events import FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.webhooks import WORKSPACE, World, answering
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -38,8 +39,10 @@ def _publish_and_route(world: World, traceparent: str) -> str:
 
     result = Publishing(world.store, routing_queue, world.clock).publish(caller, [NewEvent(type="a", data={})], traceparent)
     (message,) = routing_queue.sent
-    routing = Routing(RoutingTables(log, rows, Matcher), world.store, webhook_queue, FakeSocketLog(), routing_queue)
-    assert routing.route([Received(message, repeat=False)], lambda: 60).failed == []
+    routing = Routing(
+        RoutingTables(log, rows, Matcher), world.store, webhook_queue, FakeSocketLog(), routing_queue, FakeRefusedFilterReports()
+    )
+    assert routing.route([ReceivedMessage(message, repeat=False)], lambda: 60).failed == []
     for sent in webhook_queue.sent:
         world.queue.put(sent)
     return result.ids[0]

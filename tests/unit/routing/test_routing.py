@@ -14,10 +14,12 @@ from event_service.delivery.attempt import DeliveryKey
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import MAXIMUM_HOPS, Received, Routing, RoutingReport
+from event_service.routing.fan_out import MAXIMUM_CONTINUATIONS
+from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
+from event_service.routing.work import ReceivedMessage, RoutingReport
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
-from tests.fakes.events import FakeEventStore, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -32,8 +34,8 @@ def event(event_id: str, event_type: str = "a", data: dict[str, Any] | None = No
     return Event(event_id, event_type, AT, data or {}, None, None, WORKSPACE, AT)
 
 
-def message(nonce: int, *events: Event, repeat: bool = False, **changes: Any) -> Received:
-    return Received(RoutingMessage(WORKSPACE, f"{nonce:032x}", STORED_AT, events, **changes), repeat)
+def message(nonce: int, *events: Event, repeat: bool = False, **changes: Any) -> ReceivedMessage:
+    return ReceivedMessage(RoutingMessage(WORKSPACE, f"{nonce:032x}", STORED_AT, events, **changes), repeat)
 
 
 class Router:
@@ -47,12 +49,19 @@ class Router:
         self.webhooks = FakeWebhookQueue()
         self.sockets = FakeSocketLog()
         self.queue = FakeRoutingQueue()
+        self.refused = FakeRefusedFilterReports()
         self.hooks = [endpoint_id(number) for number in range(hooks)]
         self.socket_ids = [endpoint_id(1_000_000 + number) for number in range(sockets)]
         self.configure(*[PutEndpoint(endpoint(one)) for one in self.hooks])
         self.configure(*[PutEndpoint(endpoint(one, EndpointType.WEB_SOCKET)) for one in self.socket_ids])
         self.routing = Routing(
-            RoutingTables(self.log, self.rows, Matcher), self.store, self.webhooks, self.sockets, self.queue, calls_an_invocation=calls
+            RoutingTables(self.log, self.rows, Matcher),
+            self.store,
+            self.webhooks,
+            self.sockets,
+            self.queue,
+            self.refused,
+            calls_per_invocation=calls,
         )
 
     def configure(self, *operations: Any) -> None:
@@ -62,22 +71,22 @@ class Router:
         self.rows.apply(one)
         self.log.mark_applied(WORKSPACE, one.version)
 
-    def route(self, *batch: Received) -> RoutingReport:
+    def route(self, *batch: ReceivedMessage) -> RoutingReport:
         return self.routing.route(batch, lambda: 60)
 
-    def stored(self, received: Received) -> Received:
+    def stored(self, received: ReceivedMessage) -> ReceivedMessage:
         self.store.put(received.message.events, received.message.nonce)
         return received
 
     def drain(self) -> int:
         """Routes continuations until none is left; returns their number."""
-        hops = 0
+        continuations = 0
         while self.queue.sent:
             sent, self.queue.sent = self.queue.sent, []
             for one in sent:
-                hops += 1
-                assert self.route(Received(one, one.repeat)).failed == []
-        return hops
+                continuations += 1
+                assert self.route(ReceivedMessage(one, one.repeat)).failed == []
+        return continuations
 
 
 # -- whose event it is ---------------------------------------------------------------------------------------------
@@ -257,7 +266,7 @@ def test_when_a_workspace_cannot_be_read_only_its_messages_come_again() -> None:
 
     router.log.after = fail  # type: ignore[method-assign]
 
-    report = router.route(Received(other, repeat=False), message(1, event("x")))
+    report = router.route(ReceivedMessage(other, repeat=False), message(1, event("x")))
 
     assert report.failed == [0]
     assert router.webhooks.pairs == [(router.hooks[0], "x")]
@@ -268,7 +277,7 @@ def test_when_the_events_cannot_be_read_all_come_again_and_nothing_is_sent() -> 
     router = Router(hooks=1)
 
     def fail(operation: str, ids: list[str]) -> None:
-        if operation == "nonces":
+        if operation == "owners":
             raise RateLimited("busy")
 
     router.store.before = fail
@@ -296,12 +305,12 @@ def test_a_fan_out_to_10_000_endpoints_is_continued_through_the_queue() -> None:
 
     assert report.continued == 1
     assert report.deliveries < 10_000
-    hops = router.drain()
+    continuations = router.drain()
     assert sorted(router.webhooks.pairs) == [(one, "x") for one in router.hooks]
-    assert hops == 3
+    assert continuations == 3
 
 
-def test_every_endpoint_gets_all_events_of_a_message_in_one_hop() -> None:
+def test_every_endpoint_gets_all_events_of_a_message_in_one_continuation() -> None:
     router = Router(hooks=30, sockets=30, calls=50)
     events = [event(str(number)) for number in range(100)]
 
@@ -338,16 +347,16 @@ def test_what_one_message_does_not_use_the_next_may() -> None:
     router = Router(hooks=2_000, calls=200)
     other = RoutingMessage("other", "0" * 32, STORED_AT, (Event("y", "a", AT, {}, None, None, "other", AT),))
 
-    assert router.route(Received(other, repeat=False), message(1, event("x"))).continued == 0
+    assert router.route(ReceivedMessage(other, repeat=False), message(1, event("x"))).continued == 0
 
 
 def test_a_continuation_does_not_look_at_ids_again() -> None:
-    """Its events were settled by the first hop; a look could find them expired, or cost a read for nothing."""
+    """Its events were settled by the first message; a look could find them expired, or cost a read for nothing."""
     router = Router(hooks=1)
     operations: list[str] = []
     router.store.before = lambda operation, ids: operations.append(operation)
 
-    router.route(message(1, event("x"), after=endpoint_id(0).replace("e0", "d0"), hop=1))
+    router.route(message(1, event("x"), after=endpoint_id(0).replace("e0", "d0"), continuation=1))
 
     assert operations == []
     assert router.webhooks.pairs == [(router.hooks[0], "x")]
@@ -386,7 +395,7 @@ def test_when_deliveries_failed_no_continuation_hides_it() -> None:
     assert router.queue.sent == []
 
 
-def test_an_endpoint_that_is_deleted_between_hops_gets_nothing_more() -> None:
+def test_an_endpoint_that_is_deleted_between_continuations_gets_nothing_more() -> None:
     router = Router(hooks=2_000, calls=100)
     router.route(message(1, event("x")))
 
@@ -399,7 +408,7 @@ def test_an_endpoint_that_is_deleted_between_hops_gets_nothing_more() -> None:
 def test_a_chain_of_continuations_has_an_end() -> None:
     router = Router(hooks=2_000, calls=100)
 
-    report = router.route(message(1, event("x"), after="", hop=MAXIMUM_HOPS))
+    report = router.route(message(1, event("x"), after="", continuation=MAXIMUM_CONTINUATIONS))
 
     assert report.failed == [0]
     assert router.queue.sent == []

@@ -16,6 +16,7 @@ from event_service.sockets.connection import Connection, ConnectRequest, Lane
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
 from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.observer import SocketObserver
 from event_service.sockets.outside import Outside, ServingReport
 from event_service.sockets.ports import GroupState
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
@@ -71,9 +72,8 @@ class Scene:
             a_token(FOREIGN_TOKEN, workspace_id="1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"),
         ):
             self.tables.tokens[token.token_hash] = token
-        self.connections = SocketConnections(
-            self.tables, self.tables, self.queue, self.backlog, self.clock, RETENTION, needs_token=needs_token
-        )
+        self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, needs_token=needs_token)
+        self.observer = SocketObserver(self.tables, self.tables, self.queue)
         self.log = SocketLog(self.tables, self.queue, self.backlog, self.clock, RETENTION, sleep=lambda seconds: None)
         self.outside = Outside(
             connections=self.tables,
@@ -127,10 +127,10 @@ class Scene:
     def set_status(self, status: EndpointStatus) -> None:
         endpoint = an_endpoint(status=status)
         self.tables.endpoints[ENDPOINT] = endpoint
-        self.connections.changed([endpoint])
+        self.observer.changed([endpoint])
 
     def delete_endpoint(self) -> None:
-        self.connections.deleted([self.tables.endpoints.pop(ENDPOINT)])
+        self.observer.deleted([self.tables.endpoints.pop(ENDPOINT)])
 
     # -- what the service does -----------------------------------------------------------------------------------
 

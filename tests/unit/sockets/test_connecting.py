@@ -9,7 +9,8 @@ import pytest
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
-from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, START, TOKEN, Scene, an_endpoint
+from tests.simulation.sockets.virtual_time import START
+from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, an_endpoint
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

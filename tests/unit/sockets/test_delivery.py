@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
-from event_service.sockets.connection import Connection, Lane
+from event_service.sockets.connection import GREATEST_SEQUENCE, Connection, Lane
 from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.messages import WakeUp
 from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
-from tests.simulation.sockets.virtual_time import run
-from tests.unit.sockets.scene import ENDPOINT, START, TOKEN, WORKSPACE, Scene, a_token, an_event
+from tests.printed import printed
+from tests.simulation.sockets.virtual_time import START, run
+from tests.unit.sockets.scene import ENDPOINT, TOKEN, WORKSPACE, Scene, a_token, an_event
 
 
 def test_every_client_of_an_endpoint_gets_every_event_in_order() -> None:
@@ -433,7 +436,7 @@ def test_revoking_a_token_closes_the_sockets_it_opened_and_no_others() -> None:
     token = a_token(TOKEN)
     scene.tables.tokens[token.token_hash] = replace(token, revoked=START)
 
-    scene.connections.token_revoked(token.token_hash)
+    scene.observer.token_revoked(token.token_hash)
     scene.work()
 
     assert scene.api.closed == {mine: "service"}
@@ -1010,3 +1013,102 @@ def test_a_router_that_is_too_late_for_its_sequences_appends_with_new_ones() -> 
     assert late in [event["id"] for event in events]
     assert len({event["id"] for event in events}) == len(events) == 3
     assert [event["sequence"] for event in events] == sorted(event["sequence"] for event in events)
+
+
+def test_rows_of_those_that_leave_or_join_are_stored_before_the_cursor_that_all_others_share() -> None:
+    scene = Scene()
+    live, troubled = scene.connect(), scene.connect()
+    scene.publish()
+    scene.work()
+    scene.connect()
+    order: list[str] = []
+    scene.hook = order.append
+    scene.clock.pass_by(minutes=1)
+    scene.api.answers[troubled] = deque([Posted.THROTTLED])
+    scene.publish()
+
+    scene.work_group(f"{ENDPOINT}#0")
+
+    assert [one for one in order if one in ("save", "join", "save_cursor", "backlog.send")] == [
+        "save",
+        "join",
+        "save_cursor",
+        "backlog.send",
+    ]
+    assert scene.cursor(live) == 2
+    assert scene.cursor(troubled) == 1
+
+
+def test_a_cursor_does_not_move_with_a_post_that_failed() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.clock.pass_by(minutes=1)
+    scene.api.answers[client] = deque([Posted.THROTTLED])
+    scene.publish()
+
+    scene.work_group(f"{ENDPOINT}#0")
+
+    assert scene.cursor(client) == 0
+
+
+def test_ten_groups_of_a_hundred_hanging_connections_end_within_the_function_s_time() -> None:
+    scene = Scene()
+    endpoints = [f"{number:08x}-3e17-4b9b-9268-ce51d6900530" for number in range(10)]
+    for endpoint in endpoints:
+        scene.tables.endpoints[endpoint] = replace(scene.tables.endpoints[ENDPOINT], id=endpoint)
+        for _ in range(100):
+            scene.connect(endpoint_id=endpoint)
+        scene.publish(endpoint_id=endpoint)
+    scene.api.seconds = lambda connection_id: 3.0
+    begun = scene.clock.seconds
+    batch = [ReceivedWakeUp(WakeUp(WORKSPACE, endpoint), endpoint) for endpoint in endpoints]
+
+    report = run(scene.clock, scene.delivery.serve(batch, lambda: 25 - (scene.clock.seconds - begun)))
+
+    assert report.again == []
+    assert scene.clock.seconds - begun < 5
+    assert len(scene.backlog.waiting) == 1_000
+
+
+def test_a_connection_that_opens_29_seconds_after_its_handshake_began_is_served() -> None:
+    scene = Scene()
+    client = scene.connect(after=GREATEST_SEQUENCE, opens=timedelta(seconds=29))
+    scene.publish(3)
+
+    scene.work()
+
+    assert [frame.get("sequence", frame.get("next")) for frame in scene.frames(client)] == [1, 1, 2, 3]
+
+
+def test_a_reset_is_repeated_after_a_worker_died_and_its_client_handles_each_event_once() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(10)
+    scene.work()
+    client = scene.connect(after=GREATEST_SEQUENCE)
+    scene.publish(5)
+    turns = scene.backlog.receive()
+
+    class Killed(BaseException):
+        pass
+
+    def die(operation: str) -> None:
+        if operation == "save":
+            raise Killed
+
+    scene.hook = die
+    with pytest.raises(Killed):
+        run(scene.clock, scene.delivery.serve_backlog(turns, lambda: 60.0))
+    scene.hook = lambda operation: None
+    scene.backlog.failed(turns)
+    scene.work()
+
+    frames = scene.frames(client)
+    assert [frame.get("notice") for frame in frames].count("reset") == 2
+    handled: list[int] = []
+    names: dict[str, Any] = {}
+    exec(printed("python", "async def listen"), names)  # noqa: S102 - the document's own text is what is tested
+    follower = names["Follower"](lambda event: handled.append(event["sequence"]))
+    for frame in frames:
+        follower.take(json.dumps(frame))
+    assert handled == [11, 12, 13, 14, 15]

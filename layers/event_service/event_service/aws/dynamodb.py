@@ -8,11 +8,10 @@ the domain's errors, in one place.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import botocore.session
@@ -23,9 +22,24 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
-from event_service.aws.plain_json import plain_json, register
+from event_service.aws.batches import BATCH_TRIES, MAXIMUM_KEYS_PER_GET, AttributeMap, key_names, run_batch, write_requests
+from event_service.aws.dynamodb_errors import ConditionFailed, TransactionCanceled, translated
+from event_service.aws.plain_json import register
 from event_service.aws.user_agent import USER_AGENT
-from event_service.base.errors import RateLimited, Unavailable
+from event_service.base.allowance import current_allowance
+from event_service.base.errors import Unavailable
+from event_service.base.threads import ContextThreads
+
+__all__ = [
+    "AttributeMap",
+    "ConditionFailed",
+    "Database",
+    "Key",
+    "Page",
+    "TransactionCanceled",
+    "Write",
+    "connect",
+]
 
 CONNECT_TIMEOUT_SECONDS: Final = 1
 READ_TIMEOUT_SECONDS: Final = 3
@@ -33,38 +47,10 @@ SDK_RETRIES: Final = 2
 CONNECTIONS: Final = 32
 """In the pool; use cases run up to 16 calls at once."""
 
-MAXIMUM_KEYS_PER_GET: Final = 100
-MAXIMUM_WRITES_PER_BATCH: Final = 25
-MAXIMUM_ACTIONS_PER_TRANSACTION: Final = 100
-BATCH_TRIES: Final = 6
-"""Of what a batch left unprocessed, with 50 ms to 1.6 s between, before the call counts as throttled."""
+WRITERS: Final = 8
+"""Batches of one :meth:`Database.batch_write` at the same time; four of them share the pool."""
 
-_THROTTLED: Final = {
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "ThrottledException",
-    "TooManyRequestsException",
-}
-
-AttributeMap = dict[str, dict[str, Any]]
 _M = TypeVar("_M", bound=Model)
-
-
-class ConditionFailed(Exception):
-    """A conditional write was refused. ``current`` is what stands there, if anything does."""
-
-    def __init__(self, current: AttributeMap | None) -> None:
-        super().__init__("the condition of a write was not met")
-        self.current = current
-
-
-class TransactionCanceled(Exception):
-    """A transaction was refused; ``reasons`` has the code of each action, ``None`` for one that was fine."""
-
-    def __init__(self, reasons: Sequence[str | None]) -> None:
-        super().__init__(f"a transaction was cancelled: {list(reasons)}")
-        self.reasons = list(reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +88,6 @@ class Write:
     @classmethod
     def update(cls, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> Write:
         return cls(key=key, actions=actions, condition=condition, kind="Update")
-
-    @classmethod
-    def delete(cls, key: Key, condition: Condition | None = None) -> Write:
-        return cls(key=key, condition=condition, kind="Delete")
-
-    @classmethod
-    def check(cls, key: Key, condition: Condition) -> Write:
-        """Only checks the item at ``key``."""
-        return cls(key=key, condition=condition, kind="ConditionCheck")
 
 
 class _Connection(Connection):
@@ -162,17 +139,15 @@ class Database:
     # -- single items --------------------------------------------------------------------------------------------
 
     def get(self, model: type[_M], hash_key: Any, range_key: Any = None, *, consistent: bool = True) -> _M | None:
-        """One item, or ``None`` if there is none. A read that is not ``consistent`` costs half and may miss the last second."""
-        answer = self._call(
-            "GetItem",
-            {
-                "TableName": self.table(model),
-                "Key": self.key_map(Key(model, hash_key, range_key)),
-                "ConsistentRead": consistent,
-            },
-        )
-        item = answer.get("Item")
-        return model.from_raw_data(item) if item else None
+        """One item."""
+        item = self.get_raw(Key(model, hash_key, range_key), consistent=consistent)
+        return None if item is None else model.from_raw_data(item)
+
+    def get_raw(self, key: Key, *, consistent: bool = True) -> AttributeMap | None:
+        """One item as it is stored."""
+        answer = self._call("GetItem", {"TableName": self.table(key.model), "Key": self.key_map(key), "ConsistentRead": consistent})
+        _count_read(answer)
+        return answer.get("Item") or None
 
     def put(self, item: Model, condition: Condition | None = None) -> None:
         """Puts one item.
@@ -219,15 +194,18 @@ class Database:
         key_condition: Condition,
         *,
         index: str | None = None,
-        filter_condition: Condition | None = None,
         attributes: Sequence[str] | None = None,
         descending: bool = False,
         limit: int | None = None,
         consistent: bool = False,
         count_only: bool = False,
         start: AttributeMap | None = None,
+        counted: bool = True,
     ) -> Page:
-        """One page of a query: at most 1 MB, or ``limit`` items before the filter."""
+        """One page of a query: at most 1 MB, or ``limit`` items.
+
+        ``counted`` says whether its bytes are taken off the request's allowance; not so where they are only passed over.
+        """
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
         arguments: dict[str, Any] = {
@@ -236,8 +214,6 @@ class Database:
             "ScanIndexForward": not descending,
             "ConsistentRead": consistent,
         }
-        if filter_condition is not None:
-            arguments["FilterExpression"] = filter_condition.serialize(names, values)
         if attributes is not None:
             arguments["ProjectionExpression"] = ", ".join(
                 names.setdefault(attribute, f"#p{number}") for number, attribute in enumerate(attributes)
@@ -252,6 +228,8 @@ class Database:
             arguments["ExclusiveStartKey"] = start
         _add_placeholders(arguments, names, values)
         answer = self._call("Query", arguments)
+        if counted:
+            _count_read(answer)
         return Page(answer.get("Items", []), answer.get("Count", 0), answer.get("LastEvaluatedKey"))
 
     def query_all(self, model: type[Model], key_condition: Condition, **options: Any) -> Iterator[AttributeMap]:
@@ -289,31 +267,48 @@ class Database:
             request: dict[str, Any] = {}
             for table, key_map in flat[first : first + MAXIMUM_KEYS_PER_GET]:
                 request.setdefault(table, {"Keys": [], **options})["Keys"].append(key_map)
-            for answer in self._batch("BatchGetItem", request, "UnprocessedKeys", plain=not binary):
+            for answer in run_batch(self._call, "BatchGetItem", request, self._sleep, plain=not binary):
+                _count_read(answer)
                 for table, items in answer.get("Responses", {}).items():
                     model = wanted[table][0]
                     found.extend((model, item) for item in items)
         return found
 
-    def batch_write(self, puts: Iterable[Model] = (), deletes: Iterable[Key] = ()) -> None:
-        """Puts and deletes, 25 a call, each item once, without conditions. Not atomic: after an error some are done."""
-        requests: list[tuple[str, dict[str, Any]]] = [(self.table(type(item)), {"PutRequest": {"Item": item.serialize()}}) for item in puts]
-        requests.extend((self.table(key.model), {"DeleteRequest": {"Key": self.key_map(key)}}) for key in deletes)
-        for first in range(0, len(requests), MAXIMUM_WRITES_PER_BATCH):
-            grouped: dict[str, Any] = {}
-            for table, request in requests[first : first + MAXIMUM_WRITES_PER_BATCH]:
-                grouped.setdefault(table, []).append(request)
-            for _ in self._batch("BatchWriteItem", grouped, "UnprocessedItems"):
-                pass
+    def batch_write(self, puts: Iterable[Model] = (), deletes: Iterable[Key] = (), *, tries: int = BATCH_TRIES) -> None:
+        """Puts and deletes, 25 a call and up to 8 calls at once, without conditions. Of several with one key the last
+        counts, since AWS refuses a batch with equal keys. Each call is made up to ``tries`` times. Not atomic: after an error
+        some are done."""
+        writes: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+        for item in puts:
+            self._add_write(writes, type(item), {"PutRequest": {"Item": item.serialize()}})
+        for key in deletes:
+            self._add_write(writes, key.model, {"DeleteRequest": {"Key": self.key_map(key)}})
+        self._write_all(write_requests(writes), tries=tries)
 
     def batch_put(self, model: type[Model], items: Sequence[AttributeMap]) -> None:
         """Puts items that are already as DynamoDB takes them, without binary attributes: building those of the busiest table
         from its model would cost more CPU than sending them. Otherwise as :meth:`batch_write`."""
+        writes: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+        for item in items:
+            self._add_write(writes, model, {"PutRequest": {"Item": item}})
+        self._write_all(write_requests(writes), plain=True)
+
+    def _add_write(self, writes: dict[tuple[str, ...], tuple[str, dict[str, Any]]], model: type[Model], request: dict[str, Any]) -> None:
         table = self.table(model)
-        for first in range(0, len(items), MAXIMUM_WRITES_PER_BATCH):
-            requests = [{"PutRequest": {"Item": item}} for item in items[first : first + MAXIMUM_WRITES_PER_BATCH]]
-            for _ in self._batch("BatchWriteItem", {table: requests}, "UnprocessedItems", plain=True):
+        writes[table, *key_names(request, _key_attributes(model))] = (table, request)
+
+    def _write_all(self, requests: Sequence[dict[str, Any]], *, plain: bool = False, tries: int = BATCH_TRIES) -> None:
+        def write(request: dict[str, Any]) -> None:
+            for _ in run_batch(self._call, "BatchWriteItem", request, self._sleep, plain=plain, tries=tries):
                 pass
+
+        if len(requests) < 2:
+            for request in requests:
+                write(request)
+            return
+        with ContextThreads(max_workers=min(WRITERS, len(requests))) as threads:
+            # list(): a future's error is raised only when its result is asked for.
+            list(threads.map(write, requests))
 
     def transact(self, writes: Sequence[Write], token: str | None = None) -> None:
         """All or none of at most 100 actions.
@@ -374,30 +369,31 @@ class Database:
         _add_placeholders(arguments, names, values)
         return self._call(operation, arguments)
 
-    def _batch(self, operation: str, request: dict[str, Any], left_over: str, *, plain: bool = False) -> Iterator[dict[str, Any]]:
-        pause = 0.05
-        for attempt in range(BATCH_TRIES):
-            with plain_json() if plain else nullcontext():
-                answer = self._call(operation, {"RequestItems": request})
-            yield answer
-            request = answer.get(left_over) or {}
-            if not request:
-                return
-            if attempt + 1 < BATCH_TRIES:
-                # Full jitter: workers that were throttled together must not come back together.
-                self._sleep(random.uniform(pause / 2, pause))  # noqa: S311 - spreads load, guards nothing
-                pause *= 2
-        raise RateLimited("The database is too busy at the moment; try again in a few seconds.")
-
     def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        allowance = current_allowance()
+        if allowance is not None:
+            allowance.check()
         # PynamoDB would ask for the units used, by table and index, only to log them.
         arguments.setdefault("ReturnConsumedCapacity", "NONE")
         try:
             return self._connection.dispatch(operation, arguments)
         except ClientError as error:
-            raise _translated(operation, error) from error
+            raise translated(operation, error) from error
         except BotoCoreError as error:
             raise Unavailable(f"DynamoDB {operation}: {type(error).__name__}") from error
+
+
+def _count_read(answer: dict[str, Any]) -> None:
+    """Takes what AWS answered off what the request may read."""
+    allowance = current_allowance()
+    if allowance is not None:
+        allowance.take_read(int(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-length", 0)))
+
+
+@cache
+def _key_attributes(model: type[Model]) -> tuple[str, ...]:
+    """The names of a table's key attributes, as they are stored."""
+    return tuple(one.attr_name for one in model.get_attributes().values() if one.is_hash_key or one.is_range_key)
 
 
 def _add_placeholders(arguments: dict[str, Any], names: dict[str, str], values: dict[str, Any]) -> None:
@@ -405,23 +401,3 @@ def _add_placeholders(arguments: dict[str, Any], names: dict[str, str], values: 
         arguments["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
     if values:
         arguments["ExpressionAttributeValues"] = values
-
-
-def _translated(operation: str, error: ClientError) -> Exception:
-    code = error.response.get("Error", {}).get("Code", "")
-    # PynamoDB wraps the error and keeps the answer, with the old item and the reasons, in its cause.
-    cause = error.__cause__
-    answer: dict[str, Any] = dict(cause.response) if isinstance(cause, ClientError) else dict(error.response)
-    if code == "ConditionalCheckFailedException":
-        return ConditionFailed(answer.get("Item"))
-    if code == "TransactionCanceledException":
-        reasons = [reason.get("Code") for reason in answer.get("CancellationReasons", [])]
-        reasons = [None if reason in (None, "None") else reason for reason in reasons]
-        if set(filter(None, reasons)) and set(filter(None, reasons)) <= _THROTTLED | {"ThrottlingError"}:
-            return RateLimited("The database is too busy at the moment; try again in a few seconds.")
-        return TransactionCanceled(reasons)
-    if code == "TransactionConflictException":
-        return TransactionCanceled(["TransactionConflict"])
-    if code in _THROTTLED:
-        return RateLimited("The database is too busy at the moment; try again in a few seconds.")
-    return Unavailable(f"DynamoDB {operation}: {code}")

@@ -8,12 +8,13 @@ refused or never left is sent again as it is.
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import botocore.session
@@ -26,6 +27,8 @@ from event_service.base.queue_message import QueueMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+_LOG = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS: Final = 1
 READ_TIMEOUT_SECONDS: Final = 5
@@ -181,6 +184,31 @@ class Queues:
                     unsent.extend(positions)
         return sorted(unsent)
 
+    def delete_all(self, queue_url: str, receipts: Sequence[str]) -> None:
+        """Removes received messages. Does not raise: one that was not removed is received again."""
+        for some in _tens(receipts):
+            entries: list[Any] = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(some)]
+            self._try(partial(self._client.delete_message_batch, QueueUrl=queue_url, Entries=entries))
+
+    def show_again(self, queue_url: str, receipts: Sequence[str], seconds: int) -> None:
+        """Has received messages come again after ``seconds`` (0 to 43,200). Does not raise: they come again anyway, when
+        the queue's visibility time-out is over."""
+        for some in _tens(receipts):
+            entries: list[Any] = [
+                {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": seconds} for number, receipt in enumerate(some)
+            ]
+            self._try(partial(self._client.change_message_visibility_batch, QueueUrl=queue_url, Entries=entries))
+
+    @staticmethod
+    def _try(call: Callable[[], Mapping[str, Any]]) -> None:
+        try:
+            failed = call().get("Failed", [])
+        except (BotoCoreError, ClientError) as error:
+            _LOG.warning("SQS did not act on received messages: %s", _name(error))
+            return
+        if failed:
+            _LOG.warning("SQS did not act on %d received messages: %s", len(failed), failed[0].get("Code"))
+
     @staticmethod
     def _batches(entries: Sequence[Entry]) -> Iterator[_Batch]:
         batch: _Batch = {}
@@ -229,6 +257,11 @@ class Queues:
         longest = FIRST_PAUSE_SECONDS * 2.0**attempt
         # Full jitter: senders that were throttled together must not come back together.
         self._sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads load, guards nothing
+
+
+def _tens(receipts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(receipts), MAXIMUM_BATCH_ENTRIES):
+        yield receipts[first : first + MAXIMUM_BATCH_ENTRIES]
 
 
 _Batch = dict[int, tuple[Entry, dict[str, Any]]]

@@ -1,5 +1,9 @@
 """JSON, strictly: what every JSON reader reads alike goes in, and what SQS can carry comes out.
 
+The one rule: what would not come out as it went in is refused, as I-JSON (RFC 7493, sections 2.2 and 2.3) asks of senders. So
+names that repeat, numbers beyond a 64-bit float and fractions with more digits than it keeps are errors. Integers are the
+exception: they are kept digit by digit, whatever their length.
+
 ``json.loads`` takes more than JSON has (NaN, Infinity, 1e999 as infinity), lets lone surrogates through, which no
 UTF-8 writer can write, and recurses until the interpreter's limit.
 """
@@ -9,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +23,9 @@ MAXIMUM_DEPTH = 100
 # CPython converts at most 4,300 digits (int_max_str_digits) and raises ValueError beyond; few receivers read even that.
 MAXIMUM_NUMBER_CHARACTERS = 1_000
 _MAXIMUM_BITS = (10**MAXIMUM_NUMBER_CHARACTERS).bit_length()
+
+_DIGITS_OF_A_FLOAT = 17
+_MANTISSA = re.compile(r"-?[0-9.]+")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -50,19 +58,52 @@ def loads(text: str | bytes, name: str, maximum_depth: int = MAXIMUM_DEPTH) -> A
             raise BadUserInput(f"{name}: a number has {len(digits)} characters; at most {MAXIMUM_NUMBER_CHARACTERS} are allowed.")
         return int(digits)
 
-    def real(digits: str) -> float:
-        value = float(digits)
-        if not math.isfinite(value):
-            shown = digits if len(digits) <= 40 else digits[:37] + "..."
-            raise BadUserInput(f"{name}: the number {shown} is too large for a 64-bit float.")
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            raise BadUserInput(f"{name}: the key {_shown(_repeated(pairs))!r} stands twice in one object.")
         return value
 
     try:
-        value = json.loads(source, parse_constant=constant, parse_int=integer, parse_float=real)
+        value = json.loads(
+            source,
+            parse_constant=constant,
+            parse_int=integer,
+            parse_float=lambda digits: read_real(digits, name),
+            object_pairs_hook=members,
+        )
     except json.JSONDecodeError as error:
         raise BadUserInput(f"{name}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
     if _SURROGATE.search(source) or (_SURROGATE_ESCAPE.search(source) and _has_surrogate(value)):
         raise BadUserInput(f"{name}: it holds half of a surrogate pair, which is not a character.")
+    return value
+
+
+def read_real(digits: str, name: str) -> float:
+    """The number that a text with a fraction or an exponent means.
+
+    Args:
+        digits: the text, as JSON and GraphQL spell such numbers.
+        name: what it is, for the error.
+
+    Raises:
+        BadUserInput: another number would come out: it is too large or too small, or has more digits than a float keeps.
+    """
+    value = float(digits)
+    # 17 significant digits are what writers need to name any float, so as many are taken, whatever they round to
+    if len(digits) <= _DIGITS_OF_A_FLOAT and value and math.isfinite(value):
+        return value
+    if not math.isfinite(value):
+        raise BadUserInput(f"{name}: the number {_shown(digits)} is too large for a 64-bit float.")
+    mantissa = _MANTISSA.match(digits)
+    significant = mantissa[0].replace(".", "").strip("-").strip("0") if mantissa else ""
+    if significant and not value:
+        raise BadUserInput(f"{name}: the number {_shown(digits)} is too small for a 64-bit float, which would make it 0.")
+    if len(significant) > _DIGITS_OF_A_FLOAT:
+        raise BadUserInput(
+            f"{name}: the number {_shown(digits)} has {len(significant)} digits; a 64-bit float keeps {_DIGITS_OF_A_FLOAT}. "
+            "Round it, or send it as a string."
+        )
     return value
 
 
@@ -112,6 +153,15 @@ def _check_scalar(item: Any, name: str) -> None:
             raise BadUserInput(f"{name}: {item} is not JSON; only finite numbers are allowed.")
     else:
         raise BadUserInput(f"{name}: {type(item).__name__} is not a JSON value.")
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    counts = Counter(key for key, _ in pairs)
+    return next(key for key, count in counts.items() if count > 1)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -29,6 +29,7 @@ from typing import Any, Final
 
 from event_service.access.token import Token
 from event_service.base import json_values
+from event_service.base.characters import is_printable
 from event_service.base.dates import parse_date
 from event_service.base.errors import BadUserInput, Forbidden, TooLarge, Unauthenticated
 from event_service.events.event import MAXIMUM_EVENTS_PER_PUBLISH, parse_event_type
@@ -40,8 +41,16 @@ BATCH: Final = "application/cloudevents-batch"
 KEPT_AS: Final = "cloudEvent"
 """The key in ``data`` that holds the attributes."""
 MAXIMUM_ATTRIBUTE_CHARACTERS: Final = 1_024
+MAXIMUM_PROBLEMS: Final = 100
+"""How many sentences an answer holds: a request of 1.3 MB can have 120,000 faults."""
 
 _ATTRIBUTE_NAME = re.compile(r"[a-z0-9]+")
+# CloudEvents 1.0.2, section "Type System": what a String must not hold.
+_NOT_IN_STRINGS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _LONGEST_INTEGER = 2**31
 _NOTHING: Final = object()
@@ -103,7 +112,7 @@ def parse_cloud_events(headers: Mapping[str, str], body: bytes) -> list[NewEvent
     media_type = content_type.split(";")[0].strip().lower()
     base, _, suffix = media_type.partition("+")
     if base in (STRUCTURED, BATCH) and suffix != "json":
-        raise BadUserInput(f"content-type: {media_type!r} is not read here; send {base}+json.")
+        raise BadUserInput(f"content-type: {_shown(media_type)} is not read here; send {base}+json.")
     _check_charset(content_type)
     if base == BATCH:
         given = json_values.loads(body, "body")
@@ -123,10 +132,16 @@ def parse_cloud_events(headers: Mapping[str, str], body: bytes) -> list[NewEvent
             "attributes as headers that begin with ce-."
         )
     problems: list[str] = []
+    parsed: list[NewEvent | None] = []
     if given is None:
-        parsed = [_from_headers(lowered, media_type, body, problems)]
+        parsed.append(_from_headers(lowered, media_type, body, problems))
     else:
-        parsed = [_from_json(value, f"events[{position}]", problems) for position, value in enumerate(given)]
+        for position, value in enumerate(given):
+            parsed.append(_from_json(value, f"events[{position}]", problems))
+            if len(problems) > MAXIMUM_PROBLEMS:
+                break
+    if len(problems) > MAXIMUM_PROBLEMS:
+        problems[MAXIMUM_PROBLEMS:] = [f"These are the first {MAXIMUM_PROBLEMS} problems; there are more."]
     if problems:
         raise BadUserInput(*problems)
     return [event for event in parsed if event is not None]
@@ -148,13 +163,13 @@ def _from_headers(headers: Mapping[str, str], media_type: str, body: bytes, prob
             try:
                 attributes[name] = _header_text(value)
             except ValueError:
-                problems.append(f"events[0].{name}: the header is not percent-encoded UTF-8.")
+                problems.append(f"events[0].{_cut(name)}: the header is not percent-encoded UTF-8.")
     if media_type:
         attributes["datacontenttype"] = headers["content-type"]
     data: Any = _NOTHING
     if body:
         if media_type and not _is_json(media_type):
-            problems.append(f"events[0].data: {media_type} was given; a JSON object is needed.")
+            problems.append(f"events[0].data: {_cut(media_type)} was given; a JSON object is needed.")
         else:
             data = _read_json(body, "events[0].data", problems)
     return _event(attributes, data, "events[0]", problems)
@@ -167,7 +182,8 @@ def _from_json(value: Any, place: str, problems: list[str]) -> NewEvent | None:
         return None
     # An attribute that is null is one that is not there.
     attributes = {name: given for name, given in value.items() if name not in ("data", "data_base64") and given is not None}
-    data: Any = value.get("data", _NOTHING)
+    # So do data: the JavaScript SDK writes null for an event without any.
+    data: Any = _NOTHING if value.get("data") is None else value["data"]
     encoded = value.get("data_base64")
     if encoded is not None:
         if data is not _NOTHING:
@@ -185,11 +201,13 @@ def _from_json(value: Any, place: str, problems: list[str]) -> NewEvent | None:
 def _event(attributes: dict[str, Any], data: Any, place: str, problems: list[str]) -> NewEvent | None:
     before = len(problems)
     for name, value in attributes.items():
-        _check_attribute(name, value, f"{place}.{name}", problems)
+        _check_attribute(name, value, f"{place}.{_cut(name)}", problems)
+        if len(problems) > MAXIMUM_PROBLEMS:
+            return None
     _check_required(attributes, place, problems)
     for name in ("agentid", "cameraid"):
         value = attributes.get(name)
-        if value is not None and not (isinstance(value, str) and 1 <= len(value) <= MAXIMUM_REFERENCE_CHARACTERS and value.isprintable()):
+        if value is not None and not (isinstance(value, str) and 1 <= len(value) <= MAXIMUM_REFERENCE_CHARACTERS and is_printable(value)):
             problems.append(f"{place}.{name}: give 1 to {MAXIMUM_REFERENCE_CHARACTERS} printable characters, such as a UUID.")
     time = attributes.get("time")
     if time is not None:
@@ -209,6 +227,7 @@ def _event(attributes: dict[str, Any], data: Any, place: str, problems: list[str
         agent_id=attributes.get("agentid"),
         camera_id=attributes.get("cameraid"),
         checked=True,
+        id_is_derived=True,
     )
 
 
@@ -233,6 +252,8 @@ def _check_attribute(name: str, value: Any, place: str, problems: list[str]) -> 
     if not _ATTRIBUTE_NAME.fullmatch(name):
         problems.append(f"{place}: the names of attributes are lower-case letters and digits.")
     elif isinstance(value, str):
+        if _NOT_IN_STRINGS.search(value):
+            problems.append(f"{place}: control characters, and code points that are no characters, are not allowed in an attribute.")
         if len(value) > MAXIMUM_ATTRIBUTE_CHARACTERS:
             problems.append(f"{place}: it has {len(value)} characters; at most {MAXIMUM_ATTRIBUTE_CHARACTERS} are allowed.")
     elif isinstance(value, bool):
@@ -244,7 +265,8 @@ def _check_attribute(name: str, value: Any, place: str, problems: list[str]) -> 
 def _read_json(raw: bytes, name: str, problems: list[str]) -> Any:
     """The value, or ``_NOTHING`` with what is wrong added to ``problems``."""
     try:
-        return json_values.loads(raw, name)
+        value = json_values.loads(raw, name)
+        return _NOTHING if value is None else value
     except BadUserInput as error:
         problems.extend(error.problems)
         return _NOTHING
@@ -274,7 +296,7 @@ def _check_charset(content_type: str) -> None:
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
-            raise BadUserInput(f"content-type: the charset {value.strip()} is not read here; send UTF-8.")
+            raise BadUserInput(f"content-type: the charset {_cut(value.strip())} is not read here; send UTF-8.")
 
 
 def _is_json(media_type: str) -> bool:
@@ -283,5 +305,8 @@ def _is_json(media_type: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = str(value)
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    return repr(_cut(str(value)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from event_service.base import json_values
+from event_service.base.characters import check_visible, is_printable, looks_like
 from event_service.base.dates import format_date, from_stored
-from event_service.base.errors import BadUserInput, TooLarge
+from event_service.base.errors import BadUserInput
 from event_service.base.identifiers import MAXIMUM_EVENT_ID_CHARACTERS
 
 MAXIMUM_EVENT_BYTES = 256 * 1024
@@ -73,7 +73,7 @@ def parse_event_id(value: str, name: str) -> str:
     Raises:
         BadUserInput: not 1 to 256 printable characters.
     """
-    if not 1 <= len(value) <= MAXIMUM_EVENT_ID_CHARACTERS or not value.isprintable():
+    if not 1 <= len(value) <= MAXIMUM_EVENT_ID_CHARACTERS or not is_printable(value):
         raise BadUserInput(f"{name}: give 1 to {MAXIMUM_EVENT_ID_CHARACTERS} printable characters.")
     return value
 
@@ -87,22 +87,13 @@ def parse_event_type(value: str, name: str, *, reserved: bool = False) -> str:
         reserved: whether types of the service's own (``event-service.…``) are allowed.
 
     Raises:
-        BadUserInput: empty, longer than 256 characters, with control characters, or reserved.
+        BadUserInput: empty, longer than 256 characters, with space at an end, with characters that cannot be seen, or reserved.
     """
     if not 1 <= len(value) <= MAXIMUM_TYPE_CHARACTERS:
         raise BadUserInput(f"{name}: it has {len(value)} characters; give 1 to {MAXIMUM_TYPE_CHARACTERS}.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise BadUserInput(f"{name}: control characters are not allowed.")
-    if not reserved and value.casefold().startswith(RESERVED_TYPE_PREFIX):
-        raise BadUserInput(f"{name}: types that begin with {RESERVED_TYPE_PREFIX!r} are published by the service itself.")
+    check_visible(value, name)
+    if value != value.strip():
+        raise BadUserInput(f"{name}: it begins or ends with a space; leave that out.")
+    if not reserved and looks_like(value, RESERVED_TYPE_PREFIX):
+        raise BadUserInput(f"{name}: types that begin with {RESERVED_TYPE_PREFIX!r}, or look so, are published by the service itself.")
     return value
-
-
-def check_event_size(size: int, name: str) -> None:
-    """Refuses an event whose JSON has more than 262,144 bytes.
-
-    Raises:
-        TooLarge: it has.
-    """
-    if size > MAXIMUM_EVENT_BYTES:
-        raise TooLarge(f"{name}: {size:,} bytes as JSON; an event has at most {MAXIMUM_EVENT_BYTES:,}.")

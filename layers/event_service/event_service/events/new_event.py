@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from event_service.base import json_values
+from event_service.base.characters import is_printable, looks_like
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, parse_date
 from event_service.base.errors import BadUserInput, Forbidden, TooLarge
-from event_service.events.event import MAXIMUM_EVENT_BYTES, MAXIMUM_EVENTS_PER_PUBLISH, Event, parse_event_id, parse_event_type
+from event_service.base.identifiers import MAXIMUM_EVENT_ID_CHARACTERS
+from event_service.events.event import (
+    MAXIMUM_EVENT_BYTES,
+    MAXIMUM_EVENTS_PER_PUBLISH,
+    RESERVED_TYPE_PREFIX,
+    Event,
+    parse_event_id,
+    parse_event_type,
+)
 
 MAXIMUM_REFERENCE_CHARACTERS = 256
+RESERVED_ID_PREFIXES = (RESERVED_TYPE_PREFIX, "ce_")
+"""What the ids of the service's own events and those of the CloudEvents door begin with."""
+MAXIMUM_DAYS_AHEAD = 1
+"""How far in the future an agent may date an event: later dates would stand on top of everybody's list until the retention ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +33,8 @@ class NewEvent:
     """One event of a publish, not yet checked.
 
     ``date`` may be text (RFC 3339) or an aware ``datetime``; ``data`` is whatever the publisher gave. ``checked`` says
-    that ``data`` was read by :func:`~event_service.base.json_values.loads`, so that it need not be walked again.
+    that ``data`` was read by :func:`~event_service.base.json_values.loads`, so that it need not be walked again;
+    ``id_is_derived`` that a door of the service made the id, so that it may begin as only those ids do.
     """
 
     type: str
@@ -30,6 +44,7 @@ class NewEvent:
     agent_id: str | None = None
     camera_id: str | None = None
     checked: bool = False
+    id_is_derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +115,18 @@ def _accept(new: NewEvent, place: str, origin: Origin, draw_id: Callable[[], str
             problems.extend(error.problems)
             return None
 
-    event_id = draw_id() if new.id is None else attempt(lambda: parse_event_id(new.id or "", f"{place}.id"))
+    event_id = draw_id() if new.id is None else attempt(lambda: _event_id(new, f"{place}.id", origin))
     attempt(lambda: parse_event_type(new.type, f"{place}.type", reserved=origin.reserved))
     date = origin.accepted if new.date is None else attempt(lambda: _date(new.date, f"{place}.date"))
+    if origin.agent_id is not None and date is not None and date - origin.accepted > timedelta(days=MAXIMUM_DAYS_AHEAD):
+        problems.append(f"{place}.date: an agent may date an event at most {MAXIMUM_DAYS_AHEAD} day ahead.")
     if isinstance(new.data, dict):
         if not new.checked:
             attempt(lambda: json_values.check(new.data, f"{place}.data"))
     else:
         problems.append(f"{place}.data: {_json_kind(new.data)} was given; a JSON object is needed.")
     for value, name in ((new.agent_id, "agentId"), (new.camera_id, "cameraId")):
-        if value is not None and (not 1 <= len(value) <= MAXIMUM_REFERENCE_CHARACTERS or not value.isprintable()):
+        if value is not None and (not 1 <= len(value) <= MAXIMUM_REFERENCE_CHARACTERS or not is_printable(value)):
             problems.append(f"{place}.{name}: give 1 to {MAXIMUM_REFERENCE_CHARACTERS} printable characters, such as a UUID.")
     if len(problems) > before:
         return None
@@ -123,6 +140,25 @@ def _accept(new: NewEvent, place: str, origin: Origin, draw_id: Callable[[], str
         workspace_id=origin.workspace_id,
         created=origin.accepted,
     )
+
+
+def _event_id(new: NewEvent, name: str, origin: Origin) -> str:
+    """The id under which the event is published.
+
+    An agent's ids are its own: ``order-18`` becomes ``<agent id>/order-18``. So an agent can neither take the id of another
+    publisher's event, which would then pass for a repeat and be dropped, nor learn from the answer whether it is taken.
+    """
+    given = parse_event_id(new.id or "", name)
+    own = f"{origin.agent_id}/"
+    if origin.agent_id is None or given.startswith(own):
+        reserved = () if new.id_is_derived or origin.reserved else RESERVED_ID_PREFIXES
+        for prefix in reserved:
+            if looks_like(given, prefix):
+                raise BadUserInput(f"{name}: ids that begin with {prefix!r}, or look so, are made by the service itself.")
+        return given
+    if len(own) + len(given) > MAXIMUM_EVENT_ID_CHARACTERS:
+        raise BadUserInput(f"{name}: it has {len(given)} characters; an agent's have at most {MAXIMUM_EVENT_ID_CHARACTERS - len(own)}.")
+    return own + given
 
 
 def _date(value: str | datetime | None, name: str) -> datetime:

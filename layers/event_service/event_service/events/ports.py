@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -73,25 +73,53 @@ class RoutingQueue(Protocol):
 class EventStore(Protocol):
     """Published events within their retention. An item past its expiry counts as absent."""
 
-    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
-        """By id; strongly consistent unless the caller can live with less, at half the price."""
+    def get(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> dict[str, StoredEvent]:
+        """By id; strongly consistent unless the caller can live with less, at half the price. Without data, the ``data``
+        of each is ``{}``, and nothing of it is unpacked."""
 
-    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        """The same one by one and in any order, each unpacked when it is taken: a hundred may be 25 MB as JSON."""
+
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
         """Of each (workspace id, event id) that is stored, which publish brought it."""
 
-    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
-        """Stores those whose id is free. Does not raise: what could not be written is in the outcome."""
+    def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
+        """Stores those whose id is free. Does not raise: what could not be written is in the outcome. Ends within seconds
+        however slow the database is.
+
+        The rows by which events are found in lists are written before the events, as far as they can be within a second
+        or so, or not at all with ``rows_later``; an event whose rows may be missing says so (:attr:`Owner.rows_missing`)."""
 
     def put(self, events: Sequence[Event], nonce: str) -> None:
-        """Stores events with ids of our own making, which cannot be taken."""
+        """Stores events with ids of our own making, which cannot be taken. Their rows as in :meth:`put_if_absent`."""
+
+    def write_rows(self, events: Sequence[Event]) -> None:
+        """Writes the rows by which events are found in lists; writing them again changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who brought an event.
+
+    Attributes:
+        nonce: of the publish.
+        rows_missing: the rows by which the event is found by profile or activity may not all be written.
+    """
+
+    nonce: str
+    rows_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PutOutcome:
     """What became of events that were to be stored under ids that may be taken."""
 
-    taken: Mapping[str, str]
-    """Event id to the nonce of the publish that has it. One's own nonce is here too, when the router was faster."""
+    taken: Mapping[str, Owner]
+    """Event id to the publish that has it. One's own is here too, when the router was faster."""
     failed: tuple[str, ...]
     """Ids of which it is not known whether they were stored."""
 
@@ -102,3 +130,5 @@ class StoredEvent:
 
     event: Event
     nonce: str
+    data_bytes: int = 0
+    """Of ``data`` as JSON, about; 0 where it was left out."""

@@ -20,7 +20,7 @@ from event_service.base.errors import DomainError, TooLarge, Unavailable
 from event_service.base.identifiers import new_id
 from event_service.events.event import MAXIMUM_PUBLISH_BYTES, Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
-from event_service.events.ports import EventStore, RoutingQueue
+from event_service.events.ports import EventStore, Owner, RoutingQueue
 from event_service.events.routing_message import RoutingMessage
 
 _LOG = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Publishing:
     def _publish(self, given: Sequence[NewEvent], origin: Origin, traceparent: str | None) -> PublishResult:
         events = accept_all(given, origin, self._draw_id)
         ids = [event.id for event in events]
-        chosen_by_publisher = {new.id for new in given if new.id is not None}
+        chosen_by_publisher = {event.id for new, event in zip(given, events, strict=True) if new.id is not None}
         first: dict[str, Event] = {}
         duplicates: dict[str, None] = {}
         for event in events:
@@ -107,7 +107,7 @@ class Publishing:
         if not ids:
             return set()
         try:
-            found = self._store.nonces([(workspace_id, event_id) for event_id in ids], consistent=False)
+            found = self._store.owners([(workspace_id, event_id) for event_id in ids], consistent=False)
         except (DomainError, Unavailable):
             return set()
         return {event_id for _, event_id in found}
@@ -123,10 +123,29 @@ class Publishing:
                 _LOG.warning("accepted events are not readable yet, the router stores them: %s", error)
         if not chosen:
             return []
-        outcome = self._store.put_if_absent(chosen, nonce)
-        if outcome.failed:
-            _LOG.warning("%d accepted events are not readable yet, the router stores them", len(outcome.failed))
-        return [event_id for event_id, owner in outcome.taken.items() if owner != nonce]
+        return [event_id for event_id, owner in self._put_chosen(chosen, nonce).items() if owner.nonce != nonce]
+
+    def _put_chosen(self, events: Sequence[Event], nonce: str) -> dict[str, Owner]:
+        """Stores events whose ids may be taken; returns who has those that are."""
+        outcome = self._store.put_if_absent(events, nonce)
+        taken = dict(outcome.taken)
+        if not outcome.failed:
+            return taken
+        # A put that failed may have lost: only who looks again can tell its publisher that the id is a duplicate.
+        unknown = {event.id: event for event in events if event.id in outcome.failed}
+        try:
+            found = self._store.owners([(event.workspace_id, event.id) for event in unknown.values()])
+        except (DomainError, Unavailable) as error:
+            _LOG.warning("whether %d ids are duplicates is decided by the router: %s", len(unknown), error)
+            return taken
+        taken.update((event_id, owner) for (_, event_id), owner in found.items())
+        absent = [event for event_id, event in unknown.items() if event_id not in taken]
+        if absent:
+            again = self._store.put_if_absent(absent, nonce, rows_later=True)
+            taken.update(again.taken)
+            if again.failed:
+                _LOG.warning("%d accepted events are not readable yet, the router stores them", len(again.failed))
+        return taken
 
 
 def _check_size(message: RoutingMessage) -> None:

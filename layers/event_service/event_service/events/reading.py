@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from event_service.base.allowance import Allowance, current_allowance
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import TooLarge
+from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EventIndexes, EventStore, Track, TrackKey
-from event_service.events.sort_key import EventEntry, activity_id, profile_ids, type_digest
+from event_service.events.sort_key import EventEntry, activity_id, indexed_profile_ids, type_digest
 
 MAXIMUM_SECONDS: Final = 10.0
 MAXIMUM_PAGE_BYTES: Final = 5_000_000
 """A Lambda function answers with at most 6 MB, the rest of the answer included."""
+BYTES_BESIDE_DATA: Final = 400
+"""Of one event in an answer, about."""
 EVENTS_PER_READ: Final = 100
 ENTRIES_PER_READ: Final = 4_000
 """About what fits into the megabyte that DynamoDB answers with."""
@@ -66,7 +68,8 @@ class EventQuery:
         type: compared without case.
         profile_id: some element of ``data.identification_data`` has this ``profile_id``.
         activity_id: ``data.activity_id``.
-        with_data: whether the caller shows ``data``; without it a page may hold more than 5 MB of events.
+        with_data: whether the caller shows ``data``; without it, ``data`` of each event is ``{}`` and a page may hold any
+            number of large events.
     """
 
     id: str | None = None
@@ -93,7 +96,8 @@ class EventsReading:
         """One page.
 
         Raises:
-            TooLarge: the events of the page have more than 5 MB, or finding them takes more than 10 s.
+            TooLarge: the events of the page have more than 5 MB, finding them takes more than 10 s, or the request has
+                used up its :class:`~event_service.base.allowance.Allowance`.
         """
         if query.limit == 0:
             return []
@@ -116,19 +120,30 @@ class EventsReading:
         if search is None:
             return 0
         # Each shard is read to its end by a thread of its own: nothing is merged, so nothing waits.
-        with ThreadPoolExecutor(max_workers=SHARDS) as threads:
+        with ContextThreads(max_workers=SHARDS) as threads:
             return sum(threads.map(search.count, range(SHARDS)))
 
-    def accepted(self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False) -> Iterator[tuple[datetime, str]]:
+    def accepted(
+        self,
+        workspace_id: str,
+        since: datetime,
+        until: datetime,
+        *,
+        descending: bool = False,
+        check: Callable[[], None] = lambda: None,
+    ) -> Iterator[tuple[datetime, str]]:
         """All events accepted in ``[since, until)`` that have not expired, as (moment of acceptance, id), in that
-        order or backwards; read as they are taken, for as long as the caller takes them."""
+        order or backwards; read as they are taken, for as long as the caller takes them.
+
+        ``check`` is called before each read and may end it by raising: what is found may be far between.
+        """
         now = self._clock().timestamp()
         by_date = _Search(
             self._indexes,
             [TrackKey(workspace_id, Track.DATE)],
             (format_date(since), format_date(until)),
             accept=lambda entry: entry.punctual and entry.expires > now,
-            check=lambda: None,
+            check=check,
             descending=descending,
         )
         late = replace(by_date, keys=[TrackKey(workspace_id, Track.ACCEPTANCE)], accept=lambda entry: entry.expires > now)
@@ -139,32 +154,39 @@ class EventsReading:
     # -- reading events ------------------------------------------------------------------------------------------
 
     def _by_id(self, workspace_id: str, query: EventQuery) -> Event | None:
-        stored = self._store.get(workspace_id, [query.id or ""]).get(query.id or "")
-        return stored.event if stored is not None and _matches(stored.event, query) else None
+        found = self._fitting(workspace_id, query, [query.id or ""], consistent=True, size=_PageSize())
+        return found.get(query.id or "")
 
     def _read(self, workspace_id: str, query: EventQuery, ids: Sequence[str]) -> list[Event]:
         events: list[Event] = []
-        size = 0
+        size = _PageSize()
         for first in range(0, len(ids), EVENTS_PER_READ):
             some = ids[first : first + EVENTS_PER_READ]
-            stored = self._store.get(workspace_id, some, consistent=False) if len(some) > 1 else {}
-            missing = [event_id for event_id in some if event_id not in stored]
+            found = self._fitting(workspace_id, query, some, consistent=False, size=size) if len(some) > 1 else {}
+            missing = [event_id for event_id in some if event_id not in found]
             if missing:
                 # The replica that was asked may be behind the index: only what is absent for certain leaves the page.
-                stored |= self._store.get(workspace_id, missing)
-            for event_id in some:
-                if event_id not in stored or not _matches(stored[event_id].event, query):
-                    continue
-                event = stored[event_id].event
-                if query.with_data:
-                    size += len(json.dumps(event.data, ensure_ascii=False, separators=(",", ":")).encode()) + 400
-                    if size > MAXIMUM_PAGE_BYTES:
-                        raise TooLarge(
-                            f"events: this page has more than {MAXIMUM_PAGE_BYTES:,} bytes; its first {len(events)} events fit: "
-                            f"ask for pages with limit {max(len(events), 1)} or less."
-                        )
-                events.append(event)
+                found |= self._fitting(workspace_id, query, missing, consistent=True, size=size)
+            events.extend(event for event_id in some if (event := found.get(event_id)) is not None)
         return events
+
+    def _fitting(
+        self, workspace_id: str, query: EventQuery, ids: Sequence[str], *, consistent: bool, size: _PageSize
+    ) -> dict[str, Event | None]:
+        """Of those events that exist the ones that meet the query, ``None`` for the others. Each is unpacked when the one
+        before it is done with, and its data only where it is shown or looked at."""
+        looks_at_data = query.profile_id is not None or query.activity_id is not None
+        found: dict[str, Event | None] = {}
+        for stored in self._store.each(workspace_id, ids, consistent=consistent, with_data=query.with_data or looks_at_data):
+            event = stored.event
+            if not _matches(event, query):
+                found[event.id] = None
+            elif query.with_data:
+                size.take(stored.data_bytes)
+                found[event.id] = event
+            else:
+                found[event.id] = replace(event, data={}) if event.data else event
+        return found
 
     # -- searching indexes ---------------------------------------------------------------------------------------
 
@@ -195,17 +217,41 @@ class EventsReading:
             accept=accept,
             check=self._deadline(),
             descending=query.descending,
-            selective=digest is not None or len(keys) > 1,
         )
 
     def _deadline(self) -> Callable[[], None]:
         end = self._monotonic() + MAXIMUM_SECONDS
+        allowance = current_allowance()
 
         def check() -> None:
+            if allowance is not None:
+                allowance.check()
             if self._monotonic() > end:
                 raise TooLarge(f"events: this takes more than {MAXIMUM_SECONDS:.0f} seconds; narrow it down with a range in filters.date.")
 
         return check
+
+
+class _PageSize:
+    """Adds up what the events of a page have, against what a page may have and what is left to the request."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._events = 0
+        self._allowance: Allowance | None = current_allowance()
+
+    def take(self, data_bytes: int) -> None:
+        """One event more."""
+        size = data_bytes + BYTES_BESIDE_DATA
+        if self._bytes + size > MAXIMUM_PAGE_BYTES:
+            raise TooLarge(
+                f"events: this page has more than {MAXIMUM_PAGE_BYTES:,} bytes; {self._events} of its events fit: "
+                f"ask for pages with limit {max(self._events, 1)} or less."
+            )
+        if self._allowance is not None:
+            self._allowance.take_shown(size)
+        self._bytes += size
+        self._events += 1
 
 
 @dataclass(slots=True)
@@ -219,7 +265,6 @@ class _Search:
     accept: Callable[[EventEntry], bool]
     check: Callable[[], None]
     descending: bool = False
-    selective: bool = False
 
     def merged(self, expected: int) -> Iterator[EventEntry]:
         """What is found, in order, read as it is taken.
@@ -227,11 +272,12 @@ class _Search:
         Args:
             expected: how many will probably be taken, which sizes the first reads.
         """
-        # A fair share each, and what chance may put on top of it.
+        # A fair share each, and what chance may put on top of it. How much more is needed because few entries are
+        # accepted shows when they are read: each read is twice the one before.
         share = expected / SHARDS
-        first = ENTRIES_PER_READ if self.selective else int(share + 3 * share**0.5) + 2
+        first = int(share + 3 * share**0.5) + 2
         shards = [_Shard(self, number, min(first, ENTRIES_PER_READ)) for number in range(SHARDS)]
-        with ThreadPoolExecutor(max_workers=SHARDS) as threads:
+        with ContextThreads(max_workers=SHARDS) as threads:
 
             def refill() -> None:
                 # One has run dry; the others are about to: all are read together, not one after the other.
@@ -327,6 +373,6 @@ def _matches(event: Event, query: EventQuery) -> bool:
     return (
         low <= event.date < high
         and (query.type is None or event.type.casefold() == query.type.casefold())
-        and (query.profile_id is None or query.profile_id in profile_ids(event.data))
+        and (query.profile_id is None or query.profile_id in indexed_profile_ids(event.data))
         and (query.activity_id is None or query.activity_id == activity_id(event.data))
     )

@@ -19,8 +19,9 @@ class RoutingMessage:
     Attributes:
         accepted_at: a stored date; the ``creationDate`` of the events.
         after: set in a continuation: endpoints up to this id, in order of ids, have been served.
-        hop: how often the message was continued.
+        continuation: how often the message was continued.
         repeat: the endpoints that are still to be served may have been served already.
+        rows_only: its events were routed; only the rows by which lists find them are to be written.
     """
 
     workspace_id: str
@@ -29,8 +30,9 @@ class RoutingMessage:
     events: tuple[Event, ...]
     traceparent: str | None = None
     after: str | None = None
-    hop: int = 0
+    continuation: int = 0
     repeat: bool = False
+    rows_only: bool = False
 
     @property
     def group(self) -> str:
@@ -48,10 +50,12 @@ class RoutingMessage:
         }
         if self.after is not None:
             head["after"] = self.after
-        if self.hop:
-            head["hop"] = self.hop
+        if self.continuation:
+            head["continuation"] = self.continuation
         if self.repeat or repeat:
             head["repeat"] = True
+        if self.rows_only:
+            head["rowsOnly"] = True
         head["events"] = [event.as_delivered() for event in self.events]
         return json_values.dumps(head)
 
@@ -72,14 +76,19 @@ class RoutingMessage:
             events=tuple(Event.from_delivered(event) for event in value["events"]),
             traceparent=value["traceparent"],
             after=value.get("after"),
-            hop=value.get("hop", 0),
+            continuation=value.get("continuation", 0),
             repeat=value.get("repeat", False),
+            rows_only=value.get("rowsOnly", False),
         )
 
     def continued(self, after: str | None) -> RoutingMessage:
         """The message that serves the endpoints behind ``after``."""
-        return replace(self, after=after, hop=self.hop + 1)
+        return replace(self, after=after, continuation=self.continuation + 1)
 
     def only(self, events: Sequence[Event]) -> RoutingMessage:
         """With some of the events left out."""
         return replace(self, events=tuple(events))
+
+    def for_rows(self, events: Sequence[Event]) -> RoutingMessage:
+        """The message that writes the rows of routed events."""
+        return replace(self.only(events), after=None, continuation=0, rows_only=True)

@@ -16,26 +16,31 @@ from event_service.base.dates import format_date
 from event_service.events.event import Event
 
 DATE_CHARACTERS = 32
-# DynamoDB takes 1,024 bytes. An id of 256 characters outside the BMP has that many alone; only such ids are cut, and
-# among those that share all that is left, one date and one type the order is DynamoDB's.
+# DynamoDB takes 1,024 bytes. An id of 256 characters outside the BMP has that many alone. Only such ids are cut, and a
+# hash of the whole id takes the place of the rest: two of them never have one key, and their order is that of the hashes.
 MAXIMUM_ID_BYTES = 900
+_HASH_BYTES = 8
 # A longer profile or activity id cannot be asked for; the partition key it would be part of has a limit, too.
 MAXIMUM_VALUE_CHARACTERS = 256
+MAXIMUM_INDEXED_PROFILES = 100
+"""Of one event: each is a row of its own, and a publish must end in time whatever its events hold."""
 _TAIL = 17
 
 
 class EventEntry(NamedTuple):
     """What an index says of an event, ordered as the index is: by date, then by id.
 
-    ``date`` is a stored date, ``type_digest`` is :func:`type_digest` of its type, ``expires`` is in seconds since 1970;
-    ``punctual``: its date is the moment it was accepted. A tuple, because merging compares millions of them.
+    ``date`` is a stored date, ``shown_id`` the id as it stands in the key, ``type_digest`` is :func:`type_digest` of its
+    type, ``expires`` is in seconds since 1970; ``punctual``: its date is the moment it was accepted; ``id`` is whole. A
+    tuple, because merging compares millions of them.
     """
 
     date: str
-    id: str
+    shown_id: str
     type_digest: str
     expires: int
     punctual: bool
+    id: str
 
 
 def type_digest(event_type: str) -> str:
@@ -50,21 +55,27 @@ def expiry(created: datetime, retention_days: int) -> int:
 
 def sort_key(event: Event, date: datetime, expires: int) -> str:
     """The key under which ``event`` stands at ``date`` in an index."""
-    # The key keeps the whole id wherever it fits; `cut_id` tells where it does not.
-    shown = event.id if not cut_id(event.id) else event.id.encode()[:MAXIMUM_ID_BYTES].decode(errors="ignore")
-    return f"{format_date(date)}#{shown}\t{type_digest(event.type)}{expires:08x}{int(event.date == event.created)}"
+    return f"{format_date(date)}#{_shown_id(event.id)}\t{type_digest(event.type)}{expires:08x}{int(event.date == event.created)}"
 
 
 def read_sort_key(key: str, whole_id: str | None = None) -> EventEntry:
     """Reads what :func:`sort_key` made; ``whole_id`` is the id where it is known from elsewhere."""
     tail = key[-_TAIL:]
     shown = key[DATE_CHARACTERS + 1 : -_TAIL - 1]
-    return EventEntry(key[:DATE_CHARACTERS], whole_id or shown, tail[:8], int(tail[8:16], 16), tail[16] == "1")
+    return EventEntry(key[:DATE_CHARACTERS], shown, tail[:8], int(tail[8:16], 16), tail[16] == "1", whole_id or shown)
 
 
 def cut_id(event_id: str) -> bool:
     """Whether the id is too long for the sort key."""
     return len(event_id) * 4 > MAXIMUM_ID_BYTES and len(event_id.encode()) > MAXIMUM_ID_BYTES
+
+
+def _shown_id(event_id: str) -> str:
+    """The whole id wherever it fits."""
+    if not cut_id(event_id):
+        return event_id
+    whole = event_id.encode()
+    return f"{whole[:MAXIMUM_ID_BYTES].decode(errors='ignore')}~{hashlib.blake2b(whole, digest_size=_HASH_BYTES).hexdigest()}"
 
 
 def profile_ids(data: dict[str, Any]) -> list[str]:
@@ -75,6 +86,11 @@ def profile_ids(data: dict[str, Any]) -> list[str]:
         if isinstance(candidate, dict) and _indexable(candidate.get("profile_id")):
             found[candidate["profile_id"]] = None
     return list(found)
+
+
+def indexed_profile_ids(data: dict[str, Any]) -> list[str]:
+    """Those by which the event is found in a list: the first 100."""
+    return profile_ids(data)[:MAXIMUM_INDEXED_PROFILES]
 
 
 def activity_id(data: dict[str, Any]) -> str | None:

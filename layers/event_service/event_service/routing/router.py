@@ -1,81 +1,40 @@
-"""Routing: from accepted events to the endpoints they go to."""
+"""Routing: from accepted events to the endpoints they go to.
+
+Messages of many workspaces share a batch, and each succeeds or fails on its own, whatever is raised. What may have
+ended an invocation before is routed by itself, when the others are done and removed from the queue. What the time does
+not suffice for goes back as it came.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from event_service.base.errors import DomainError, Unavailable
-from event_service.configuration.endpoint import EndpointType
-from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import WebhookQueue
-from event_service.events.event import Event
-from event_service.events.ports import EventStore, RoutingQueue
-from event_service.events.routing_message import RoutingMessage
-from event_service.routing.ports import SocketLog
+from event_service.events.ports import EventStore
+from event_service.routing.fan_out import CALLS_PER_INVOCATION, FanOut, OutOfTime
+from event_service.routing.hand_over import HandOver
+from event_service.routing.ownership import Ownership
+from event_service.routing.ports import RefusedFilterReports, RoutingMessages, SocketLog
 from event_service.routing.table import RoutingTable
 from event_service.routing.tables import RoutingTables
-from event_service.sockets.log import Routed
+from event_service.routing.work import ReceivedMessage, RoutingReport, Work
 
 _LOG = logging.getLogger(__name__)
 
-
-CALLS_AN_INVOCATION: Final = 1_000
-"""What one invocation hands over, in calls: at 8 at a time and 10 ms each, about a second."""
-LEAST_CALLS_A_MESSAGE: Final = 50
-MAXIMUM_HOPS: Final = 10_000
-"""A publish of 100 events for 10,000 endpoints takes 2,000 when every message that comes along is as large. The cursor
-grows with each hop, so a chain ends by itself; the bound stops what a fault of ours might keep going."""
-PARTS_OF_A_CALL: Final = 1_000
-"""Costs are whole numbers of these: sums of tenths would drift."""
-MESSAGE_PARTS: Final = 100
-"""A call sends ten messages, or a megabyte."""
-CALL_BYTES: Final = 1_048_576
-SOCKET_PARTS: Final = 2_000
-"""The transaction that appends, and the wake-up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A routing message as the queue handed it over; ``repeat``: it may have been handed over before."""
-
-    message: RoutingMessage
-    repeat: bool
-
-
-@dataclass(slots=True)
-class RoutingReport:
-    """What became of a batch.
-
-    Attributes:
-        failed: positions of messages that must come again.
-        events: routed, each once, whatever the number of its endpoints.
-        duplicates: dropped, because another publish has their id.
-        deliveries: handed over.
-        continued: messages whose rest was sent as a message of its own.
-    """
-
-    failed: list[int]
-    events: int = 0
-    duplicates: int = 0
-    deliveries: int = 0
-    continued: int = 0
-
-
-@dataclass(slots=True)
-class _Work:
-    """One message on its way through :meth:`Routing.route`."""
-
-    position: int
-    received: Received
-    table: RoutingTable | None = None
-    events: tuple[Event, ...] = ()
-    per_socket: dict[str, list[str]] = field(default_factory=dict)
-    webhooks: list[WebhookMessage] = field(default_factory=list)
-    rest: RoutingMessage | None = None
-    failure: str | None = None
+SECONDS_TO_FINISH: Final = 12.0
+"""With less time left nothing new is begun: what is under way must be handed over, which takes two calls of 6 s at most."""
+SECONDS_AFTER_END: Final = 5
+"""A message is not shown again before the process that works on it has certainly ended."""
+SECONDS_UNTIL_RETRY: Final = {1: 15, 2: 60}
+"""By the number of receives; later tries wait for the queue's visibility time-out (6 minutes)."""
+MAXIMUM_BYTES_IN_HAND: Final = 350_000_000
+"""Of the tables that a group of messages needs at once, as they estimate themselves."""
+MAXIMUM_FILTERS_PER_LINE: Final = 20
 
 
 class Routing:
@@ -87,19 +46,18 @@ class Routing:
         store: EventStore,
         webhooks: WebhookQueue,
         sockets: SocketLog,
-        routing_queue: RoutingQueue,
-        calls_an_invocation: int = CALLS_AN_INVOCATION,
+        routing_queue: RoutingMessages,
+        refused_filters: RefusedFilterReports,
+        calls_per_invocation: int = CALLS_PER_INVOCATION,
     ) -> None:
         self._tables = tables
-        self._store = store
-        self._webhooks = webhooks
-        self._sockets = sockets
-        self._routing_queue = routing_queue
-        self._calls_an_invocation = calls_an_invocation
-        # Never nothing: a continuation must be shorter than what it continues.
-        self._least_calls_a_message = max(1, min(LEAST_CALLS_A_MESSAGE, calls_an_invocation))
+        self._ownership = Ownership(store, routing_queue)
+        self._hand_over = HandOver(webhooks, sockets, routing_queue)
+        self._queue = routing_queue
+        self._refused_filters = refused_filters
+        self._calls_per_invocation = calls_per_invocation
 
-    def route(self, batch: Sequence[Received], time_left: Callable[[], float]) -> RoutingReport:
+    def route(self, batch: Sequence[ReceivedMessage], time_left: Callable[[], float]) -> RoutingReport:
         """Routes messages; each succeeds or fails on its own.
 
         A message that fails comes again and is routed again whole: what was handed over twice is marked as a repeat.
@@ -108,151 +66,210 @@ class Routing:
             batch: messages of any workspaces.
             time_left: seconds until this process is stopped.
         """
-        works = [_Work(position, received) for position, received in enumerate(batch)]
-        self._find_tables(works)
-        report = RoutingReport([])
-        self._settle_ids(works, report)
-        self._choose_endpoints(works)
-        self._hand_over(works, time_left, report)
-        for work in works:
-            if work.failure is not None:
-                _LOG.warning("a routing message comes again: %s", work.failure)
-                report.failed.append(work.position)
-            else:
-                report.events += len(work.events) if work.received.message.hop == 0 else 0
+        works = [Work(position, received) for position, received in enumerate(batch)]
+        report = RoutingReport()
+        suspects = sorted((work for work in works if work.received.receives > 1), key=lambda work: work.received.receives)
+        done = self._route_group([work for work in works if work.received.receives <= 1], time_left, report)
+        if suspects:
+            if done:
+                # If a suspect ends this invocation, what is done must not come again with it.
+                self._delete(done)
+            done += self._route_suspects(suspects, time_left, report)
+        self._send_back(done)
+        for work in done:
+            _add_up(report, work)
+        report.failed.sort()
         return report
 
-    def _find_tables(self, works: Sequence[_Work]) -> None:
-        """One read for each workspace of the batch. The batch was received before it, so that what was accepted after a
-        change meets that change."""
-        tables: dict[str, RoutingTable] = {}
-        failures: dict[str, str] = {}
-        for work in works:
-            workspace_id = work.received.message.workspace_id
-            if workspace_id not in tables and workspace_id not in failures:
-                try:
-                    tables[workspace_id] = self._tables.current(workspace_id)
-                except (DomainError, Unavailable) as error:
-                    failures[workspace_id] = f"configuration: {error}"
-            work.table = tables.get(workspace_id)
-            work.failure = failures.get(workspace_id)
+    def _route_suspects(self, suspects: Sequence[Work], time_left: Callable[[], float], report: RoutingReport) -> list[Work]:
+        """Routes, one by one, messages that may be what ended an invocation; those that were received least often first."""
+        if len(suspects) > 1:
+            # And what is not done must not stay away for minutes.
+            seconds = math.ceil(time_left()) + SECONDS_AFTER_END
+            self._queue.show_again([work.received.receipt for work in suspects], seconds)
+        routed: list[Work] = []
+        for number, suspect in enumerate(suspects, start=1):
+            (work,) = self._route_group([suspect], time_left, report)
+            if number < len(suspects):
+                self._delete([work])
+            routed.append(work)
+        return routed
 
-    def _settle_ids(self, works: Sequence[_Work], report: RoutingReport) -> None:
-        """Leaves each message the events that are its own, and sees to it that they are stored."""
-        fresh = [work for work in works if work.failure is None and work.received.message.hop == 0]
-        keys = {(work.received.message.workspace_id, event.id) for work in fresh for event in work.received.message.events}
-        try:
-            owners = self._store.nonces(keys) if keys else {}
-        except (DomainError, Unavailable) as error:
-            for work in fresh:
-                work.failure = f"events: {error}"
-            return
-        for work in works:
-            message = work.received.message
-            if work.failure is not None:
-                continue
-            if message.hop:
-                work.events = message.events
-                continue
-            missing = [event for event in message.events if (message.workspace_id, event.id) not in owners]
-            if missing:
-                outcome = self._store.put_if_absent(missing, message.nonce)
-                if outcome.failed:
-                    work.failure = f"{len(outcome.failed)} events could not be stored"
+    def _route_group(self, works: Sequence[Work], time_left: Callable[[], float], report: RoutingReport) -> list[Work]:
+        """Routes messages together, so that they share calls, and one by one where they would hurt one another. Returns
+        what became of each."""
+        done: list[Work] = []
+        pending = [list(works)] if works else []
+        while pending:
+            group = pending.pop(0)
+            try:
+                put_off = self._route_together(group, time_left, report)
+            except Exception as error:  # noqa: BLE001 - whatever it is, one message of the batch must not fail the others
+                if len(group) > 1:
+                    _LOG.exception("a batch failed as a whole; its messages are routed one by one", exc_info=error)
+                    if isinstance(error, MemoryError):
+                        self._tables.forget_all()
+                    pending = [[work.anew(repeat=True)] for work in group] + pending
                     continue
-                for event in missing:
-                    owners[message.workspace_id, event.id] = outcome.taken.get(event.id, message.nonce)
-            work.events = tuple(event for event in message.events if owners[message.workspace_id, event.id] == message.nonce)
-            report.duplicates += len(message.events) - len(work.events)
+                self._note(group[0], error)
+                put_off = []
+            done.extend(work for work in group if work not in put_off)
+            pending.extend([work.anew(repeat=False)] for work in put_off)
+        return done
 
-    def _choose_endpoints(self, works: Sequence[_Work]) -> None:
-        parts = self._calls_an_invocation * PARTS_OF_A_CALL
-        open_works = [work for work in works if work.failure is None]
-        for number, work in enumerate(open_works):
-            share = max(parts // (len(open_works) - number), self._least_calls_a_message * PARTS_OF_A_CALL)
-            parts -= self._plan(work, share)
+    def _route_together(self, works: Sequence[Work], time_left: Callable[[], float], report: RoutingReport) -> list[Work]:
+        """Returns those that are put off, so that they are routed alone."""
 
-    def _plan(self, work: _Work, parts: int) -> int:
-        """Decides what is handed over now, endpoint by endpoint in order of their ids; returns what it takes, in parts
-        of calls.
+        def is_late() -> bool:
+            return time_left() < SECONDS_TO_FINISH
 
-        All events of a message that go to one endpoint are handed over together: a socket's log takes them as one.
-        """
-        message, table = work.received.message, work.table
-        if table is None:
-            return 0
-        per_endpoint: dict[str, list[Event]] = {}
-        for event in work.events:
-            for endpoint_id in table.endpoints_for(event):
-                if message.after is None or endpoint_id > message.after:
-                    per_endpoint.setdefault(endpoint_id, []).append(event)
-        bodies: dict[str, str] = {}
-        used = 0
-        served = message.after
-        for endpoint_id in sorted(per_endpoint):
-            if used >= parts:
-                work.rest = replace(message.only(work.events), repeat=work.received.repeat).continued(served)
-                break
-            served = endpoint_id
-            events = per_endpoint[endpoint_id]
-            if table.type_of(endpoint_id) is EndpointType.WEB_SOCKET:
-                work.per_socket[endpoint_id] = [event.id for event in events]
-                used += SOCKET_PARTS
+        put_off = self._find_tables(works, is_late)
+        current = [work for work in works if work.is_open and work not in put_off]
+        routed = [work for work in current if not work.received.message.rows_only]
+        try:
+            owners = self._ownership.owners_of(routed)
+        except (DomainError, Unavailable) as error:
+            # Asking ten times more, for each alone, would not help a database that is down.
+            for work in routed:
+                self._note(work, error)
+            return put_off
+        for work in routed:
+            if work.is_open:
+                with self._isolated(work):
+                    self._ownership.claim(work, owners)
+        put_off += self._choose_endpoints(routed, FanOut(self._calls_per_invocation, is_late))
+        current = [work for work in current if work not in put_off]
+        self._hand_over.send(current, time_left)
+        for work in current:
+            if work.is_open:
+                with self._isolated(work):
+                    self._end(work, is_late)
+        self._tell_refused({work.workspace_id: work.table for work in current if work.table is not None}, report)
+        return put_off
+
+    def _find_tables(self, works: Sequence[Work], is_late: Callable[[], bool]) -> list[Work]:
+        """One read for each workspace of the batch, which was received before it, so that what was accepted after a change
+        meets that change. Returns the messages whose tables would be too much to hold at once."""
+        tables: dict[str, RoutingTable] = {}
+        failures: dict[str, Work] = {}
+        put_off: list[Work] = []
+        for work in works:
+            workspace_id = work.workspace_id
+            if is_late():
+                work.hand_back()
+            elif work.received.message.rows_only:
                 continue
-            for event in events:
-                body = bodies.get(event.id)
-                if body is None:
-                    body = bodies[event.id] = event.as_json()
-                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body))
-                used += max(MESSAGE_PARTS, len(body) * PARTS_OF_A_CALL // CALL_BYTES)
-        if work.rest is not None and work.rest.hop > MAXIMUM_HOPS:
-            work.failure = f"it was continued {MAXIMUM_HOPS} times"
-        return used
+            elif workspace_id in failures:
+                work.failure, work.fault = failures[workspace_id].failure, failures[workspace_id].fault
+            elif workspace_id in tables:
+                work.table = tables[workspace_id]
+            elif sum(table.estimated_bytes for table in tables.values()) > MAXIMUM_BYTES_IN_HAND:
+                put_off.append(work)
+            else:
+                with self._isolated(work):
+                    work.table = tables[workspace_id] = self._tables.current(workspace_id)
+                if not work.is_open:
+                    failures[workspace_id] = work
+        return put_off
 
-    def _hand_over(self, works: Sequence[_Work], time_left: Callable[[], float], report: RoutingReport) -> None:
-        outbox = [(work, message) for work in works if work.failure is None for message in work.webhooks]
-        unsent = self._webhooks.send([(message, 0.0) for _, message in outbox], time_left) if outbox else []
-        for position in unsent:
-            outbox[position][0].failure = "not all webhook deliveries could be queued"
-        report.deliveries += len(outbox) - len(unsent)
-        self._append(works, report)
-        for work in works:
-            if work.failure is None and work.rest is not None:
-                # Last: a continuation that is sent says that everything before it was handed over.
-                try:
-                    self._routing_queue.send(work.rest)
-                except (DomainError, Unavailable) as error:
-                    work.failure = str(error)
-                else:
-                    report.continued += 1
+    def _choose_endpoints(self, works: Sequence[Work], fan_out: FanOut) -> list[Work]:
+        """Plans what is handed over. Returns the messages of workspaces that take long: the others are served first."""
+        put_off: list[Work] = []
+        still_open = [work for work in works if work.is_open]
+        for number, work in enumerate(still_open):
+            if fan_out.is_slow(work.workspace_id):
+                put_off.append(work)
+                continue
+            with self._isolated(work):
+                fan_out.plan(work, len(still_open) - number - 1)
+        return put_off
 
-    def _append(self, works: Sequence[_Work], report: RoutingReport) -> None:
-        # By nonce: the queue may have handed over two copies of a message at once, and a log takes a nonce once.
-        routed: dict[str, Routed] = {}
-        for work in works:
-            if work.failure is None and work.per_socket:
-                message = work.received.message
-                known = routed.get(message.nonce)
-                per_endpoint = work.per_socket if known is None else {**known.event_ids, **work.per_socket}
-                routed[message.nonce] = Routed(message.workspace_id, message.nonce, per_endpoint)
-        if not routed:
+    def _end(self, work: Work, is_late: Callable[[], bool]) -> None:
+        """What comes after the hand-over."""
+        message = work.received.message
+        if message.rows_only:
+            self._ownership.finish(message, message.events, is_late)
             return
-        failed = self._sockets.append(list(routed.values()))
+        self._hand_over.continue_rest(work)
+        if work.unfinished:
+            self._ownership.finish(message, work.unfinished, is_late)
+        if work.undecided:
+            _LOG.warning(
+                "the budget for an event ended: %d verdicts of event filters count as matches",
+                work.undecided,
+                extra={"workspace_id": work.workspace_id, "count": work.undecided},
+            )
+        if work.unwritten:
+            work.failure = f"the rows of endpoints that get {work.unwritten} of its deliveries are not written yet"
+
+    def _tell_refused(self, tables: Mapping[str, RoutingTable], report: RoutingReport) -> None:
+        """Names the event filters that match nothing because this release cannot read them."""
+        for workspace_id, table in tables.items():
+            refused = table.take_refused()
+            if not refused:
+                continue
+            report.refused_filters += len(refused)
+            named = [one.event_filter.id for one in refused[:MAXIMUM_FILTERS_PER_LINE]]
+            _LOG.warning(
+                "%d event filters match nothing, because this release cannot read their conditions: %s; the first: %s",
+                len(refused),
+                ", ".join(named),
+                refused[0].reason,
+                extra={"workspace_id": workspace_id, "event_filter_id": named[0], "count": len(refused)},
+            )
+            try:
+                self._refused_filters.filters_refused(workspace_id, refused)
+            except Exception:  # noqa: BLE001 - the log and the metric tell it, too; routing does not fail for it
+                _LOG.exception("refused event filters could not be announced", extra={"workspace_id": workspace_id})
+
+    # -- failures ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _isolated(self, work: Work) -> Iterator[None]:
+        """What is raised inside is the failure of this message, and of no other."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - noted on the message and logged there
+            self._note(work, error)
+
+    def _note(self, work: Work, error: Exception) -> None:
+        if isinstance(error, OutOfTime):
+            work.hand_back()
+        elif isinstance(error, DomainError | Unavailable):
+            work.failure = str(error)
+        else:
+            work.failure, work.fault = f"a fault of ours: {type(error).__name__}", True
+            _LOG.exception("a routing message failed", exc_info=error, extra={"workspace_id": work.workspace_id})
+            if isinstance(error, MemoryError):
+                self._tables.forget_all()
+
+    def _delete(self, works: Sequence[Work]) -> None:
+        receipts = [work.received.receipt for work in works if work.is_open]
+        if receipts:
+            self._queue.delete(receipts)
+
+    def _send_back(self, works: Sequence[Work]) -> None:
+        """Has what failed come again sooner than the queue's visibility time-out would."""
+        by_seconds: dict[int, list[str]] = {}
         for work in works:
-            if work.failure is None and work.per_socket:
-                if work.received.message.nonce in failed:
-                    work.failure = "not all socket logs could be extended"
-                else:
-                    report.deliveries += sum(map(len, work.per_socket.values()))
+            if work.is_open:
+                continue
+            _LOG.warning("a routing message comes again: %s", work.failure, extra={"workspace_id": work.workspace_id})
+            seconds = 0 if work.too_late else SECONDS_UNTIL_RETRY.get(work.received.receives)
+            if seconds is not None:
+                by_seconds.setdefault(seconds, []).append(work.received.receipt)
+        for seconds, receipts in by_seconds.items():
+            self._queue.show_again(receipts, seconds)
 
 
-def _webhook_message(received: Received, endpoint_id: str, event: Event, body: str) -> WebhookMessage:
-    return WebhookMessage.first(
-        workspace_id=received.message.workspace_id,
-        endpoint_id=endpoint_id,
-        event_id=event.id,
-        accepted_at=received.message.accepted_at,
-        traceparent=received.message.traceparent,
-        body=body,
-        repeat=received.repeat,
-    )
+def _add_up(report: RoutingReport, work: Work) -> None:
+    report.duplicates += work.duplicates
+    report.faults += work.fault
+    report.undecided_filters += work.undecided
+    if not work.is_open:
+        report.failed.append(work.position)
+        return
+    report.deliveries += work.deliveries
+    report.continued += work.continued
+    if not work.received.message.continuation:
+        report.events += len(work.events)

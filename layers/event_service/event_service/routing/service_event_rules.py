@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,9 +21,6 @@ def names_operational_type(condition: Mapping[str, Any]) -> bool:
 
 
 def _pattern_names(pattern: Any) -> bool:
-    if isinstance(pattern, str):
-        # Both spellings of a pattern are kept as they were given.
-        pattern = json.loads(pattern)
     if not isinstance(pattern, Mapping):
         return False
     for key, value in pattern.items():

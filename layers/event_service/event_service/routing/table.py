@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from event_service.configuration.changes import (
@@ -25,25 +26,39 @@ from event_service.configuration.changes import (
 from event_service.configuration.endpoint import EndpointType
 from event_service.events.event import RESERVED_TYPE_PREFIX, Event
 from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.budget import Budget
 from event_service.routing.service_event_rules import names_operational_type
 
-# What CPython takes, measured with benchmarks/speed/router.py, on the safe side.
-BYTES_AN_ENDPOINT: Final = 700
-BYTES_AN_EVENT_FILTER: Final = 3_000
-BYTES_A_LINK: Final = 200
+# What CPython takes beside the matcher, which knows what its filters take: measured with benchmarks/speed/router.py.
+BYTES_PER_ENDPOINT: Final = 700
+BYTES_PER_EVENT_FILTER: Final = 300
+BYTES_PER_LINK: Final = 200
 
 
 class Matcher(Protocol):
     """Many conditions compiled into one, which tells those that an event meets."""
 
-    def add(self, event_filter_id: str, condition: Mapping[str, Any], /) -> None:
-        """Adds a condition, or replaces the one with this id."""
+    @property
+    def estimated_bytes(self) -> int:
+        """About how much memory all of it takes."""
 
-    def remove(self, event_filter_id: str, /) -> None:
+    def add_stored(self, filter_id: str, condition: Mapping[str, Any], /) -> str | None:
+        """Adds a condition, or replaces the one with this id. One that this release refuses matches nothing: returns why
+        it is refused."""
+
+    def remove(self, filter_id: str, /) -> None:
         """Forgets a condition; an unknown id is fine."""
 
-    def matches(self, event: Mapping[str, Any], /) -> Iterable[str]:
-        """The ids of the conditions that the delivered event meets."""
+    def matches(self, event: Mapping[str, Any], budget: Budget, /) -> Iterable[str]:
+        """The ids of the conditions that the delivered event meets, and of those about which the budget ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFilter:
+    """A stored event filter that this release cannot read, and why. It matches nothing."""
+
+    event_filter: EventFilter
+    reason: str
 
 
 class OutOfOrder(Exception):
@@ -64,6 +79,9 @@ class RoutingTable:
         self._endpoints_of: dict[str, set[str]] = {}
         self._unfiltered: set[str] = set()
         self._links = 0
+        self._refused: dict[str, RefusedFilter] = {}
+        self.unwritten: frozenset[str] = frozenset()
+        """Endpoints whose rows could not be written yet: where they are delivered to, they would count as deleted."""
 
     # -- loading and following -----------------------------------------------------------------------------------
 
@@ -129,11 +147,25 @@ class RoutingTable:
     def _put_event_filter(self, event_filter: EventFilter) -> None:
         event_filter_id = sys.intern(event_filter.id)
         self._event_filters.add(event_filter_id)
-        self._matcher.add(event_filter_id, event_filter.condition)
+        reason = self._add_to_matcher(event_filter_id, event_filter.condition)
+        if reason is not None:
+            self._refused[event_filter_id] = RefusedFilter(event_filter, reason)
         if names_operational_type(event_filter.condition):
             self._operational.add(event_filter_id)
         else:
             self._operational.discard(event_filter_id)
+
+    def _add_to_matcher(self, event_filter_id: str, condition: Mapping[str, Any]) -> str | None:
+        try:
+            return self._matcher.add_stored(event_filter_id, condition)
+        except RecursionError:
+            self._matcher.remove(event_filter_id)
+            return "its condition is nested too deeply"
+
+    def take_refused(self) -> list[RefusedFilter]:
+        """The event filters that this release cannot read and that were met since the last call."""
+        refused, self._refused = list(self._refused.values()), {}
+        return refused
 
     def _link(self, endpoint_ids: Iterable[str], event_filter_ids: Iterable[str]) -> None:
         own = [sys.intern(endpoint_id) for endpoint_id in endpoint_ids]
@@ -171,14 +203,19 @@ class RoutingTable:
     @property
     def estimated_bytes(self) -> int:
         """About how much memory the table takes."""
-        return len(self._endpoints) * BYTES_AN_ENDPOINT + len(self._event_filters) * BYTES_AN_EVENT_FILTER + self._links * BYTES_A_LINK
+        own = len(self._endpoints) * BYTES_PER_ENDPOINT + len(self._event_filters) * BYTES_PER_EVENT_FILTER + self._links * BYTES_PER_LINK
+        return own + self._matcher.estimated_bytes
 
     def type_of(self, endpoint_id: str) -> EndpointType:
         """WEB_SOCKET or WEB_HOOK."""
         return self._endpoints[endpoint_id]
 
-    def endpoints_for(self, event: Event) -> set[str]:
+    def endpoints_for(self, event: Event, budget: Budget | None = None) -> set[str]:
         """The ids of the endpoints that get ``event``.
+
+        Args:
+            event: it.
+            budget: what matching may cost, the usual when ``None``. Filters about which it ended count as matching.
 
         An endpoint that has no filter gets every event but the service's own. Those go only where a filter names such a
         type, and never to the endpoint they speak of.
@@ -188,7 +225,7 @@ class RoutingTable:
         operational = event.type.casefold().startswith(RESERVED_TYPE_PREFIX)
         chosen = set() if operational else set(self._unfiltered)
         if self._endpoints_of:
-            for event_filter_id in self._matcher.matches(event.as_delivered()):
+            for event_filter_id in self._matcher.matches(event.as_delivered(), Budget() if budget is None else budget):
                 if not operational or event_filter_id in self._operational:
                     chosen |= self._endpoints_of.get(event_filter_id, set())
         if operational:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from event_service.base.errors import RateLimited, Unavailable
-from event_service.configuration.changes import ChangeSet
+from event_service.configuration.changes import ChangeSet, PutEndpoint
 from event_service.configuration.ports import ChangeLog, ConfigurationRows
 from event_service.routing.table import Matcher, OutOfOrder, RoutingTable
 
-CHANGES_IN_ONE_READ: Final = 100
+_LOG = logging.getLogger(__name__)
 
-
+CHANGES_PER_READ: Final = 100
 LOADS: Final = 3
 """Times that a load may be overtaken by 1,000 changes, the number that is kept, before it gives up."""
-
-
 MAXIMUM_WORKSPACES: Final = 1_000
-
-
 MAXIMUM_TABLE_BYTES: Final = 700_000_000
 """Of all tables together, as they estimate themselves: half of the router's memory is left for the work."""
 
@@ -28,8 +26,8 @@ class RoutingTables:
     """The routing tables of the workspaces that this process has seen last.
 
     A table is brought up to date with one strongly consistent read each time it is asked for, and is never torn: it is
-    loaded at the version that the rows show for certain, then follows the chain of change sets. Not for use by several
-    threads.
+    loaded at the version that the rows show for certain, then follows the chain of change sets. A change that cannot be
+    written to the rows blocks nobody: the table follows the chain, not the rows. Not for use by several threads.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class RoutingTables:
             except OutOfOrder:
                 table = None
             except (RateLimited, Unavailable):
-                # A read or a repair failed, both come before a change is applied: the table is whole, only not new.
+                # A read failed, which comes before a change is applied: the table is whole, only not new.
                 self._keep(table)
                 raise
         if table is None:
@@ -71,40 +69,76 @@ class RoutingTables:
         self._keep(table)
         return table
 
-    def _follow(self, table: RoutingTable) -> None:
+    def forget_all(self) -> None:
+        """Gives all memory back; tables are loaded anew when they are needed."""
+        self._tables, self._bytes = {}, 0
+
+    def _follow(self, table: RoutingTable, *, rows_tried: bool = False) -> None:
         while True:
-            changes = self._log.after(table.workspace_id, table.version, CHANGES_IN_ONE_READ)
-            if not changes:
-                return
-            self._repair(changes[-1])
+            changes = self._log.after(table.workspace_id, table.version, CHANGES_PER_READ)
+            if not rows_tried and (table.unwritten or (changes and not changes[-1].applied)):
+                _, table.unwritten = self._write_rows(table.workspace_id)
+                rows_tried = True
             for change in changes:
                 table.apply(change)
-            if len(changes) < CHANGES_IN_ONE_READ:
+            if len(changes) < CHANGES_PER_READ:
                 return
 
     def _load(self, workspace_id: str) -> RoutingTable:
         for _ in range(LOADS):
             table = RoutingTable(workspace_id, self._new_matcher())
             head = self._log.head(workspace_id)
+            rows_tried = head is not None and not head.applied
             if head is not None:
-                self._repair(head)
+                # The version that the rows show for certain. They may show a part of what follows it: every operation
+                # states a result, so that following the chain from there gives the right table.
+                version = head.version
+                if rows_tried:
+                    unapplied, table.unwritten = self._write_rows(workspace_id)
+                    version = min(version, unapplied - 1) if unapplied else version
                 rows = self._rows.load(workspace_id)
-                table.load(head.version, rows.endpoints, rows.event_filters.values(), rows.links)
+                table.load(version, rows.endpoints, rows.event_filters.values(), rows.links)
             try:
-                self._follow(table)
+                self._follow(table, rows_tried=rows_tried)
             except OutOfOrder:
                 continue
             return table
         raise Unavailable(f"the configuration of workspace {workspace_id} changes faster than it can be loaded")
 
-    def _repair(self, newest: ChangeSet) -> None:
-        """Writes the rows of committed changes that may not be written yet. Whoever made them may have died; and whoever
-        gets an event for a new endpoint reads its row next, where a missing one means that the endpoint was deleted."""
-        if newest.applied:
-            return
-        for change in self._log.unapplied(newest.workspace_id):
-            self._rows.apply(change)
-            self._log.mark_applied(change.workspace_id, change.version)
+    def _write_rows(self, workspace_id: str) -> tuple[int, frozenset[str]]:
+        """Writes the rows of committed changes that may not be written yet, since whoever made them may have died.
+
+        Returns:
+            The first version that could not be written (0: all are), and the endpoints whose rows are missing for it.
+        """
+        unapplied = self._log.unapplied(workspace_id)
+        for position, change in enumerate(unapplied):
+            try:
+                self._rows.apply(change)
+                self._log.mark_applied(workspace_id, change.version)
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001 - whatever it is: routing needs only the chain, the next mutation tries again
+                _LOG.exception("a committed change cannot be applied", extra={"workspace_id": workspace_id, "version": change.version})
+                return change.version, self._write_endpoints(unapplied[position:])
+        return 0, frozenset()
+
+    def _write_endpoints(self, changes: Sequence[ChangeSet]) -> frozenset[str]:
+        """Writes the rows of endpoints alone: whoever gets an event for a new endpoint reads its row next, where a missing
+        one means that the endpoint was deleted. Returns those whose row could not be written."""
+        unwritten: set[str] = set()
+        for change in changes:
+            puts = tuple(one for one in change.operations if isinstance(one, PutEndpoint))
+            if not puts:
+                continue
+            try:
+                self._rows.apply(replace(change, operations=puts))
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001 - whatever it is: only the messages for these endpoints wait
+                _LOG.exception("endpoints cannot be written", extra={"workspace_id": change.workspace_id, "version": change.version})
+                unwritten.update(one.endpoint.id for one in puts)
+        return frozenset(unwritten)
 
     def _take(self, workspace_id: str) -> RoutingTable | None:
         table, size = self._tables.pop(workspace_id, (None, 0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,26 +10,24 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.clock import Clock
 from event_service.base.errors import BadUserInput, Forbidden, NotFound, RateLimited, Unauthenticated
 from event_service.base.identifiers import parse_uuid
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import ROW_LIFE, Connection, ConnectRequest, Lane, group_of, parse_after, parse_batch, parse_newest
 from event_service.sockets.lanes import leave, own_turn
 from event_service.sockets.log import log_is_off
 from event_service.sockets.messages import CloseSocket
-from event_service.sockets.ports import BacklogQueue, ConnectionStore, Handshake, LogHead, SocketLogStore, WakeUpQueue
-from event_service.sockets.waking import wake_endpoints
+from event_service.sockets.ports import BacklogQueue, ConnectionStore, Handshake, LogHead, SocketLogStore
 
 TRIES: Final = 5
 MAXIMUM_TOKEN_CHARACTERS: Final = 200
 
 
 class SocketConnections:
-    """What the routes of the WebSocket API and the configuration call."""
+    """What the routes of the WebSocket API call."""
 
     def __init__(
         self,
         connections: ConnectionStore,
         log: SocketLogStore,
-        queue: WakeUpQueue,
         backlog: BacklogQueue,
         clock: Clock,
         retention: timedelta,
@@ -41,7 +38,6 @@ class SocketConnections:
         Args:
             connections: the open connections.
             log: the logs they are served from.
-            queue: wakes who serves them.
             backlog: takes the first turn of a connection that is owed something.
             clock: the time.
             retention: how long a client can resume after its connection ended.
@@ -49,7 +45,6 @@ class SocketConnections:
         """
         self._connections = connections
         self._log = log
-        self._queue = queue
         self._backlog = backlog
         self._clock = clock
         self._retention = retention
@@ -133,28 +128,6 @@ class SocketConnections:
             return True
         self._backlog.send([CloseSocket(connection_id)])
         return False
-
-    # -- what the configuration tells ----------------------------------------------------------------------------
-
-    def resuming(self, endpoints: Sequence[Endpoint]) -> None:
-        """Nothing waits anywhere but in the log; see :meth:`changed`."""
-
-    def changed(self, endpoints: Sequence[Endpoint]) -> None:
-        """Lets the connections of paused endpoints be told, and those of resumed ones be sent what waited."""
-        self._wake(endpoints)
-
-    def deleted(self, endpoints: Sequence[Endpoint]) -> None:
-        """Lets the connections be closed and the logs be forgotten."""
-        self._wake(endpoints, deleted=True)
-
-    def token_revoked(self, token_hash: str) -> None:
-        """Lets the connections that were opened with a token be closed. Call it after the token was revoked."""
-        wake_endpoints(self._log, self._queue, self._connections.endpoints_of_token(token_hash))
-
-    def _wake(self, endpoints: Sequence[Endpoint], *, deleted: bool = False) -> None:
-        sockets = [one for one in endpoints if one.type is EndpointType.WEB_SOCKET]
-        if sockets:
-            wake_endpoints(self._log, self._queue, [(one.workspace_id, one.id) for one in sockets], deleted=deleted)
 
     # -- the handshake -------------------------------------------------------------------------------------------
 

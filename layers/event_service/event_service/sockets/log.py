@@ -15,13 +15,13 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import RateLimited, Unavailable
+from event_service.base.threads import ContextThreads
 from event_service.sockets.messages import LateAppend, WakeUp
 from event_service.sockets.ports import AlreadyAppended, BacklogQueue, LogHead, Segment, SequencesTaken, SocketLogStore, WakeUpQueue
 
@@ -133,7 +133,7 @@ class SocketLog:
         if len(kept) == 1:
             results = [append_to(kept[0])]
         else:
-            with ThreadPoolExecutor(max_workers=THREADS) as threads:
+            with ContextThreads(max_workers=THREADS) as threads:
                 results = list(threads.map(append_to, kept))
         for endpoint_id, (head, left) in zip(kept, results, strict=True):
             if head is not None:

@@ -132,6 +132,11 @@ class LateAppend:
 BacklogMessage: TypeAlias = OwnTurn | CloseSocket | LateAppend
 
 
+def is_backlog_message(text: str) -> bool:
+    """Whether a message is one of the backlog queue; all of a batch come from one queue."""
+    return '"kind":' in text
+
+
 def parse_backlog_message(text: str) -> BacklogMessage:
     """Reads what the backlog queue carries.
 

@@ -1,6 +1,7 @@
-"""Sending events to webhooks: from a batch of queue messages to signed requests, records and what follows from the answers.
+"""Sending events to webhooks: from a batch of queue messages to signed requests and records.
 
 Promise: at least once, countable, never to an address that is not public, and no receiver delays another one's events.
-Read: deliver (a batch), attempt (one request), record (what is written in which order), health (warnings, disabling);
-verdict (what an answer means), signature, url, addresses, exchange (pure), http_sender (aiohttp), assembly (how it is put together).
+Read ``deliver`` and ``batch`` (a batch), ``work``, ``attempt`` (one request), ``record`` (the order of writes), ``health``,
+``backlog_run``, ``observer``; the rules ``verdict``, ``signature``, ``url``, ``addresses``, ``exchange``; ``http_sender``, ``sending``,
+``endpoint_test`` and ``tester`` (test events), ``assembly`` (how all is put together), ``ports``, ``storage``.
 """

@@ -23,6 +23,7 @@ class WebhookRequest:
         method: POST, PUT or PATCH.
         headers: Lower-case names. ``host``, ``content-length`` and ``accept-encoding`` are added by the sender.
         body: The exact bytes that were signed.
+        deadline_seconds: For all of it, from the look-up of the name to the last byte; the sender's own when ``None`` or longer.
     """
 
     endpoint_id: str
@@ -30,6 +31,7 @@ class WebhookRequest:
     method: str
     headers: Mapping[str, str]
     body: bytes
+    deadline_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,27 +16,32 @@ What is ours here is everything that a receiver could abuse:
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import errno
-import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import Connection
+from aiohttp.connector import _SSL_CONTEXT_VERIFIED  # made when aiohttp is imported; a second one would cost a cold start 15 ms
 from yarl import URL
 
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.addresses import AddressGuard
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest, body_text, kept_bytes
+from event_service.webhooks.sending.connection import (
+    MAXIMUM_HEADER_LINE_BYTES,
+    MAXIMUM_HEADERS,
+    ExactRequest,
+    ReceiverConnector,
+)
+from event_service.webhooks.sending.failures import explain, explain_malformed
+from event_service.webhooks.sending.name_lookup import BlockedAddress, Lookup, SystemLookup, VettingResolver, vet_address
+from event_service.webhooks.sending.progress import Progress, current
 
 DEFAULT_DEADLINE_SECONDS = 15.0
+# A receiver that does not take a connection in this time does not take it later, and holds a slot of its endpoint until then.
+DEFAULT_CONNECT_SECONDS = 3.0
 CONNECTIONS_TO_ONE_ENDPOINT = 10
 
 # The log keeps 256 bytes of a success and its status has decided already: a body that trickles in must not hold a slot.
@@ -44,11 +49,7 @@ SUCCESS_BODY_SECONDS = 1.0
 # A longer or later rest is not read to save a connection: a new one is cheaper.
 DRAINED_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.25
-# All answers to a look-up are judged; of hundreds only the first ones are dialled.
-DIALLED_ADDRESSES_OF_A_FAMILY = 4
 
-MAXIMUM_HEADER_LINE_BYTES = 8190
-MAXIMUM_HEADERS = 100
 _READ_BUFFER_BYTES = 16 * 1024
 _KEPT_HEADERS = ("retry-after", "webhook-delivery")
 _KEPT_HEADER_CHARACTERS = 256
@@ -60,37 +61,6 @@ _IDLE_SECONDS = 15.0
 _CONNECTIONS_BEFORE_RENEWAL = 400
 # After a pause (a frozen Lambda) several pooled connections may turn out dead one after the other.
 _FRESH_TRIES = 2
-# getaddrinfo blocks a thread, for 10 s and more when a name server is silent. Slow names must not fill the pool.
-_LOOKUP_THREADS = 32
-
-Lookup = Callable[[str, int], Awaitable[list[str]]]
-"""Resolves a name for a port to addresses in text form; raises OSError when it does not resolve."""
-
-
-class BlockedAddress(OSError):
-    """An address that the guard refuses; the text says which and why."""
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far an attempt has come: a time-out is explained by it."""
-
-    dialled: bool = False
-    """Whether a new connection was opened for it."""
-    phase: str = "look"
-    status: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    content_encoding: str | None = None
-    body: bytearray = field(default_factory=bytearray)
-    body_is_cut: bool = True
-
-    @property
-    def reused(self) -> bool:
-        """Whether it got as far as a connection, and that one from the pool."""
-        return self.phase == "wait" and not self.dialled
-
-
-_progress: ContextVar[_Progress] = ContextVar("webhook_attempt_progress")
 
 
 class HttpSender:
@@ -98,7 +68,8 @@ class HttpSender:
 
     Args:
         guard: Judges every address.
-        deadline_seconds: For one attempt, from the look-up of the name to the last byte.
+        deadline_seconds: For one attempt, from the look-up of the name to the last byte; a request may shorten it.
+        connect_seconds: For its first part: the look-up, the connection and the TLS handshake together.
         lookup: Resolves names; the system's resolver by default.
         tls: The context for https; aiohttp's default (the system's certificate authorities) when ``None``.
     """
@@ -108,13 +79,17 @@ class HttpSender:
         guard: AddressGuard,
         *,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
+        connect_seconds: float = DEFAULT_CONNECT_SECONDS,
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._guard = guard
         self._deadline = deadline_seconds
+        self._connect_seconds = connect_seconds
         self._lookup = lookup or SystemLookup()
-        self._tls = tls
+        self._tls = tls or _SSL_CONTEXT_VERIFIED
+        # RFC 9525, section 6.3: the name stands in subjectAltName. OpenSSL would also take the common name of a certificate without one.
+        self._tls.hostname_checks_common_name = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
         self._slots: dict[str, _Slots] = {}
@@ -164,20 +139,22 @@ class HttpSender:
         return self._session
 
     def _new_session(self) -> aiohttp.ClientSession:
-        connector = _NotingConnector(
-            resolver=_VettingResolver(self._guard, self._lookup),
+        connector = ReceiverConnector(
+            resolver=VettingResolver(self._guard, self._lookup),
             use_dns_cache=False,
             limit=0,
             keepalive_timeout=_IDLE_SECONDS,
-            ssl=True if self._tls is None else self._tls,
+            ssl=self._tls,
             socket_factory=self._open_socket,
         )
         return aiohttp.ClientSession(
             connector=connector,
+            request_class=ExactRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+            # aiohttp rounds time-outs above the threshold up to a whole second
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_seconds, ceil_threshold=3600),
             read_bufsize=_READ_BUFFER_BYTES,
             max_line_size=MAXIMUM_HEADER_LINE_BYTES,
             max_field_size=MAXIMUM_HEADER_LINE_BYTES,
@@ -188,26 +165,30 @@ class HttpSender:
     def _open_socket(self, addr_info: tuple[Any, ...]) -> socket.socket:
         """Called by aiohttp for each address that it dials: the last look at what is really dialled."""
         family, kind, protocol, _, address = addr_info
-        _vet(self._guard, str(address[0]))
+        vet_address(self._guard, str(address[0]))
         self._opened += 1
-        progress = _progress.get()
+        progress = current.get()
         progress.phase, progress.dialled = "connect", True
         return socket.socket(family, kind, protocol)
 
     async def _attempt(self, session: aiohttp.ClientSession, request: WebhookRequest) -> WebhookAnswer:
         clock = asyncio.get_running_loop().time
         started = clock()
-        progress = _Progress()
-        _progress.set(progress)
+        deadline = self._deadline if request.deadline_seconds is None else min(self._deadline, request.deadline_seconds)
+        progress = Progress(request.url.target)
+        current.set(progress)
         failure: FailureClass | None = None
         explanation: str | None = None
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(deadline):
                 await self._exchange(session, request, progress)
         except TimeoutError:
-            failure, explanation = FailureClass.TIMEOUT, self._explain_timeout(progress, request)
+            failure, explanation = FailureClass.TIMEOUT, self._explain_timeout(progress, request.url.host, deadline)
         except (aiohttp.ClientError, OSError) as error:
-            failure, explanation = _explain(error, progress, request.url.host)
+            failure, explanation = explain(error, progress, request.url)
+        else:
+            if progress.malformed is not None:
+                failure, explanation = explain_malformed(progress.malformed, request.url.host)
         body = ""
         if progress.status is not None:
             body = body_text(bytes(progress.body), progress.content_encoding, kept_bytes(progress.status))
@@ -221,22 +202,23 @@ class HttpSender:
             body_is_cut=progress.body_is_cut and progress.status is not None,
         )
 
-    async def _exchange(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: _Progress) -> None:
+    async def _exchange(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: Progress) -> None:
         if request.url.address is not None and (reason := self._guard.refusal(request.url.address)) is not None:
             raise BlockedAddress(f"{request.url.host} is not a public address: {reason}")
         for fresh_tries in range(_FRESH_TRIES, -1, -1):
             try:
                 return await self._exchange_once(session, request, progress)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                # The receiver closed an idle connection while we wrote to it. Every client has this race; without another
-                # try it would show as a failure of a healthy receiver. If it did read the request, the next attempt of the
-                # schedule would have brought it again as well, with the same webhook-id.
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientResponseError):
+                # The receiver closed an idle connection while we wrote to it, or the rest of its answer before (a 204 with a body)
+                # came after this request. Every client has these races; without another try they would show as failures of a
+                # healthy receiver. If it did read the request, the next attempt of the schedule would have brought it again as
+                # well, with the same webhook-id.
                 if not fresh_tries or not progress.reused or progress.status is not None:
                     raise
                 progress.phase = "look"
         return None
 
-    async def _exchange_once(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: _Progress) -> None:
+    async def _exchange_once(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: Progress) -> None:
         async with session.request(
             request.method,
             # already encoded: yarl would decode and encode again, and the receiver would see another target
@@ -259,15 +241,15 @@ class HttpSender:
             else:
                 await _read_body(response, progress)
 
-    def _explain_timeout(self, progress: _Progress, request: WebhookRequest) -> str:
-        host, seconds = request.url.host, f"{self._deadline:g} s"
+    def _explain_timeout(self, progress: Progress, host: str, deadline: float) -> str:
+        connecting, whole = f"{min(self._connect_seconds, deadline):g} s", f"{deadline:g} s"
         if progress.phase == "look":
-            return f"The name {host} was not resolved within {seconds}."
+            return f"The name {host} was not resolved within {connecting}."
         if progress.phase == "connect":
-            return f"No connection to {host} came about within {seconds}."
+            return f"No connection to {host} came about within {connecting}."
         if progress.status is not None:
-            return f"The receiver answered with status {progress.status}, but its response did not end within {seconds}."
-        return f"The receiver took the request but did not send complete response headers within {seconds}."
+            return f"The receiver answered with status {progress.status}, but its response did not end within {whole}."
+        return f"The receiver took the request but did not send complete response headers within {whole}."
 
 
 @dataclass(slots=True)
@@ -276,105 +258,7 @@ class _Slots:
     users: int = 0
 
 
-class SystemLookup:
-    """``getaddrinfo`` in threads of its own; tasks that ask for the same name at the same time share one look-up."""
-
-    def __init__(self) -> None:
-        self._threads: concurrent.futures.ThreadPoolExecutor | None = None
-        self._running: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        key = (host, port)
-        task = self._running.get(key)
-        if task is None:
-            task = self._running[key] = asyncio.create_task(self._resolve(host, port))
-            task.add_done_callback(lambda done: self._finished(key, done))
-        # whoever gives up leaves the others their answer
-        return await asyncio.shield(task)
-
-    def _finished(self, key: tuple[str, int], task: asyncio.Task[list[str]]) -> None:
-        del self._running[key]
-        if not task.cancelled():
-            task.exception()  # read, so that nobody complains when all who waited have given up
-
-    async def _resolve(self, host: str, port: int) -> list[str]:
-        if self._threads is None:
-            self._threads = concurrent.futures.ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="webhook-lookup")
-        loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._threads, _getaddrinfo, host, port)
-        return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-
-
-def _getaddrinfo(host: str, port: int) -> list[tuple[Any, ...]]:
-    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP))
-
-
-class _NotingConnector(aiohttp.TCPConnector):
-    """Notes in the attempt's progress that there is a connection; aiohttp's own tracing costs a tenth of a delivery."""
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[aiohttp.tracing.Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        _progress.get().phase = "wait"
-        return connection
-
-
-class _VettingResolver(AbstractResolver):
-    """Hands aiohttp the addresses of a name only when the guard takes every one of them.
-
-    A name that answers with a public and a private address is an attack or a mistake; dialling the public one would make
-    the verdict depend on the order of the answers.
-    """
-
-    def __init__(self, guard: AddressGuard, lookup: Lookup) -> None:
-        self._guard = guard
-        self._lookup = lookup
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        del family  # the connector is never told to use one family only
-        _progress.get().phase = "look"
-        addresses = await self._lookup(host, port)
-        if not addresses:
-            raise OSError(f"{host} has no address")
-        for address in addresses:
-            _vet(self._guard, address)
-        _progress.get().phase = "connect"
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in _first_of_each_family(addresses)
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close: the look-ups belong to the sender."""
-
-
-def _first_of_each_family(addresses: list[str]) -> list[str]:
-    ipv6 = [address for address in addresses if ":" in address][:DIALLED_ADDRESSES_OF_A_FAMILY]
-    ipv4 = [address for address in addresses if ":" not in address][:DIALLED_ADDRESSES_OF_A_FAMILY]
-    return [address for address in addresses if address in ipv6 or address in ipv4]
-
-
-def _vet(guard: AddressGuard, address: str) -> None:
-    try:
-        reason = guard.refusal(ipaddress.ip_address(address))
-    except ValueError:
-        reason = "it is no IP address"
-    if reason is not None:
-        raise BlockedAddress(f"{address} is not a public address: {reason}")
-
-
-async def _read_success(response: aiohttp.ClientResponse, progress: _Progress) -> None:
+async def _read_success(response: aiohttp.ClientResponse, progress: Progress) -> None:
     """Reads what there is of a success, for a short while: the verdict does not depend on it."""
     if response.content.at_eof():
         progress.body_is_cut = False
@@ -390,7 +274,7 @@ async def _read_success(response: aiohttp.ClientResponse, progress: _Progress) -
         response.close()
 
 
-async def _read_body(response: aiohttp.ClientResponse, progress: _Progress) -> None:
+async def _read_body(response: aiohttp.ClientResponse, progress: Progress) -> None:
     """Keeps the start of the body, then reads the rest only if that is a cheap way to use the connection again."""
     limit = kept_bytes(response.status)
     body, content, read = progress.body, response.content, 0
@@ -406,53 +290,3 @@ async def _read_body(response: aiohttp.ClientResponse, progress: _Progress) -> N
     progress.body_is_cut = read > limit or not content.at_eof()
     if not content.at_eof():
         response.close()
-
-
-def _explain(error: Exception, progress: _Progress, host: str) -> tuple[FailureClass, str]:
-    """The class of a failure and a sentence for the owner of the endpoint, who sees neither our code nor our network."""
-    if isinstance(error, BlockedAddress):
-        return _explain_connection(error, host)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return FailureClass.TLS, f"The certificate of {host} is not valid: {_text(error.certificate_error)}."
-    if isinstance(error, aiohttp.ClientConnectorDNSError) and not isinstance(error.os_error, BlockedAddress):
-        return FailureClass.DNS, f"The name {host} does not resolve to an address: {_text(error.os_error)}."
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return _explain_connection(error.os_error, host)
-    return _explain_exchange(error, progress.status, host)
-
-
-def _explain_connection(error: OSError, host: str) -> tuple[FailureClass, str]:
-    if isinstance(error, BlockedAddress):
-        return FailureClass.BLOCKED_ADDRESS, f"No request was sent to {host}: {error}."
-    if isinstance(error, ssl.SSLError):
-        return FailureClass.TLS, f"No encrypted connection to {host} came about: {_text(error)}."
-    if error.errno == errno.ECONNREFUSED:
-        return FailureClass.REFUSED, f"{host} refused the connection: nothing listens on that port, or a firewall says so."
-    if error.errno in (errno.ECONNRESET, errno.EPIPE):
-        return FailureClass.RESET, f"{host} closed the connection before it was established."
-    return FailureClass.UNREACHABLE, f"{host} cannot be reached: {_text(error)}."
-
-
-def _explain_exchange(error: Exception, status: int | None, host: str) -> tuple[FailureClass, str]:
-    behind = f" after status {status}" if status is not None else " before it had answered"
-    if isinstance(error, aiohttp.ClientResponseError):
-        if error.message.startswith(("Got more than", "Too many headers")):
-            limits = f"{MAXIMUM_HEADERS} headers of {MAXIMUM_HEADER_LINE_BYTES} bytes"
-            return FailureClass.TOO_LARGE, f"The response headers of {host} are too large: at most {limits} are read."
-        return FailureClass.PROTOCOL, f"What {host} sent is not a valid HTTP/1.1 response."
-    if isinstance(error, aiohttp.ClientPayloadError):
-        if "Not enough data" in str(error):  # aiohttp has one class for a body that breaks off and for a malformed one
-            return FailureClass.RESET, f"{host} closed the connection{behind}, before the body was as long as announced."
-        return FailureClass.PROTOCOL, f"The response body of {host} does not have the form that its headers announce."
-    return FailureClass.RESET, f"{host} closed the connection{behind}."
-
-
-def _text(error: BaseException) -> str:
-    """What the system says, without its error numbers and positions in foreign source files."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message.rstrip(".")
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "the handshake failed").replace("_", " ").lower()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.rstrip(".")
-    return str(error).rstrip(".") or type(error).__name__

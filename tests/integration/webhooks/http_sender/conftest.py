@@ -12,7 +12,8 @@ import trustme
 
 from event_service.webhooks.addresses import AddressGuard
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from event_service.webhooks.http_sender import HttpSender, Lookup
+from event_service.webhooks.http_sender import HttpSender
+from event_service.webhooks.sending.name_lookup import Lookup
 from event_service.webhooks.url import UrlRules, parse_webhook_url
 
 LOOPBACK = AddressGuard.allowing(["127.0.0.0/8"])
@@ -54,11 +55,12 @@ async def make_sender() -> AsyncIterator[MakeSender]:
         def make(
             *,
             deadline: float = 5.0,
+            connect: float = 3.0,
             lookup: Lookup | None = None,
             tls: ssl.SSLContext | None = None,
             guard: AddressGuard = LOOPBACK,
         ) -> Sending:
-            sender = HttpSender(guard, deadline_seconds=deadline, lookup=lookup, tls=tls)
+            sender = HttpSender(guard, deadline_seconds=deadline, connect_seconds=connect, lookup=lookup, tls=tls)
             stack.push_async_callback(sender.aclose)
             return Sending(sender)
 

@@ -13,7 +13,7 @@ import trustme
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.addresses import AddressGuard
 from event_service.webhooks.exchange import WebhookRequest
-from event_service.webhooks.http_sender import SystemLookup
+from event_service.webhooks.sending.name_lookup import SystemLookup
 from event_service.webhooks.url import UrlRules, parse_webhook_url
 from tests.integration.webhooks.http_sender.conftest import BODY, HEADERS, MakeSender, names, serving
 from tests.integration.webhooks.http_sender.receivers import OK, answering, receiver

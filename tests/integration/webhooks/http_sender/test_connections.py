@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from event_service.base.errors import BadUserInput
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks import http_sender
+from event_service.webhooks.exchange import WebhookRequest
 from event_service.webhooks.http_sender import HttpSender
-from tests.integration.webhooks.http_sender.conftest import BODY, LOOPBACK, MakeSender, Sending, names
+from event_service.webhooks.url import UrlRules, parse_webhook_url
+from tests.integration.webhooks.http_sender.conftest import BODY, HEADERS, LOOPBACK, MakeSender, Sending, names
 from tests.integration.webhooks.http_sender.receivers import OK, Conversation, answering, receiver
+
+LOCAL = UrlRules(guard=LOOPBACK, allow_http=True)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -202,3 +209,100 @@ async def test_a_cancelled_attempt_gives_its_slot_and_its_connection_back(make_s
 
     assert hanging.connections == 30
     assert hanging.most_open == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("", "/"),
+        ("?", "/?"),
+        ("/?", "/?"),
+        ("/a?", "/a?"),
+        ("/a??", "/a??"),
+        ("/a?=", "/a?="),
+        ("/a/?b=%3F?", "/a/?b=%3F?"),
+        ("//", "//"),
+        ("//a//?", "//a//?"),
+        ("/a;b?c&d;e", "/a;b?c&d;e"),
+        ("/%7e~?%7E=~", "/%7e~?%7E=~"),
+        ("/.", "/."),
+        ("/a/..?", "/a/..?"),
+        ("/é?ü", "/%C3%A9?%C3%BC"),
+    ],
+)
+async def test_the_target_on_the_wire_is_the_one_that_was_read(make_sender: MakeSender, path: str, target: str) -> None:
+    async with receiver(answering(OK)) as taking:
+        url = f"http://127.0.0.1:{taking.port}{path}"
+        await make_sender()(url)
+
+    assert [request.target for request in taking.requests] == [target]
+    assert parse_webhook_url(url, LOCAL).target == target
+
+
+@settings(max_examples=60, deadline=None)
+@given(paths=st.lists(st.text(alphabet="aB1:/?@[]%-_.~;=&+ é🎈'\"{}|^`<>", max_size=20), min_size=1, max_size=20))
+def test_every_url_that_is_taken_is_sent_as_it_was_read(paths: list[str]) -> None:
+    async def send_all() -> tuple[list[str], list[str]]:
+        read = []
+        sender = HttpSender(LOOPBACK)
+        async with receiver(answering(OK)) as taking:
+            for path in paths:
+                try:
+                    url = parse_webhook_url(f"http://127.0.0.1:{taking.port}/{path}", LOCAL)
+                except BadUserInput:
+                    continue
+                read.append(url.target)
+                await sender.send(WebhookRequest("endpoint-1", url, "POST", {}, BODY))
+            await sender.aclose()
+        return read, [request.target for request in taking.requests]
+
+    read, sent = asyncio.run(send_all())
+    assert read == sent
+
+
+async def test_connecting_has_a_time_of_its_own(make_sender: MakeSender) -> None:
+    async def lookup(host: str, port: int) -> list[str]:
+        await asyncio.sleep(60)
+        return ["127.0.0.1"]
+
+    sender = make_sender(deadline=60, connect=0.2, lookup=lookup)
+    answer = await sender("http://slow.test/")
+    async with receiver(Conversation.silence) as silent:
+        handshake = await sender(f"https://127.0.0.1:{silent.port}/")
+
+    assert (answer.failure, answer.explanation) == (FailureClass.TIMEOUT, "The name slow.test was not resolved within 0.2 s.")
+    assert handshake.failure is FailureClass.TIMEOUT
+    assert handshake.explanation == "No connection to 127.0.0.1 came about within 0.2 s."
+
+
+async def test_the_time_for_connecting_does_not_end_an_answer_that_takes_longer(make_sender: MakeSender) -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.request()
+        await asyncio.sleep(0.3)
+        await conversation.send(OK)
+
+    async with receiver(script) as slow:
+        answer = await make_sender(connect=0.1)(f"http://127.0.0.1:{slow.port}/")
+
+    assert answer.status == 200
+
+
+async def test_a_request_may_have_less_time_than_the_sender_gives(make_sender: MakeSender) -> None:
+    send = make_sender(deadline=60)
+
+    async with receiver(Conversation.silence) as silent:
+        url = parse_webhook_url(f"http://127.0.0.1:{silent.port}/", LOCAL)
+        answer = await send.sender.send(WebhookRequest("endpoint-1", url, "POST", HEADERS, BODY, deadline_seconds=0.2))
+
+    assert answer.failure is FailureClass.TIMEOUT
+    assert answer.explanation == "The receiver took the request but did not send complete response headers within 0.2 s."
+
+
+async def test_a_request_cannot_have_more_time_than_the_sender_gives(make_sender: MakeSender) -> None:
+    send = make_sender(deadline=0.2)
+
+    async with receiver(Conversation.silence) as silent:
+        url = parse_webhook_url(f"http://127.0.0.1:{silent.port}/", LOCAL)
+        answer = await send.sender.send(WebhookRequest("endpoint-1", url, "POST", HEADERS, BODY, deadline_seconds=60))
+
+    assert answer.explanation == "The receiver took the request but did not send complete response headers within 0.2 s."

@@ -406,7 +406,10 @@ async def test_http_where_https_was_expected(make_sender: MakeSender) -> None:
         answer = await make_sender()(f"https://127.0.0.1:{plain.port}/")
 
     assert (answer.status, answer.failure) == (None, FailureClass.TLS)
-    assert answer.explanation == "No encrypted connection to 127.0.0.1 came about: wrong version number."
+    assert (
+        answer.explanation
+        == "No encrypted connection to 127.0.0.1 came about: that port speaks no TLS, perhaps plain HTTP (wrong version number)."
+    )
 
 
 async def test_a_name_that_does_not_resolve(make_sender: MakeSender) -> None:

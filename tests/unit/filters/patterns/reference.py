@@ -19,10 +19,10 @@ Leaf = tuple[str, Any, Elements]
 def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     """Whether ``event`` matches ``pattern``, which must be well formed."""
     leaves = list(_leaves(event))
-    return any(_can_pick(sorted(fields.items()), leaves, {}) for fields in _alternatives(pattern))
+    return any(_can_pick(sorted(fields.items()), leaves, {}) for fields in alternatives(pattern))
 
 
-def _alternatives(pattern: dict[str, Any]) -> list[dict[str, list[Any]]]:
+def alternatives(pattern: dict[str, Any]) -> list[dict[str, list[Any]]]:
     """All combinations of ``$or`` branches as flat path -> list of allowed entries."""
     return _with_object([{}], pattern, "")
 

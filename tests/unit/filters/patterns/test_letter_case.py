@@ -39,6 +39,18 @@ def test_every_character_is_accepted_in_both_its_cases() -> None:
     assert refused == []
 
 
+def test_no_form_of_a_character_begins_or_ends_with_its_other_form() -> None:
+    # what lets a comparison go on without ever going back
+    doubtful = [
+        character
+        for character in map(chr, range(0x110000))
+        for lower, upper in [(character.lower(), character.upper())]
+        if lower != upper and (lower.startswith(upper) or upper.startswith(lower) or lower.endswith(upper) or upper.endswith(lower))
+    ]
+
+    assert doubtful == []
+
+
 @pytest.mark.parametrize(("pattern", "text"), [("abc", "ab"), ("abc", "abcd"), ("ß", "S"), ("ßß", "SSS"), ("é", "e"), ("", "a")])
 def test_what_is_shorter_longer_or_other_is_refused(pattern: str, text: str) -> None:
     assert not letter_case.accepts_whole(pattern, text)

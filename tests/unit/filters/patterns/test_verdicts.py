@@ -109,6 +109,15 @@ VERDICTS: list[tuple[str, str, list[str], list[str]]] = [
     ("anything_but_a_list", '{"a":[{"anything-but":["x","y"]}]}', ['{"a":"z"}'], ['{"a":"x"}', '{"a":["x","y"]}']),
     ("anything_but_reads_no_address", '{"a":[{"anything-but":"10.0.0.1"}]}', ['{"a":"10.0.0.01"}'], ['{"a":"10.0.0.1"}']),
     (
+        "either_of_two_refusals",
+        '{"a":[{"anything-but":["w","x"]},{"anything-but":["y","z"]}]}',
+        ['{"a":"w"}', '{"a":"z"}', '{"a":1}'],
+        ["{}"],
+    ),
+    ("refusals_that_overlap", '{"a":[{"anything-but":["x","y"]},{"anything-but":["y","z"]}]}', ['{"a":"x"}', '{"a":"z"}'], ['{"a":"y"}']),
+    ("refusals_of_other_kinds", '{"a":[{"anything-but":["1.0"]},{"anything-but":[1.0,-1]}]}', ['{"a":-1}', '{"a":"1.0"}'], ["{}"]),
+    ("refusals_beside_a_value", '{"a":[{"anything-but":0.3},{"anything-but":[100,1]},100]}', ['{"a":100}', '{"a":0.3}'], ['{"b":1}']),
+    (
         "anything_but_prefixes",
         '{"a":[{"anything-but":{"prefix":["in","er"]}}]}',
         ['{"a":"ok"}', '{"a":7}'],
@@ -211,6 +220,12 @@ VERDICTS: list[tuple[str, str, list[str], list[str]]] = [
         ['{"e":[{"i":"x"},{"f":1}]}'],
     ),
     (
+        "absence_is_judged_in_the_chosen_element_of_a_list_inside",
+        '{"a":{"aa":[1],"b":{"w":[1],"x":[{"exists":false}]}}}',
+        ['{"a":[{"aa":1,"b":[{"w":1},{"x":1}]},{"aa":0}]}'],
+        ['{"a":[{"aa":1,"b":[{"w":1,"x":1},{"x":1}]},{"aa":0}]}', '{"a":[{"aa":1,"b":[{"w":1},{"x":1}],"b.x":1},{"aa":0}]}'],
+    ),
+    (
         "one_path_may_lead_into_two_arrays",
         '{"a":{"b":["x"],"c":["y"]}}',
         ['{"a.b":"x","a":[{"c":"y"}]}', '{"a.b":"x","a":[{"b":"z"},{"c":"y"}]}'],
@@ -235,6 +250,40 @@ DIFFERENT: list[tuple[str, str, list[str], list[str]]] = [
     ("characters_beyond_16_bits_have_case", '{"a":[{"equals-ignore-case":"𐐀😀"}]}', ['{"a":"𐐨😀"}'], ['{"a":"????"}']),
     ("a_v4_block_holds_no_v6_address", '{"a":[{"cidr":"0.0.0.0/0"}]}', [], ['{"a":"::1"}']),
     ("the_quotes_of_a_string_are_no_part_of_it", '{"a":[{"prefix":"ab\\""}]}', ['{"a":"ab\\"c"}'], ['{"a":"ab"}']),
+    (
+        "a_value_beside_a_range_counts",
+        '{"a":["true",{"numeric":[">",-5000000001,"<=",0]},{"prefix":"a "}]}',
+        ['{"a":"true"}'],
+        ['{"a":"false"}'],
+    ),
+    (
+        "a_string_beside_a_range_counts",
+        '{"a":[{"exactly":"k"},{"numeric":[">",-5000000001]},{"suffix":"b"}]}',
+        ['{"a":"k"}'],
+        ['{"a":"K"}'],
+    ),
+    (
+        "a_wildcard_beside_any_case_accepts_no_more",
+        '{"a":[{"wildcard":"*b"},{"equals-ignore-case":"\u017f"}]}',
+        ['{"a":"ab"}'],
+        ['{"a":"ba"}'],
+    ),
+    (
+        "refusals_in_a_branch_and_outside",
+        '{"a":[{"anything-but":{"wildcard":"*a*"}}],"$or":[{"b":[1]},{"a":[{"anything-but":{"equals-ignore-case":"x"}}]}]}',
+        ['{"a":"\u0416"}'],
+        ['{"a":"x"}'],
+    ),
+    (
+        "two_spellings_of_a_path_count_both",
+        '{"c":{"a":[1],"b":["i"]}}',
+        ['{"c":[{"a":1,"b":"q"}],"c.b":"i"}', '{"c":[{"b":"q"},{"a":1}],"c.b":"i"}'],
+        ['{"c":[{"a":1,"b":"q"}],"c.b":"j"}'],
+    ),
+    ("the_smallest_number_compares", '{"a":[{"numeric":[">",0]}]}', ['{"a":5e-324}', '{"a":1e23}'], ['{"a":0}']),
+    ("integers_are_floats_if_they_are_equal", '{"a":[1e23]}', ['{"a":100000000000000000000000}'], ['{"a":99999999999999999999999}']),
+    ("numbers_are_no_addresses", '{"a":[{"cidr":"255.0.0.0/1"}]}', ['{"a":"200.0.0.1"}'], ['{"a":9007199254740992}']),
+    ("no_number_is_beyond_the_largest", '{"a":[{"numeric":[">",1.7976931348623157e308]}]}', [], ['{"a":1.7976931348623157e308}']),
     ("an_empty_key_at_the_end_is_a_step", '{"a":{"":[1]}}', ['{"a":{"":1}}'], ['{"a":1}']),
 ]
 

@@ -7,30 +7,41 @@ keys alone.
 
 from __future__ import annotations
 
-import json
-import re
-import zlib
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+import itertools
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Final, TypeVar
 
-from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
+from event_service.aws.batches import MAXIMUM_WRITES_PER_BATCH
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
-from event_service.base import json_values
 from event_service.base.clock import Clock
-from event_service.base.dates import format_date, from_stored
 from event_service.base.errors import DomainError, Unavailable
 from event_service.base.identifiers import shard_of
+from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
-from event_service.events.ports import SHARDS, PutOutcome, StoredEvent, Track, TrackKey
-from event_service.events.sort_key import activity_id, cut_id, expiry, profile_ids, sort_key
+from event_service.events.ports import SHARDS, Owner, PutOutcome, StoredEvent, Track, TrackKey
+from event_service.events.sort_key import activity_id, cut_id, expiry, indexed_profile_ids, sort_key
+from event_service.events.storage.codec import delivered_text, pack, unpack
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 WRITERS: Final = 8
 """Calls of one publish at the same time: 100 conditional puts are then 13 rounds, and four publishes share the pool."""
-# zlib's first byte; JSON text begins with a bracket.
-_COMPRESSED: Final = 0x78
+MAXIMUM_ROWS_WITH_EVENTS: Final = 2_000
+"""Rows that are written before the events of a publish: 80 calls. The router writes those of the other events, once it has
+routed them. Two such puts, 100 puts of events and what else a publish takes stay below 250 calls."""
+ROW_SECONDS: Final = 1.0
+"""Rows that are not begun by then are left to the router, so that a slow index delays no answer."""
+ROW_TRIES: Final = 3
+STORING_SECONDS: Final = 5.0
+"""Events that are not begun by then are left to the router. They are accepted already."""
+MAXIMUM_ROWS_FORGOTTEN: Final = 500
+"""Rows of publishes that lost a race. Those beyond make a count too high until they expire, and harm nobody else."""
 
 
 class EventItem(Model):
@@ -44,7 +55,9 @@ class EventItem(Model):
     nonce = BinaryAttribute(legacy_encoding=False)
     expires_at = NumberAttribute(attr_name="expiresAt")
     body = BinaryAttribute(legacy_encoding=False)
-    """JSON ``[type, date, creationDate, agentId, cameraId, data]``, compressed where that is shorter."""
+    """See :mod:`event_service.events.storage.codec`."""
+    rows_missing = BooleanAttribute(attr_name="rowsMissing", null=True)
+    """Set where the rows by profile and activity may not all be written; the router writes them when it routes the event."""
     date_shard = UnicodeAttribute(attr_name="dateShard")
     date_key = UnicodeAttribute(attr_name="dateKey")
     """Keys of the index ``by_date``: all events by when they happened."""
@@ -81,92 +94,120 @@ def partition(key: TrackKey, shard: int) -> str:
 class DynamoEventStore:
     """Implements :class:`~event_service.events.ports.EventStore`."""
 
-    def __init__(self, database: Database, clock: Clock, retention_days: int) -> None:
+    def __init__(self, database: Database, clock: Clock, retention_days: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
         self._retention_days = retention_days
+        self._monotonic = monotonic
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def get(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, StoredEvent]:
+    def get(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> dict[str, StoredEvent]:
+        found = self.each(workspace_id, event_ids, consistent=consistent, with_data=with_data)
+        return {one.event.id: one for one in found}
+
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        now = self._clock().timestamp()
+        for raw in self._raw(workspace_id, event_ids, consistent=consistent):
+            if float(raw["expiresAt"]["N"]) > now:
+                yield _stored(workspace_id, raw, with_data=with_data)
+
+    def _raw(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool) -> Iterator[AttributeMap]:
         if len(event_ids) == 1:
             # GetItem and BatchGetItem cost the same; the first has no unprocessed keys.
-            item = self._database.get(EventItem, f"{workspace_id}#{event_ids[0]}", consistent=consistent)
-            items = [item] if item else []
-        else:
-            keys = (Key(EventItem, f"{workspace_id}#{event_id}") for event_id in event_ids)
-            found = self._database.batch_get(keys, consistent=consistent)
-            items = [EventItem.from_raw_data(raw) for _, raw in found]
-        now = self._clock().timestamp()
-        stored = (_stored(workspace_id, item) for item in items if item.expires_at > now)
-        return {one.event.id: one for one in stored}
+            item = self._database.get_raw(Key(EventItem, f"{workspace_id}#{event_ids[0]}"), consistent=consistent)
+            return iter(() if item is None else (item,))
+        keys = (Key(EventItem, f"{workspace_id}#{event_id}") for event_id in event_ids)
+        return (raw for _, raw in self._database.batch_get(keys, consistent=consistent))
 
     def texts(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, bytes]:
         """The JSON text of each event as it is delivered, by id, put together from the stored text: nothing is parsed.
         Read strongly consistent."""
-        keys = (Key(EventItem, f"{workspace_id}#{event_id}") for event_id in event_ids)
         now = self._clock().timestamp()
         found: dict[str, bytes] = {}
-        for _, raw in self._database.batch_get(keys):
+        for raw in self._raw(workspace_id, event_ids, consistent=True):
             if float(raw["expiresAt"]["N"]) > now:
-                event_id = raw["key"]["S"].removeprefix(f"{workspace_id}#")
-                found[event_id] = _delivered(workspace_id, event_id, bytes(raw["body"]["B"]))
+                event_id = str(raw["key"]["S"]).removeprefix(f"{workspace_id}#")
+                found[event_id] = delivered_text(workspace_id, event_id, bytes(raw["body"]["B"]))
         return found
 
-    def nonces(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], str]:
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
         now = self._clock().timestamp()
         wanted = {f"{workspace_id}#{event_id}": (workspace_id, event_id) for workspace_id, event_id in keys}
         found = self._database.batch_get(
-            (Key(EventItem, key) for key in wanted), consistent=consistent, attributes=("key", "nonce", "expiresAt")
+            (Key(EventItem, key) for key in wanted), consistent=consistent, attributes=("key", "nonce", "expiresAt", "rowsMissing")
         )
-        return {wanted[raw["key"]["S"]]: bytes(raw["nonce"]["B"]).hex() for _, raw in found if float(raw["expiresAt"]["N"]) > now}
+        return {wanted[raw["key"]["S"]]: _owner(raw) for _, raw in found if float(raw["expiresAt"]["N"]) > now}
 
     # -- writing -------------------------------------------------------------------------------------------------
 
     def put(self, events: Sequence[Event], nonce: str) -> None:
-        # First the rows that find the event, then the event: once an event is there, the router takes it as stored whole.
-        self._database.batch_write(puts=[row for event in events for row in self._index_rows(event)])
-        self._database.batch_write(puts=[self._item(event, nonce) for event in events])
+        # First the rows that find the event, then the event: of an event that is there the rows are there, unless it says
+        # that they are not.
+        late = self._write_some_rows(events)
+        self._database.batch_write(puts=[self._item(event, nonce, rows_missing=event.id in late) for event in events])
 
-    def put_if_absent(self, events: Sequence[Event], nonce: str) -> PutOutcome:
-        rows = {event.id: list(self._index_rows(event)) for event in events}
-        try:
-            self._database.batch_write(puts=[row for of_event in rows.values() for row in of_event])
-        except (DomainError, Unavailable):
-            return PutOutcome({}, tuple(rows))
-        taken: dict[str, str] = {}
+    def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
+        late = {event.id for event in events if self._tracks(event)} if rows_later else self._write_some_rows(events)
+        end = self._monotonic() + STORING_SECONDS
+        taken: dict[str, Owner] = {}
         failed: list[str] = []
         needless: list[EventIndexItem] = []
 
         def put(event: Event) -> None:
+            if self._monotonic() > end:
+                failed.append(event.id)
+                return
             condition = EventItem.key.does_not_exist() | (EventItem.expires_at <= int(self._clock().timestamp()))
             try:
-                self._database.put(self._item(event, nonce), condition)
+                self._database.put(self._item(event, nonce, rows_missing=event.id in late), condition)
             except ConditionFailed as refused:
                 standing = refused.current
                 if standing is None:
                     failed.append(event.id)
                     return
-                taken[event.id] = bytes(standing["nonce"]["B"]).hex()
-                needless.extend(self._not_of(standing, event, rows[event.id]))
+                taken[event.id] = _owner(standing)
+                if not rows_later:
+                    needless.extend(self._not_of(standing, event))
             except (DomainError, Unavailable):
                 failed.append(event.id)
 
-        if len(events) == 1:
-            put(events[0])
-        else:
-            with ThreadPoolExecutor(max_workers=WRITERS) as threads:
-                # list(): a future's error is raised only when its result is asked for.
-                list(threads.map(put, events))
+        _each(put, events)
         if needless:
-            self._forget(needless)
+            self._forget(needless[:MAXIMUM_ROWS_FORGOTTEN])
         return PutOutcome(taken, tuple(failed))
 
-    def _not_of(self, standing: AttributeMap, event: Event, rows: Sequence[EventIndexItem]) -> Iterator[EventIndexItem]:
-        """Those of the rows that the event which has the id does not have itself."""
+    def write_rows(self, events: Sequence[Event]) -> None:
+        self._database.batch_write(puts=[row for event in events for row in self._index_rows(event)])
+
+    def _write_some_rows(self, events: Sequence[Event]) -> set[str]:
+        """Writes rows within a second or so; returns the ids of the events of which some may be missing."""
+        rows = [(event.id, row) for event in events for row in self._index_rows(event)]
+        late = {event_id for event_id, _ in rows[MAXIMUM_ROWS_WITH_EVENTS:]}
+        end = self._monotonic() + ROW_SECONDS
+
+        def write(some: tuple[tuple[str, EventIndexItem], ...]) -> None:
+            try:
+                if self._monotonic() <= end:
+                    self._database.batch_write(puts=[row for _, row in some], tries=ROW_TRIES)
+                    return
+            except (DomainError, Unavailable) as error:
+                _LOG.warning("rows of accepted events are written later, by the router: %s", error)
+            late.update(event_id for event_id, _ in some)
+
+        _each(write, list(_batched(rows[:MAXIMUM_ROWS_WITH_EVENTS], MAXIMUM_WRITES_PER_BATCH)))
+        return late
+
+    def _not_of(self, standing: AttributeMap, event: Event) -> Iterator[EventIndexItem]:
+        """Those rows of ``event`` that the event which has the id does not have itself."""
+        rows = list(self._index_rows(event))
         if not rows:
             return
-        owner = _stored(event.workspace_id, EventItem.from_raw_data(standing)).event
+        owner = _stored(event.workspace_id, standing).event
         kept = {(row.subject, row.date_key) for row in self._index_rows(owner)}
         yield from (row for row in rows if (row.subject, row.date_key) not in kept)
 
@@ -177,27 +218,31 @@ class DynamoEventStore:
             # A list drops them when it reads the event; only a count is one too high until they expire.
             return
 
-    def _item(self, event: Event, nonce: str) -> EventItem:
+    def _item(self, event: Event, nonce: str, *, rows_missing: bool) -> EventItem:
         shard = shard_of(event.id, SHARDS)
         expires = expiry(event.created, self._retention_days)
         item = EventItem(
             f"{event.workspace_id}#{event.id}",
             nonce=bytes.fromhex(nonce),
             expires_at=expires,
-            body=_pack(event),
+            body=pack(event),
             date_shard=partition(TrackKey(event.workspace_id, Track.DATE), shard),
             date_key=sort_key(event, event.date, expires),
+            rows_missing=rows_missing or None,
         )
         if event.date != event.created:
             item.acceptance_shard = partition(TrackKey(event.workspace_id, Track.ACCEPTANCE), shard)
             item.acceptance_key = sort_key(event, event.created, expires)
         return item
 
-    def _index_rows(self, event: Event) -> Iterator[EventIndexItem]:
-        tracks = [TrackKey(event.workspace_id, Track.PROFILE, profile) for profile in profile_ids(event.data)]
+    @staticmethod
+    def _tracks(event: Event) -> list[TrackKey]:
+        tracks = [TrackKey(event.workspace_id, Track.PROFILE, profile) for profile in indexed_profile_ids(event.data)]
         activity = activity_id(event.data)
-        if activity is not None:
-            tracks.append(TrackKey(event.workspace_id, Track.ACTIVITY, activity))
+        return tracks if activity is None else [*tracks, TrackKey(event.workspace_id, Track.ACTIVITY, activity)]
+
+    def _index_rows(self, event: Event) -> Iterator[EventIndexItem]:
+        tracks = self._tracks(event)
         if not tracks:
             return
         shard = shard_of(event.id, SHARDS)
@@ -208,47 +253,28 @@ class DynamoEventStore:
             yield EventIndexItem(partition(track, shard), date_key, expires_at=expires, id=whole_id)
 
 
-def _pack(event: Event) -> bytes:
-    parts = [event.type, format_date(event.date), format_date(event.created), event.agent_id, event.camera_id, event.data]
-    plain = json_values.dumps(parts).encode()
-    compressed = zlib.compress(plain, level=6)
-    return compressed if len(compressed) < len(plain) else plain
+def _each(act: Callable[[_T], None], arguments: Sequence[_T]) -> None:
+    """Calls ``act`` for each, several side by side."""
+    if len(arguments) < 2:
+        for argument in arguments:
+            act(argument)
+        return
+    with ContextThreads(max_workers=min(WRITERS, len(arguments))) as threads:
+        # list(): a future's error is raised only when its result is asked for.
+        list(threads.map(act, arguments))
 
 
-_HEAD_OF_BODY = re.compile(rb'\[("(?:[^"\\]|\\.)*"),("[^"]*"),("[^"]*"),(null|"(?:[^"\\]|\\.)*"),(null|"(?:[^"\\]|\\.)*"),')
-"""All of a stored body but the event's data, which stands last."""
+def _batched(values: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
+    remaining = iter(values)
+    while some := tuple(itertools.islice(remaining, size)):
+        yield some
 
 
-def _delivered(workspace_id: str, event_id: str, body: bytes) -> bytes:
-    """What :meth:`~event_service.events.event.Event.as_json` makes of the event, byte for byte."""
-    plain = zlib.decompress(body) if body[0] == _COMPRESSED else body
-    head = _HEAD_OF_BODY.match(plain)
-    if head is None:
-        raise ValueError(f"the stored body of event {event_id} begins with {plain[:80]!r}")
-    event_type, date, created, agent_id, camera_id = head.groups()
-    return b"".join(
-        (
-            b'{"id":%b,"type":%b,"date":%b,"data":' % (json_values.dumps(event_id).encode(), event_type, date),
-            memoryview(plain)[head.end() : -1],
-            b',"agentId":%b,"cameraId":%b,"workspaceId":' % (agent_id, camera_id),
-            json_values.dumps(workspace_id).encode(),
-            b',"creationDate":%b,"lastModified":%b}' % (created, created),
-        )
-    )
+def _owner(raw: AttributeMap) -> Owner:
+    return Owner(bytes(raw["nonce"]["B"]).hex(), rows_missing="rowsMissing" in raw)
 
 
-def _stored(workspace_id: str, item: EventItem) -> StoredEvent:
-    body = bytes(item.body)
-    plain = zlib.decompress(body) if body[0] == _COMPRESSED else body
-    event_type, date, created, agent_id, camera_id, data = json.loads(plain)
-    event = Event(
-        id=item.key.removeprefix(f"{workspace_id}#"),
-        type=event_type,
-        date=from_stored(date),
-        data=data,
-        agent_id=agent_id,
-        camera_id=camera_id,
-        workspace_id=workspace_id,
-        created=from_stored(created),
-    )
-    return StoredEvent(event, bytes(item.nonce).hex())
+def _stored(workspace_id: str, raw: AttributeMap, *, with_data: bool = True) -> StoredEvent:
+    event_id = str(raw["key"]["S"]).removeprefix(f"{workspace_id}#")
+    event, size = unpack(workspace_id, event_id, bytes(raw["body"]["B"]), with_data=with_data)
+    return StoredEvent(event, bytes(raw["nonce"]["B"]).hex(), size)

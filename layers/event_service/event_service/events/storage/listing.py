@@ -58,6 +58,8 @@ class DynamoEventIndexes:
             descending=descending,
             limit=limit,
             start=position if isinstance(position, dict) else None,
+            # Entries are compared and dropped; the time that a search may take bounds them.
+            counted=False,
         )
         prefix = f"{key.workspace_id}#"
         entries = [read_sort_key(item[own_key]["S"], _whole_id(item, prefix)) for item in page.items]

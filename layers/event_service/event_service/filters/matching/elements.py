@@ -14,7 +14,7 @@ choose, and all choices are tried, as far as the budget goes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import product
 
@@ -23,6 +23,8 @@ from event_service.filters.matching.path_index import SharedCondition
 from event_service.filters.patterns.event_fields import EventFields, FieldValues, Key, Place
 
 BITS_PER_STEP = 4_096
+STEPS_PER_NESTED_ELEMENT = 6
+STEPS_PER_FIELD = 4
 
 
 class _Ask(Enum):
@@ -143,18 +145,20 @@ class ElementSearch:
         self._verdicts: dict[tuple[SharedCondition, ...], bool] = {}
         self._verdicts_of_arrays: dict[tuple[_AskedInArray, ...], bool] = {}
 
-    def agree(self, conditions: Sequence[SharedCondition]) -> bool:
-        """Whether one pick of values fulfils all ``conditions``, each of which holds by itself.
+    def in_elements(self, conditions: Iterable[SharedCondition]) -> list[SharedCondition]:
+        """Those of ``conditions`` about which :meth:`agree` must be asked; none when they hold together anyway."""
+        get = self._fields.values.get
+        # A field without values in elements holds by itself and chooses nothing.
+        asked = [shared for shared in conditions if (values := get(shared.path)) is not None and values.depth]
+        return asked if len(asked) > 1 or (asked and asked[0].or_absent) else []
+
+    def agree(self, asked: list[SharedCondition]) -> bool:
+        """Whether one pick of values fulfils all of some conditions, each of which holds by itself.
 
         Raises:
             BudgetSpent: it could not be told within the budget.
         """
-        self._budget.spend(1 + len(conditions))
-        get = self._fields.values.get
-        # A field without values in elements holds by itself and chooses nothing.
-        asked = [shared for shared in conditions if (values := get(shared.path)) is not None and values.in_elements]
-        if not asked or (len(asked) == 1 and not asked[0].or_absent):
-            return True
+        self._budget.spend(STEPS_PER_FIELD * (1 + len(asked)))
         asked.sort(key=_order)
         key = tuple(asked)
         verdict = self._verdicts.get(key)
@@ -169,15 +173,17 @@ class ElementSearch:
         if level is not None:
             return level
         values = self._fields.values[shared.path]
+        self._budget.spend(values.total * (values.depth if values.depth == 1 else STEPS_PER_NESTED_ELEMENT * values.depth))
         accepted = self._accepted(shared, values)
         # What is not accepted matters only where it may have to be excluded.
         keys = values.places if shared.or_absent else accepted
         found = [(place, key in accepted) for key in keys for place in values.places[key]]
-        self._budget.spend(sum(2 + 3 * len(place) for place, _ in found))
-        found.sort(key=_depth, reverse=True)
-        level = self._levels[shared] = _Level()
+        if values.depth > 1:
+            found.sort(key=_depth, reverse=True)
+        level = _Level()
         for place, is_accepted in found:
             level.put(place, 0, is_accepted)
+        self._levels[shared] = level
         return level
 
     def _accepted(self, shared: SharedCondition, values: FieldValues) -> set[Key]:
@@ -189,6 +195,7 @@ class ElementSearch:
 
     def _below_object(self, asked: Sequence[_Asked]) -> bool:
         """Whether all that is asked of fields below one object, in the order of their paths, can be fulfilled together."""
+        self._budget.spend(STEPS_PER_FIELD * (1 + len(asked)))
         some_absent = any(ask is not _Ask.VALUE for ask, _ in asked)
         choices: list[list[_Choice]] = []
         for ask, level in asked:
@@ -205,7 +212,7 @@ class ElementSearch:
                 return False
             choices.append(ways)
         for combination in product(*choices):
-            self._budget.spend(1 + len(combination))
+            self._budget.spend(STEPS_PER_FIELD * (1 + len(combination)))
             arrays: dict[int, list[_AskedInArray]] = {}
             for way in combination:
                 for number, ask, array in way:
@@ -227,7 +234,7 @@ class ElementSearch:
             # No earlier field has chosen an element, so nothing is excluded.
             return False
         possible = first.accepted
-        self._budget.spend((1 + possible.bit_length() // BITS_PER_STEP) * len(asked))
+        self._budget.spend((STEPS_PER_FIELD + possible.bit_length() // BITS_PER_STEP) * len(asked))
         for ask, array in others:
             possible &= array.may_hold(ask)
         if not possible:

@@ -82,7 +82,11 @@ class Matcher:
         """
         compiled = condition if isinstance(condition, Condition) else compile_condition(condition)
         self.remove(filter_id)
-        self._waiters[filter_id] = tuple(self._wait(filter_id, (*alternative, *compiled.lists)) for alternative in compiled.alternatives)
+        # Alternatives have most of their conditions in common.
+        known: dict[int, SharedCondition] = {}
+        self._waiters[filter_id] = tuple(
+            self._wait(filter_id, (*alternative, *compiled.lists), known) for alternative in compiled.alternatives
+        )
         self._bytes += size.BYTES_PER_FILTER
 
     def add_stored(self, filter_id: str, condition: Mapping[str, Any]) -> str | None:
@@ -134,7 +138,7 @@ class Matcher:
         undecided = self._not_found(found, unfinished) if unfinished else set()
         budget.allow(budget.left - kept_back)
         failed, searching = self._check(found, fields, budget, matching, undecided)
-        undecided |= self._search(searching, fields, budget, matching)
+        undecided |= self._search([waiter for waiter in searching if waiter.filter_id not in undecided], fields, budget, matching)
         if len(failed) > MANY_IN_VAIN:
             for waiter in failed[:MOVES_PER_EVENT]:
                 self._move(waiter)
@@ -195,7 +199,7 @@ class Matcher:
         get = fields.values.get
         steps, left = 0, budget.allowed
         for waiter in found:
-            if waiter.filter_id in matching:
+            if waiter.filter_id in matching or waiter.filter_id in undecided:
                 continue
             for shared in waiter.others:
                 verdict = verdicts.get(shared) if shared.uses > 1 else None
@@ -219,13 +223,13 @@ class Matcher:
                     waiter.others = (shared, *(other for other in waiter.others if other is not shared))
                 break
             else:
-                steps += 1
+                steps += 1 + len(waiter.others)
                 if fields.has_element_objects:
                     searching.append(waiter)
                 else:
                     matching.add(waiter.filter_id)
             if steps > left:
-                # Counts as matching whatever was found out; the next ones are given what is left, which may suffice.
+                # Counts as matching whatever was found out; the next ones get what is left, which may suffice.
                 undecided.add(waiter.filter_id)
                 steps = left
         budget.spend(steps)
@@ -239,25 +243,39 @@ class Matcher:
         """
         search = ElementSearch(fields, budget)
         limit = budget.left - budget.allowed
+        asked: list[tuple[str, list[SharedCondition]]] = []
+        for waiter in searching:
+            if waiter.filter_id not in matching:
+                in_elements = search.in_elements((waiter.place, *waiter.others))
+                if in_elements:
+                    asked.append((waiter.filter_id, in_elements))
+                else:
+                    matching.add(waiter.filter_id)
+        too_long: set[str] = set()
         # All get a short try first, so that what costs much cannot use up what the others need.
         for steps in (STEPS_OF_FIRST_SEARCH, STEPS_PER_FILTER // 2):
-            too_long: list[_Waiter] = []
-            for waiter in searching:
-                if waiter.filter_id in matching:
+            left_over: list[tuple[str, list[SharedCondition]]] = []
+            too_long = set()
+            for filter_id, conditions in asked:
+                if filter_id in matching:
+                    continue
+                if filter_id in too_long:
+                    left_over.append((filter_id, conditions))
                     continue
                 budget.allow(min(steps, budget.left - limit))
                 try:
-                    if search.agree((waiter.place, *waiter.others)):
-                        matching.add(waiter.filter_id)
+                    if search.agree(conditions):
+                        matching.add(filter_id)
                 except BudgetSpent:
-                    too_long.append(waiter)
-            searching = too_long
-        return {waiter.filter_id for waiter in searching}
+                    too_long.add(filter_id)
+                    left_over.append((filter_id, conditions))
+            asked = left_over
+        return too_long
 
     # -- where filters wait
 
-    def _wait(self, filter_id: str, conditions: tuple[FieldCondition, ...]) -> _Waiter:
-        shared = tuple(self._share(condition) for condition in conditions)
+    def _wait(self, filter_id: str, conditions: tuple[FieldCondition, ...], known: dict[int, SharedCondition]) -> _Waiter:
+        shared = tuple(self._share(condition, known) for condition in conditions)
         place = min(shared, key=self._cost)
         waiter = _Waiter(filter_id, place, tuple(condition for condition in shared if condition is not place))
         self._bytes += size.bytes_of_waiter(len(shared))
@@ -270,8 +288,10 @@ class Matcher:
         if index is None:
             index = self._indexes[place.path] = PathIndex()
             self._bytes += size.BYTES_PER_PATH_INDEX
+        self._bytes -= size.BYTES_PER_TABLE * index.tables
         index.add(place, waiter)
-        self._bytes += size.bytes_of_place(place.condition)
+        self._bytes += size.BYTES_PER_TABLE * index.tables + size.bytes_of_place(place.condition, place.waiting)
+        place.waiting += 1
         if place.or_absent:
             self._absent.add(place.path, waiter)
 
@@ -279,10 +299,11 @@ class Matcher:
         place = waiter.place
         index = self._indexes[place.path]
         index.remove(place, waiter)
-        self._bytes -= size.bytes_of_place(place.condition)
+        place.waiting -= 1
+        self._bytes -= size.bytes_of_place(place.condition, place.waiting)
         if not index:
             del self._indexes[place.path]
-            self._bytes -= size.BYTES_PER_PATH_INDEX
+            self._bytes -= size.BYTES_PER_PATH_INDEX + size.BYTES_PER_TABLE * index.tables
         if place.or_absent:
             self._absent.discard(place.path, waiter)
 
@@ -296,14 +317,15 @@ class Matcher:
         index = self._indexes.get(shared.condition.path)
         return (_NOBODY if index is None else index).cost(shared)
 
-    def _share(self, condition: FieldCondition) -> SharedCondition:
-        shared = self._shared.get(condition)
+    def _share(self, condition: FieldCondition, known: dict[int, SharedCondition]) -> SharedCondition:
+        shared = known.get(id(condition)) or self._shared.get(condition)
         if shared is None:
             shared = self._shared[condition] = SharedCondition(condition)
             self._bytes += size.bytes_of_condition(condition)
             if not condition.path.startswith(LISTED):
                 self._bytes += size.BYTES_PER_SEGMENT * self._wanted.add(condition.path)
         shared.uses += 1
+        known[id(condition)] = shared
         return shared
 
     def _release(self, shared: SharedCondition) -> None:

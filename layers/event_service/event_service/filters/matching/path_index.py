@@ -78,17 +78,19 @@ class SharedCondition:
     Attributes:
         condition: the condition.
         uses: how many filters (`$or` alternatives apart) state it.
+        waiting: how many of them wait at it.
         accepts_any: whether its predicates accept one of a field's values.
         weight: steps to ask it about one short value.
     """
 
-    __slots__ = ("accepts_any", "condition", "or_absent", "path", "uses", "weight")
+    __slots__ = ("accepts_any", "condition", "or_absent", "path", "uses", "waiting", "weight")
 
     def __init__(self, condition: FieldCondition) -> None:
         self.condition = condition
         self.path = condition.path
         self.or_absent = condition.or_absent
         self.uses = 0
+        self.waiting = 0
         single = len(condition.predicates) == 1
         self.accepts_any = condition.predicates[0].accepts_any if single else condition.accepts_any
         self.weight = sum(map(_weight, condition.predicates))
@@ -120,6 +122,11 @@ class PathIndex(Generic[W]):
 
     def __bool__(self) -> bool:
         return self._waiting > 0
+
+    @property
+    def tables(self) -> int:
+        """How many tables there are."""
+        return len(self._tables) + (self._refusals is not None) + (self._scanned is not None)
 
     def cost(self, shared: SharedCondition) -> int:
         """How crowded it would be to wait here for ``shared``."""

@@ -32,7 +32,8 @@ _LARGEST_EXACT_INTEGER = 2**53
 
 Place = tuple[tuple[int, int], ...]
 """Outermost first: (number of the array in the event, index of the element) for each array element that holds the
-value inside an object or a further array. Scalars directly in an array are free to match together: no entry."""
+value inside an object or a further array. Scalars directly in an array are free to match together: no entry. Nor has
+the element of an array that holds no other: there is none that it could exclude."""
 
 NOWHERE: Place = ()
 LONG_TEXT = 256
@@ -66,19 +67,21 @@ class FieldValues:
     Attributes:
         places: the places of each distinct value.
         sole: the value where all are the same one, else ``None``.
-        in_elements: whether a value has a place in an array's element.
         outside: whether a value has none.
         characters: of all distinct strings together.
+        depth: the most elements that a value has around it.
+        total: the places of all values together.
         heavy: whether a question about these values may cost more than one step: there are several, or a long one.
         known_addresses: see :attr:`addresses`; ``None`` until they are asked for.
     """
 
-    __slots__ = ("_ends", "_numbers", "_strings", "characters", "heavy", "in_elements", "known_addresses", "outside", "places", "sole")
+    __slots__ = ("_ends", "_numbers", "_strings", "characters", "depth", "heavy", "known_addresses", "outside", "places", "sole", "total")
 
     def __init__(self) -> None:
         self.places: dict[Key, list[Place]] = {}
         self.sole: Key | None = None
-        self.in_elements = False
+        self.depth = 0
+        self.total = 0
         self.outside = False
         self.characters = 0
         self.heavy = False
@@ -137,10 +140,13 @@ class FieldValues:
                     self.heavy = True
         elif place or places[-1]:
             places.append(place)
-        if place:
-            self.in_elements = True
         else:
+            return
+        self.total += 1
+        if not place:
             self.outside = True
+        elif len(place) > self.depth:
+            self.depth = len(place)
 
 
 class EventFields:
@@ -196,12 +202,13 @@ class EventFields:
         number = self._arrays
         self._arrays += 1
         path = node.path
+        alone = len(value) == 1
         for index, child in enumerate(value):
             if isinstance(child, dict):
                 if node:
-                    self._read_object(child, node, (*place, (number, index)))
+                    self._read_object(child, node, place if alone else (*place, (number, index)))
             elif isinstance(child, list):
-                self._read_array(child, node, (*place, (number, index)))
+                self._read_array(child, node, place if alone else (*place, (number, index)))
             elif path is not None:
                 self._add(path, key_of(child), place)
 

@@ -8,7 +8,6 @@ token was used to connect; it is shared by a token's connections to an endpoint.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +19,7 @@ from event_service.access.storage.tokens import TokenItem, token_of
 from event_service.access.token import Token
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
+from event_service.base.threads import ContextThreads
 from event_service.configuration.storage.rows import EndpointItem, WebSocketItem, endpoint_of
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.ports import GroupState, Handshake, LogHead, Owner, Situation
@@ -212,7 +212,7 @@ class DynamoConnectionStore:
         if len(changes) == 1:
             put(changes[0])
         elif changes:
-            with ThreadPoolExecutor(max_workers=_WRITERS) as threads:
+            with ContextThreads(max_workers=_WRITERS) as threads:
                 # list(): a future's error is raised only when its result is asked for.
                 list(threads.map(put, changes))
 

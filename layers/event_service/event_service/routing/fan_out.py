@@ -1,0 +1,133 @@
+"""Decides which endpoints get the events of a message, and how many of them now.
+
+A message for many endpoints is cut off after so many calls and continued by a message of its own. All events of a
+message that go to one endpoint are handed over together: a socket's log takes them as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from event_service.base.errors import Unavailable
+from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.messages import WebhookMessage
+from event_service.events.event import Event
+from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
+from event_service.routing.table import RoutingTable
+from event_service.routing.work import ReceivedMessage, Work
+
+CALLS_PER_INVOCATION: Final = 1_000
+"""What one invocation hands over, in calls: at 8 at a time and 10 ms each, about a second."""
+LEAST_CALLS_PER_MESSAGE: Final = 50
+MAXIMUM_CONTINUATIONS: Final = 10_000
+"""Of one message. A publish of 100 events for 10,000 endpoints takes 2,000 when every message that comes along is as
+large. The cursor grows with each continuation, so a chain ends by itself; the bound stops what a fault of ours might
+keep going."""
+PARTS_PER_CALL: Final = 1_000
+"""Costs are whole numbers of these: sums of tenths would drift."""
+MESSAGE_PARTS: Final = 100
+"""A call sends ten messages, or a megabyte."""
+CALL_BYTES: Final = 1_048_576
+SOCKET_PARTS: Final = 2_000
+"""The transaction that appends, and the wake-up."""
+STEPS_PER_MESSAGE: Final = 5 * STEPS_PER_EVENT
+"""Of matching, for all events of one message: about 5 s. A hundred events against the filters of an honest workspace
+take a fifth of it. What is not decided then counts as a match."""
+SLOW_STEPS: Final = 2 * STEPS_PER_EVENT
+"""A workspace that took more in this batch is served when the others have been: about 2 s."""
+
+
+class OutOfTime(Exception):
+    """Too little time is left to find out where a message goes."""
+
+
+class FanOut:
+    """The calls that one group of messages may still make."""
+
+    def __init__(self, calls: int, is_late: Callable[[], bool]) -> None:
+        """
+        Args:
+            calls: to share out.
+            is_late: whether nothing new may be begun.
+        """
+        self._parts = calls * PARTS_PER_CALL
+        # Never nothing: a continuation must be shorter than what it continues.
+        self._least_parts = max(1, min(LEAST_CALLS_PER_MESSAGE, calls)) * PARTS_PER_CALL
+        self._is_late = is_late
+        self._steps: dict[str, int] = {}
+
+    def is_slow(self, workspace_id: str) -> bool:
+        """Whether matching for this workspace took so long that others should be served first."""
+        return self._steps.get(workspace_id, 0) > SLOW_STEPS
+
+    def plan(self, work: Work, others: int) -> None:
+        """Decides what of ``work`` is handed over now; ``others`` are the messages that come after it.
+
+        Raises:
+            OutOfTime: nothing of it was decided.
+            Unavailable: it was continued too often.
+        """
+        share = max(self._parts // (others + 1), self._least_parts)
+        self._parts -= self._take(work, share)
+        if work.rest is not None and work.rest.continuation > MAXIMUM_CONTINUATIONS:
+            raise Unavailable(f"it was continued {MAXIMUM_CONTINUATIONS:,} times")
+
+    def _take(self, work: Work, parts: int) -> int:
+        """Endpoint by endpoint in order of their ids; returns what it takes, in parts of calls."""
+        message, table = work.received.message, work.table
+        if table is None:
+            return 0
+        per_endpoint = self._endpoints_of(work, table)
+        bodies: dict[str, str] = {}
+        used = 0
+        served = message.after
+        for endpoint_id in sorted(per_endpoint):
+            if used >= parts:
+                work.rest = replace(message.only(work.events), repeat=work.received.repeat).continued(served)
+                break
+            served = endpoint_id
+            events = per_endpoint[endpoint_id]
+            if table.type_of(endpoint_id) is EndpointType.WEB_SOCKET:
+                work.per_socket[endpoint_id] = [event.id for event in events]
+                used += SOCKET_PARTS
+                continue
+            for event in events:
+                body = bodies.get(event.id)
+                if body is None:
+                    body = bodies[event.id] = event.as_json()
+                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body))
+                used += max(MESSAGE_PARTS, len(body) * PARTS_PER_CALL // CALL_BYTES)
+        return used
+
+    def _endpoints_of(self, work: Work, table: RoutingTable) -> dict[str, Sequence[Event]]:
+        after = work.received.message.after
+        per_endpoint: dict[str, list[Event]] = {}
+        left = STEPS_PER_MESSAGE
+        for event in work.events:
+            if self._is_late():
+                raise OutOfTime
+            budget = Budget(min(STEPS_PER_EVENT, left))
+            before = budget.left
+            for endpoint_id in table.endpoints_for(event, budget):
+                if endpoint_id in table.unwritten:
+                    work.unwritten += 1
+                elif after is None or endpoint_id > after:
+                    per_endpoint.setdefault(endpoint_id, []).append(event)
+            left -= before - budget.left
+            work.undecided += budget.undecided
+        self._steps[work.workspace_id] = self._steps.get(work.workspace_id, 0) + STEPS_PER_MESSAGE - left
+        return dict(per_endpoint)
+
+
+def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, body: str) -> WebhookMessage:
+    return WebhookMessage.first(
+        workspace_id=received.message.workspace_id,
+        endpoint_id=endpoint_id,
+        event_id=event.id,
+        accepted_at=received.message.accepted_at,
+        traceparent=received.message.traceparent,
+        body=body,
+        repeat=received.repeat,
+    )

@@ -1,0 +1,113 @@
+"""Property tests try the same examples in each run; `make fuzz` tries others and prints what fails as a test to paste."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import given, settings, strategies
+
+from local import fuzz
+from local.fuzz import to_paste
+from local.tools import ROOT
+
+FAILING = """
+from hypothesis import example, given, strategies as st
+
+@given(number=st.integers(min_value=0, max_value=10_000), text=st.text(max_size=3))
+def test_small(number, text):
+    assert number < 100
+"""
+
+
+def test_property_tests_are_derandomised_and_have_no_time_limit_for_an_example() -> None:
+    assert settings.default is not None
+    assert settings.default.derandomize
+    assert settings.default.deadline is None
+    assert settings.default.database is None
+
+
+def test_no_property_test_chooses_its_randomness_itself() -> None:
+    written = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+
+    choosing = [str(path) for path in written if re.search(r"\b(derandomize|database)=", path.read_text(encoding="utf-8"))]
+
+    assert choosing == [], "leave it to the profiles in tests/conftest.py"
+
+
+def _failure(directory: Path) -> tuple[str, str]:
+    """The report of a property test that fails, as pytest writes it."""
+    findings = directory / "findings.jsonl"
+    (directory / "test_it.py").write_text(FAILING)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "local.fuzz", "-p", "no:schemathesis", "test_it.py"]
+    environment = os.environ | {fuzz.FINDINGS: str(findings), "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert answer.returncode == 1, answer.stdout + answer.stderr
+    (found,) = fuzz._new(findings, set())
+    return found
+
+
+def test_what_it_finds_is_printed_as_an_example_that_fails_when_it_is_pasted(tmp_path: Path) -> None:
+    node, text = _failure(tmp_path)
+
+    assert node == "test_it.py::test_small"
+    assert text.splitlines()[0] == "# test_it.py, above test_small:"
+    assert "number=100," in text
+
+    pasted = FAILING.replace("@given", "\n".join(text.splitlines()[1:]) + "\n@given").replace("max_value=10_000", "max_value=99")
+    (tmp_path / "test_pasted.py").write_text(pasted)
+    answer = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:schemathesis", "test_pasted.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert answer.returncode == 1
+    assert "explicit example" in answer.stdout
+
+
+def test_a_failure_without_an_example_is_shown_whole() -> None:
+    assert to_paste("tests/x.py::test_y", "E  AssertionError: odd") is None
+
+
+def test_what_was_shown_is_not_shown_again(tmp_path: Path) -> None:
+    findings = tmp_path / "findings.jsonl"
+    findings.write_text('{"node": "a", "report": "r"}\n{"node": "a", "report": "r"}\n{"node": "b", "report": "s"}\n')
+    shown: set[str] = set()
+
+    assert fuzz._new(findings, shown) == [("a", "r"), ("b", "s")]
+    assert fuzz._new(findings, shown) == []
+
+
+def test_a_round_runs_property_tests_only_with_the_random_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("local.fuzz.subprocess.run", run)
+
+    assert fuzz._round(["tests/unit"], 7, tmp_path / "f", 60) == 0
+
+    assert "--hypothesis-profile=fuzz" in commands[0]
+    assert "--hypothesis-seed=7" in commands[0]
+    assert commands[0][4:6] == ["-m", "hypothesis"]
+    assert not settings.get_profile("fuzz").derandomize
+    assert settings.get_profile("fuzz").database is not None
+
+
+@given(strategies.integers())
+def _property(number: int) -> None:
+    del number
+
+
+def test_the_mark_that_selects_property_tests_is_hypothesis_own() -> None:
+    assert hypothesis.is_hypothesis_test(_property)

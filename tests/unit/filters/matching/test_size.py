@@ -1,0 +1,123 @@
+"""What an index says that it keeps is what it keeps, by the interpreter's own count."""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import tracemalloc
+import uuid
+from typing import Any
+
+import pytest
+
+from benchmarks.speed import hostile
+from benchmarks.speed import matcher as ordinary
+from event_service.base.errors import TooLarge
+from event_service.filters.matching.matcher import Matcher
+from event_service.filters.matching.size import MAXIMUM_INDEX_ENTRIES, check_index_quota, index_entries
+
+BYTES_PER_ENTRY = 300
+
+
+def _cameras(chance: random.Random, number: int) -> list[str]:
+    return [str(uuid.UUID(int=chance.getrandbits(128))) for _ in range(number)]
+
+
+def _of_its_own(condition: dict[str, Any], number: int) -> str:
+    return json.dumps(condition).replace('"data"', f'"data{number}"')
+
+
+def _corpus() -> dict[str, list[str]]:
+    """Filters as JSON texts, as a process reads them, by kind."""
+    chance = random.Random(1)
+    cameras = _cameras(chance, 3_000)
+    letters = range(10)
+    corpus = {name: [json.dumps(mix(number)) for number in range(300)] for name, mix in ordinary.MIXES.items()}
+    corpus |= {make.__name__: [_of_its_own(make()[0], number) for number in range(5)] for make in hostile.NAMED[:-1]}
+    corpus |= {f"generated, seed {seed}": [_of_its_own(hostile.generated(seed)[0], number) for number in range(3)] for seed in range(6)}
+    corpus["1,000 alternatives of 200 fields"] = [json.dumps(hostile.alternatives_of_many_fields()[0])]
+    corpus["a path of 2,000 segments"] = [json.dumps({"pattern": {f"{number:04d}" + ".a" * 2_030: ["x"]}}) for number in range(4)]
+    corpus["800 cameras of its own"] = [json.dumps({"in": {"cameraIds": _cameras(chance, 800)}}) for _ in range(20)]
+    corpus["800 of 3,000 cameras"] = [json.dumps({"in": {"cameraIds": chance.sample(cameras, 800)}}) for _ in range(200)]
+    corpus["three $or of ten"] = [
+        json.dumps({"pattern": {name: {"$or": [{f"k{number}{one}": ["v"]} for one in letters]} for name in "xyz"}}) for number in range(3)
+    ]
+    corpus["long texts"] = [json.dumps({"pattern": {"a": [f"{number}" + "y" * 3_900]}}) for number in range(20)]
+    corpus["long Cyrillic texts"] = [
+        json.dumps({"pattern": {"a": [{"equals-ignore-case": f"{number}" + "ж" * 3_900}]}}, ensure_ascii=False) for number in range(20)
+    ]
+    corpus["many absences"] = [
+        json.dumps({"pattern": {f"{number}_{one}": [{"exists": False}] for one in range(120)}}) for number in range(9)
+    ]
+    corpus["many paths"] = [json.dumps({"pattern": {f"{number}_{one}": [one] for one in range(200)}}) for number in range(9)]
+    return corpus
+
+
+CORPUS = _corpus()
+
+
+@pytest.mark.parametrize("kind", CORPUS)
+def test_the_estimate_is_within_twice_of_what_is_kept(kind: str) -> None:
+    # given filters that are read and added one by one
+    texts = CORPUS[kind]
+    gc.collect()
+    tracemalloc.start()
+    matcher = Matcher()
+    for number, text in enumerate(texts):
+        matcher.add(f"filter-{number}", json.loads(text))
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    # then the estimate is right within a factor of two, and a quota in entries bounds the memory
+    assert kept / 2 <= matcher.estimated_bytes <= kept * 2
+    assert kept <= BYTES_PER_ENTRY * sum(index_entries(json.loads(text)) for text in texts)
+
+    # and nothing is left of it afterwards
+    for number in range(len(texts)):
+        matcher.remove(f"filter-{number}")
+    assert matcher.estimated_bytes == 0
+
+
+def test_moving_filters_keep_the_estimate() -> None:
+    matcher = ordinary.load(ordinary.MIXES["hurting: crossing ranges"], 300)
+    before = matcher.estimated_bytes
+
+    for number in range(ordinary.EVENTS):
+        matcher.matches(ordinary.event(number))
+
+    assert before / 2 <= matcher.estimated_bytes <= before * 2
+
+
+@pytest.mark.parametrize(
+    ("condition", "entries"),
+    [
+        ({"in": {"cameraIds": ["c1", "c2"]}}, 4 + 2 + 1 + 1),
+        ({"in": {"cameraIds": []}}, 4),
+        ({"pattern": {"data": {"a": [1]}}}, 4 + 1 + 2 + 1),
+        ({"pattern": {"a": ["x" * 640]}}, 4 + 11 + 1 + 1),
+        ({"pattern": {"a": [{"numeric": [">", 1]}]}}, 4 + 3 + 1 + 1),
+        ({"pattern": {"a": [{"exists": False}, 1, 2]}}, 4 + 3 + 1 + 1),
+        # three distinct conditions with a value and a segment each, two alternatives of two fields each
+        ({"pattern": {"a": [1], "$or": [{"b": [1]}, {"c": [1]}]}}, 4 + 3 * 2 + 2 * 2),
+    ],
+)
+def test_entries_are_counted_by_a_stated_rule(condition: dict[str, Any], entries: int) -> None:
+    assert index_entries(condition) == entries
+
+
+def test_the_refusal_tells_the_number_that_would_fit() -> None:
+    check_index_quota(90, 10, 100)
+
+    with pytest.raises(TooLarge) as refused:
+        check_index_quota(91, 10, 100)
+
+    assert "takes 10 index entries" in refused.value.message
+    assert "one with at most 9 fits" in refused.value.message
+
+
+def test_filters_of_800_cameras_fit_up_to_a_stated_number() -> None:
+    entries = index_entries({"in": {"cameraIds": [f"camera-{number}" for number in range(800)]}})
+
+    assert MAXIMUM_INDEX_ENTRIES // entries == 3_101  # as docs/filters.md says
