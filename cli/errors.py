@@ -18,6 +18,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
+from event_service.base.errors import STATUSES
+
 
 class ExitStatus(IntEnum):
     """See the table above."""
@@ -78,6 +80,8 @@ class ApiError(CommandError):
         first = errors[0]
         extensions = first.get("extensions") or {}
         self.code = str(extensions.get("code", "INTERNAL"))
-        self.status = ExitStatus.NOT_ALLOWED if self.code in ("UNAUTHENTICATED", "FORBIDDEN") else ExitStatus.FAILED
+        # A code that only a newer service knows is a refusal like others.
+        known = {code.value: ExitStatus(status.exit) for code, status in STATUSES.items()}
+        self.status = known.get(self.code, ExitStatus.FAILED)
         details = {key: value for key, value in extensions.items() if key != "code"}
         super().__init__("\n".join(str(error.get("message", "")) for error in errors), details)

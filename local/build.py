@@ -18,7 +18,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from local.tools import LOCAL, ROOT, SAM, UV, ToolError, architecture, quiet_environment, run_tool, runtime
 
@@ -89,6 +91,18 @@ def build(
         _compile(directory, python)
         stamp.write_text(built.fingerprint, encoding="utf-8")
         return built
+
+
+def defaults_of(template: Path) -> dict[str, str]:
+    """The defaults of a template's parameters, those that are not empty."""
+
+    class Loader(yaml.SafeLoader):
+        """Leaves CloudFormation's short tags out: no parameter has one."""
+
+    Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+    loaded: dict[str, Any] = yaml.load(template.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader of our own
+    defaults = {name: str(parameter.get("Default", "")) for name, parameter in loaded["Parameters"].items()}
+    return {name: value for name, value in defaults.items() if value}
 
 
 def export_requirements(group: str) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from event_service.base.identifiers import new_id
-from local.build import build
+from local.build import build, defaults_of
 from local.deployed import DeployedStack, IssuedToken, describe, issue_token
 from local.first_calls import environments, require_answer, wake_functions
 from local.processes import HOST, answers, end_session, free_port, is_ministack, require_free_port
@@ -297,7 +297,9 @@ class LocalStack:
     def _deploy(self, template: Path, release: str) -> None:
         self._say("Deploying template.yaml")
         # Without a new Release a changed parameter, such as the port, publishes no new versions of the functions.
-        overrides = " ".join(f"{name}={value}" for name, value in {**self._parameters, "Release": release}.items() if value)
+        # And a parameter that is not given keeps the value of the last deployment, although its default or what it allows has changed.
+        values = {**defaults_of(template), **self._parameters, "Release": release}
+        overrides = " ".join(f"{name}={value}" for name, value in values.items() if value)
         run_tool(
             [
                 *(SAM, "deploy", "--template-file", template, "--stack-name", STACK_NAME, "--resolve-s3"),

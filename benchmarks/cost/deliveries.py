@@ -164,7 +164,7 @@ def delivery_of(world: World, receivers: Sender | None = None) -> WebhookSide:
         health=DynamoHealthStore(database),
         queue=queue,
         tickets=BacklogTickets(backlog, queue, clock),
-        actions=EndpointActions(OperationalEvents(lambda: world.publishing), lambda: world.configuration),
+        actions=EndpointActions(OperationalEvents(lambda: world.publishing), lambda: world.configuration.endpoints),
         sender=receivers or _Receivers(),
         parse_url=parse_url,
         clock=clock,
@@ -235,7 +235,7 @@ def _run(fan_out: int, *, mixed: bool) -> tuple[list[Stage], dict[str, float]]:
 
 def _list_call(world: World, ledger: Ledger) -> Ledger:
     ledger.take()
-    world.configuration.endpoint_page(WORKSPACE, EndpointPage(type=None, descending=False, offset=0, limit=100))
+    world.configuration.endpoints.page(WORKSPACE, EndpointPage(type=None, descending=False, offset=0, limit=100))
     return ledger.take()
 
 

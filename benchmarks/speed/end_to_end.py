@@ -6,6 +6,7 @@ queue, a function that posts it to the same receiver. What it takes is the local
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -16,7 +17,6 @@ import urllib.parse
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +27,7 @@ import websockets.sync.client
 
 from benchmarks.report.page import Goal, Section, Table, percentile
 from benchmarks.report.plots import distributions
+from benchmarks.speed import load_scenarios
 from event_service.base.identifiers import new_id
 from local.processes import free_port
 from local.stack import REGION, LocalStack, StackFile, client_settings_of
@@ -36,8 +37,6 @@ PATIENCE_SECONDS = 40
 """More than the 29 s after which API Gateway gives up."""
 P99_GOAL = 250
 RATIO_GOAL = 2.5
-RATES = (10, 20, 40, 80)
-LOAD_SECONDS = 10
 TEXT = "A person entered the region of interest. " * 17
 BARE = """
 import json, os, urllib.request
@@ -77,13 +76,6 @@ class Receipts:
             if not self.arrived.wait_for(lambda: event_id in self.at, PATIENCE_SECONDS):
                 raise RuntimeError(f"event {event_id} did not arrive within {PATIENCE_SECONDS} s")
             return self.at[event_id]
-
-    def wait_for_all(self, ids: list[str]) -> None:
-        """Until all are there, or nothing has come for ten seconds."""
-        with self.arrived:
-            while not set(ids) <= self.at.keys():
-                if not self.arrived.wait(10):
-                    return
 
 
 @contextmanager
@@ -153,7 +145,7 @@ def run(quick: bool = False) -> Section:
         with _receiver() as receipts, LocalStack(directory, free_port(), say=lambda text: print(f"  {text}", flush=True)) as stack:
             stack.start()
             quiet = _quiet(stack, receipts, 30 if quick else 100)
-            load = [] if quick else _under_load(stack, receipts)
+            load = None if quick else asyncio.run(load_scenarios.measure(stack))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return _section(quiet, load)
@@ -222,61 +214,7 @@ def _bare_chain(stack: LocalStack, url: str) -> Callable[[str], None]:
     return publish
 
 
-@dataclass
-class Load:
-    """What a sustained rate gave; latencies in milliseconds."""
-
-    rate: int
-    published: int
-    latencies: list[float]
-    lost: int
-    """Of those that were answered."""
-    repeated: int
-    unanswered: int
-
-
-def _under_load(stack: LocalStack, receipts: Receipts) -> list[Load]:
-    """Ten-second stretches of one-event publishes at fixed rates; stops after the first at which events queue."""
-    publisher = _Publisher(stack.ready, stack.new_token().token)
-    publisher.ask('mutation($u: String!) {createWebhookEndpoint(name: "w", url: $u) {id}}', u=receipts.url)
-    found = []
-    for rate in RATES:
-        print(f"  {rate} events a second for {LOAD_SECONDS} s", flush=True)
-        started: dict[str, float] = {}
-        unanswered: set[str] = set()
-        ids = [new_id() for _ in range(rate * LOAD_SECONDS)]
-        begin = time.perf_counter()
-
-        def publish(
-            place: int,
-            event_id: str,
-            begin: float = begin,
-            rate: int = rate,
-            started: dict[str, float] = started,
-            unanswered: set[str] = unanswered,
-        ) -> None:
-            time.sleep(max(0.0, begin + place / rate - time.perf_counter()))
-            # From when it was due, so that a publisher that cannot keep up is not kind to the numbers.
-            started[event_id] = begin + place / rate
-            try:
-                publisher.publish(event_id)
-            except TimeoutError:
-                unanswered.add(event_id)
-
-        with ThreadPoolExecutor(16) as pool:
-            for waiting in [pool.submit(publish, place, event_id) for place, event_id in enumerate(ids)]:
-                waiting.result()
-        accepted = [one for one in ids if one not in unanswered]
-        receipts.wait_for_all(accepted)
-        latencies = [(receipts.at[one] - started[one]) * 1_000 for one in ids if one in receipts.at]
-        lost, repeated = sum(one not in receipts.at for one in accepted), sum(receipts.times[one] - 1 for one in ids if one in receipts.at)
-        found.append(Load(rate, len(ids), latencies, lost, repeated, len(unanswered)))
-        if unanswered or percentile(latencies, 95) > 1_000:
-            break
-    return found
-
-
-def _section(quiet: dict[str, list[float]], load: list[Load]) -> Section:
+def _section(quiet: dict[str, list[float]], load: load_scenarios.Load | None) -> Section:
     p99 = percentile(quiet["webhook"], 99)
     times = percentile(quiet["webhook"], 50) / percentile(quiet["bare chain to a webhook"], 50)
     tail = p99 / percentile(quiet["bare chain to a webhook"], 99)
@@ -292,30 +230,16 @@ def _section(quiet: dict[str, list[float]], load: list[Load]) -> Section:
         Goal("the same against the bare chain", f"p50 {times:.2f}, p99 {tail:.2f}", f"≤ {RATIO_GOAL}", max(times, tail) <= RATIO_GOAL),
     ]
     if load:
-        rows = [
-            [one.rate, one.published, *(percentile(one.latencies, share) for share in (50, 95, 99)), one.lost, one.repeated, one.unanswered]
-            for one in load
-        ]
-        columns = ["events a second", "published", "p50 ms", "p95 ms", "p99 ms", "lost", "received again", "publishes without an answer"]
-        tables.append(Table(f"Sustained for {LOAD_SECONDS} s, one event a publish, one webhook", columns, rows))
-        lost, repeated = sum(one.lost for one in load), sum(one.repeated for one in load)
-        goals.append(
-            Goal(
-                f"lost and repeated of {sum(one.published for one in load):,} events under load",
-                f"{lost} and {repeated}",
-                "0 and 0",
-                lost + repeated == 0,
-            )
-        )
-    calm = [one.rate for one in load if not one.unanswered and percentile(one.latencies, 95) <= 1_000]
+        more, further = load_scenarios.tables_and_goals(load)
+        tables += more
+        goals += further
     return Section(
         title="End to end on the local stack",
         notes=[
             "All three ways wait for the local AWS to look at its queues, which is most of what is measured here: that ours can be faster "
-            "than the bare chain shows how much. They say nothing about AWS itself. A publish without an answer is one that the local AWS held for "
-            f"{PATIENCE_SECONDS} s; the function behind it was idle.",
-            "The whole template on MiniStack on this machine, which also runs publisher, receiver and all functions. A rate at which 95 % "
-            "arrive within a second does not queue" + (f": the highest tried was {max(calm)} events a second." if calm else "."),
+            "than the bare chain shows how much. They say nothing about AWS itself.",
+            "The whole template on MiniStack on this machine, which also runs publisher, receiver and all functions. Where more is "
+            "published than it can carry, publishes wait for their answer.",
         ],
         tables=tables,
         goals=goals,

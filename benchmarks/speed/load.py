@@ -172,8 +172,20 @@ async def listen(
                 receipts.note(frame["id"])
 
 
-async def stretch(name: str, publisher: Publisher, receipts: Receipts, *, rate: float, seconds: float, batch: int = 1) -> Outcome:
-    """Publishes ``batch`` events ``rate`` times per second, for so many seconds, and waits for what was answered to arrive."""
+async def stretch(
+    name: str, publisher: Publisher, receipts: Receipts, *, rate: float, seconds: float, batch: int = 1, settle: bool = True
+) -> Outcome:
+    """Publishes ``batch`` events ``rate`` times per second, for so many seconds, and waits for what was answered to arrive.
+
+    Args:
+        name: of the outcome.
+        publisher: whose endpoint ``receipts`` are of.
+        receipts: noted by the receiver.
+        rate: publishes per second.
+        seconds: for which it publishes.
+        batch: events of a publish.
+        settle: whether to wait for what was answered to arrive.
+    """
     publishes = [[new_id() for _ in range(batch)] for _ in range(int(rate * seconds))]
     outcome = Outcome(name, len(publishes) * batch)
     due: dict[str, float] = {}
@@ -195,7 +207,7 @@ async def stretch(name: str, publisher: Publisher, receipts: Receipts, *, rate: 
     await asyncio.gather(*(one(place, ids) for place, ids in enumerate(publishes)))
     receipts.last = time.perf_counter()
     missing = set(accepted)
-    while missing and time.perf_counter() - receipts.last < SETTLED_SECONDS:
+    while settle and missing and time.perf_counter() - receipts.last < SETTLED_SECONDS:
         await asyncio.sleep(0.1)
         missing = {one for one in missing if one not in receipts.at}
     outcome.lost = len(missing)

@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from event_service.configuration.changes import ChangeSet, Counts, Link, Unlink
+from event_service import wiring
+from event_service.configuration.changes import ChangeSet, Counts, Head, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
 from event_service.delivery.messages import BacklogMessage, WebhookMessage
@@ -66,9 +67,9 @@ class MemoryConfiguration:
             links={_id("e", number): {_id("f", number % event_filters)} for number in linked} if event_filters else {},
         )
 
-    def head(self, workspace_id: str) -> ChangeSet | None:
+    def head(self, workspace_id: str) -> Head | None:
         self.reads += 1
-        return self.changes[-1] if workspace_id == WORKSPACE else None
+        return self.changes[-1].head if workspace_id == WORKSPACE else None
 
     def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
         self.reads += 1
@@ -194,7 +195,9 @@ class Table:
 def _throughput(fan_out: int) -> Throughput:
     configuration, queues = MemoryConfiguration(fan_out, 0, unfiltered=fan_out), MemoryQueues()
     ports: Any = configuration
-    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), NoContinuation())
+    routing = Routing(
+        RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), NoContinuation(), wiring.destinations()
+    )
     texts = [
         RoutingMessage(WORKSPACE, NONCE, STORED_AT, tuple(_event(10 * message + number) for number in range(10))).text()
         for message in range(10)

@@ -16,25 +16,25 @@ from functions.graphql_api.http.callers import request_id_of
 from functions.graphql_api.http.responses import error_response
 from functions.graphql_api.routes import cloud_events, graphql
 from functions.graphql_api.schema.schema import build_schema
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 
-def create_app(services: Services, settings: Settings) -> FastAPI:
+def create_app(use_cases: UseCases, settings: Settings) -> FastAPI:
     """Builds the application.
 
     Args:
-        services: the use cases; they are built when a request needs them.
+        use_cases: factories of them; they are built when a request needs them.
         settings: whether the IDE and introspection are on.
     """
     # No OpenAPI: the GraphQL schema describes this API, and FastAPI's description costs start-up time.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     schema = build_schema()
-    executor = Executor(schema, services, introspection=settings.graphql_introspection)
+    executor = Executor(schema, use_cases, introspection=settings.graphql_introspection)
     # Plain routes: the bodies are judged by our own strict reader, so FastAPI's dependencies have nothing to do here.
     app.add_route(graphql.PATH, graphql.graphql_route(executor, ide=settings.graphql_ide), methods=graphql.METHODS)
     if settings.graphql_ide:
         app.add_route(graphql.IDE_PATH, graphql.ide_file_route(schema, introspection=settings.graphql_introspection), methods=["GET"])
-    app.add_route(cloud_events.PATH, cloud_events.cloud_events_route(services), methods=["POST"])
+    app.add_route(cloud_events.PATH, cloud_events.cloud_events_route(use_cases), methods=cloud_events.METHODS)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
     return app

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
@@ -15,11 +13,13 @@ from graphql import DocumentNode
 from strawberry.dataloader import DataLoader
 
 from event_service.access.token import Token, TokenKind
+from event_service.base.allowance import Allowance
 from event_service.base.errors import Forbidden, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.filters.event_filter import EventFilter
-from functions.graphql_api.limits import QUERY_SECONDS, NodeBudget
-from functions.graphql_api.services import Services
+from functions.graphql_api import limits
+from functions.graphql_api.limits import NodeBudget
+from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
@@ -32,11 +32,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAXIMUM_THREADS = 10
-"""botocore's connection pool holds 10: more threads would open connections that are thrown away."""
+"""Of one request. A list of events has 16 more; the pool of connections holds 32."""
 ROWS_PER_BATCH = 100
 """DynamoDB reads at most 100 rows a call."""
-
-_threads = ThreadPoolExecutor(MAXIMUM_THREADS, thread_name_prefix="use-case")
 
 
 class Context:
@@ -46,14 +44,33 @@ class Context:
     closed to agents unless it is written otherwise.
     """
 
-    def __init__(self, token: Token, services: Services, document: DocumentNode, traceparent: str) -> None:
+    def __init__(
+        self, token: Token, use_cases: UseCases, document: DocumentNode, traceparent: str, time_left: Callable[[], float], seconds: float
+    ) -> None:
+        """
+        Args:
+            token: of the caller.
+            use_cases: the use cases.
+            document: what is asked for.
+            traceparent: the trace it belongs to.
+            time_left: seconds that this request may still take.
+            seconds: that its reads may take.
+        """
         self.token = token
         self.document = document
         self.traceparent = traceparent
         self.nodes = NodeBudget()
-        self._services = services
-        self._deadline = time.monotonic() + QUERY_SECONDS
+        self.time_left = time_left
+        self._use_cases = use_cases
+        self._allowance = Allowance(seconds, limits.MAXIMUM_READ_BYTES, limits.MAXIMUM_ANSWER_BYTES)
+        # Threads of its own: those of a request that was cut short may still wait for an answer of AWS.
+        self._threads = ThreadPoolExecutor(MAXIMUM_THREADS, thread_name_prefix="use-case")
         self._forget()
+
+    def end(self) -> None:
+        """The request is answered: nothing of it goes on."""
+        self._allowance.end()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     @property
     def workspace_id(self) -> str:
@@ -64,52 +81,69 @@ class Context:
     def configuration(self) -> Configuration:
         """Endpoints, event filters and links."""
         self._require_access()
-        return self._services.configuration()
+        return self._use_cases.configuration()
 
     @property
     def events_reading(self) -> EventsReading:
         """Reading events back."""
         self._require_access()
-        return self._services.events_reading()
+        return self._use_cases.events_reading()
 
     @property
     def deliveries(self) -> DeliveryHistory:
         """The delivery log, retries and tests."""
         self._require_access()
-        return self._services.deliveries()
+        return self._use_cases.deliveries()
 
     @property
     def replay(self) -> Replay:
         """Sending retained events again."""
         self._require_access()
-        return self._services.replay()
+        return self._use_cases.replay()
 
     @property
     def publishing(self) -> Publishing:
         """Accepting events: open to agents."""
-        return self._services.publishing()
+        return self._use_cases.publishing()
 
     async def read(self, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking use case beside the event loop, unless the result is over its limit already."""
-        self.nodes.check()
-        return await _in_thread(use_case, *args, **kwargs)
+
+        def run() -> T:
+            # Looked at when its turn comes: what was read meanwhile may have been too much.
+            self.nodes.check()
+            with self._allowance.applied():
+                return use_case(*args, **kwargs)
+
+        return await self._in_thread(run)
 
     async def change(self, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a use case that changes something.
+        """Runs a use case that changes something; see :meth:`change_within`."""
+        return await self.change_within(limits.CHANGE_SECONDS, use_case, *args, **kwargs)
 
-        It is never cut short: the caller would not know what was done. So it does not begin when the time is up.
+    async def change_within(self, seconds: float, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a use case that changes something and takes up to ``seconds``.
+
+        It is never cut short: the caller would not know what was done. So it does not begin unless its longest time fits
+        into what is left.
 
         Raises:
-            TooLarge: the mutations before it took all the time a request has.
+            TooLarge: the mutations before it left too little time.
         """
-        if time.monotonic() > self._deadline:
+        left = self.time_left()
+        if left < seconds:
             raise TooLarge(
-                f"The mutations before this one took more than {QUERY_SECONDS:.0f} s; this one was not begun. Send it again by itself."
+                f"This mutation may take {seconds:.0f} s, and {max(left, 0):.0f} s are left of the time that one request has: it was not "
+                "begun. What stands before it is done. Send it again by itself."
             )
         try:
-            return await _in_thread(use_case, *args, **kwargs)
+            return await self._in_thread(lambda: use_case(*args, **kwargs))
         finally:
             self._forget()
+
+    async def _in_thread(self, run: Callable[[], T]) -> T:
+        # The copied context carries the log's correlation ids into the thread.
+        return await asyncio.get_running_loop().run_in_executor(self._threads, contextvars.copy_context().run, run)
 
     def _forget(self) -> None:
         """What was loaded before a change must not be shown after it."""
@@ -117,11 +151,11 @@ class Context:
         self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_PER_BATCH)
 
     async def _load_event_filters(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
-        found = await self.read(self.configuration.event_filters_of, self.workspace_id, endpoint_ids)
+        found = await self.read(self.configuration.event_filters.of_endpoints, self.workspace_id, endpoint_ids, self.nodes.expect)
         return [found.get(endpoint_id, []) for endpoint_id in endpoint_ids]
 
     async def _load_endpoints(self, event_filter_ids: list[str]) -> list[list[Endpoint]]:
-        found = await self.read(self.configuration.endpoints_of, self.workspace_id, event_filter_ids)
+        found = await self.read(self.configuration.endpoints.of_event_filters, self.workspace_id, event_filter_ids, self.nodes.expect)
         return [found.get(event_filter_id, []) for event_filter_id in event_filter_ids]
 
     def _require_access(self) -> None:
@@ -143,9 +177,3 @@ class Once(Generic[T]):
         if self._fetched is None:
             self._fetched = asyncio.ensure_future(self._fetch())
         return await self._fetched
-
-
-async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    # The copied context carries the log's correlation ids into the thread.
-    call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_threads, call)

@@ -20,7 +20,9 @@ from functions.graphql_api import limits
 
 CACHE_SIZE = 256
 CACHED_CHARACTERS = 8_192
-"""Longer texts hold data as literals and do not come twice; so a full cache stays below some 50 MB of syntax trees."""
+"""Longer texts hold data as literals and do not come twice."""
+CACHE_CHARACTERS = 256 * 1024
+"""Of all texts together. A syntax tree takes up to 350 bytes a character, when the text is nothing but short literals."""
 MAXIMUM_ERRORS = 20
 
 
@@ -53,6 +55,7 @@ class Documents:
         self._hide_suggestions = not introspection
         self._rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._known: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._characters = 0
 
     def read(self, text: str) -> DocumentNode:
         """The valid document that ``text`` holds.
@@ -77,8 +80,10 @@ class Documents:
             raise InvalidDocument(errors)
         if len(text) <= CACHED_CHARACTERS:
             self._known[text] = document
-            if len(self._known) > CACHE_SIZE:
-                self._known.popitem(last=False)
+            self._characters += len(text)
+            while len(self._known) > CACHE_SIZE or self._characters > CACHE_CHARACTERS:
+                oldest, _ = self._known.popitem(last=False)
+                self._characters -= len(oldest)
         return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,17 +15,34 @@ from event_service.observability import Metric, count
 _LOG = logging.getLogger(__name__)
 
 
-def to_graphql(error: GraphQLError, request_id: str) -> dict[str, Any]:
+MAXIMUM_ERRORS = 100
+"""As many errors, and as many problems of one, are shown."""
+MAXIMUM_MESSAGE_CHARACTERS = 1_000
+"""graphql-core quotes whole literals: of 1.4 MB in a request it made 28 MB of errors, and Lambda sends 6."""
+MAXIMUM_OWN_CHARACTERS = 4_500
+"""Of a sentence of ours: one may list 100 ids."""
+
+# graphql-core hides these where the document is validated, but not where variables are coerced.
+_SUGGESTION = re.compile(r" Did you mean [^?]{0,1000}\?")
+
+
+def to_graphql(error: GraphQLError, request_id: str, *, suggestions: bool = True) -> dict[str, Any]:
     """One entry of the response's ``errors``.
 
     Args:
         error: as graphql-core located it; what a resolver raised is its ``original_error``.
         request_id: what a person can search the log for when the fault is ours.
+        suggestions: whether graphql-core may name what the schema has instead.
     """
-    formatted: dict[str, Any] = dict(error.formatted)
+    message = error.message if suggestions else _SUGGESTION.sub("", error.message)
+    formatted: dict[str, Any] = {"message": _cut(message)}
+    if error.locations:
+        formatted["locations"] = [location.formatted for location in error.locations[:MAXIMUM_ERRORS]]
+    if error.path:
+        formatted["path"] = error.path
     cause = _cause_of(error)
     if isinstance(cause, DomainError):
-        formatted["message"] = cause.message
+        formatted["message"] = _cut(cause.message, MAXIMUM_OWN_CHARACTERS)
         formatted["extensions"] = _extensions_of(cause)
     elif isinstance(cause, GraphQLError):
         # graphql-core's own errors: syntax, validation, coercion of variables and arguments.
@@ -37,7 +55,7 @@ def to_graphql(error: GraphQLError, request_id: str) -> dict[str, Any]:
     return formatted
 
 
-def all_to_graphql(errors: Iterable[GraphQLError], request_id: str, *, alike_once: bool) -> list[dict[str, Any]]:
+def all_to_graphql(errors: Iterable[GraphQLError], request_id: str, *, alike_once: bool, suggestions: bool = True) -> list[dict[str, Any]]:
     """The response's ``errors``.
 
     Args:
@@ -45,19 +63,22 @@ def all_to_graphql(errors: Iterable[GraphQLError], request_id: str, *, alike_onc
             logged once.
         request_id: see :func:`to_graphql`.
         alike_once: whether errors that say the same are shown once. So it is when there is no data that they belong to.
+        suggestions: see :func:`to_graphql`.
     """
     shown: dict[object, dict[str, Any]] = {}
     for error in errors:
         cause = _cause_of(error)
         key = (type(cause), str(cause)) if alike_once else error
         if key not in shown:
-            shown[key] = to_graphql(error, request_id)
+            if len(shown) == MAXIMUM_ERRORS:
+                break
+            shown[key] = to_graphql(error, request_id, suggestions=suggestions)
     return list(shown.values())
 
 
 def from_domain(error: DomainError) -> dict[str, Any]:
     """An entry for an error that no resolver raised: the request failed as a whole."""
-    return {"message": error.message, "extensions": _extensions_of(error)}
+    return {"message": _cut(error.message, MAXIMUM_OWN_CHARACTERS), "extensions": _extensions_of(error)}
 
 
 def masked(cause: BaseException, request_id: str) -> dict[str, Any]:
@@ -85,5 +106,9 @@ def _extensions_of(error: DomainError) -> dict[str, Any]:
     if isinstance(error, NotFound):
         extensions["ids"] = error.ids
     elif isinstance(error, BadUserInput) and len(error.problems) > 1:
-        extensions["problems"] = error.problems
+        extensions["problems"] = [_cut(problem) for problem in error.problems[:MAXIMUM_ERRORS]]
     return extensions
+
+
+def _cut(message: str, limit: int = MAXIMUM_MESSAGE_CHARACTERS) -> str:
+    return message if len(message) <= limit else message[: limit - 1] + "…"

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import OperationDefinitionNode, OperationType
 
+from event_service.access.token import Token
 from event_service.base.errors import DomainError, TooLarge, Unavailable
 from event_service.observability import Metric, count, logging_context
 from functions.graphql_api import limits
@@ -23,7 +25,7 @@ from functions.graphql_api.http.callers import Caller
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,44 +43,68 @@ class Executor:
 
     Args:
         schema: the API.
-        services: the use cases.
+        use_cases: factories of them.
         introspection: whether the schema can be asked for.
     """
 
-    def __init__(self, schema: Schema, services: Services, *, introspection: bool) -> None:
+    def __init__(self, schema: Schema, use_cases: UseCases, *, introspection: bool) -> None:
         self._schema = schema
-        self._services = services
+        self._use_cases = use_cases
+        self._introspection = introspection
         self._documents = Documents(schema.core, introspection=introspection)
 
-    async def execute(self, request: GraphQLRequest, caller: Caller) -> Answer:
-        """Runs one request.
-
-        Returns:
-            Status 200, also when there are errors; 400 when the query is not GraphQL.
-        """
+    def authenticate(self, caller: Caller) -> Token | Answer:
+        """The caller's token, or the answer that says why there is none."""
         try:
             # In this thread: nothing else may go on before it is known who asks, and mostly it is remembered.
-            token = self._services.tokens().authenticate(caller.token)
-            document = self._documents.read(request.query)
-            operation = choose_operation(document, request.operation_name)
-        except UnreadableDocument as unreadable:
-            return _refused(400, to_graphql(unreadable.error, caller.request_id))
-        except InvalidDocument as invalid:
-            return _refused(200, *(to_graphql(error, caller.request_id) for error in invalid.errors))
+            return self._use_cases.tokens().authenticate(caller.token)
         except DomainError as error:
             return _refused(200, from_domain(error))
         except Unavailable as error:
             count(Metric.FAULTS)
             _LOG.exception("the caller's token could not be checked")
             return _refused(200, masked(error, caller.request_id))
-        with logging_context(workspace_id=token.workspace_id):
-            return await self._execute(request, caller, operation, Context(token, self._services, document, caller.traceparent))
 
-    async def _execute(self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context) -> Answer:
-        is_query = operation.operation is OperationType.QUERY
+    async def execute(self, request: GraphQLRequest, caller: Caller, time_left: Callable[[], float], token: Token | None = None) -> Answer:
+        """Runs one request.
+
+        Args:
+            request: what is asked.
+            caller: who asks.
+            time_left: seconds that the request may still take.
+            token: the caller's, where :meth:`authenticate` has found it already.
+
+        Returns:
+            Status 200, also when there are errors; 400 when the query is not GraphQL.
+        """
+        authenticated = token or self.authenticate(caller)
+        if isinstance(authenticated, Answer):
+            return authenticated
+        try:
+            document = self._documents.read(request.query)
+            operation = choose_operation(document, request.operation_name)
+        except UnreadableDocument as unreadable:
+            return _refused(400, to_graphql(unreadable.error, caller.request_id))
+        except InvalidDocument as invalid:
+            return _refused(200, *all_to_graphql(invalid.errors, caller.request_id, alike_once=False))
+        except DomainError as error:
+            return _refused(200, from_domain(error))
+        with logging_context(workspace_id=authenticated.workspace_id):
+            is_query = operation.operation is OperationType.QUERY
+            # A mutation shows what it did for as long as there is time.
+            seconds = min(limits.QUERY_SECONDS, time_left()) if is_query else time_left()
+            context = Context(authenticated, self._use_cases, document, caller.traceparent, time_left, seconds)
+            try:
+                return await self._execute(request, caller, operation, context, seconds if is_query else None)
+            finally:
+                context.end()
+
+    async def _execute(
+        self, request: GraphQLRequest, caller: Caller, operation: OperationDefinitionNode, context: Context, seconds: float | None
+    ) -> Answer:
         try:
             # Only queries are cut short: of a mutation the caller must learn what was done.
-            async with asyncio.timeout(limits.QUERY_SECONDS if is_query else None):
+            async with asyncio.timeout(seconds):
                 result = await self._schema.execute(
                     request.query,
                     variable_values=request.variables,
@@ -86,16 +112,14 @@ class Executor:
                     operation_name=operation.name.value if operation.name else None,
                 )
         except TimeoutError:
-            return _refused(200, from_domain(_too_slow()))
-        errors = all_to_graphql(result.errors or (), caller.request_id, alike_once=result.data is None)
-        return Answer(200, encode_answer(result.data, errors, changed=not is_query))
+            return _refused(200, from_domain(_too_slow(seconds or 0)))
+        errors = all_to_graphql(result.errors or (), caller.request_id, alike_once=result.data is None, suggestions=self._introspection)
+        return Answer(200, encode_answer(result.data, errors, changed=seconds is None))
 
 
 def _refused(status: int, *errors: dict[str, Any]) -> Answer:
     return Answer(status, encode({"errors": list(errors)}))
 
 
-def _too_slow() -> TooLarge:
-    return TooLarge(
-        f"The query took more than {limits.QUERY_SECONDS:.0f} s. Give smaller limits, a date range, or ask for one list at a time."
-    )
+def _too_slow(seconds: float) -> TooLarge:
+    return TooLarge(f"The query took more than {seconds:.0f} s. Give smaller limits, a date range, or ask for one list at a time.")

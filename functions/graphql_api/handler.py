@@ -13,19 +13,19 @@ from event_service import wiring
 from event_service.observability import configure, invocation
 from event_service.settings import Settings, get_settings
 from functions.graphql_api.app import create_app
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 
-def create_handler(services: Services, settings: Settings) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+def create_handler(use_cases: UseCases, settings: Settings) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """A Lambda handler that answers requests in the HTTP API's payload format 2.0.
 
     Args:
-        services: the use cases.
+        use_cases: factories of them.
         settings: see :func:`functions.graphql_api.app.create_app`.
     """
     asyncio.set_event_loop(_event_loop())
     # lifespan="off": Mangum would run the lifespan on every invocation, not once.
-    adapter = Mangum(create_app(services, settings), lifespan="off")
+    adapter = Mangum(create_app(use_cases, settings), lifespan="off")
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         # Mangum takes the thread's current loop, which since Python 3.14 is there only if somebody has set it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from graphql import DocumentNode, FieldNode, FragmentDefinitionNode, FragmentSpreadNode, OperationDefinitionNode, SelectionSetNode
@@ -19,8 +20,16 @@ MAXIMUM_NODES = 10_000
 MAXIMUM_ANSWER_BYTES = 5_000_000
 MAXIMUM_ESCAPED_ANSWER_BYTES = 5_900_000
 """Lambda's 6 MB count the body as a JSON string, in which every quote and backslash takes two bytes."""
+MAXIMUM_READ_BYTES = 64_000_000
+"""What the database may answer one query with, as sent: rows are held parsed, at several times that, until the answer is made."""
 QUERY_SECONDS = 20.0
 """HTTP APIs give up after 30 s; the answer that says why must leave before."""
+CHANGE_SECONDS = 10.0
+"""The longest that a mutation takes: one that has less is not begun, since the caller could not learn what was done."""
+TEST_SECONDS = 20.0
+"""The same for ``testEndpoint``, which waits for a receiver."""
+LEAST_REPLAY_SECONDS = 5.0
+"""``replayEvents`` takes the time that it is given, from these on, and says how far it came."""
 
 _INTROSPECTION = ("__schema", "__type")
 
@@ -64,11 +73,13 @@ class NodeBudget:
 
     def __init__(self) -> None:
         self._used = 0
+        self._expected = 0
+        self._lock = threading.Lock()
 
     @property
     def exhausted(self) -> bool:
         """Whether more was asked for than a result may hold."""
-        return self._used > MAXIMUM_NODES
+        return max(self._used, self._expected) > MAXIMUM_NODES
 
     def take(self, number: int) -> None:
         """Counts ``number`` more.
@@ -77,6 +88,16 @@ class NodeBudget:
             TooLarge: the result would hold more than 10,000.
         """
         self._used += number
+        self.check()
+
+    def expect(self, number: int) -> None:
+        """Says that ``number`` more will be shown, before they are read. Callable from any thread.
+
+        Raises:
+            TooLarge: all that was said so far is more than 10,000.
+        """
+        with self._lock:
+            self._expected += number
         self.check()
 
     def check(self) -> None:

@@ -8,21 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from event_service import wiring
-from event_service.base.errors import DomainError, ErrorCode
+from event_service.base.errors import STATUSES, DomainError
 from event_service.observability import Metric, configure, count, invocation, logging_context
 from event_service.sockets.client_messages import answer_to
 from event_service.sockets.connection import read_connect_request
 from event_service.sockets.connections import SocketConnections
 
 _LOG = logging.getLogger(__name__)
-
-_STATUSES = {
-    ErrorCode.UNAUTHENTICATED: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.NOT_FOUND: 404,
-    ErrorCode.BAD_USER_INPUT: 400,
-    ErrorCode.RATE_LIMITED: 429,
-}
 
 configure()
 
@@ -66,7 +58,7 @@ def _connect(connections: SocketConnections, event: Mapping[str, Any]) -> dict[s
         with logging_context(hidden=request.token):
             connections.connect(request)
     except DomainError as error:
-        status = _STATUSES.get(error.code, 500)
+        status = STATUSES[error.code].web_socket
         count(Metric.REFUSED_CONNECTS)
         # A browser shows its program nothing of this; the log is where the reason can be found.
         _LOG.info("refused: %s", error.message, extra={"status": status, "code": error.code.value})

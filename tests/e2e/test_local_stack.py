@@ -22,7 +22,7 @@ def test_it_listens_on_one_port_of_the_loopback_address_only(local_stack: LocalS
     assert [(address.ip, address.port) for address in listening] == [("127.0.0.1", local_stack.port)]
 
 
-def test_the_file_for_programs_says_what_the_stack_is_and_is_for_its_owner_only(local_stack: LocalStack, stack: StackFile) -> None:
+def test_stack_file_describes_the_stack_and_is_private(local_stack: LocalStack, stack: StackFile) -> None:
     path = local_stack.directory / "stack.json"
 
     written = json.loads(path.read_text(encoding="utf-8"))

@@ -44,9 +44,7 @@ def test_a_foreign_page_can_neither_make_functions_nor_read_tables(
     assert not any(name.startswith("access-control") for name in headers)
 
 
-def test_a_foreign_page_may_call_the_api_with_a_token_and_cannot_read_the_answer_without_cors(
-    stack: StackFile, own_token: IssuedToken
-) -> None:
+def test_foreign_page_cannot_read_an_answer_without_cors(stack: StackFile, own_token: IssuedToken) -> None:
     headers = {"content-type": "application/json", "Token": own_token.token, "Origin": "https://app.example.com"}
 
     status, answered = _ask(stack.graphqlUrl, json.dumps({"query": "{__typename}"}).encode(), headers)
@@ -55,7 +53,7 @@ def test_a_foreign_page_may_call_the_api_with_a_token_and_cannot_read_the_answer
     assert "access-control-allow-origin" not in answered
 
 
-def test_what_a_program_on_this_machine_asks_is_answered_without_permission_for_everybody(local_stack: LocalStack) -> None:
+def test_program_on_this_machine_needs_no_permission(local_stack: LocalStack) -> None:
     status, headers = _ask(local_stack.ready.awsEndpointUrl + "/_ministack/health", b"", {})
 
     assert status == 200

@@ -74,7 +74,7 @@ def test_a_burst_waits_for_a_bounded_number_of_processes_and_loses_nothing(
 
 
 @pytest.mark.timeout(300)
-def test_after_a_kill_endpoints_and_events_and_queued_messages_are_there_again(
+def test_kill_keeps_endpoints_events_and_queued_messages(
     own_stack: LocalStack,
     directory: Path,
     said: list[str],
@@ -100,7 +100,7 @@ def test_after_a_kill_endpoints_and_events_and_queued_messages_are_there_again(
 
 
 @pytest.mark.timeout(300)
-def test_a_stop_with_an_open_socket_after_a_start_on_another_port_ends_all_and_keeps_all(directory: Path, said: list[str]) -> None:
+def test_stop_with_an_open_socket_ends_all_and_keeps_all(directory: Path, said: list[str]) -> None:
     with LocalStack(directory, free_port(), say=said.append) as stack:
         ready = stack.start()
         session = stack.pid

@@ -36,9 +36,7 @@ def socket_endpoint(client: Client) -> str:
 
 
 @pytest.mark.timeout(600)
-async def test_sockets_killed_a_hundred_times_during_ten_thousand_events_lose_repeat_and_reorder_nothing(
-    client: Client, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_sockets_killed_a_hundred_times_lose_and_reorder_nothing(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
     def publish(number: int) -> list[str]:
         ids: list[str] = client.publish(*({"type": "t", "data": {"n": 1}} for _ in range(number)))["ids"]
         return ids
@@ -142,7 +140,7 @@ async def test_revoking_a_token_closes_the_sockets_it_opened_and_keeps_it_out(
     assert frame["id"] == "after"
 
 
-async def test_an_after_that_the_log_does_not_reach_is_answered_with_a_gap_notice(client: Client) -> None:
+async def test_after_that_the_log_does_not_reach_gets_a_gap_notice(client: Client) -> None:
     endpoint_id = socket_endpoint(client)
     async with client.socket(endpoint_id, after="7") as socket:
         notice = json.loads(await asyncio.wait_for(socket.recv(), 30))
@@ -153,7 +151,7 @@ async def test_an_after_that_the_log_does_not_reach_is_answered_with_a_gap_notic
     assert frame["sequence"] == 1
 
 
-async def test_frames_of_a_hundred_kilobytes_arrive_whole_and_bigger_events_as_notices(client: Client) -> None:
+async def test_frames_of_100_kilobytes_arrive_and_bigger_ones_as_notices(client: Client) -> None:
     async with client.socket(socket_endpoint(client)) as socket:
         client.publish(
             {"id": "whole", "type": "t", "data": {"text": "x" * 100_000}}, {"id": "big", "type": "t", "data": {"text": "x" * 200_000}}
@@ -170,9 +168,7 @@ async def test_a_bad_after_is_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize("curl", [path for path in [shutil.which("curl")] if path])
-def test_the_readme_s_way_to_find_out_why_a_browser_sees_1006_shows_the_status(
-    client: Client, stack: StackFile, own_token: IssuedToken, curl: str
-) -> None:
+def test_readme_s_way_behind_1006_shows_the_status(client: Client, stack: StackFile, own_token: IssuedToken, curl: str) -> None:
     def status(token: str) -> str:
         url = stack.webSocketUrl.replace("ws", "http", 1)
         environment = {"PATH": f"{Path(curl).parent}:/usr/bin:/bin", "URL": url, "ENDPOINT": endpoint_id, "TOKEN": token}

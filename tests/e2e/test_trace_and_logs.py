@@ -202,7 +202,7 @@ def all_data(local_stack: WatchedStack) -> list[Any]:
     return list({json.dumps(one.event.data, sort_keys=True): one.event.data for one in stored}.values())
 
 
-def test_listening_resumes_where_it_was_and_sees_what_was_published_meanwhile(tool: Tool) -> None:
+def test_listening_resumes_and_misses_nothing(tool: Tool) -> None:
     (socket,) = tool("endpoints", "create-socket", "listener")
     (event_filter,) = tool("filters", "create", "--type", "heard", "--endpoint", socket["id"])
     assert event_filter["endpoints"][0]["id"] == socket["id"]

@@ -8,21 +8,24 @@ from datetime import timedelta
 from typing import TypeVar
 
 from event_service.base.clock import Clock
-from event_service.base.dates import from_stored
 from event_service.configuration.changes import (
     ChangeSet,
     DeleteEndpoints,
     DeleteEventFilters,
+    Head,
     Link,
     PutEndpoint,
     PutEventFilter,
-    SetStatus,
+    SetState,
     Unlink,
 )
+from event_service.configuration.destinations import Destinations
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import EndpointPage, EventFilterPage, RoutingRows
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.filters.event_filter import EventFilter
+from event_service.sockets.destination import SocketDestination
+from event_service.webhooks.destination import WebhookDestination
 
 T = TypeVar("T", Endpoint, EventFilter)
 
@@ -34,10 +37,10 @@ class FakeChangeLog:
         self.chains: dict[str, list[ChangeSet]] = {}
         self.before = before
 
-    def head(self, workspace_id: str) -> ChangeSet | None:
+    def head(self, workspace_id: str) -> Head | None:
         self.before("changes.head")
         chain = self.chains.get(workspace_id)
-        return chain[-1] if chain else None
+        return chain[-1].head if chain else None
 
     def append(self, change: ChangeSet) -> bool:
         self.before("changes.append")
@@ -77,7 +80,7 @@ class FakeConfigurationRows:
         self.link_versions: dict[str, int] = {}
         self.deleted_at: dict[tuple[str, str], float] = {}
 
-    def apply(self, change: ChangeSet) -> None:
+    def apply(self, change: ChangeSet, *, repair: bool = False) -> None:
         self.before("rows.apply")
         workspace, version = change.workspace_id, change.version
         links = self.links.setdefault(workspace, set())
@@ -86,12 +89,11 @@ class FakeConfigurationRows:
             match operation:
                 case PutEndpoint(endpoint):
                     self._put(self.endpoint_rows, (workspace, endpoint.id), version, endpoint)
-                case SetStatus(ids, status, reason, modified):
+                case SetState(ids):
                     for one in ids:
                         current = self.endpoint_rows.get((workspace, one), (0, None))
-                        if current[1] is not None and current[0] <= version:
-                            changed = replace(current[1], status=status, status_reason=reason, modified=from_stored(modified))
-                            self.endpoint_rows[workspace, one] = (version, changed)
+                        if current[1] is not None and current[0] < version:
+                            self.endpoint_rows[workspace, one] = (version, operation.applied_to(current[1]))
                 case PutEventFilter(event_filter):
                     self._put(self.filter_rows, (workspace, event_filter.id), version, event_filter)
                 case Link(endpoint_ids, filter_ids) if fresh_links:
@@ -167,11 +169,18 @@ class FakeConfigurationRows:
         links: dict[str, set[str]] = {}
         for endpoint, event_filter in self.links.get(workspace_id, set()):
             links.setdefault(endpoint, set()).add(event_filter)
-        return RoutingRows(endpoints, filters, links)
+        rows = [(workspace, one, row) for (workspace, one), (_, row) in self.endpoint_rows.items() if row and row.matches_nothing]
+        nothing = {one for workspace, one, _ in rows if workspace == workspace_id}
+        return RoutingRows(endpoints, filters, links, frozenset(nothing))
 
     def _deleted(self, rows: dict[tuple[str, str], tuple[int, T | None]], workspace: str, ids: Sequence[str]) -> set[str]:
         horizon = self._clock().timestamp() - timedelta(hours=24).total_seconds()
         return {one for one in ids if rows.get((workspace, one), (0, "never"))[1] is None and self.deleted_at[workspace, one] > horizon}
+
+
+def destinations(check_url: Callable[[str], object] = lambda url: url) -> Destinations:
+    """The types of endpoints, as wiring registers them."""
+    return Destinations([SocketDestination(), WebhookDestination(check_url)])
 
 
 class FakeSecretStore:

@@ -15,8 +15,10 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.access.tokens import Tokens
 from event_service.base.errors import BadUserInput, NotFound
 from event_service.base.identifiers import new_id, parse_uuid
-from event_service.configuration.configuration import Configuration, Quotas
+from event_service.configuration.chain import Waiting
+from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
@@ -26,7 +28,7 @@ from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
 from event_service.filters.event_filter import EventFilter
 from event_service.routing.replay import Replay
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 
 
 class TickingClock:
@@ -157,7 +159,13 @@ class FakeReplay(Replay):
         self._fake_deliveries = deliveries
 
     def replay(
-        self, workspace_id: str, endpoint_id: str, since: datetime, until: datetime | None = None, missing_only: bool = True
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        since: datetime,
+        until: datetime | None = None,
+        missing_only: bool = True,
+        time_left: Callable[[], float] = lambda: 29.0,
     ) -> tuple[int, datetime | None]:
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
@@ -173,15 +181,15 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
-        self._configuration = Configuration(
-            changes=FakeChangeLog(self._count),
-            rows=self.rows,
-            secrets=self.secrets,
+        self.changes = FakeChangeLog(self._count)
+        self._configuration = assemble(
+            stores=ConfigurationStores(self.changes, self.rows, self.secrets),
             observers=(),
+            destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),
-            check_url=_check_url,
             check_pattern=_check_pattern,
             clock=self.clock,
+            waiting=Waiting(sleep=lambda seconds: None),
         )
         self._publishing = FakePublishing(self.clock)
         self._events_reading = FakeEventsReading(self._publishing)

@@ -114,6 +114,8 @@ class World:
             clock=lambda: self.now,
             monotonic=lambda: next(self.seconds) * self.tick,
         )
+        self.lagging: set[str] = set()
+        self.slept = 0.0
         self.replay = Replay(
             log=self.log,
             queue=self.queue,
@@ -123,6 +125,7 @@ class World:
             make_matcher=Matcher,
             clock=lambda: self.now,
             monotonic=lambda: next(self.seconds) * self.tick,
+            sleep=self.sleep,
         )
 
     def _endpoint(self, of_type: EndpointType) -> Endpoint:
@@ -146,9 +149,19 @@ class World:
 
     # -- ports that the world itself is
 
-    def accepted(self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False) -> Iterator[tuple[datetime, str]]:
+    def accepted(
+        self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[datetime, str]]:
+        check()
         events = [stored.event for (workspace, _), stored in self.store.items.items() if workspace == workspace_id]
-        return iter(sorted(((one.created, one.id) for one in events if since <= one.created < until), reverse=descending))
+        found = [(one.created, one.id) for one in events if since <= one.created < until and one.id not in self.lagging]
+        yield from sorted(found, reverse=descending)
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes, and indexes catch up."""
+        self.now += timedelta(seconds=seconds)
+        self.slept += seconds
+        self.lagging.clear()
 
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
         return self.existing.get(endpoint_id) if workspace_id == WORKSPACE else None

@@ -13,7 +13,7 @@ from tests.template.test_build import FUNCTIONS
 
 MODULES = {
     "GraphqlApiFunction": 850,
-    "EventRouterFunction": 165,
+    "EventRouterFunction": 180,
     "WebhookDeliveryFunction": 235,
     "SocketDeliveryFunction": 215,
     "WebsocketFunction": 165,

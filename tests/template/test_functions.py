@@ -68,7 +68,7 @@ def test_a_function_has_a_log_group_that_forgets(name: str) -> None:
 
 
 @every_function
-def test_a_changed_layer_parameter_or_property_publishes_a_new_version_behind_the_alias(name: str) -> None:
+def test_alias_moves_when_layer_parameter_or_property_changes(name: str) -> None:
     properties = FUNCTIONS[name]["Properties"]
 
     assert GLOBALS["AutoPublishAlias"] == "live"
@@ -110,7 +110,7 @@ def test_a_function_has_a_role_of_its_own(name: str) -> None:
 
 
 @every_function
-def test_a_role_reaches_the_tables_and_queues_that_the_environment_names_and_no_others(name: str) -> None:
+def test_role_reaches_what_its_environment_names_and_no_more(name: str) -> None:
     named = {
         value["Ref"]
         for value in _variables(name).values()
@@ -147,7 +147,7 @@ def test_a_queue_shows_a_message_again_only_after_six_times_the_time_out(name: s
 
 
 @every_function
-def test_a_function_that_may_call_itself_through_a_queue_is_not_taken_for_a_runaway(name: str) -> None:
+def test_function_that_feeds_its_queue_allows_recursion(name: str) -> None:
     properties = FUNCTIONS[name]["Properties"]
     read = {event["Properties"]["Queue"]["Fn::GetAtt"][0] for event in _queue_events(name)}
     written = {

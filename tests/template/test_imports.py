@@ -98,7 +98,7 @@ def test_the_environment_is_read_in_one_place() -> None:
     assert readers == ["settings.py"]
 
 
-def test_nothing_edits_the_search_path_and_package_files_hold_a_docstring_at_most() -> None:
+def test_package_files_hold_a_docstring_at_most() -> None:
     for path in [*_files(PACKAGE), *_files(FUNCTIONS), *_files(ROOT / "local")]:
         text = path.read_text(encoding="utf-8")
         assert "sys.path" not in text, path

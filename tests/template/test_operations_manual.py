@@ -29,7 +29,7 @@ def _paragraphs() -> dict[str, str]:
     return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
 
 
-def test_every_alarm_has_a_paragraph_of_its_own_and_no_paragraph_is_about_one_that_is_gone() -> None:
+def test_alarms_and_their_paragraphs_agree() -> None:
     assert sorted(_paragraphs()) == sorted(ALARMS)
 
 
@@ -50,7 +50,7 @@ def _faults() -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
 
 
-def test_every_fault_says_what_is_lost_how_long_it_lasts_and_which_test_shows_it() -> None:
+def test_fault_says_what_is_lost_for_how_long_and_its_test() -> None:
     faults = _faults()
     notes = dict(re.findall(r"^(\[\^\d+\]): (.+)$", _section("Faults"), re.MULTILINE))
 

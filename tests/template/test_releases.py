@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from local.build import defaults_of
 from local.deploy import parameters_of, release_of
 from local.tools import ROOT, SAM_PYTHON, ToolError, quiet_environment
-from tests.template_file import resources
+from tests.template_file import resources, template
 
 TEMPLATE = (ROOT / "template.yaml").read_text(encoding="utf-8")
 
@@ -44,7 +45,7 @@ def test_a_changed_layer_alone_publishes_a_new_version_of_every_function(layer: 
     assert after.isdisjoint(before)
 
 
-def test_a_changed_parameter_alone_publishes_a_new_version_of_every_function(tmp_path: Path) -> None:
+def test_changed_parameter_publishes_every_function_anew(tmp_path: Path) -> None:
     before = _versions(tmp_path, TEMPLATE, f"Release={release_of('0' * 64, {'LogLevel': 'INFO'})}")
 
     after = _versions(tmp_path, TEMPLATE, f"Release={release_of('0' * 64, {'LogLevel': 'DEBUG'})}")
@@ -66,3 +67,11 @@ def test_what_is_given_to_make_deploy_wins_over_what_is_written() -> None:
 def test_a_mistake_in_the_parameters_is_named(config: str, given: str, said: str) -> None:
     with pytest.raises(ToolError, match=said):
         parameters_of(config, given)
+
+
+def test_a_local_deployment_gives_every_parameter_so_that_none_keeps_the_value_of_an_older_template() -> None:
+    declared = template()["Parameters"]
+
+    defaults = defaults_of(ROOT / "template.yaml")
+
+    assert defaults == {name: str(one["Default"]) for name, one in declared.items() if one["Default"] != ""}

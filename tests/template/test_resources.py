@@ -95,7 +95,7 @@ def test_the_web_socket_stage_has_no_dash() -> None:
     assert "-" not in resources("AWS::Serverless::WebSocketApi")["WebSocketApi"]["Properties"]["StageName"]
 
 
-def test_the_nested_stack_is_given_what_it_watches_by_the_name_that_it_has_here() -> None:
+def test_nested_stack_is_given_what_it_watches() -> None:
     given: dict[str, Any] = dict(template()["Resources"]["Monitoring"]["Properties"]["Parameters"])
     assert set(given) == set(monitoring()["Parameters"])
 

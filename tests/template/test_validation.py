@@ -58,7 +58,7 @@ def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_it_as_written(name:
     assert answer.returncode == 0
 
 
-def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_it_as_deployed(tmp_path: Path) -> None:
+def test_cfn_lint_finds_nothing_in_the_template_as_deployed(tmp_path: Path) -> None:
     answer = _lint_expanded(ROOT / "template.yaml", tmp_path)
 
     assert answer.returncode == 0, answer.stdout + answer.stderr

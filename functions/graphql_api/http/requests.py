@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from event_service.base import json_values
-from event_service.base.errors import BadUserInput, TooLarge
-
-MAXIMUM_BODY_BYTES = 1_536 * 1024
-"""Room for the largest publish (900 KiB) written as GraphQL literals with escapes."""
+from event_service.base.errors import BadUserInput
 
 _ENVELOPE_DEPTH = 10
 """``{"variables": {"events": [{"data": …}]}}``: how much deeper a body is than the JSON values in it."""
@@ -31,14 +28,11 @@ def read_graphql_request(content_type: str | None, body: bytes) -> GraphQLReques
 
     Args:
         content_type: the header; a missing one counts as JSON.
-        body: the bytes as received.
+        body: the bytes, unpacked; see :func:`~functions.graphql_api.http.bodies.read_body`.
 
     Raises:
-        TooLarge: more than 1,572,864 bytes.
         BadUserInput: not a single GraphQL request in JSON.
     """
-    if len(body) > MAXIMUM_BODY_BYTES:
-        raise TooLarge(f"The request has {len(body):,} bytes; at most {MAXIMUM_BODY_BYTES:,} are allowed. Send fewer events at a time.")
     _check_content_type(content_type)
     if not body.strip():
         raise BadUserInput(f"The request body is empty: {_SHAPE}.")

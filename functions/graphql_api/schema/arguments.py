@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from event_service.base.errors import BadUserInput
+from event_service.base.problems import Problems
 from functions.graphql_api.schema.inputs import PaginationInput
 from functions.graphql_api.schema.types import Ordering
 
@@ -22,30 +21,6 @@ class Lookup(Protocol[T_co]):
     @property
     def exact(self) -> T_co | None:
         """The value looked for."""
-
-
-class Problems:
-    """Collects what is wrong with the arguments of one field."""
-
-    def __init__(self) -> None:
-        self._problems: list[str] = []
-
-    def add(self, problem: str) -> None:
-        """Notes a fault."""
-        self._problems.append(problem)
-
-    def collect(self, read: Callable[[], T]) -> T | None:
-        """What ``read`` returns, or ``None`` with its faults noted."""
-        try:
-            return read()
-        except BadUserInput as error:
-            self._problems.extend(error.problems)
-            return None
-
-    def refuse(self) -> None:
-        """Raises ``BadUserInput`` with all faults, if there are any."""
-        if self._problems:
-            raise BadUserInput(*self._problems)
 
 
 def exact(lookup: Lookup[T] | None) -> T | None:

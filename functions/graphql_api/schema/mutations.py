@@ -6,8 +6,13 @@ from typing import Annotated, cast
 
 import strawberry
 
+from event_service.configuration.destinations import Settings
+from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.secret_rotation import DEFAULT_GRACE_SECONDS
 from event_service.events.new_event import NewEvent
 from event_service.observability import Metric, count
+from event_service.webhooks.destination import DEFAULT_METHOD
+from functions.graphql_api import limits
 from functions.graphql_api.context import Info
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
 from functions.graphql_api.schema.scalars import DateTime
@@ -23,8 +28,6 @@ from functions.graphql_api.schema.types import (
 
 Id = Annotated[ID, strawberry.argument(name="id")]
 """The argument ``id``, under a Python name that says whose."""
-DEFAULT_METHOD = "POST"
-DEFAULT_GRACE_SECONDS = 86_400
 
 
 @strawberry.type
@@ -37,8 +40,8 @@ class Mutation:
     async def create_web_socket_endpoint(self, info: Info, name: str, event_filters_ids: list[ID] | None = None) -> EndpointOutput | None:
         """Linked at once, so that no event slips through in between."""
         context = info.context
-        create = context.configuration.create_web_socket_endpoint
-        return EndpointOutput.of(await context.change(create, context.workspace_id, name, event_filters_ids))
+        create, kind = context.configuration.endpoints.create, EndpointType.WEB_SOCKET
+        return EndpointOutput.of(await context.change(create, context.workspace_id, kind, name, None, event_filters_ids))
 
     @strawberry.mutation(description="Creates an endpoint to which events are sent by HTTP. The method is POST, PUT or PATCH.")
     async def create_webhook_endpoint(
@@ -46,9 +49,8 @@ class Mutation:
     ) -> EndpointOutput | None:
         """Linked at once, so that no event slips through in between."""
         context = info.context
-        create = context.configuration.create_webhook_endpoint
-        chosen = DEFAULT_METHOD if method is None else method
-        return EndpointOutput.of(await context.change(create, context.workspace_id, name, url, chosen, event_filters_ids))
+        create, kind, settings = context.configuration.endpoints.create, EndpointType.WEB_HOOK, Settings(url, method)
+        return EndpointOutput.of(await context.change(create, context.workspace_id, kind, name, settings, event_filters_ids))
 
     @strawberry.mutation(description="Changes what is given and leaves the rest.")
     async def update_endpoint(
@@ -60,25 +62,25 @@ class Mutation:
         method: str | None = None,
     ) -> EndpointOutput | None:
         context = info.context
-        update = context.configuration.update_endpoint
-        return EndpointOutput.of(await context.change(update, context.workspace_id, endpoint_id, name, url, method))
+        update, settings = context.configuration.endpoints.update, Settings(url, method)
+        return EndpointOutput.of(await context.change(update, context.workspace_id, endpoint_id, name, settings))
 
     @strawberry.mutation(description="Deletes endpoints, their links and their open sockets.")
     async def delete_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
         context = info.context
-        await context.change(context.configuration.delete_endpoints, context.workspace_id, ids)
+        await context.change(context.configuration.endpoints.delete, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Stops sending; what arrives meanwhile waits.")
     async def pause_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
         context = info.context
-        await context.change(context.configuration.pause_endpoints, context.workspace_id, ids)
+        await context.change(context.configuration.endpoints.pause, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Sends what waited and goes on; also re-enables a DISABLED endpoint.")
     async def resume_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
         context = info.context
-        await context.change(context.configuration.resume_endpoints, context.workspace_id, ids)
+        await context.change(context.configuration.endpoints.resume, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Makes a new signing secret and returns it; the old one signs too until the grace period is over.")
@@ -89,14 +91,16 @@ class Mutation:
         grace_period_seconds: int | None = DEFAULT_GRACE_SECONDS,
     ) -> str | None:
         context = info.context
-        seconds = DEFAULT_GRACE_SECONDS if grace_period_seconds is None else grace_period_seconds
-        return await context.change(context.configuration.rotate_endpoint_secret, context.workspace_id, endpoint_id, seconds)
+        rotate = context.configuration.secrets.rotate
+        return await context.change(rotate, context.workspace_id, endpoint_id, grace_period_seconds)
 
     @strawberry.mutation(description="Sends one test event now and says how it went.")
     async def test_endpoint(self, info: Info, endpoint_id: Id) -> AttemptOutput | None:
         """The attempt; a failed one is no error of this mutation."""
         context = info.context
-        return AttemptOutput.of(await context.change(context.deliveries.test_endpoint, context.workspace_id, endpoint_id))
+        return AttemptOutput.of(
+            await context.change_within(limits.TEST_SECONDS, context.deliveries.test_endpoint, context.workspace_id, endpoint_id)
+        )
 
     # -- Event filters -------------------------------------------------------------------------------------------
 
@@ -106,7 +110,7 @@ class Mutation:
     ) -> EventFiltersOutput | None:
         """One event filter, whatever the plural in the name says."""
         context = info.context
-        create = context.configuration.create_event_filters
+        create = context.configuration.event_filters.create
         condition = event_filters_input.as_condition()
         return EventFiltersOutput.of(await context.change(create, context.workspace_id, condition, name, endpoint_ids))
 
@@ -120,28 +124,29 @@ class Mutation:
     ) -> EventFiltersOutput | None:
         """The event filter as it is then."""
         context = info.context
-        update = context.configuration.update_event_filters
+        update = context.configuration.event_filters.update
         condition = None if event_filters_input is None else event_filters_input.as_condition()
         return EventFiltersOutput.of(await context.change(update, context.workspace_id, event_filter_id, condition, name))
 
     @strawberry.mutation(
-        description="Deletes event filters. An endpoint that loses its last one is DISABLED: it would otherwise receive everything."
+        description="Deletes event filters. An endpoint that loses its last one is DISABLED: no event is routed to it until one is "
+        "linked, or it is resumed."
     )
     async def delete_event_filters(self, info: Info, ids: list[ID]) -> OperationOutput | None:
         context = info.context
-        await context.change(context.configuration.delete_event_filters, context.workspace_id, ids)
+        await context.change(context.configuration.event_filters.delete, context.workspace_id, ids)
         return OperationOutput()
 
     @strawberry.mutation(description="Links endpoints to an event filter.")
     async def link_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
         context = info.context
-        await context.change(context.configuration.link, context.workspace_id, endpoint_ids, event_filters_id)
+        await context.change(context.configuration.links.link, context.workspace_id, endpoint_ids, event_filters_id)
         return OperationOutput()
 
     @strawberry.mutation(description="Unlinks endpoints from an event filter. With no filter left, an endpoint receives every event.")
     async def unlink_endpoints_to_event_filters(self, info: Info, endpoint_ids: list[ID], event_filters_id: ID) -> OperationOutput | None:
         context = info.context
-        await context.change(context.configuration.unlink, context.workspace_id, endpoint_ids, event_filters_id)
+        await context.change(context.configuration.links.unlink, context.workspace_id, endpoint_ids, event_filters_id)
         return OperationOutput()
 
     # -- Events and deliveries -----------------------------------------------------------------------------------
@@ -180,5 +185,7 @@ class Mutation:
         context = info.context
         replay = context.replay.replay
         only_missing = True if missing_only is None else missing_only
-        count, continue_since = await context.change(replay, context.workspace_id, endpoint_id, since, until, only_missing)
+        count, continue_since = await context.change_within(
+            limits.LEAST_REPLAY_SECONDS, replay, context.workspace_id, endpoint_id, since, until, only_missing, context.time_left
+        )
         return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))

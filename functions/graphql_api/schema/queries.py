@@ -10,12 +10,13 @@ import strawberry
 
 from event_service.base.errors import BadUserInput
 from event_service.base.identifiers import parse_delivery_id, parse_uuid
+from event_service.base.problems import Problems
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import EndpointPage, EventFilterPage
 from event_service.events.event import parse_event_id, parse_event_type
 from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.context import Info, Once
-from functions.graphql_api.schema.arguments import Lookup, Problems, exact, order_of, page_of
+from functions.graphql_api.schema.arguments import Lookup, exact, order_of, page_of
 from functions.graphql_api.schema.inputs import (
     DateLookup,
     DeliveryFilters,
@@ -60,22 +61,22 @@ class Query:
         offset, limit = page_of(pagination, problems)
         chosen = _creation_order(order, problems)
         given_id = exact(filters.id) if filters else None
-        endpoint_id = None if given_id is None else problems.collect(lambda: parse_uuid(given_id, "filters.id.exact"))
+        endpoint_id = None if given_id is None else problems.collect(lambda: parse_uuid(given_id, "filters.id.exact"), None)
         endpoint_type = exact(filters.type) if filters else None
         problems.refuse()
         if endpoint_id is not None:
             wanted = endpoint_id
 
             async def find() -> list[Endpoint]:
-                found = await context.read(configuration.endpoint, context.workspace_id, wanted)
+                found = await context.read(configuration.endpoints.endpoint, context.workspace_id, wanted)
                 return [found] if found and endpoint_type in (None, found.type) else []
 
             return EndpointCollection(selected=_at_most_one(find, offset, limit))
         page = EndpointPage(endpoint_type, chosen is Ordering.DESC, offset, limit)
         return EndpointCollection(
             selected=Selected(
-                Once(lambda: context.read(configuration.endpoint_page, context.workspace_id, page)),
-                Once(lambda: context.read(configuration.count_endpoints, context.workspace_id, endpoint_type)),
+                Once(lambda: context.read(configuration.endpoints.page, context.workspace_id, page)),
+                Once(lambda: context.read(configuration.endpoints.count, context.workspace_id, endpoint_type)),
             )
         )
 
@@ -102,21 +103,21 @@ class Query:
         )
         key, direction = order_of(keys, problems) or ("creationDate", Ordering.ASC)
         given_id = exact(filters.id) if filters else None
-        filter_id = None if given_id is None else problems.collect(lambda: parse_uuid(given_id, "filters.id.exact"))
+        filter_id = None if given_id is None else problems.collect(lambda: parse_uuid(given_id, "filters.id.exact"), None)
         problems.refuse()
         if filter_id is not None:
             wanted = filter_id
 
             async def find() -> list[EventFilter]:
-                found = await context.read(configuration.event_filter, context.workspace_id, wanted)
+                found = await context.read(configuration.event_filters.event_filter, context.workspace_id, wanted)
                 return [found] if found else []
 
             return EventFiltersCollection(selected=_at_most_one(find, offset, limit))
         page = EventFilterPage(key == "lastModified", direction is Ordering.DESC, offset, limit)
         return EventFiltersCollection(
             selected=Selected(
-                Once(lambda: context.read(configuration.event_filter_page, context.workspace_id, page)),
-                Once(lambda: context.read(configuration.count_event_filters, context.workspace_id)),
+                Once(lambda: context.read(configuration.event_filters.page, context.workspace_id, page)),
+                Once(lambda: context.read(configuration.event_filters.count, context.workspace_id)),
             )
         )
 
@@ -188,7 +189,7 @@ class Query:
     @strawberry.field(description="The secret that signs this webhook's requests: `whsec_…`.")
     async def endpoint_secret(self, info: Info, endpoint_id: Annotated[ID, strawberry.argument(name="id")]) -> str:
         context = info.context
-        return await context.read(context.configuration.endpoint_secret, context.workspace_id, endpoint_id)
+        return await context.read(context.configuration.secrets.current, context.workspace_id, endpoint_id)
 
 
 def _creation_order(order: EndpointOrder | None, problems: Problems) -> Ordering | None:
@@ -212,7 +213,7 @@ def _at_most_one(find: Callable[[], Awaitable[list[T]]], offset: int, limit: int
 
 def _checked(lookup: Lookup[str] | None, name: str, parse: Callable[[str, str], str], problems: Problems) -> str | None:
     value = exact(lookup)
-    return None if value is None else problems.collect(lambda: parse(value, name))
+    return None if value is None else problems.collect(lambda: parse(value, name), None)
 
 
 def _parse_delivery_id(value: str, name: str) -> str:

@@ -76,8 +76,8 @@ class EndpointOutput:
             type=endpoint.type,
             meta=JSON(endpoint.meta),
             workspace_id=ID(endpoint.workspace_id),
-            status=endpoint.status,
-            status_reason=endpoint.status_reason,
+            status=endpoint.shown_status,
+            status_reason=endpoint.shown_reason,
         )
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.aws.dynamodb import Database
     from event_service.aws.sqs import Queues
-    from event_service.configuration.configuration import Configuration, EndpointObserver
+    from event_service.configuration.configuration import Configuration
+    from event_service.configuration.destinations import Destinations
+    from event_service.configuration.endpoints import Endpoints
+    from event_service.configuration.ports import EndpointObserver
     from event_service.configuration.storage.change_log import DynamoChangeLog
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
@@ -115,42 +118,47 @@ def url_rules() -> UrlRules:
     return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks))
 
 
-def endpoint_observers() -> list[EndpointObserver]:
-    """Who is told when endpoints change."""
-    return [socket_observer(), webhook_observer()]
+@cache
+def destinations() -> Destinations:
+    """The types of endpoints: a new one is registered here."""
+    from event_service.configuration.destinations import Destinations
+    from event_service.sockets.destination import SocketDestination
+    from event_service.webhooks.destination import WebhookDestination
+
+    return Destinations([SocketDestination(), WebhookDestination(_check_url)])
+
+
+def _check_url(url: str) -> object:
+    from event_service.webhooks.url import parse_webhook_url
+
+    return parse_webhook_url(url, url_rules())
 
 
 @cache
 def configuration() -> Configuration:
     """Endpoints, event filters and links."""
-    return _configuration(endpoint_observers())
+    return _configuration([socket_observer(), webhook_observer()], tells_everyone=True)
 
 
 @cache
-def webhook_configuration() -> Configuration:
+def webhook_endpoints() -> Endpoints:
     """For webhook delivery, which disables webhooks: sockets and their settings have no part in that."""
-    return _configuration([webhook_observer()])
+    return _configuration([webhook_observer()], tells_everyone=False).endpoints
 
 
-def _configuration(observers: list[EndpointObserver]) -> Configuration:
-    from event_service.configuration.configuration import Configuration, Quotas
-    from event_service.webhooks.url import parse_webhook_url
+def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -> Configuration:
+    from event_service.configuration.configuration import ConfigurationStores, assemble
+    from event_service.configuration.existence import Quotas
 
     settings = get_settings()
-    rules = url_rules()
-
-    def check_url(url: str) -> object:
-        return parse_webhook_url(url, rules)
-
-    return Configuration(
-        changes=change_log(),
-        rows=configuration_rows(),
-        secrets=secret_store(),
+    return assemble(
+        stores=ConfigurationStores(change_log(), configuration_rows(), secret_store()),
         observers=observers,
+        destinations=destinations(),
         quotas=Quotas(settings.max_endpoints, settings.max_event_filters),
-        check_url=check_url,
         check_pattern=_check_pattern,
         clock=clock,
+        tells_everyone=tells_everyone,
     )
 
 
@@ -211,6 +219,7 @@ def routing() -> Routing:
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
         refused_filters=RefusedFilterEvents(publishing),
+        destinations=destinations(),
     )
 
 
@@ -408,7 +417,7 @@ def webhook_side() -> WebhookSide:
         health=health_store(),
         queue=webhook_queue(),
         tickets=backlog_tickets(),
-        actions=EndpointActions(operational_events(), webhook_configuration),
+        actions=EndpointActions(operational_events(), webhook_endpoints),
         sender=webhook_sender(),
         parse_url=parse_url,
         clock=clock,

@@ -474,7 +474,7 @@ def test_without_a_stack_the_tool_says_how_to_get_one(tmp_path: Path) -> None:
     assert "make run" in result.stderr
 
 
-def test_the_local_stack_is_found_by_its_file_and_the_token_by_the_environment(api: GraphqlDouble, tmp_path: Path) -> None:
+def test_local_stack_is_found_by_its_file(api: GraphqlDouble, tmp_path: Path) -> None:
     api.resolvers["endpoints"] = lambda pagination, **_: page([], pagination)
     file = tmp_path / "stack.json"
     file.write_text(json.dumps({"graphqlUrl": api.url, "webSocketUrl": "ws://127.0.0.1:1", "token": "of the file", "workspaceId": "w"}))

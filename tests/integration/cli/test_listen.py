@@ -105,7 +105,7 @@ def test_events_are_forwarded_in_order_signed_and_as_a_webhook_gets_them(run: Ru
     assert result.stdout.count("-> taken") == 5
 
 
-def test_make_listen_resumes_and_forwards_with_a_signature_by_the_secret_that_it_shows(run: Run) -> None:
+def test_make_listen_resumes_and_forwards_signed_requests(run: Run) -> None:
     with in_background(event(1), event(2)) as service, receiver() as (url, requests):
         command = ["make", "-n", "listen", f"ENDPOINT={ENDPOINT_ID}", f"FORWARD={url}", "AFTER=1"]
         printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout

@@ -93,7 +93,7 @@ def test_an_agent_s_token_carries_its_agent_and_may_expire(tool: Tool) -> None:
     assert issued["expires"] == "2098-12-31T23:00:00.000000+00:00"
 
 
-def test_a_new_workspace_is_made_when_asked_for_and_by_default_in_a_deployed_stack(tool: Tool) -> None:
+def test_token_makes_a_new_workspace_when_asked_for(tool: Tool) -> None:
     asked_for = tool.json("token", "issue", "--new-workspace")
     by_default = tool.json("--stack", "production", "--profile", "ops", "--region", "eu-north-1", "token", "issue")
 

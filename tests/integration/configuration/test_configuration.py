@@ -10,17 +10,23 @@ from typing import Any
 import pytest
 
 from event_service.aws.dynamodb import Database
-from event_service.base.errors import BadUserInput, Conflict, NotFound, TooLarge
+from event_service.base.errors import BadUserInput, Conflict, NotFound, RateLimited, TooLarge
 from event_service.base.identifiers import new_id
-from event_service.configuration.configuration import Configuration, Quotas
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointPage, EventFilterPage, SecretStore
+from event_service.configuration.chain import Waiting
+from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
+from event_service.configuration.destinations import Settings
+from event_service.configuration.endpoint import LAST_FILTER_DELETED, Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.existence import Quotas
+from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointPage, EndpointReference, EventFilterPage, SecretStore
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
-from event_service.filters.event_filter import LAST_FILTER_DELETED
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.table import RoutingTable
+from event_service.routing.tables import RoutingTables
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 from tests.integration.conftest import TickingClock
+from tests.unit.routing.configurations import event
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 FOREIGN = "53989c34-9729-4081-ab02-9e064de2884c"
@@ -40,7 +46,7 @@ class Observed:
     def changed(self, endpoints: Sequence[Endpoint]) -> None:
         self.calls.append(("changed", [f"{one.id} {one.status}" for one in endpoints]))
 
-    def deleted(self, endpoints: Sequence[Endpoint]) -> None:
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
         self.calls.append(("deleted", [one.id for one in endpoints]))
 
 
@@ -78,18 +84,33 @@ def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
         return dict(pattern)
 
     def build() -> Configuration:
-        return Configuration(
-            changes=changes,
-            rows=rows,
-            secrets=secrets,
+        return assemble(
+            stores=ConfigurationStores(changes, rows, secrets),
             observers=[observed],
+            destinations=destinations(check_url),
             quotas=Quotas(endpoints=120, event_filters=4),
-            check_url=check_url,
             check_pattern=check_pattern,
             clock=clock,
+            waiting=PassingTime().waiting(),
         )
 
     return World(build(), changes, rows, secrets, observed, build)
+
+
+class PassingTime:
+    """Time that passes by waiting only."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def waiting(self) -> Waiting:
+        return Waiting(self.sleep, self.monotonic, lambda: 0.5)
 
 
 def ids(items: Sequence[Any]) -> list[str]:
@@ -105,20 +126,20 @@ def all_filters(**page: Any) -> EventFilterPage:
 
 
 def test_a_created_endpoint_is_read_back_as_it_was_answered(world: World) -> None:
-    webhook = world.configuration.create_webhook_endpoint(WORKSPACE, "  My Endpoint ", URL, "post")
-    socket = world.configuration.create_web_socket_endpoint(WORKSPACE, "MyEndpoint")
+    webhook = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "  My Endpoint ", Settings(URL, "post"))
+    socket = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "MyEndpoint")
 
     assert (webhook.name, webhook.meta, webhook.created) == ("My Endpoint", {"url": URL, "method": "POST"}, webhook.modified)
     assert (socket.meta, socket.type, socket.status) == ({}, EndpointType.WEB_SOCKET, EndpointStatus.ENABLED)
-    assert world.configuration.endpoint_page(WORKSPACE, everything()) == [webhook, socket]
-    assert world.configuration.endpoint(WORKSPACE, webhook.id) == webhook
+    assert world.configuration.endpoints.page(WORKSPACE, everything()) == [webhook, socket]
+    assert world.configuration.endpoints.endpoint(WORKSPACE, webhook.id) == webhook
 
 
 def test_pages_have_a_total_order_and_shift_by_offset(world: World) -> None:
-    created = [world.configuration.create_web_socket_endpoint(WORKSPACE, f"s{number}") for number in range(3)]
-    created.append(world.configuration.create_webhook_endpoint(WORKSPACE, "w", URL))
+    created = [world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, f"s{number}") for number in range(3)]
+    created.append(world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL)))
 
-    page = world.configuration.endpoint_page
+    page = world.configuration.endpoints.page
     assert page(WORKSPACE, everything()) == created
     assert page(WORKSPACE, everything(descending=True)) == created[::-1]
     assert page(WORKSPACE, everything(offset=1, limit=2)) == created[1:3]
@@ -130,68 +151,68 @@ def test_pages_have_a_total_order_and_shift_by_offset(world: World) -> None:
 
 def test_a_deep_offset_skips_without_losing_or_repeating(world: World) -> None:
     # given more than can be deleted or linked in one call, so created straight in the rows
-    created = [world.configuration.create_web_socket_endpoint(WORKSPACE, f"s{number:03}") for number in range(110)]
+    created = [world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, f"s{number:03}") for number in range(110)]
     # when pages are taken beyond what is read in one go
     world_module = "event_service.configuration.storage.rows.SKIPPED_IN_ONE_READ"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(world_module, 20)
-        pages = [world.configuration.endpoint_page(WORKSPACE, everything(offset=offset, limit=25)) for offset in range(0, 125, 25)]
+        pages = [world.configuration.endpoints.page(WORKSPACE, everything(offset=offset, limit=25)) for offset in range(0, 125, 25)]
     # then together they are the whole list
     assert [one for page in pages for one in page] == created
 
 
 def test_counts_follow_creation_and_deletion(world: World) -> None:
     configuration = world.configuration
-    assert configuration.count_endpoints(WORKSPACE) == 0
-    socket = configuration.create_web_socket_endpoint(WORKSPACE, "s")
-    webhook = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
-    configuration.create_webhook_endpoint(WORKSPACE, "w2", URL)
-    configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    assert configuration.endpoints.count(WORKSPACE) == 0
+    socket = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
+    webhook = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
+    configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w2", Settings(URL))
+    configuration.event_filters.create(WORKSPACE, ANY_TYPE)
 
-    configuration.delete_endpoints(WORKSPACE, [webhook.id, socket.id, webhook.id])
-    assert configuration.count_endpoints(WORKSPACE) == 1
-    assert configuration.count_endpoints(WORKSPACE, EndpointType.WEB_HOOK) == 1
-    assert configuration.count_endpoints(WORKSPACE, EndpointType.WEB_SOCKET) == 0
-    assert configuration.count_event_filters(WORKSPACE) == 1
-    assert configuration.count_endpoints(FOREIGN) == 0
+    configuration.endpoints.delete(WORKSPACE, [webhook.id, socket.id, webhook.id])
+    assert configuration.endpoints.count(WORKSPACE) == 1
+    assert configuration.endpoints.count(WORKSPACE, EndpointType.WEB_HOOK) == 1
+    assert configuration.endpoints.count(WORKSPACE, EndpointType.WEB_SOCKET) == 0
+    assert configuration.event_filters.count(WORKSPACE) == 1
+    assert configuration.endpoints.count(FOREIGN) == 0
 
 
 def test_an_endpoint_can_be_linked_from_its_creation_on(world: World) -> None:
-    event_filter = world.configuration.create_event_filters(WORKSPACE, ANY_TYPE, "F")
-    endpoint = world.configuration.create_web_socket_endpoint(WORKSPACE, "s", [event_filter.id.upper()])
-    other = world.configuration.create_event_filters(WORKSPACE, ANY_TYPE, None, [endpoint.id])
+    event_filter = world.configuration.event_filters.create(WORKSPACE, ANY_TYPE, "F")
+    endpoint = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s", None, [event_filter.id.upper()])
+    other = world.configuration.event_filters.create(WORKSPACE, ANY_TYPE, None, [endpoint.id])
 
     assert other.name == "Event filter"
-    assert world.configuration.event_filters_of(WORKSPACE, [endpoint.id]) == {endpoint.id: [event_filter, other]}
-    assert world.configuration.endpoints_of(WORKSPACE, [other.id]) == {other.id: [endpoint]}
+    assert world.configuration.event_filters.of_endpoints(WORKSPACE, [endpoint.id]) == {endpoint.id: [event_filter, other]}
+    assert world.configuration.endpoints.of_event_filters(WORKSPACE, [other.id]) == {other.id: [endpoint]}
 
 
 def test_linking_and_unlinking_twice_is_fine(world: World) -> None:
     configuration = world.configuration
-    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    first = configuration.create_web_socket_endpoint(WORKSPACE, "a")
-    second = configuration.create_web_socket_endpoint(WORKSPACE, "b")
+    event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    first = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "a")
+    second = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "b")
 
-    configuration.link(WORKSPACE, [first.id, second.id.upper(), first.id], event_filter.id)
-    configuration.link(WORKSPACE, [first.id], event_filter.id)
-    assert configuration.endpoints_of(WORKSPACE, [event_filter.id])[event_filter.id] == [first, second]
+    configuration.links.link(WORKSPACE, [first.id, second.id.upper(), first.id], event_filter.id)
+    configuration.links.link(WORKSPACE, [first.id], event_filter.id)
+    assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id])[event_filter.id] == [first, second]
 
-    configuration.unlink(WORKSPACE, [first.id], event_filter.id)
-    configuration.unlink(WORKSPACE, [first.id], event_filter.id)
-    assert configuration.endpoints_of(WORKSPACE, [event_filter.id])[event_filter.id] == [second]
-    assert configuration.event_filters_of(WORKSPACE, [first.id])[first.id] == []
+    configuration.links.unlink(WORKSPACE, [first.id], event_filter.id)
+    configuration.links.unlink(WORKSPACE, [first.id], event_filter.id)
+    assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id])[event_filter.id] == [second]
+    assert configuration.event_filters.of_endpoints(WORKSPACE, [first.id])[first.id] == []
 
 
-def test_deleting_an_endpoint_removes_its_links_and_its_secret_and_tells_observers(world: World) -> None:
+def test_deletion_removes_links_and_secret_and_tells_observers(world: World) -> None:
     configuration = world.configuration
-    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL, "PUT", [event_filter.id])
+    event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL, "PUT"), [event_filter.id])
     assert world.secrets.get(WORKSPACE, endpoint.id) is not None
 
-    configuration.delete_endpoints(WORKSPACE, [endpoint.id])
+    configuration.endpoints.delete(WORKSPACE, [endpoint.id])
 
-    assert configuration.endpoints_of(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
-    assert configuration.endpoint(WORKSPACE, endpoint.id) is None
+    assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
+    assert configuration.endpoints.endpoint(WORKSPACE, endpoint.id) is None
     assert world.secrets.get(WORKSPACE, endpoint.id) is None
     assert world.observed.calls == [("deleted", [endpoint.id])]
 
@@ -199,36 +220,36 @@ def test_deleting_an_endpoint_removes_its_links_and_its_secret_and_tells_observe
 def test_what_was_deleted_within_a_day_may_be_deleted_again(world: World, clock: TickingClock) -> None:
     from datetime import timedelta
 
-    endpoint = world.configuration.create_web_socket_endpoint(WORKSPACE, "s")
-    event_filter = world.configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    endpoint = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
+    event_filter = world.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     for _ in range(2):
-        world.configuration.delete_endpoints(WORKSPACE, [endpoint.id])
-        world.configuration.delete_event_filters(WORKSPACE, [event_filter.id])
+        world.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
+        world.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
 
     clock.now += timedelta(hours=25)
     with pytest.raises(NotFound, match=endpoint.id):
-        world.configuration.delete_endpoints(WORKSPACE, [endpoint.id])
+        world.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
     with pytest.raises(NotFound, match=event_filter.id):
-        world.configuration.delete_event_filters(WORKSPACE, [event_filter.id])
+        world.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
 
 
 def test_a_foreign_id_behaves_like_an_unknown_id_and_nothing_is_changed(world: World) -> None:
     configuration = world.configuration
-    mine = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
-    my_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    mine = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
+    my_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     calls: list[Callable[[str, str, str], object]] = [
-        lambda workspace, endpoint, _: configuration.update_endpoint(workspace, endpoint, name="x"),
-        lambda workspace, endpoint, _: configuration.delete_endpoints(workspace, [endpoint]),
-        lambda workspace, endpoint, _: configuration.pause_endpoints(workspace, [endpoint]),
-        lambda workspace, endpoint, _: configuration.resume_endpoints(workspace, [endpoint]),
-        lambda workspace, endpoint, _: configuration.endpoint_secret(workspace, endpoint),
-        lambda workspace, endpoint, _: configuration.rotate_endpoint_secret(workspace, endpoint),
-        lambda workspace, endpoint, event_filter: configuration.link(workspace, [endpoint], event_filter),
-        lambda workspace, endpoint, event_filter: configuration.unlink(workspace, [endpoint], event_filter),
-        lambda workspace, endpoint, _: configuration.create_event_filters(workspace, ANY_TYPE, None, [endpoint]),
-        lambda workspace, _, event_filter: configuration.create_web_socket_endpoint(workspace, "s", [event_filter]),
-        lambda workspace, _, event_filter: configuration.update_event_filters(workspace, event_filter, name="x"),
-        lambda workspace, _, event_filter: configuration.delete_event_filters(workspace, [event_filter]),
+        lambda workspace, endpoint, _: configuration.endpoints.update(workspace, endpoint, name="x"),
+        lambda workspace, endpoint, _: configuration.endpoints.delete(workspace, [endpoint]),
+        lambda workspace, endpoint, _: configuration.endpoints.pause(workspace, [endpoint]),
+        lambda workspace, endpoint, _: configuration.endpoints.resume(workspace, [endpoint]),
+        lambda workspace, endpoint, _: configuration.secrets.current(workspace, endpoint),
+        lambda workspace, endpoint, _: configuration.secrets.rotate(workspace, endpoint),
+        lambda workspace, endpoint, event_filter: configuration.links.link(workspace, [endpoint], event_filter),
+        lambda workspace, endpoint, event_filter: configuration.links.unlink(workspace, [endpoint], event_filter),
+        lambda workspace, endpoint, _: configuration.event_filters.create(workspace, ANY_TYPE, None, [endpoint]),
+        lambda workspace, _, event_filter: configuration.endpoints.create(workspace, EndpointType.WEB_SOCKET, "s", None, [event_filter]),
+        lambda workspace, _, event_filter: configuration.event_filters.update(workspace, event_filter, name="x"),
+        lambda workspace, _, event_filter: configuration.event_filters.delete(workspace, [event_filter]),
     ]
     for call in calls:
         with pytest.raises(NotFound) as foreign:
@@ -238,70 +259,135 @@ def test_a_foreign_id_behaves_like_an_unknown_id_and_nothing_is_changed(world: W
             call(FOREIGN, unknown_endpoint, unknown_filter)
         expected = unknown.value.message.replace(unknown_endpoint, mine.id).replace(unknown_filter, my_filter.id)
         assert foreign.value.message == expected
-    assert configuration.endpoint(FOREIGN, mine.id) is None
-    assert configuration.event_filters_of(FOREIGN, [mine.id]) == {mine.id: []}
-    assert configuration.count_endpoints(FOREIGN) == configuration.count_event_filters(FOREIGN) == 0
-    assert configuration.endpoint(WORKSPACE, mine.id) == mine
+    assert configuration.endpoints.endpoint(FOREIGN, mine.id) is None
+    assert configuration.event_filters.of_endpoints(FOREIGN, [mine.id]) == {mine.id: []}
+    assert configuration.endpoints.count(FOREIGN) == configuration.event_filters.count(FOREIGN) == 0
+    assert configuration.endpoints.endpoint(WORKSPACE, mine.id) == mine
 
 
 def test_one_unknown_id_among_many_changes_nothing(world: World) -> None:
     configuration = world.configuration
-    endpoint = configuration.create_web_socket_endpoint(WORKSPACE, "s")
-    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
+    event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     unknown = [new_id(), new_id()]
     with pytest.raises(NotFound) as caught:
-        configuration.delete_endpoints(WORKSPACE, [unknown[0], endpoint.id, unknown[1]])
+        configuration.endpoints.delete(WORKSPACE, [unknown[0], endpoint.id, unknown[1]])
     assert caught.value.ids == unknown
     with pytest.raises(NotFound):
-        configuration.link(WORKSPACE, [endpoint.id, unknown[0]], event_filter.id)
-    assert configuration.endpoint(WORKSPACE, endpoint.id) == endpoint
-    assert configuration.endpoints_of(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
+        configuration.links.link(WORKSPACE, [endpoint.id, unknown[0]], event_filter.id)
+    assert configuration.endpoints.endpoint(WORKSPACE, endpoint.id) == endpoint
+    assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
 
 
-def test_deleting_the_last_event_filter_disables_and_never_widens(world: World) -> None:
+def shown(world: World, endpoint_id: str) -> tuple[EndpointStatus, str | None]:
+    found = world.configuration.endpoints.endpoint(WORKSPACE, endpoint_id)
+    assert found is not None
+    return found.shown_status, found.shown_reason
+
+
+def receivers(world: World, event_type: str) -> set[str]:
+    """The names of the endpoints to which an event is routed: by a table that followed every change, which one that is
+    loaded now must agree with."""
+    table = RoutingTable(WORKSPACE, Matcher())
+    for change in world.changes.after(WORKSPACE, 0, 1_000):
+        table.apply(change)
+    loaded = RoutingTables(world.changes, world.rows, Matcher).current(WORKSPACE)
+    found = table.endpoints_for(event(event_type))
+    assert found == loaded.endpoints_for(event(event_type))
+    return {one.name for one in world.rows.endpoints(WORKSPACE, sorted(found)).values()}
+
+
+def test_deleting_the_last_event_filter_never_widens_what_is_routed(world: World) -> None:
     configuration = world.configuration
-    first = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    second = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    one = configuration.create_web_socket_endpoint(WORKSPACE, "one", [first.id])
-    both = configuration.create_web_socket_endpoint(WORKSPACE, "both", [first.id, second.id])
-    unlinked = configuration.create_web_socket_endpoint(WORKSPACE, "unlinked")
+    wanted = configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["WANTED"]}})
+    other = configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["OTHER"]}})
+    one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "one", None, [wanted.id])
+    configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "both", Settings(URL), [wanted.id, other.id])
+    configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "unlinked")
+    assert receivers(world, "WANTED") == {"one", "both", "unlinked"}
+    assert receivers(world, "SECRET") == {"unlinked"}
 
-    configuration.delete_event_filters(WORKSPACE, [first.id])
+    configuration.event_filters.delete(WORKSPACE, [wanted.id])
 
-    statuses = {row.id: (row.status, row.status_reason) for row in configuration.endpoint_page(WORKSPACE, everything())}
-    assert statuses == {
-        one.id: (EndpointStatus.DISABLED, LAST_FILTER_DELETED),
-        both.id: (EndpointStatus.ENABLED, None),
-        unlinked.id: (EndpointStatus.ENABLED, None),
-    }
-    # and linking one makes it work again
-    configuration.link(WORKSPACE, [one.id], second.id)
-    linked = configuration.endpoint(WORKSPACE, one.id)
-    assert linked is not None
-    assert (linked.status, linked.status_reason) == (EndpointStatus.ENABLED, None)
-    assert ("resuming", [one.id]) in world.observed.calls
+    assert shown(world, one.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
+    assert receivers(world, "WANTED") == receivers(world, "SECRET") == {"unlinked"}
+    assert receivers(world, "OTHER") == {"both", "unlinked"}
+    # and linking one makes it match by that one alone
+    configuration.links.link(WORKSPACE, [one.id], other.id)
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "OTHER") == {"one", "both", "unlinked"}
+    assert receivers(world, "SECRET") == {"unlinked"}
+    # and so does one that is created for it
+    configuration.event_filters.delete(WORKSPACE, [other.id])
+    configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["NEW"]}}, None, [one.id])
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "NEW") == {"one", "unlinked"}
+
+
+def test_a_person_who_resumes_an_endpoint_without_filters_gets_everything(world: World) -> None:
+    configuration = world.configuration
+    last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "one", Settings(URL), [last.id])
+    configuration.event_filters.delete(WORKSPACE, [last.id])
+
+    configuration.endpoints.resume(WORKSPACE, [one.id])
+
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "ANY") == {"one"}
+
+
+def test_unlinking_the_last_event_filter_widens_as_documented(world: World) -> None:
+    configuration = world.configuration
+    last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "one", Settings(URL), [last.id])
+
+    configuration.links.unlink(WORKSPACE, [one.id], last.id)
+
+    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(world, "ANY") == {"one"}
+
+
+def test_a_pause_and_other_reasons_survive_the_deletion_of_the_last_filter(world: World) -> None:
+    configuration = world.configuration
+    last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    fresh = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    paused, failed = (
+        configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, name, Settings(URL), [last.id]) for name in ("paused", "failed")
+    )
+    configuration.endpoints.pause(WORKSPACE, [paused.id])
+    configuration.endpoints.disable_endpoint(WORKSPACE, failed.id, "it answered 410")
+
+    configuration.event_filters.delete(WORKSPACE, [last.id])
+
+    # Both reasons are told: one resume ends both.
+    assert shown(world, paused.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
+    assert shown(world, failed.id) == (EndpointStatus.DISABLED, f"it answered 410; {LAST_FILTER_DELETED}")
+    assert receivers(world, "ANY") == set()
+    configuration.links.link(WORKSPACE, [paused.id, failed.id], fresh.id)
+    assert shown(world, paused.id) == (EndpointStatus.PAUSED, None)
+    assert shown(world, failed.id) == (EndpointStatus.DISABLED, "it answered 410")
 
 
 def test_pause_resume_and_disable(world: World) -> None:
     configuration = world.configuration
-    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+    endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
 
     def status() -> tuple[EndpointStatus, str | None]:
-        current = configuration.endpoint(WORKSPACE, endpoint.id)
+        current = configuration.endpoints.endpoint(WORKSPACE, endpoint.id)
         assert current is not None
         return current.status, current.status_reason
 
-    configuration.pause_endpoints(WORKSPACE, [endpoint.id])
+    configuration.endpoints.pause(WORKSPACE, [endpoint.id])
     assert status() == (EndpointStatus.PAUSED, None)
-    assert not configuration.disable_endpoint(WORKSPACE, endpoint.id, "a paused one is not disabled")
-    configuration.resume_endpoints(WORKSPACE, [endpoint.id])
+    assert not configuration.endpoints.disable_endpoint(WORKSPACE, endpoint.id, "a paused one is not disabled")
+    configuration.endpoints.resume(WORKSPACE, [endpoint.id])
     assert status() == (EndpointStatus.ENABLED, None)
-    assert configuration.disable_endpoint(WORKSPACE, endpoint.id, "it answered 410")
-    configuration.pause_endpoints(WORKSPACE, [endpoint.id])
+    assert configuration.endpoints.disable_endpoint(WORKSPACE, endpoint.id, "it answered 410")
+    configuration.endpoints.pause(WORKSPACE, [endpoint.id])
     assert status() == (EndpointStatus.DISABLED, "it answered 410")
-    assert not configuration.disable_endpoint(WORKSPACE, new_id(), "unknown")
-    configuration.resume_endpoints(WORKSPACE, [endpoint.id])
-    configuration.resume_endpoints(WORKSPACE, [endpoint.id])
+    assert not configuration.endpoints.disable_endpoint(WORKSPACE, new_id(), "unknown")
+    configuration.endpoints.resume(WORKSPACE, [endpoint.id])
+    configuration.endpoints.resume(WORKSPACE, [endpoint.id])
     assert status() == (EndpointStatus.ENABLED, None)
     assert [call for call, _ in world.observed.calls] == [
         "changed",  # paused
@@ -315,31 +401,31 @@ def test_pause_resume_and_disable(world: World) -> None:
 
 def test_an_update_changes_only_what_is_given(world: World) -> None:
     configuration = world.configuration
-    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
-    updated = configuration.update_endpoint(WORKSPACE, endpoint.id.upper(), method="patch")
+    endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
+    updated = configuration.endpoints.update(WORKSPACE, endpoint.id.upper(), settings=Settings(method="patch"))
     assert (updated.name, updated.meta) == ("w", {"url": URL, "method": "PATCH"})
     assert updated.created == endpoint.created
     assert updated.modified > endpoint.modified
-    assert configuration.endpoint(WORKSPACE, endpoint.id) == updated
-    socket = configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    assert configuration.endpoints.endpoint(WORKSPACE, endpoint.id) == updated
+    socket = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
     with pytest.raises(BadUserInput, match="WEB_SOCKET"):
-        configuration.update_endpoint(WORKSPACE, socket.id, url=URL)
+        configuration.endpoints.update(WORKSPACE, socket.id, settings=Settings(URL))
     with pytest.raises(BadUserInput, match="nothing to change"):
-        configuration.update_endpoint(WORKSPACE, socket.id)
+        configuration.endpoints.update(WORKSPACE, socket.id)
 
 
 def test_event_filters_are_listed_by_creation_or_modification(world: World) -> None:
     configuration = world.configuration
-    first = configuration.create_event_filters(WORKSPACE, ANY_TYPE, "first")
-    second = configuration.create_event_filters(WORKSPACE, {"pattern": {"type": ["A"]}, "in": None}, "second")
-    changed = configuration.update_event_filters(WORKSPACE, first.id, {"in": {"cameraIds": ["c"], "agentIds": None}})
+    first = configuration.event_filters.create(WORKSPACE, ANY_TYPE, "first")
+    second = configuration.event_filters.create(WORKSPACE, {"pattern": {"type": ["A"]}, "in": None}, "second")
+    changed = configuration.event_filters.update(WORKSPACE, first.id, {"in": {"cameraIds": ["c"], "agentIds": None}})
 
     assert changed.condition == {"in": {"cameraIds": ["c"]}}
     assert second.condition == {"pattern": {"type": ["A"]}}
-    assert configuration.event_filter_page(WORKSPACE, all_filters()) == [changed, second]
-    assert configuration.event_filter_page(WORKSPACE, all_filters(by_modification=True)) == [second, changed]
-    assert configuration.event_filter_page(WORKSPACE, all_filters(descending=True, limit=1)) == [second]
-    assert configuration.event_filter(WORKSPACE, first.id) == changed
+    assert configuration.event_filters.page(WORKSPACE, all_filters()) == [changed, second]
+    assert configuration.event_filters.page(WORKSPACE, all_filters(by_modification=True)) == [second, changed]
+    assert configuration.event_filters.page(WORKSPACE, all_filters(descending=True, limit=1)) == [second]
+    assert configuration.event_filters.event_filter(WORKSPACE, first.id) == changed
 
 
 @pytest.mark.parametrize(
@@ -358,38 +444,38 @@ def test_event_filters_are_listed_by_creation_or_modification(world: World) -> N
 )
 def test_a_condition_without_sense_is_refused(world: World, condition: dict[str, Any], says: str) -> None:
     with pytest.raises(BadUserInput, match=says):
-        world.configuration.create_event_filters(WORKSPACE, condition)
-    assert world.configuration.count_event_filters(WORKSPACE) == 0
+        world.configuration.event_filters.create(WORKSPACE, condition)
+    assert world.configuration.event_filters.count(WORKSPACE) == 0
 
 
 def test_an_empty_list_is_kept_for_it_matches_nothing(world: World) -> None:
-    event_filter = world.configuration.create_event_filters(WORKSPACE, {"in": {"cameraIds": []}})
+    event_filter = world.configuration.event_filters.create(WORKSPACE, {"in": {"cameraIds": []}})
     assert event_filter.condition == {"in": {"cameraIds": []}}
 
 
 def test_all_faults_of_a_call_are_reported_together(world: World) -> None:
     with pytest.raises(BadUserInput) as caught:
-        world.configuration.create_webhook_endpoint(WORKSPACE, " ", "ftp://x", "P OST", ["no"])
+        world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, " ", Settings("ftp://x", "P OST"), ["no"])
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["name", "method", "url", "eventFiltersIds"]
-    assert world.configuration.count_endpoints(WORKSPACE) == 0
+    assert world.configuration.endpoints.count(WORKSPACE) == 0
 
 
 def test_quotas_are_enforced_with_nothing_changed(world: World) -> None:
     for _ in range(4):
-        world.configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+        world.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     with pytest.raises(TooLarge, match="4 event filters"):
-        world.configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    assert world.configuration.count_event_filters(WORKSPACE) == 4
+        world.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    assert world.configuration.event_filters.count(WORKSPACE) == 4
 
 
 def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, clock: TickingClock) -> None:
     from datetime import timedelta
 
     configuration = world.configuration
-    endpoint = configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
-    first = configuration.endpoint_secret(WORKSPACE, endpoint.id)
-    second = configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, 3600)
-    third = configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, None)
+    endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
+    first = configuration.secrets.current(WORKSPACE, endpoint.id)
+    second = configuration.secrets.rotate(WORKSPACE, endpoint.id, 3600)
+    third = configuration.secrets.rotate(WORKSPACE, endpoint.id, None)
     stored = world.secrets.get(WORKSPACE, endpoint.id)
     assert stored is not None
     assert len({first, second, third}) == 3
@@ -397,7 +483,7 @@ def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, cl
     assert stored.valid_at(clock.now) == (third, second, first)
     assert stored.valid_at(clock.now + timedelta(hours=2)) == (third, second)
     assert stored.valid_at(clock.now + timedelta(hours=25)) == (third,)
-    last = configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, 0)
+    last = configuration.secrets.rotate(WORKSPACE, endpoint.id, 0)
     stored = world.secrets.get(WORKSPACE, endpoint.id)
     assert stored is not None
     assert stored.valid_at(clock.now) == (last,)
@@ -405,22 +491,22 @@ def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, cl
 
 @pytest.mark.parametrize("seconds", [-1, 604_801])
 def test_a_grace_period_is_0_to_7_days(world: World, seconds: int) -> None:
-    endpoint = world.configuration.create_webhook_endpoint(WORKSPACE, "w", URL)
+    endpoint = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
     with pytest.raises(BadUserInput, match="604,800"):
-        world.configuration.rotate_endpoint_secret(WORKSPACE, endpoint.id, seconds)
+        world.configuration.secrets.rotate(WORKSPACE, endpoint.id, seconds)
 
 
 def test_only_webhooks_have_a_secret(world: World) -> None:
-    socket = world.configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    socket = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
     with pytest.raises(BadUserInput, match="WEB_SOCKET"):
-        world.configuration.endpoint_secret(WORKSPACE, socket.id)
+        world.configuration.secrets.current(WORKSPACE, socket.id)
 
 
 def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(world: World) -> None:
     # given a deletion that is committed after a link was planned
     configuration = world.configuration
-    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    endpoint = configuration.create_web_socket_endpoint(WORKSPACE, "s")
+    event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
     rival = world.build()
     append = world.changes.append
     raced: list[bool] = []
@@ -428,62 +514,86 @@ def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(world: Wor
     def append_after_a_rival(change: Any) -> bool:
         if not raced:
             raced.append(True)
-            rival.delete_endpoints(WORKSPACE, [endpoint.id])
+            rival.endpoints.delete(WORKSPACE, [endpoint.id])
         return append(change)
 
     world.changes.append = append_after_a_rival  # type: ignore[method-assign]
     # when the link is committed / then it is checked again and finds the endpoint gone
     with pytest.raises(NotFound, match=endpoint.id):
-        configuration.link(WORKSPACE, [endpoint.id], event_filter.id)
-    assert configuration.endpoints_of(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
+        configuration.links.link(WORKSPACE, [endpoint.id], event_filter.id)
+    assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
 
 
 def test_who_loses_five_times_is_told_so(world: World) -> None:
     world.changes.append = lambda change: False  # type: ignore[method-assign]
     with pytest.raises(Conflict):
-        world.configuration.create_web_socket_endpoint(WORKSPACE, "s")
-    assert world.configuration.endpoint_page(WORKSPACE, everything()) == []
+        world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
+    assert world.configuration.endpoints.page(WORKSPACE, everything()) == []
 
 
 def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(world: World) -> None:
     configuration = world.configuration
-    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
+    event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     apply = world.rows.apply
 
-    def die(change: Any) -> None:
+    def die(change: Any, *, repair: bool = False) -> None:
         raise KeyboardInterrupt
 
     world.rows.apply = die  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        configuration.create_web_socket_endpoint(WORKSPACE, "half done", [event_filter.id])
+        configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "half done", None, [event_filter.id])
     world.rows.apply = apply  # type: ignore[method-assign]
-    assert configuration.endpoint_page(WORKSPACE, everything()) == []
+    assert configuration.endpoints.page(WORKSPACE, everything()) == []
 
-    later = configuration.create_web_socket_endpoint(WORKSPACE, "later")
+    later = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "later")
 
-    page = configuration.endpoint_page(WORKSPACE, everything())
+    page = configuration.endpoints.page(WORKSPACE, everything())
     assert [one.name for one in page] == ["half done", "later"]
-    assert configuration.event_filters_of(WORKSPACE, ids(page)) == {page[0].id: [event_filter], later.id: []}
+    assert configuration.event_filters.of_endpoints(WORKSPACE, ids(page)) == {page[0].id: [event_filter], later.id: []}
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3, 4])
+def test_a_commit_whose_rows_are_refused_is_a_success_and_is_seen_by_who_reads_next(world: World, failures: int) -> None:
+    # given a database that is throttled after the commit
+    apply = world.rows.apply
+    left = [failures]
+
+    def throttled(change: Any, *, repair: bool = False) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise RateLimited("too busy")
+        apply(change, repair=repair)
+
+    world.rows.apply = throttled  # type: ignore[method-assign]
+    # when an endpoint is created / then that is what is answered, once
+    made = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "billing", Settings(URL))
+    while left[0]:
+        assert world.configuration.endpoints.page(WORKSPACE, everything()) == []
+    assert world.configuration.endpoints.page(WORKSPACE, everything()) == [made]
+    assert world.configuration.endpoints.count(WORKSPACE) == 1
+    head = world.changes.head(WORKSPACE)
+    assert head is not None
+    assert head.applied
 
 
 def test_applying_a_change_late_or_again_changes_nothing(world: World) -> None:
     # given a history with every kind of operation
     configuration = world.configuration
-    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    endpoint = configuration.create_web_socket_endpoint(WORKSPACE, "s", [event_filter.id])
-    kept = configuration.create_web_socket_endpoint(WORKSPACE, "kept", [event_filter.id])
-    configuration.pause_endpoints(WORKSPACE, [endpoint.id])
-    configuration.update_event_filters(WORKSPACE, event_filter.id, name="renamed")
-    configuration.unlink(WORKSPACE, [kept.id], event_filter.id)
-    configuration.delete_endpoints(WORKSPACE, [endpoint.id])
+    event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s", None, [event_filter.id])
+    kept = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "kept", None, [event_filter.id])
+    configuration.endpoints.pause(WORKSPACE, [endpoint.id])
+    configuration.event_filters.update(WORKSPACE, event_filter.id, name="renamed")
+    configuration.links.unlink(WORKSPACE, [kept.id], event_filter.id)
+    configuration.endpoints.delete(WORKSPACE, [endpoint.id])
     history = world.changes.after(WORKSPACE, 0, 100)
 
     def state() -> object:
         return (
-            configuration.endpoint_page(WORKSPACE, everything()),
-            configuration.event_filter_page(WORKSPACE, all_filters()),
-            configuration.endpoints_of(WORKSPACE, [event_filter.id]),
-            configuration.event_filters_of(WORKSPACE, [endpoint.id, kept.id]),
+            configuration.endpoints.page(WORKSPACE, everything()),
+            configuration.event_filters.page(WORKSPACE, all_filters()),
+            configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]),
+            configuration.event_filters.of_endpoints(WORKSPACE, [endpoint.id, kept.id]),
         )
 
     before = state()
@@ -496,10 +606,10 @@ def test_applying_a_change_late_or_again_changes_nothing(world: World) -> None:
 
 def test_routing_loads_live_rows_only(world: World) -> None:
     configuration = world.configuration
-    event_filter = configuration.create_event_filters(WORKSPACE, ANY_TYPE)
-    gone = configuration.create_web_socket_endpoint(WORKSPACE, "gone", [event_filter.id])
-    kept = configuration.create_webhook_endpoint(WORKSPACE, "kept", URL, "POST", [event_filter.id])
-    configuration.delete_endpoints(WORKSPACE, [gone.id])
+    event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    gone = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "gone", None, [event_filter.id])
+    kept = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "kept", Settings(URL, "POST"), [event_filter.id])
+    configuration.endpoints.delete(WORKSPACE, [gone.id])
 
     rows = world.rows.load(WORKSPACE)
 

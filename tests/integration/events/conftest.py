@@ -20,7 +20,10 @@ from event_service.aws.dynamodb import Database
 from event_service.aws.dynamodb import connect as connect_dynamodb
 from event_service.aws.sqs import Queues
 from event_service.aws.sqs import connect as connect_sqs
-from event_service.configuration.configuration import Configuration, Quotas
+from event_service.configuration.configuration import ConfigurationStores, assemble
+from event_service.configuration.destinations import Settings as EndpointSettings
+from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.existence import Quotas
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
@@ -41,6 +44,7 @@ from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.event_router.handler import create_handler
+from tests.fakes.configuration_store import destinations
 from tests.fakes.dynamodb import StrictConnection
 from tests.support.metering import TableShape
 from tests.template_file import create_tables, resources
@@ -115,13 +119,11 @@ class World:
     def __post_init__(self) -> None:
         self.changes = DynamoChangeLog(self.database)
         self.rows = DynamoConfigurationRows(self.database, self.clock)
-        self.configuration = Configuration(
-            changes=self.changes,
-            rows=self.rows,
-            secrets=DynamoSecretStore(self.database),
+        self.configuration = assemble(
+            stores=ConfigurationStores(self.changes, self.rows, DynamoSecretStore(self.database)),
             observers=[],
+            destinations=destinations(),
             quotas=Quotas(10_000, 100_000),
-            check_url=lambda url: url,
             check_pattern=lambda given: given,
             clock=self.clock,
         )
@@ -147,6 +149,7 @@ class World:
             ),
             routing_queue=Impatient(self.queues, self.routing_url),
             refused_filters=RefusedFilterEvents(lambda: self.publishing),
+            destinations=destinations(),
             calls_per_invocation=self.calls_per_invocation,
         )
         self.router = create_handler(lambda: routing)
@@ -220,18 +223,18 @@ class World:
     # -- short-hands ---------------------------------------------------------------------------------------------
 
     def webhook(self, *event_filter_ids: str) -> str:
-        return self.configuration.create_webhook_endpoint(
-            WORKSPACE, "hook", "https://hook.example.com", event_filter_ids=list(event_filter_ids) or None
+        return self.configuration.endpoints.create(
+            WORKSPACE, EndpointType.WEB_HOOK, "hook", EndpointSettings("https://hook.example.com"), list(event_filter_ids) or None
         ).id
 
     def socket(self, *event_filter_ids: str) -> str:
         """A WEB_SOCKET endpoint that a client was connected to just now, so that its log is kept."""
-        made = self.configuration.create_web_socket_endpoint(WORKSPACE, "socket", event_filter_ids=list(event_filter_ids) or None).id
+        made = self.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "socket", None, list(event_filter_ids) or None).id
         assert self.socket_store.put_head(made, LogHead(next=1, floor=1, kept_until=self.clock() + timedelta(hours=24)), None)
         return made
 
     def event_filter(self, **listed: list[str]) -> str:
-        return self.configuration.create_event_filters(WORKSPACE, {"in": listed}).id
+        return self.configuration.event_filters.create(WORKSPACE, {"in": listed}).id
 
 
 def token(kind: TokenKind = TokenKind.ACCESS, agent_id: str | None = None, workspace_id: str = WORKSPACE) -> Token:

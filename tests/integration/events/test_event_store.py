@@ -102,7 +102,7 @@ def test_the_loser_of_a_race_takes_its_index_rows_back(world: World) -> None:
     assert world.reading.count(WORKSPACE, EventQuery(activity_id="loser")) == 0
 
 
-def test_the_router_that_loses_against_its_own_publisher_leaves_the_index_rows(world: World) -> None:
+def test_router_that_loses_to_its_publisher_leaves_index_rows(world: World) -> None:
     one = event(world, "x", data={"activity_id": "a"})
     world.store.put_if_absent([one], NONCE)
 
@@ -150,7 +150,7 @@ def test_lists_and_counts_work_on_the_real_indexes(world: World) -> None:
     assert [event_id for _, event_id in world.reading.accepted(WORKSPACE, start, start + timedelta(seconds=1))] == numbers
 
 
-def test_no_partition_key_takes_more_than_its_sixteenth_whatever_the_events_have_in_common(world: World) -> None:
+def test_partition_key_takes_at_most_a_sixteenth_of_the_events(world: World) -> None:
     """All of one type, one profile and one activity, with dates of their own: every index there is gets an entry of each."""
     # How evenly ids spread is tested with 50,000 of them; here it is that every index spreads by them.
     number, common = 1_600, {"identification_data": [{"profile_id": "p"}], "activity_id": "a"}

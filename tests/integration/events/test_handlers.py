@@ -86,7 +86,7 @@ def test_an_event_of_the_bus_is_published(world: World) -> None:
     assert message.body["date"] == "2026-03-01T12:00:00.000000+00:00"
 
 
-def test_an_event_of_the_bus_that_is_refused_is_raised_so_that_it_reaches_the_dead_letter_queue(world: World) -> None:
+def test_refused_bus_event_reaches_the_dead_letter_queue(world: World) -> None:
     handler = create_handler(lambda: world.publishing, lambda: WORKSPACE)
 
     with pytest.raises(BadUserInput, match=r"^events\[0\]\.type: "):

@@ -68,11 +68,11 @@ def test_what_a_mutation_interrupts_shows_all_of_it_or_nothing(
     hook, _, other = world.webhook(filter_a), world.webhook(), world.webhook(filter_a, filter_b)
     change: dict[str, Callable[[], object]] = {
         "create with a filter": lambda: world.webhook(filter_b),
-        "link": lambda: world.configuration.link(WORKSPACE, [hook], filter_b),
-        "unlink": lambda: world.configuration.unlink(WORKSPACE, [other], filter_a),
-        "delete endpoint": lambda: world.configuration.delete_endpoints(WORKSPACE, [hook]),
-        "delete filter": lambda: world.configuration.delete_event_filters(WORKSPACE, [filter_a]),
-        "change filter": lambda: world.configuration.update_event_filters(WORKSPACE, filter_a, {"in": {"eventTypes": ["b"]}}),
+        "link": lambda: world.configuration.links.link(WORKSPACE, [hook], filter_b),
+        "unlink": lambda: world.configuration.links.unlink(WORKSPACE, [other], filter_a),
+        "delete endpoint": lambda: world.configuration.endpoints.delete(WORKSPACE, [hook]),
+        "delete filter": lambda: world.configuration.event_filters.delete(WORKSPACE, [filter_a]),
+        "change filter": lambda: world.configuration.event_filters.update(WORKSPACE, filter_a, {"in": {"eventTypes": ["b"]}}),
     }
     before = routes(RoutingTables(world.changes, world.rows, Matcher), world)
     memory = Memory()

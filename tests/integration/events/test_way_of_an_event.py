@@ -6,7 +6,7 @@ from event_service.events.new_event import NewEvent
 from tests.integration.events.conftest import WORKSPACE, World, token
 
 
-def test_an_event_reaches_the_endpoint_without_filters_and_those_whose_filter_matches(world: World) -> None:
+def test_event_reaches_endpoints_without_filters_and_matching_ones(world: World) -> None:
     identified = world.event_filter(eventTypes=["IDENTIFICATION"])
     everything, wanting, other = world.webhook(), world.webhook(identified), world.webhook(world.event_filter(eventTypes=["har"]))
     socket, silent = world.socket(identified), world.socket(world.event_filter(cameraIds=["c"]))

@@ -176,7 +176,9 @@ class Account:
     def take(self, queue: str) -> list[dict[str, Any]]:
         """All messages of a queue as Lambda's poller hands them over. They are gone then, and no delay is waited for."""
         held = sqs_backends[ACCOUNT][REGION].queues[self.queues[queue].rpartition("/")[2]]._messages
-        taken = [{"messageId": one.id, "body": one.body, "attributes": {"ApproximateReceiveCount": "1"}} for one in held]
+        taken = [
+            {"messageId": one.id, "receiptHandle": one.id, "body": one.body, "attributes": {"ApproximateReceiveCount": "1"}} for one in held
+        ]
         held.clear()
         return taken
 

@@ -19,7 +19,7 @@ from event_service.configuration.changes import (
     Operation,
     PutEndpoint,
     PutEventFilter,
-    SetStatus,
+    SetState,
     Unlink,
 )
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
@@ -417,7 +417,6 @@ def a_change_is_completed_by_others(client: Client) -> None:
     client.webhook()
     client.publish()
     account.route()
-    commit(())
     account.status = 410
     account.deliver()
     account.status = 200
@@ -446,9 +445,9 @@ def every_kind_of_change(account: Account) -> list[tuple[Operation, ...]]:
         (PutEventFilter(EventFilter(event_filter, WORKSPACE, "filter", {"in": {"eventTypes": ["A"]}}, now, now)),),
         (Link((hook, socket), (event_filter,)),),
         (Unlink((socket,), (event_filter,)),),
-        (SetStatus((hook,), EndpointStatus.PAUSED, None, format_date(now)),),
-        (DeleteEndpoints((hook,)), DeleteEventFilters((event_filter,))),
-        (DeleteEndpoints((socket,)),),
+        (SetState((hook,), format_date(now), EndpointStatus.PAUSED),),
+        (DeleteEndpoints((hook,), (EndpointType.WEB_HOOK,)), DeleteEventFilters((event_filter,))),
+        (DeleteEndpoints((socket,), (EndpointType.WEB_SOCKET,)),),
     ]
 
 

@@ -453,7 +453,7 @@ def test_a_deleted_endpoint_s_sockets_are_closed_and_forgotten(sockets: Sockets,
     assert sockets.log_store.heads([ENDPOINT]) == {}
 
 
-def test_a_socket_that_could_not_be_closed_at_once_is_closed_at_the_next_try(sockets: Sockets, gateway: Gateway) -> None:
+def test_socket_that_could_not_be_closed_is_closed_next_time(sockets: Sockets, gateway: Gateway) -> None:
     connect(sockets)
     sockets.delete()
     gateway.statuses.extend([429, 204])
@@ -476,7 +476,7 @@ def test_a_revoked_token_s_sockets_are_closed(sockets: Sockets, gateway: Gateway
     assert sockets.open_connections() == []
 
 
-def test_the_log_of_an_endpoint_is_kept_for_the_retention_after_a_connection(sockets: Sockets) -> None:
+def test_log_is_kept_for_the_retention_after_a_connection(sockets: Sockets) -> None:
     connect(sockets)
     sockets.clock.now += RETENTION
 

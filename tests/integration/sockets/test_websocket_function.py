@@ -54,7 +54,7 @@ def test_a_token_in_a_header_or_the_query_opens_a_socket(sockets: Sockets, name:
     assert sockets.wake_ups() == sockets.turns() == []
 
 
-def test_a_subprotocol_pair_opens_a_socket_and_the_one_that_is_no_token_is_answered(sockets: Sockets) -> None:
+def test_subprotocol_pair_opens_a_socket_and_hides_the_token(sockets: Sockets) -> None:
     answer = call(sockets, payload("websocket/connect_subprotocol.json"))
 
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "token"}}
@@ -106,7 +106,7 @@ def test_only_with_web_socket_auth_endpoint_id_is_an_endpoint_s_id_enough(
 
 
 @pytest.mark.parametrize("endpoint_id", [WEBHOOK, "72c6548d-3e17-4b9b-9268-ce51d6900530", "no uuid"])
-def test_an_endpoint_s_id_alone_opens_no_endpoint_that_is_unknown_or_a_webhook(
+def test_endpoint_id_alone_opens_no_unknown_endpoint_or_webhook(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch, endpoint_id: str
 ) -> None:
     connections = as_wired(sockets, monkeypatch, {"WEB_SOCKET_AUTH": "endpoint-id"})
@@ -172,7 +172,7 @@ def test_a_revoked_token_is_refused(sockets: Sockets) -> None:
     assert call(sockets, connect_with())["statusCode"] == 401
 
 
-def test_a_deleted_endpoint_is_unknown_and_a_late_repair_does_not_bring_it_back(sockets: Sockets) -> None:
+def test_deleted_endpoint_stays_deleted_after_a_late_repair(sockets: Sockets) -> None:
     sockets.delete()
     sockets.version = 0
     sockets.configure(sockets.endpoint(ENDPOINT))
@@ -191,9 +191,7 @@ def test_a_connect_costs_two_batch_gets_and_two_or_three_writes(sockets: Sockets
     assert sockets.calls == {"BatchGetItem": 2, "BatchWriteItem": 1, "UpdateItem": 1}
 
 
-def test_every_row_of_a_connection_dies_by_itself_a_little_after_two_hours_and_no_index_is_needed(
-    sockets: Sockets, aws: dict[str, str]
-) -> None:
+def test_connection_rows_die_by_themselves_after_two_hours(sockets: Sockets, aws: dict[str, str]) -> None:
     call(sockets, connect_with())
 
     table = resources("AWS::DynamoDB::Table")["ConnectionsTable"]["Properties"]
@@ -258,7 +256,7 @@ def test_garbage_is_answered_like_anything_else_that_is_not_understood(sockets: 
     assert json.loads(answer["body"])["notice"] == "not-understood"
 
 
-def test_a_token_s_endpoints_are_found_for_as_long_as_its_connections_can_live(sockets: Sockets) -> None:
+def test_token_s_endpoints_are_found_while_connections_can_live(sockets: Sockets) -> None:
     call(sockets, connect_with())
     (connection,) = sockets.open_connections()
     sockets.wake_ups()

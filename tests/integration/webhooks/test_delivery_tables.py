@@ -76,7 +76,7 @@ def test_a_foreign_workspace_has_no_such_delivery(log: DynamoDeliveryLog) -> Non
     assert log.of_endpoint(OTHER_WORKSPACE, ENDPOINT).refs == []
 
 
-def test_an_attempt_is_one_item_below_a_kilobyte_and_one_entry_of_the_index(log: DynamoDeliveryLog, aws: dict[str, str]) -> None:
+def test_attempt_is_one_small_item_and_one_index_entry(log: DynamoDeliveryLog, aws: dict[str, str]) -> None:
     done = Attempt(1, NOW, 12, 200, None, None, "x" * 256)
     log.write([record(1, new_id(), status=DeliveryStatus.DELIVERED, next_attempt=None, attempt=done), record(2)])
     items = boto3.client("dynamodb", region_name=REGION).scan(TableName=aws["DELIVERIES_TABLE"])["Items"]
@@ -87,7 +87,7 @@ def test_an_attempt_is_one_item_below_a_kilobyte_and_one_entry_of_the_index(log:
     assert size < 1_024
 
 
-def test_what_was_put_aside_is_pending_without_a_next_date_until_its_attempt_is_made(log: DynamoDeliveryLog) -> None:
+def test_backlog_delivery_is_pending_without_a_next_date(log: DynamoDeliveryLog) -> None:
     log.write([record(1), record(0, next_attempt=None, waits_for=2)])
     delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
     assert delivery is not None
@@ -98,7 +98,7 @@ def test_what_was_put_aside_is_pending_without_a_next_date_until_its_attempt_is_
     assert (delivery.status, len(delivery.attempts)) == (DeliveryStatus.DELIVERED, 2)
 
 
-def test_what_is_pending_past_the_end_of_its_event_is_discarded_without_anybody_writing_it(log: DynamoDeliveryLog) -> None:
+def test_pending_delivery_of_an_expired_event_is_discarded(log: DynamoDeliveryLog) -> None:
     log.write([record(0, accepted=NOW - timedelta(days=14, hours=1), waits_for=1)])
     delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
     assert delivery is not None

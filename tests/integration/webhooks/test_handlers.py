@@ -214,7 +214,7 @@ def test_an_unreadable_message_alone_is_reported_as_failed(stage: Stage, receive
     assert len(receiver.bodies) == 1
 
 
-def test_a_late_retry_waits_in_the_due_index_and_the_scheduler_brings_it_back(stage: Stage, receiver: Receiver) -> None:
+def test_late_retry_comes_back_through_the_scheduler(stage: Stage, receiver: Receiver) -> None:
     receiver.status = 500
     stage.deliver(sample("webhook_delivery/third_attempt"), Context())
     assert stage.queued() == []

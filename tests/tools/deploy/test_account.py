@@ -52,7 +52,7 @@ def test_an_account_is_asked_for_limits_role_rate_and_tables() -> None:
     assert account.advice({}) == []
 
 
-def test_an_account_that_may_not_be_asked_is_unknown_and_says_which_permission_is_missing() -> None:
+def test_account_that_may_not_be_asked_names_the_permission() -> None:
     account = ask("1", "eu-west-1", Aws(denied=("lambda", "service-quotas", "apigateway", "dynamodb")).client)
 
     assert account.concurrency_limit is None
@@ -66,7 +66,7 @@ def test_an_account_that_may_not_be_asked_is_unknown_and_says_which_permission_i
     assert account.advice({"WebSocketAccessLogs": "true"}) == []
 
 
-def test_access_logs_without_the_accounts_role_are_refused_before_anything_is_created() -> None:
+def test_access_logs_need_the_accounts_role_before_a_deployment() -> None:
     account = ask("1", "eu-west-1", Aws().client)
 
     with pytest.raises(ToolError, match="CloudWatch log role"):

@@ -79,7 +79,7 @@ def _content(client: Any, table: str) -> dict[str, str]:
     return {item["pk"]["S"]: item["value"]["S"] for item in client.scan(TableName=table)["Items"]}
 
 
-def test_restore_makes_the_tables_what_they_were_and_leaves_revoked_tokens_revoked(client: Any) -> None:
+def test_restore_brings_tables_back_and_revives_no_token(client: Any) -> None:
     for key, value in {"kept": "now", "made since": "now"}.items():
         client.put_item(TableName="links", Item=_item(key, value))
     client.put_item(TableName="tokens", Item=_item("revoked since", "revoked"))

@@ -43,7 +43,7 @@ def test_an_undone_update_is_deployed_again_as_another_release() -> None:
     assert release_of("f", {"a": "1"}, "now") != release_of("f", {"a": "1"})
 
 
-def test_the_stack_policy_refuses_to_replace_or_delete_a_table_and_nothing_else() -> None:
+def test_stack_policy_refuses_only_to_replace_or_delete_tables() -> None:
     allow, deny = json.loads(STACK_POLICY)["Statement"]
 
     assert (allow["Effect"], allow["Action"]) == ("Allow", "Update:*")

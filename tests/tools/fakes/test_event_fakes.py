@@ -71,7 +71,7 @@ class TestStore:
 
 
 class TestIndexes:
-    def test_a_page_may_end_before_its_limit_and_has_a_position_also_when_nothing_follows(self) -> None:
+    def test_page_may_end_before_its_limit_and_has_a_position(self) -> None:
         store = FakeEventStore(lambda: AT)
         ids = [one for one in map(str, range(1_000, 9_000)) if shard_of(one, SHARDS) == 0][:20]
         store.put([event(one) for one in ids], "01")

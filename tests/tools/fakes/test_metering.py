@@ -162,7 +162,7 @@ def test_an_item_that_enters_an_index_costs_a_write_there() -> None:
     assert metered.put(item("b", int(3.5 * KIB))) == 4
 
 
-def test_an_item_whose_place_in_an_index_changes_costs_two_writes_there_and_none_when_it_stays() -> None:
+def test_index_entry_that_moves_costs_two_writes() -> None:
     metered = Metered(INDEXED)
     metered.put(item("a", 100, g="1"))
 

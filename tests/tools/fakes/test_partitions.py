@@ -121,7 +121,7 @@ def test_a_query_costs_what_it_reads() -> None:
     assert world.limits.busiest("T") == 10
 
 
-def test_entries_of_a_local_index_burden_the_same_key_and_those_of_a_global_one_their_own() -> None:
+def test_local_index_entries_burden_the_same_key() -> None:
     world = World()
 
     world.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", "1", owner="o", date="d")})

@@ -145,7 +145,7 @@ def test_a_row_whose_lane_was_changed_is_not_joined() -> None:
     assert tables.rows[ENDPOINT, "c"] == moved
 
 
-def test_a_group_is_handed_to_one_receiver_at_a_time_and_again_after_a_failure() -> None:
+def test_fifo_group_has_one_receiver_at_a_time() -> None:
     queue = FakeWakeUpQueue()
     first, second, other = WakeUp(WORKSPACE, ENDPOINT), WakeUp(WORKSPACE, ENDPOINT, turn=1), WakeUp(WORKSPACE, "other")
     queue.send([first, second, other])

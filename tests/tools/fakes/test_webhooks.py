@@ -17,7 +17,7 @@ from tests.fakes.webhooks import MAXIMUM_RECEIVES, VISIBILITY_SECONDS, WORKSPACE
 RUN = BacklogMessage(WORKSPACE, "e", "t")
 
 
-def test_a_message_that_is_not_deleted_comes_again_after_its_visibility_and_dies_after_ten_times() -> None:
+def test_message_comes_again_ten_times_and_then_dies() -> None:
     world = World()
     world.queue.put(RUN)
     for number in range(1, MAXIMUM_RECEIVES + 1):
@@ -31,7 +31,7 @@ def test_a_message_that_is_not_deleted_comes_again_after_its_visibility_and_dies
     assert world.queue.receive(10)[0].receives == 1
 
 
-def test_a_delayed_message_is_invisible_and_no_delay_is_longer_than_the_limit() -> None:
+def test_delayed_message_is_invisible_and_delays_are_bounded() -> None:
     world = World()
     world.queue.put(RUN, 60)
     assert world.queue.receive(10) == []
@@ -41,7 +41,7 @@ def test_a_delayed_message_is_invisible_and_no_delay_is_longer_than_the_limit() 
         world.queue.send([(RUN, 901)])
 
 
-def test_a_call_whose_answer_is_lost_has_acted_and_a_batch_may_be_done_in_part() -> None:
+def test_lost_answer_means_done_and_a_batch_may_be_done_in_part() -> None:
     world = World()
     rows = [PendingAttempt(DeliveryKey(WORKSPACE, "e", str(number), format_date(world.clock()))) for number in range(4)]
     world.aws.fault = lambda operation: "half"

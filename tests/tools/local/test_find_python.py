@@ -42,7 +42,7 @@ def test_pyenv_versions_count_although_they_are_not_on_the_path(tmp_path: Path) 
     assert Path(found.stdout.strip()).resolve() == interpreter()
 
 
-def test_an_interpreter_that_lies_about_its_version_or_does_not_start_is_passed_over(tmp_path: Path) -> None:
+def test_interpreter_that_lies_or_does_not_start_is_passed_over(tmp_path: Path) -> None:
     _script(tmp_path / "python3.14", "exit 1")
     _script(tmp_path / f"python{MINOR}", f'exec "{interpreter()}" "$@"')
 

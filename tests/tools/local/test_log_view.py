@@ -15,7 +15,7 @@ def _entry(**fields: Any) -> dict[str, Any]:
     return {"time": 0.0, "function": "event-service-EventRouterFunction-1A2B", "requestId": "r"} | fields
 
 
-def test_a_structured_line_shows_level_message_and_what_is_not_known_already() -> None:
+def test_structured_line_shows_level_message_and_what_is_new() -> None:
     line = json.dumps({"level": "INFO", "message": "routed", "service": "event_router", "event_id": "e-1", "_aws": {}, "Routed": 2})
 
     shown = readable(_entry(line=line), NAMES)

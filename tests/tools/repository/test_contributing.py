@@ -18,8 +18,8 @@ def _resolved(path: str) -> str:
     return re.sub(r"^L/", "layers/event_service/event_service/", path)
 
 
-def test_there_are_fourteen_recipes_and_each_names_files() -> None:
-    assert len(RECIPES) == 14
+def test_there_are_fifteen_recipes_and_each_names_files() -> None:
+    assert len(RECIPES) == 15
     assert [recipe.partition("\n")[0] for recipe in RECIPES if len(re.findall(r"`[\w./]+/[\w./]*`", recipe)) < 2] == []
 
 

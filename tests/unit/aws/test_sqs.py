@@ -243,7 +243,7 @@ def test_a_publish_is_grouped_by_its_workspace() -> None:
     assert json.loads(second["MessageBody"])["repeat"] is True
 
 
-def test_a_delivery_is_grouped_by_its_endpoint_and_carries_the_body_as_it_is() -> None:
+def test_delivery_is_grouped_by_endpoint_and_keeps_its_body() -> None:
     sender = Sender()
     message = WebhookMessage.first("w", "e", "1", "2026-03-01T12:00:00.000000+00:00", "trace", '{"a":"é\\uffff"}')
 

@@ -70,7 +70,7 @@ def test_a_header_of_aws_without_a_root_is_ignored(value: str | None) -> None:
     assert parse_xray_header(value) is None
 
 
-def test_the_caller_s_trace_goes_before_that_of_aws_and_that_before_a_new_one() -> None:
+def test_trace_of_the_caller_goes_before_that_of_aws() -> None:
     assert trace_of({"traceparent": TRACEPARENT, "x-amzn-trace-id": XRAY}).trace_id == TRACE_ID
     assert trace_of({"traceparent": "garbage", "x-amzn-trace-id": XRAY}).trace_id == "5759e988bd862e3fe1be46a994272793"
     assert FORM.fullmatch(trace_of({}).traceparent)

@@ -39,7 +39,7 @@ def test_jitter_is_spread_over_a_fifth_and_only_ever_longer(attempt: int) -> Non
 
 
 @given(st.integers(1, 9), st.floats(0, 1, exclude_max=True), st.floats(0, 10**9))
-def test_a_wish_of_up_to_a_day_is_never_undercut_and_a_longer_one_counts_as_a_day(attempt: int, share: float, wish: float) -> None:
+def test_retry_after_is_never_undercut_up_to_a_day(attempt: int, share: float, wish: float) -> None:
     delay = delay_before_next(attempt, share, retry_after=wish)
 
     assert delay is not None

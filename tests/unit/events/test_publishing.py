@@ -214,7 +214,7 @@ def test_when_the_look_for_duplicates_fails_the_put_still_finds_them(service: Se
     assert service.publish(event("mine"), event("other")) == (["mine", "other"], ["mine"])
 
 
-def test_a_duplicate_that_the_cheap_read_does_not_see_yet_is_found_by_the_put(service: Service) -> None:
+def test_duplicate_unseen_by_the_cheap_read_is_found_by_the_put(service: Service) -> None:
     service.publish(event("mine"))
     service.store.lagging = {"mine"}
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from event_service.base.identifiers import shard_of
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS
-from event_service.events.sort_key import activity_id, cut_id, expiry, profile_ids, read_sort_key, sort_key, type_digest
+from event_service.events.sort_key import (
+    activity_id,
+    cut_id,
+    expiry,
+    indexed_profile_ids,
+    profile_ids,
+    read_sort_key,
+    sort_key,
+    type_digest,
+)
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 printable = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=256)
@@ -97,3 +106,22 @@ def test_no_partition_key_takes_more_than_a_sixteenth_of_the_writes() -> None:
     assert set(writes) == set(range(16))
     assert max(writes.values()) / 50_000 < 1 / 16 * 1.05
     assert max(writes.values()) / 10 < 1_000, "DynamoDB writes 1,000 items a second under one key"
+
+
+def test_ids_that_are_cut_have_keys_of_their_own_that_dynamodb_takes() -> None:
+    base = "\N{GRINNING FACE}" * 225
+    ids = [base + tail for tail in ("", "a", "aa", "b", "\N{GRINNING FACE}" * 31)]
+    keys = [sort_key(event(one), AT, 1) for one in ids]
+
+    assert len(set(keys)) == len(ids)
+    assert max(len(key.encode()) for key in keys) <= 1_024
+    assert [read_sort_key(key, one).id for key, one in zip(keys, ids, strict=True)] == ids
+    # Entries are compared as DynamoDB compares keys.
+    entries = {read_sort_key(key, one): key for key, one in zip(keys, ids, strict=True)}
+    assert [entries[one] for one in sorted(entries)] == sorted(keys)
+
+
+def test_the_first_hundred_profiles_are_indexed() -> None:
+    data = {"identification_data": [{"profile_id": f"p{number}"} for number in range(150)]}
+
+    assert indexed_profile_ids(data) == [f"p{number}" for number in range(100)]

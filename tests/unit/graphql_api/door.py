@@ -11,7 +11,7 @@ from typing import Any
 
 from event_service.settings import Settings
 from functions.graphql_api.handler import create_handler
-from functions.graphql_api.services import Services
+from functions.graphql_api.use_cases import UseCases
 
 TOKEN = "2f0d7a3c-5b0e-4a57-9a53-0c8f5f2f8c11"
 OTHER_TOKEN = "7c1de9b8-6f0b-4a3d-8f6e-3f6d1a2b4c5d"
@@ -81,7 +81,7 @@ def payload(name: str) -> dict[str, Any]:
 class Door:
     """The real handler over the given use cases."""
 
-    def __init__(self, services: Services, **environment: str) -> None:
+    def __init__(self, services: UseCases, **environment: str) -> None:
         settings = Settings({"GRAPHQL_IDE": "true", "GRAPHQL_INTROSPECTION": "true", **environment})
         self.token, self.agent_token = TOKEN, AGENT_TOKEN
         self._handler = create_handler(services, settings)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from event_service.configuration.endpoint import EndpointType
 from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import EVENTS, WORKSPACE, Door, payload
@@ -111,7 +112,7 @@ def test_operations_on_lists_answer_ok_as_documented(name: str, field: str, door
 
 
 def test_events_filters_answers_as_documented(door: Door, services: FakeServices) -> None:
-    endpoint = services.configuration().create_web_socket_endpoint(WORKSPACE, "MyEndpoint")
+    endpoint = services.configuration().endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "MyEndpoint")
     services.put_event_filter(WORKSPACE, "452cb352-1315-44d1-95d0-15eb9a7760fb", [endpoint.id])
 
     response = door.invoke(payload("events_filters"))

@@ -58,7 +58,7 @@ def test_the_page_may_reach_nothing_but_its_own_host(door: Door) -> None:
     assert "script-src 'self';" in policy
 
 
-def test_what_is_versioned_is_kept_by_browsers_and_what_is_ours_is_asked_for_again(door: Door) -> None:
+def test_versioned_files_are_cached_and_ours_are_asked_for_again(door: Door) -> None:
     assert "immutable" in browse(door, f"{PATH}/ide/react-18.3.1.min.js").headers["cache-control"]
     assert browse(door, f"{PATH}/ide/page.js").headers["cache-control"] == "no-cache"
 

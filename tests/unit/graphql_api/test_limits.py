@@ -10,7 +10,8 @@ import pytest
 
 from event_service.base.json_values import dumps
 from event_service.events.event import Event
-from functions.graphql_api import context, limits
+from functions.graphql_api import documents as documents_module
+from functions.graphql_api import limits
 from functions.graphql_api.documents import CACHE_SIZE, CACHED_CHARACTERS, Documents, InvalidDocument
 from functions.graphql_api.limits import MAXIMUM_ANSWER_BYTES, MAXIMUM_ESCAPED_ANSWER_BYTES
 from functions.graphql_api.schema.schema import build_schema
@@ -191,18 +192,6 @@ def test_a_query_that_takes_too_long_says_so(door: Door, services: FakeServices,
     assert response.code == "TOO_LARGE"
 
 
-def test_a_mutation_is_not_cut_short_but_the_next_one_is_not_begun(
-    door: Door, services: FakeServices, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(context, "QUERY_SECONDS", -1.0)
-
-    response = door.ask('mutation { createWebSocketEndpoint(name: "a") { id } }')
-
-    assert response.code == "TOO_LARGE"
-    assert "not begun" in response.error["message"]
-    assert services.calls["changes.append"] == 0
-
-
 def test_mutations_run_one_after_the_other(door: Door, services: FakeServices) -> None:
     created = door.ask(
         """mutation {
@@ -227,6 +216,16 @@ def test_a_document_is_read_once_and_the_cache_is_bounded() -> None:
     for number in range(CACHE_SIZE):
         documents.read(f"query Q{number} {{ __typename }}")
     assert documents.read("{ __typename }") is not first
+
+
+def test_the_cache_of_documents_is_bounded_by_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents_module, "CACHE_CHARACTERS", 3 * len("query Q0 { __typename }"))
+    documents = Documents(build_schema().core, introspection=True)
+    texts = [f"query Q{number} {{ __typename }}" for number in range(4)]
+    first, *_, last = [documents.read(text) for text in texts]
+
+    assert documents.read(texts[3]) is last
+    assert documents.read(texts[0]) is not first
 
 
 def test_long_documents_and_invalid_ones_are_not_kept() -> None:

@@ -118,7 +118,7 @@ def test_an_invocation_that_was_cut_short_leaves_nothing_to_the_next(lines: Line
     assert "Delivered" not in summary
 
 
-def test_a_key_that_no_line_may_have_is_refused_where_we_write_it_and_left_out_where_others_do(lines: Lines) -> None:
+def test_log_key_that_is_not_allowed_is_refused_or_left_out(lines: Lines) -> None:
     with pytest.raises(ValueError, match="payload"), logging_context(payload="x"):
         pass
 
@@ -245,9 +245,7 @@ def test_an_invocation_that_did_nothing_writes_nothing(lines: Lines) -> None:
     assert lines() == []
 
 
-def test_metrics_are_written_also_when_the_invocation_fails_and_when_only_errors_are_wanted(
-    lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_metrics_are_written_when_the_invocation_fails(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "ERROR")
     get_settings.cache_clear()
     configure()
@@ -320,7 +318,7 @@ def test_a_summary_is_short_because_every_byte_is_billed(lines: Lines) -> None:
     assert len(json.dumps(line, separators=(",", ":"))) < 1_200  # 12 bytes a delivery: $0.006 a million at $0.50/GB
 
 
-def test_no_metric_has_a_dimension_and_every_summary_is_ready_without_powertools() -> None:
+def test_metrics_have_no_dimension_and_need_no_powertools() -> None:
     program = """
 import sys
 from types import ModuleType, SimpleNamespace

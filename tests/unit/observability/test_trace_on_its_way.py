@@ -18,7 +18,7 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
 from tests.fakes.events import FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.webhooks import WORKSPACE, World, answering
 
@@ -40,7 +40,13 @@ def _publish_and_route(world: World, traceparent: str) -> str:
     result = Publishing(world.store, routing_queue, world.clock).publish(caller, [NewEvent(type="a", data={})], traceparent)
     (message,) = routing_queue.sent
     routing = Routing(
-        RoutingTables(log, rows, Matcher), world.store, webhook_queue, FakeSocketLog(), routing_queue, FakeRefusedFilterReports()
+        RoutingTables(log, rows, Matcher),
+        world.store,
+        webhook_queue,
+        FakeSocketLog(),
+        routing_queue,
+        FakeRefusedFilterReports(),
+        destinations(),
     )
     assert routing.route([ReceivedMessage(message, repeat=False)], lambda: 60).failed == []
     for sent in webhook_queue.sent:
@@ -48,7 +54,7 @@ def _publish_and_route(world: World, traceparent: str) -> str:
     return result.ids[0]
 
 
-async def test_every_attempt_carries_the_trace_of_the_publish_and_is_a_step_of_its_own() -> None:
+async def test_attempt_carries_the_trace_of_the_publish() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
 
@@ -63,7 +69,7 @@ async def test_every_attempt_carries_the_trace_of_the_publish_and_is_a_step_of_i
     assert all(trace is not None and trace.sampled for trace in traces)
 
 
-async def test_a_failed_attempt_is_told_with_every_id_and_a_healthy_one_only_when_debugging(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_attempt_is_logged_with_every_id(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     failing, healthy = world.endpoint(answering(503)), world.endpoint()
     caplog.set_level(logging.INFO, "event_service")

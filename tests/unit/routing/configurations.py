@@ -16,7 +16,7 @@ from event_service.configuration.changes import (
     Operation,
     PutEndpoint,
     PutEventFilter,
-    SetStatus,
+    SetState,
     Unlink,
 )
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
@@ -62,7 +62,10 @@ _operations: st.SearchStrategy[Operation] = st.one_of(
     st.builds(DeleteEventFilters, _filter_ids),
     st.builds(Link, _endpoint_ids, _filter_ids),
     st.builds(Unlink, _endpoint_ids, _filter_ids),
-    st.builds(lambda ids: SetStatus(ids, EndpointStatus.PAUSED, None, "2026-03-01T12:00:00.000000+00:00"), _endpoint_ids),
+    st.builds(lambda ids: SetState(ids, "2026-03-01T12:00:00.000000+00:00", EndpointStatus.PAUSED, None), _endpoint_ids),
+    st.builds(
+        lambda ids, nothing: SetState(ids, "2026-03-01T12:00:00.000000+00:00", matches_nothing=nothing), _endpoint_ids, st.booleans()
+    ),
 )
 
 
@@ -73,6 +76,7 @@ class Reference:
         self.endpoints: set[str] = set()
         self.filters: dict[str, list[str]] = {}
         self.links: set[tuple[str, str]] = set()
+        self.matching_nothing: set[str] = set()
 
     def accepts(self, operation: Operation) -> bool:
         match operation:
@@ -90,6 +94,7 @@ class Reference:
                 self.endpoints.add(one.id)
             case DeleteEndpoints(ids):
                 self.endpoints -= set(ids)
+                self.matching_nothing -= set(ids)
                 self.links = {link for link in self.links if link[0] not in ids}
             case PutEventFilter(one):
                 self.filters[one.id] = one.condition["in"]["eventTypes"]
@@ -100,14 +105,16 @@ class Reference:
                 self.links |= {(one, other) for one in endpoint_ids for other in filter_ids}
             case Unlink(endpoint_ids, filter_ids):
                 self.links -= {(one, other) for one in endpoint_ids for other in filter_ids}
-            case SetStatus():
-                pass
+            case SetState(ids, matches_nothing=matches_nothing):
+                if matches_nothing is not None:
+                    known = set(ids) & self.endpoints
+                    self.matching_nothing = self.matching_nothing | known if matches_nothing else self.matching_nothing - known
 
     def endpoints_for(self, event_type: str) -> set[str]:
         return {
             one
             for one in self.endpoints
-            if not any(link[0] == one for link in self.links)
+            if (one not in self.matching_nothing and not any(link[0] == one for link in self.links))
             or any(event_type in self.filters[other] for linked, other in self.links if linked == one)
         }
 

@@ -11,6 +11,8 @@ import pytest
 
 from event_service.base.errors import DomainError, RateLimited, Unavailable
 from event_service.configuration.changes import ChangeSet, Link, PutEndpoint, PutEventFilter
+from event_service.configuration.destinations import Settings
+from event_service.configuration.endpoint import EndpointType
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
@@ -24,7 +26,7 @@ from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
 from functions.event_router.handler import create_handler
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
 from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.graphql_services import FakeServices
 
@@ -59,7 +61,7 @@ class House:
         self.refused = FakeRefusedFilterReports()
         self.seconds_left = 60.0
         self.tables = RoutingTables(self.log, self.rows, Matcher)
-        self.routing = Routing(self.tables, self.store, self.webhooks, self.sockets, self.queue, self.refused)
+        self.routing = Routing(self.tables, self.store, self.webhooks, self.sockets, self.queue, self.refused, destinations())
         for workspace_id in (SICK, HEALTHY):
             self.configure(workspace_id, PutEndpoint(an_endpoint(workspace_id)))
 
@@ -202,10 +204,10 @@ def test_memory_that_ran_out_is_given_back(house: House) -> None:
 def test_through_the_function_one_sick_workspace_fails_no_other() -> None:
     """A newer release wrote a change that this one does not know, during a roll-back."""
     services = FakeServices()
-    configuration = services.configuration()
+    endpoints = services.configuration().endpoints
     for workspace_id in (SICK, HEALTHY):
-        configuration.create_webhook_endpoint(workspace_id, "hook", "https://web-hook.server.com")
-    log = configuration._changes
+        endpoints.create(workspace_id, EndpointType.WEB_HOOK, "hook", Settings("https://web-hook.server.com"))
+    log = services.changes
     after = log.after
 
     def unknown(workspace_id: str, version: int, limit: int) -> Any:
@@ -222,6 +224,7 @@ def test_through_the_function_one_sick_workspace_fails_no_other() -> None:
         FakeSocketLog(),
         FakeRoutingQueue(),
         FakeRefusedFilterReports(),
+        destinations(),
     )
     handler = create_handler(lambda: routing)
 

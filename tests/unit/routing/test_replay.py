@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from event_service.base.errors import BadUserInput, NotFound
+from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import new_id
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.filters.event_filter import EventFilter
@@ -40,7 +40,7 @@ def test_a_replay_of_everything_sends_what_was_delivered_too(world: World) -> No
     assert world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only=False) == (1, None)
 
 
-def test_a_replay_follows_the_filters_and_leaves_the_services_own_events_out(world: World) -> None:
+def test_replay_follows_filters_and_leaves_service_events_out(world: World) -> None:
     world.event("a", 1, "wanted")
     world.event("b", 2, "other")
     world.event("c", 3, "event-service.endpoint.disabled")
@@ -84,3 +84,100 @@ def test_only_webhooks_of_the_workspace_are_replayed_to(world: World) -> None:
         world.replay.replay(WORKSPACE, "x", START)
     with pytest.raises(BadUserInput, match="not before"):
         world.replay.replay(WORKSPACE, world.hook.id, START, START)
+
+
+# -- bounds --------------------------------------------------------------------------------------------------------
+
+
+def test_the_limits_of_events_and_time_hold_when_nothing_matches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVENTS_PER_READ", 2)
+    world.filters = [EventFilter(new_id(), WORKSPACE, "f", {"in": {"eventTypes": ["nothing"]}}, START, START)]
+    for number in range(12):
+        world.event(f"e{number:02}", number)
+    monkeypatch.setattr(module, "MAXIMUM_EVENTS_LOOKED_AT", 4)
+    assert world.replay.replay(WORKSPACE, world.hook.id, START) == (0, START + timedelta(minutes=4))
+
+    monkeypatch.setattr(module, "MAXIMUM_EVENTS_LOOKED_AT", 1_000)
+    world.tick = 4.0
+    count, continue_since = world.replay.replay(WORKSPACE, world.hook.id, START)
+    assert count == 0
+    assert continue_since is not None
+    assert START < continue_since < START + timedelta(minutes=12)
+
+
+def test_calling_again_where_a_replay_stopped_comes_to_an_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little time each call has, each makes a step."""
+    monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
+    for number in range(5):
+        world.event(f"e{number}", number)
+    world.tick = 6.0
+    since: datetime | None = START
+    calls = 0
+    until = world.now
+    world.now += timedelta(minutes=1)
+    while since is not None:
+        _, since = world.replay.replay(WORKSPACE, world.hook.id, since, until)
+        calls += 1
+    assert calls <= 6
+    assert [message.delivery.event_id for message in world.queue.sent] == [f"e{number}" for number in range(5)]
+
+
+def test_a_replay_ends_within_the_time_of_its_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
+    for number in range(10):
+        world.event(f"e{number}", number)
+    world.tick = 1.0
+
+    count, continue_since = world.replay.replay(WORKSPACE, world.hook.id, START, time_left=lambda: 6.0)
+
+    assert 0 < count <= 3
+    assert continue_since == START + timedelta(minutes=count)
+
+
+def test_a_replay_in_which_no_event_is_found_in_time_says_so(world: World) -> None:
+    world.event("e", 1)
+    world.tick = 20.0
+
+    with pytest.raises(TooLarge, match="later since"):
+        world.replay.replay(WORKSPACE, world.hook.id, START)
+
+
+def test_a_replay_up_to_now_waits_for_the_events_that_indexes_do_not_show_yet(world: World) -> None:
+    young = world.event("young", 1)
+    world.now = young.created + timedelta(seconds=1)
+    world.lagging = {"young"}
+
+    assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
+
+    assert world.slept == module.LAG_SECONDS
+    assert [message.delivery.event_id for message in world.queue.sent] == ["young"]
+
+
+def test_a_replay_without_time_to_wait_does_not_say_that_it_is_done(world: World) -> None:
+    old, young = world.event("old", 0), world.event("young", 1)
+    world.now = young.created + timedelta(seconds=1)
+    world.lagging = {"young"}
+
+    count, continue_since = world.replay.replay(WORKSPACE, world.hook.id, START, time_left=lambda: 7.0)
+
+    assert (count, world.slept) == (1, 0)
+    assert continue_since is not None
+    assert old.created < continue_since < young.created
+
+
+def test_a_replay_of_the_past_does_not_wait(world: World) -> None:
+    world.event("e", 1)
+    end = world.now
+    world.now += timedelta(minutes=1)
+
+    assert world.replay.replay(WORKSPACE, world.hook.id, START, end) == (1, None)
+    assert world.slept == 0
+
+
+def test_a_replay_into_the_future_goes_on_from_now(world: World) -> None:
+    world.event("e", 1)
+    now = world.now
+
+    assert world.replay.replay(WORKSPACE, world.hook.id, START, now + timedelta(hours=1)) == (1, now)
+    later = now + timedelta(minutes=30)
+    assert world.replay.replay(WORKSPACE, world.hook.id, later, now + timedelta(hours=1)) == (0, later)

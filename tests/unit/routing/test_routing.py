@@ -18,7 +18,7 @@ from event_service.routing.fan_out import MAXIMUM_CONTINUATIONS
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
 from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
 
@@ -61,6 +61,7 @@ class Router:
             self.sockets,
             self.queue,
             self.refused,
+            destinations(),
             calls_per_invocation=calls,
         )
 
@@ -334,7 +335,7 @@ def test_large_bodies_use_up_the_calls_faster() -> None:
     assert len(large.webhooks.sent) == 421
 
 
-def test_a_message_that_is_continued_leaves_room_for_the_others_of_its_batch() -> None:
+def test_continued_message_leaves_room_for_its_batch() -> None:
     router = Router(hooks=5_000, calls=500)
 
     report = router.route(*[message(number, event(str(number))) for number in range(5)])

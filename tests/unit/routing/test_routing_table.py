@@ -16,7 +16,7 @@ from event_service.configuration.changes import (
     Link,
     PutEndpoint,
     PutEventFilter,
-    SetStatus,
+    SetState,
     Unlink,
 )
 from event_service.configuration.endpoint import EndpointStatus, EndpointType
@@ -105,8 +105,8 @@ def test_a_deleted_endpoint_gets_nothing_and_leaves_no_links() -> None:
     assert table.estimated_bytes == table_of(PutEventFilter(event_filter(F1, types("a")))).estimated_bytes
 
 
-def test_an_endpoint_that_is_off_is_routed_to_because_what_arrives_for_it_waits() -> None:
-    off = SetStatus((E1,), EndpointStatus.DISABLED, "why", "2026-03-01T12:00:00.000000+00:00")
+def test_endpoint_that_is_off_is_routed_to() -> None:
+    off = SetState((E1,), "2026-03-01T12:00:00.000000+00:00", EndpointStatus.DISABLED, "why")
 
     assert table_of(PUT_E1, off).endpoints_for(event()) == {E1}
 
@@ -238,7 +238,7 @@ def test_a_table_loaded_while_changes_are_written_routes_as_the_chain_says(chain
         reads.append(rows.load(WORKSPACE))
     table = RoutingTable(WORKSPACE, Matcher())
 
-    table.load(version, reads[0].endpoints, reads[1].event_filters.values(), reads[2].links)
+    table.load(version, reads[0].endpoints, reads[1].event_filters.values(), reads[2].links, reads[0].matching_nothing)
     for one in chain[version:]:
         table.apply(one)
 

@@ -92,7 +92,7 @@ def test_when_nothing_changed_a_look_is_one_read(store: Store) -> None:
     assert store.spent() == {"changes.after": 1}
 
 
-def test_with_10_000_endpoints_and_10_000_filters_changing_one_link_costs_the_router_one_read(store: Store) -> None:
+def test_link_change_among_10_000_costs_the_router_one_read(store: Store) -> None:
     """At most ten are allowed."""
     store.commit(*[PutEndpoint(endpoint(f"e1000000-0000-4000-8000-{number:012d}")) for number in range(10_000)])
     store.commit(
@@ -169,7 +169,7 @@ def test_a_load_that_is_always_overtaken_gives_up_and_keeps_nothing(store: Store
 
 
 @pytest.mark.parametrize("warm", [False, True])
-def test_rows_of_a_change_whose_maker_died_are_written_before_anything_is_routed_by_it(store: Store, warm: bool) -> None:
+def test_rows_of_a_dead_maker_are_written_before_routing(store: Store, warm: bool) -> None:
     """Whoever gets an event for an endpoint reads its row: if that were missing, the endpoint would count as deleted."""
     if warm:
         store.routes()
@@ -179,7 +179,11 @@ def test_rows_of_a_change_whose_maker_died_are_written_before_anything_is_routed
     assert store.routes() == {E1, E2}
 
     assert set(store.rows.endpoints(WORKSPACE, [E1, E2])) == {E1, E2}
-    assert store.log.unapplied(WORKSPACE) == []
+    # What else follows from the changes is for the next mutation: they are not noted as applied, and not written again.
+    assert [one.version for one in store.log.unapplied(WORKSPACE)] == [1, 2]
+    store.spent()
+    assert store.routes() == {E1, E2}
+    assert "rows.apply" not in store.spent()
 
 
 def test_a_change_that_cannot_be_written_to_the_rows_does_not_block_routing(store: Store) -> None:
@@ -189,10 +193,10 @@ def test_a_change_that_cannot_be_written_to_the_rows_does_not_block_routing(stor
     store.commit(PutEndpoint(endpoint(ENDPOINTS[2])), apply=False)
     apply = store.rows.apply
 
-    def refuse_deletions(change: ChangeSet) -> None:
+    def refuse_deletions(change: ChangeSet, *, repair: bool = False) -> None:
         if any(isinstance(operation, DeleteEndpoints) for operation in change.operations):
             raise ValueError("ItemCollectionSizeLimitExceededException")
-        apply(change)
+        apply(change, repair=repair)
 
     store.rows.apply = refuse_deletions  # type: ignore[method-assign]
 
@@ -207,7 +211,6 @@ def test_a_change_that_cannot_be_written_to_the_rows_does_not_block_routing(stor
     store.rows.apply = apply  # type: ignore[method-assign]
     store.routes()
 
-    assert store.log.unapplied(WORKSPACE) == []
     assert set(store.rows.endpoints(WORKSPACE, [E1])) == set()
 
 

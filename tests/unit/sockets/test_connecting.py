@@ -44,7 +44,7 @@ def test_the_token_is_found_wherever_a_client_can_put_it(headers: dict[str, str]
         ("a, b", "a"),
     ],
 )
-def test_an_offered_subprotocol_is_chosen_and_it_is_not_the_token_if_it_can_be_helped(offered: str, chosen: str) -> None:
+def test_subprotocol_that_is_chosen_is_not_the_token(offered: str, chosen: str) -> None:
     assert request({"Sec-WebSocket-Protocol": offered}, token=TOKEN).subprotocol == chosen
 
 
@@ -123,7 +123,7 @@ def test_an_after_that_is_no_sequence_is_refused_and_nothing_is_stored(after: st
     assert not scene.tables.log_heads
 
 
-def test_a_bad_after_of_somebody_without_a_valid_token_is_not_even_looked_at() -> None:
+def test_connect_checks_the_token_before_it_reads_after() -> None:
     with pytest.raises(Unauthenticated):
         Scene().connect("-1", token=UNKNOWN)
 
@@ -229,7 +229,7 @@ def test_an_after_beyond_the_end_is_answered_with_a_reset_then_what_comes(after:
     assert [frame["sequence"] for frame in frames] == [6, 7, 8, 9, 10, 11]
 
 
-def test_an_after_older_than_the_retention_is_answered_with_one_gap_notice_then_what_there_is() -> None:
+def test_after_older_than_the_retention_gets_one_gap_notice() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
@@ -246,7 +246,7 @@ def test_an_after_older_than_the_retention_is_answered_with_one_gap_notice_then_
 
 
 @pytest.mark.parametrize("events", [0, 5])
-def test_an_after_that_equals_the_end_is_sent_nothing_until_something_comes(events: int) -> None:
+def test_after_at_the_end_is_sent_nothing_until_something_comes(events: int) -> None:
     scene = Scene()
     scene.connect()
     if events:
@@ -262,7 +262,7 @@ def test_an_after_that_equals_the_end_is_sent_nothing_until_something_comes(even
     assert scene.sequences(client) == [events + 1]
 
 
-def test_segments_that_were_removed_and_segments_that_only_expired_are_the_same_gap() -> None:
+def test_removed_and_expired_segments_are_the_same_gap() -> None:
     frames = []
     for removed in (False, True):
         scene = Scene()
@@ -302,7 +302,7 @@ def test_nothing_is_logged_for_an_endpoint_that_nobody_ever_connected_to() -> No
     assert scene.calls == {"allocate": 1}
 
 
-def test_nothing_is_logged_once_nobody_can_resume_and_who_returns_later_is_told() -> None:
+def test_log_stops_when_nobody_can_resume() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
@@ -319,7 +319,7 @@ def test_nothing_is_logged_once_nobody_can_resume_and_who_returns_later_is_told(
     assert frame["sequence"] == 7
 
 
-def test_the_log_is_kept_for_the_retention_after_the_end_of_the_longest_connection() -> None:
+def test_log_is_kept_for_the_retention_after_the_longest_connection() -> None:
     scene = Scene()
     scene.connect()
     scene.clock.pass_by(hours=2, seconds=RETENTION.total_seconds() - 1)

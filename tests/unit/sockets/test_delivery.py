@@ -89,7 +89,7 @@ def test_batches_are_filled_across_the_reads_of_the_log() -> None:
 
 
 @pytest.mark.parametrize("batch", ["0", "1"])
-def test_frames_up_to_128_kilobytes_arrive_whole_and_bigger_events_as_notices(batch: str) -> None:
+def test_frames_up_to_128_kilobytes_arrive_whole(batch: str) -> None:
     scene = Scene()
     client = scene.connect(batch=batch)
     scene.publish(1, size=40_000)
@@ -158,7 +158,7 @@ def test_gone_later_means_gone_and_is_forgotten_after_one_post() -> None:
     assert not any(report.again for report in reports)
 
 
-def test_a_connection_that_never_opens_is_forgotten_when_it_is_no_longer_young() -> None:
+def test_connection_that_never_opens_is_forgotten() -> None:
     scene = Scene()
     client = scene.connect(opens=timedelta(days=1))
     scene.publish()
@@ -170,7 +170,7 @@ def test_a_connection_that_never_opens_is_forgotten_when_it_is_no_longer_young()
 
 
 @pytest.mark.parametrize("trouble", [Posted.THROTTLED, Posted.UNKNOWN])
-def test_after_a_passing_trouble_the_same_frame_is_sent_again_and_none_overtakes_it(trouble: Posted) -> None:
+def test_frame_is_sent_again_after_trouble_and_none_overtakes_it(trouble: Posted) -> None:
     scene = Scene()
     client = scene.connect()
     scene.api.answers[client] = deque([trouble] * 4)
@@ -264,7 +264,7 @@ def test_a_socket_whose_close_never_works_is_tried_ever_more_rarely_until_its_ro
     assert not scene.tables.rows
 
 
-def test_a_connection_that_api_gateway_refuses_to_post_to_holds_up_no_other_and_is_told_as_a_fault() -> None:
+def test_refused_post_holds_up_no_other_and_counts_as_a_fault() -> None:
     scene = Scene()
     refused, well = scene.connect(), scene.connect()
     scene.api.answers[refused] = deque([Posted.REFUSED] * 4)
@@ -333,7 +333,7 @@ def test_when_time_runs_short_the_cursor_is_stored_and_the_rest_goes_on_in_its_o
     assert scene.sequences(client) == list(range(1, 51))
 
 
-def test_a_paused_endpoint_s_clients_are_told_once_and_sent_what_waited_on_resume() -> None:
+def test_pause_is_told_once_and_resume_sends_the_backlog() -> None:
     scene = Scene()
     client = scene.connect()
     scene.publish(2)
@@ -364,7 +364,7 @@ def test_pausing_again_tells_again() -> None:
     assert scene.frames(client) == [{"notice": "paused"}] * 2
 
 
-def test_deleting_an_endpoint_closes_its_sockets_and_forgets_them_and_the_head() -> None:
+def test_deletion_closes_sockets_and_forgets_them_and_the_head() -> None:
     scene = Scene()
     clients = [scene.connect() for _ in range(3)]
     scene.publish()
@@ -377,7 +377,7 @@ def test_deleting_an_endpoint_closes_its_sockets_and_forgets_them_and_the_head()
     assert not scene.tables.log_heads
 
 
-def test_the_head_of_a_deleted_endpoint_is_forgotten_also_if_nobody_is_connected() -> None:
+def test_head_of_a_deleted_endpoint_is_forgotten() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
@@ -409,7 +409,7 @@ def test_a_head_that_could_not_be_forgotten_is_at_the_next_try() -> None:
     assert not scene.tables.log_heads
 
 
-def test_a_connect_that_races_with_the_deletion_is_closed_by_its_own_wake_up() -> None:
+def test_connect_that_races_with_deletion_is_closed_by_its_wake_up() -> None:
     scene = Scene()
     scene.connect()
     scene.work()
@@ -470,7 +470,7 @@ def test_a_socket_that_is_not_open_yet_is_closed_when_it_opens() -> None:
     assert not scene.tables.rows
 
 
-def test_a_close_that_fails_holds_up_no_other_client_and_sends_nothing_to_its_own() -> None:
+def test_failing_close_holds_up_no_other_client() -> None:
     scene = Scene()
     other = a_token("9f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55")
     scene.tables.tokens[other.token_hash] = other
@@ -488,7 +488,7 @@ def test_a_close_that_fails_holds_up_no_other_client_and_sends_nothing_to_its_ow
     assert scene.api.closed == {mine: "service"}
 
 
-def test_a_frame_that_is_being_tried_again_is_given_up_when_its_socket_is_to_be_closed() -> None:
+def test_frame_under_retry_is_given_up_when_its_socket_closes() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
@@ -508,7 +508,7 @@ def test_a_frame_that_is_being_tried_again_is_given_up_when_its_socket_is_to_be_
     assert scene.api.closed == {client: "service"}
 
 
-def test_nothing_is_sent_over_a_revoked_token_s_socket_even_if_nobody_was_woken_for_it() -> None:
+def test_revoked_token_s_socket_is_sent_nothing() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
@@ -689,7 +689,7 @@ def test_a_thousand_connects_at_once_to_an_endpoint_without_events_wake_nobody()
     assert not scene.backlog.sent
 
 
-def test_a_thousand_endpoints_with_one_connection_each_are_served_in_batches() -> None:
+def test_thousand_endpoints_of_one_connection_are_served_in_batches() -> None:
     scene = Scene()
     endpoints = [f"{number:08x}-3e17-4b9b-9268-ce51d6900530" for number in range(1_000)]
     for endpoint in endpoints:
@@ -717,7 +717,7 @@ def test_posts_are_bounded_over_all_connections_of_a_group() -> None:
 
 @pytest.mark.parametrize("operation", ["take_turn", "of_group", "situation", "segments", "events.texts", "join", "save_cursor"])
 @pytest.mark.parametrize("error", [RateLimited("busy"), Unavailable("lost")])
-def test_whatever_read_or_write_fails_is_made_good_without_waiting_for_a_time_out(operation: str, error: Exception) -> None:
+def test_failed_read_or_write_is_made_good_without_a_time_out(operation: str, error: Exception) -> None:
     scene = Scene()
     failed: list[str] = []
 
@@ -806,7 +806,7 @@ def test_events_in_a_row_that_are_no_more_are_one_gap() -> None:
 
 
 @pytest.mark.parametrize("removed", [0, 700, 3_000])
-def test_however_much_is_older_than_the_retention_it_is_one_notice_and_few_reads(removed: int) -> None:
+def test_expired_part_of_the_log_is_one_notice_and_few_reads(removed: int) -> None:
     scene = Scene()
     scene.connect()
     for _ in range(3_000):
@@ -832,7 +832,7 @@ def test_however_much_is_older_than_the_retention_it_is_one_notice_and_few_reads
     assert scene.calls["segments"] <= 30
 
 
-def test_what_nobody_was_given_and_what_is_older_than_the_retention_are_one_notice() -> None:
+def test_gap_of_two_causes_is_one_notice() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)

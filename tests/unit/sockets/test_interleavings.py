@@ -440,7 +440,7 @@ SEEN: Counter[str] = Counter()
 @pytest.mark.parametrize("faults", [0.0, 0.02, 0.1, 0.25])
 @settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**40))
-def test_whatever_fails_dies_or_comes_twice_a_client_has_every_event_once_and_in_order(seed: int, faults: float) -> None:
+def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faults: float) -> None:
     world = World(seed, faults)
     world.run()
 
@@ -519,7 +519,7 @@ def test_the_simulation_finds_out_when_the_counter_gives_sequences_out_twice() -
     assert _some_world_fails(spoil)
 
 
-def test_the_simulation_finds_out_when_a_router_gives_up_what_it_could_not_append() -> None:
+def test_simulation_finds_a_router_that_gives_up_an_append() -> None:
     def spoil(world: World) -> None:
         world.log._put_off = lambda endpoint_id, additions: set()  # type: ignore[method-assign]
 

@@ -108,7 +108,7 @@ def test_an_ipv6_block_that_is_not_public_is_refused(network: ipaddress.IPv6Netw
 
 
 @given(st.integers(0, 2**128 - 1))
-def test_outside_global_unicast_only_mapped_and_nat64_addresses_are_reachable(number: int) -> None:
+def test_ipv6_outside_global_unicast_is_reachable_only_if_mapped(number: int) -> None:
     if number >> 125 != 0b001 and number >> 32 not in {0xFFFF, 0x0064FF9B << 64}:
         assert GUARD.refusal(ipaddress.IPv6Address(number))
 
@@ -149,7 +149,7 @@ def test_an_allowed_network_lets_in_exactly_itself(number: int) -> None:
     assert guard.refusal(address) == expected
 
 
-def test_an_allowed_ipv4_network_is_also_reachable_as_mapped_address_but_not_through_a_tunnel() -> None:
+def test_allowed_ipv4_network_is_reachable_mapped_not_tunnelled() -> None:
     guard = AddressGuard.allowing(["127.0.0.0/8"])
 
     assert guard.refusal(ipaddress.ip_address("::ffff:127.0.0.1")) is None

@@ -90,7 +90,7 @@ def test_new_secrets_have_32_random_bytes() -> None:
     assert {len(secret_key(secret)) for secret in secrets} == {32}
 
 
-def test_a_webhook_id_is_26_lower_case_base32_characters_and_always_the_same() -> None:
+def test_webhook_id_is_26_base32_characters_and_stable() -> None:
     first = webhook_id(WORKSPACE, "event-1", ENDPOINT)
 
     # printf '%s\n%s\n%s' WORKSPACE event-1 ENDPOINT | openssl dgst -sha256 -binary | base32 -w0 | head -c 26 | tr A-Z a-z
@@ -104,7 +104,7 @@ def test_different_events_never_share_a_webhook_id(one: str, other: str) -> None
         assert webhook_id(WORKSPACE, one, ENDPOINT) != webhook_id(WORKSPACE, other, ENDPOINT)
 
 
-def test_workspace_and_endpoint_are_not_interchangeable_and_no_id_runs_into_its_neighbour() -> None:
+def test_webhook_id_keeps_workspace_and_endpoint_apart() -> None:
     ids = {
         webhook_id(WORKSPACE, "e", ENDPOINT),
         webhook_id(ENDPOINT, "e", WORKSPACE),

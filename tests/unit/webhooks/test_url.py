@@ -205,7 +205,7 @@ def test_no_sentence_repeats_a_password() -> None:
         assert "hunter2" not in refusal(url)
 
 
-def test_http_is_taken_where_the_operator_allows_it_and_nothing_else_changes() -> None:
+def test_http_is_taken_only_where_the_operator_allows_it() -> None:
     parsed = parse_webhook_url("http://example.com/x", HTTP_TOO)
 
     assert (parsed.scheme, parsed.port, parsed.authority) == ("http", 80, "example.com")
@@ -226,7 +226,7 @@ def test_an_allowed_network_opens_nothing_else(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://hooks.internal/", "https://receiver/", "https://nas.lan:8443/"])
-def test_names_of_private_networks_are_taken_where_the_operator_allowed_a_network(url: str) -> None:
+def test_private_names_are_taken_where_a_network_is_allowed(url: str) -> None:
     rules = UrlRules(guard=AddressGuard.allowing(["10.0.0.0/8"]))
 
     assert parse_webhook_url(url, rules).address is None

@@ -112,11 +112,11 @@ def test_the_receiver_is_obeyed(case: Case) -> None:
     )
 
 
-def test_the_table_has_at_least_thirty_cases_and_each_catches_something_else() -> None:
+def test_table_has_thirty_cases_and_each_catches_something_else() -> None:
     assert len({case.catches for case in CASES}) == len(CASES) >= 30
 
 
-def test_an_attempt_that_ended_in_neither_status_nor_failure_is_a_fault_of_ours() -> None:
+def test_attempt_without_status_and_failure_is_our_fault() -> None:
     with pytest.raises(ValueError, match="a status or with a failure"):
         judge(None, (), None, NOW)
 

@@ -161,7 +161,7 @@ async def test_two_failures_far_apart_are_not_five_days_of_failing() -> None:
     assert world.endpoints[endpoint.id].status is EndpointStatus.ENABLED
 
 
-async def test_a_success_clears_health_with_one_write_and_a_healthy_one_writes_nothing() -> None:
+async def test_success_clears_health_with_one_write_or_none() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
     world.publish(endpoint)
@@ -175,7 +175,7 @@ async def test_a_success_clears_health_with_one_write_and_a_healthy_one_writes_n
     assert not world.health.items
 
 
-async def test_an_endpoint_that_was_disabled_and_resumed_is_reported_as_recovered() -> None:
+async def test_endpoint_resumed_after_disabling_is_reported_recovered() -> None:
     world = World()
     endpoint = world.endpoint(answering(410))
     world.publish(endpoint)
@@ -201,7 +201,7 @@ async def test_failures_of_operational_events_make_no_further_ones() -> None:
 
 
 @pytest.mark.parametrize("status", [EndpointStatus.PAUSED, EndpointStatus.DISABLED])
-async def test_nothing_is_lost_while_off_and_all_is_sent_in_order_of_acceptance_on_resume(status: EndpointStatus) -> None:
+async def test_backlog_of_an_endpoint_that_is_off_is_sent_in_order(status: EndpointStatus) -> None:
     world = World()
     endpoint = world.endpoint(status=status)
     events = [world.publish(endpoint) for _ in range(230)]
@@ -226,7 +226,7 @@ async def test_nothing_is_lost_while_off_and_all_is_sent_in_order_of_acceptance_
     assert not world.queue.messages
 
 
-async def test_what_waited_uses_at_most_half_of_the_slots_so_that_live_events_go_on() -> None:
+async def test_backlog_uses_at_most_half_of_the_slots() -> None:
     world = World()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     waited = {world.publish(endpoint).id for _ in range(60)}
@@ -315,7 +315,7 @@ async def test_what_waits_for_a_deleted_endpoint_is_discarded() -> None:
     assert not world.receivers.receptions
 
 
-async def test_a_message_for_a_deleted_endpoint_leaves_no_record_if_no_list_shows_it() -> None:
+async def test_message_for_a_deleted_endpoint_leaves_no_unlisted_record() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
     tried = world.publish(endpoint)
@@ -367,7 +367,7 @@ async def test_no_healthy_endpoint_waits_for_a_hanging_one_not_even_in_the_log()
     assert world.statuses(hanging) == {"PENDING": 1}
 
 
-async def test_five_time_outs_cool_an_endpoint_and_then_one_probe_at_a_time_is_sent() -> None:
+async def test_five_time_outs_back_off_and_then_one_probe_is_sent() -> None:
     world = World()
     endpoint = world.endpoint(answering(None, FailureClass.TIMEOUT))
     for _ in range(5):
@@ -458,7 +458,7 @@ async def test_two_copies_in_one_batch_are_sent_once() -> None:
     assert report.failed == {1}
 
 
-async def test_a_redriven_message_is_checked_although_its_receive_count_is_one_again() -> None:
+async def test_redriven_message_is_checked_despite_receive_count_one() -> None:
     world = World()
     endpoint = world.endpoint()
     world.publish(endpoint)
@@ -491,7 +491,7 @@ async def test_a_redriven_message_that_was_never_delivered_is_delivered() -> Non
     assert len({one.webhook_id for one in world.receivers.receptions}) == 1
 
 
-async def test_a_retry_that_was_not_sent_before_the_worker_died_is_sent_by_the_repeat() -> None:
+async def test_retry_unsent_by_a_dead_worker_is_sent_by_the_repeat() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
     world.publish(endpoint)
@@ -503,7 +503,7 @@ async def test_a_retry_that_was_not_sent_before_the_worker_died_is_sent_by_the_r
     assert [one.status for one in world.receivers.receptions] == [500, 200]
 
 
-async def test_an_unreadable_message_is_left_for_the_dead_letter_queue_and_the_rest_is_delivered() -> None:
+async def test_unreadable_message_is_left_and_the_rest_is_delivered() -> None:
     world = World()
     endpoint = world.endpoint()
     world.publish(endpoint)
@@ -574,7 +574,7 @@ async def test_waiting_retries_cost_nothing_while_they_wait() -> None:
     assert calls == {"retries.due": 28 * 8, "backlog.tickets_due": 28}
 
 
-async def test_a_scheduler_that_dies_between_sending_and_deleting_sends_again_and_nothing_is_doubled() -> None:
+async def test_scheduler_death_between_send_and_delete_doubles_nothing() -> None:
     world = World()
     endpoint = world.endpoint(answering(500))
     for _ in range(250):

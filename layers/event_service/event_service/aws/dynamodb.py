@@ -155,7 +155,11 @@ class Database:
         Raises:
             ConditionFailed: the condition was not met; it carries what stands there.
         """
-        arguments: dict[str, Any] = {"TableName": self.table(type(item)), "Item": item.serialize()}
+        self.put_item(type(item), item.serialize(), condition)
+
+    def put_item(self, model: type[Model], item: AttributeMap, condition: Condition | None = None) -> None:
+        """Puts one item that is already as DynamoDB takes it; otherwise as :meth:`put`."""
+        arguments: dict[str, Any] = {"TableName": self.table(model), "Item": item}
         self._write("PutItem", arguments, (), condition)
 
     def update(self, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> None:

@@ -1,13 +1,17 @@
-"""What can go wrong in terms a caller understands.
+"""What can go wrong, in terms a caller understands.
 
-Every error that a door may show is a :class:`DomainError`; the doors translate it by its ``code`` and nothing else, so
-that a new error needs no change there. Anything that is not a ``DomainError`` is our own fault and is shown masked.
+Every error that a caller may see is a :class:`DomainError`. Each door (GraphQL, CloudEvents, WebSocket, command line)
+shows it by its ``code``, and the statuses of a code stand in :data:`STATUSES`: a new code needs a row there, and no
+change at any door. Whatever is not a ``DomainError`` is our own fault and is shown masked, as ``INTERNAL``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 
 class ErrorCode(StrEnum):
@@ -21,6 +25,38 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     RATE_LIMITED = "RATE_LIMITED"
     INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the doors show one code.
+
+    Attributes:
+        meaning: for the documentation.
+        http: status of the CloudEvents door. GraphQL answers 200 and shows the code itself.
+        web_socket: status of a refused WebSocket connect.
+        exit: status of the command-line tool.
+    """
+
+    meaning: str
+    http: int
+    web_socket: int
+    exit: int
+
+
+STATUSES: Final[Mapping[ErrorCode, Status]] = MappingProxyType(
+    {
+        ErrorCode.UNAUTHENTICATED: Status("No token, or one that is unknown, revoked or expired.", 401, 401, 4),
+        ErrorCode.FORBIDDEN: Status("A valid token that may not do this.", 403, 403, 4),
+        ErrorCode.NOT_FOUND: Status("Ids that do not exist in the token's workspace.", 404, 404, 1),
+        ErrorCode.BAD_USER_INPUT: Status("Input that breaks a stated rule; all faults are named together.", 400, 400, 1),
+        ErrorCode.CONFLICT: Status("Another change was faster, or an idempotency key was used for other input.", 409, 409, 1),
+        ErrorCode.TOO_LARGE: Status("A limit on size, count or time was passed; the message names what would fit.", 413, 413, 1),
+        ErrorCode.RATE_LIMITED: Status("Too much at once; try again in a few seconds.", 429, 429, 1),
+        ErrorCode.INTERNAL: Status("A fault of the service; the request id is in its log.", 500, 500, 1),
+    }
+)
+"""Every code has a row: a test compares them."""
 
 
 class DomainError(Exception):

@@ -61,6 +61,12 @@ def parse_uuids(values: Iterable[str], name: str) -> list[str]:
     return list(parsed)
 
 
+def parse_optional_uuids(values: Iterable[str] | None, name: str) -> list[str]:
+    """As :func:`parse_uuids`, but nothing and an empty list are fine: a form in which nothing is chosen sends one."""
+    given = list(values or ())
+    return parse_uuids(given, name) if given else []
+
+
 def delivery_id(endpoint_id: str, event_id: str) -> str:
     """The id of the delivery of one event to one endpoint: URL-safe base64 of the endpoint's 16 bytes and the event id.
 

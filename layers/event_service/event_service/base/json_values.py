@@ -32,13 +32,15 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
-def loads(text: str | bytes, name: str, maximum_depth: int = MAXIMUM_DEPTH) -> Any:
+def loads(text: str | bytes, name: str, maximum_depth: int = MAXIMUM_DEPTH, *, read_alike: bool = True) -> Any:
     """Reads one JSON text.
 
     Args:
         text: the JSON; bytes must be UTF-8.
         name: what it is, for the error.
         maximum_depth: how deep it may nest; more than the default only where an envelope holds such JSON.
+        read_alike: whether repeated names and numbers that a float does not keep are refused. Event patterns have a rule of
+            their own for both, AWS's.
 
     Raises:
         BadUserInput: not JSON, or JSON that :func:`check` refuses.
@@ -60,7 +62,7 @@ def loads(text: str | bytes, name: str, maximum_depth: int = MAXIMUM_DEPTH) -> A
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
-        if len(value) != len(pairs):
+        if read_alike and len(value) != len(pairs):
             raise BadUserInput(f"{name}: the key {_shown(_repeated(pairs))!r} stands twice in one object.")
         return value
 
@@ -69,7 +71,7 @@ def loads(text: str | bytes, name: str, maximum_depth: int = MAXIMUM_DEPTH) -> A
             source,
             parse_constant=constant,
             parse_int=integer,
-            parse_float=lambda digits: read_real(digits, name),
+            parse_float=lambda digits: read_real(digits, name, kept_exactly=read_alike),
             object_pairs_hook=members,
         )
     except json.JSONDecodeError as error:
@@ -79,12 +81,13 @@ def loads(text: str | bytes, name: str, maximum_depth: int = MAXIMUM_DEPTH) -> A
     return value
 
 
-def read_real(digits: str, name: str) -> float:
+def read_real(digits: str, name: str, *, kept_exactly: bool = True) -> float:
     """The number that a text with a fraction or an exponent means.
 
     Args:
         digits: the text, as JSON and GraphQL spell such numbers.
         name: what it is, for the error.
+        kept_exactly: whether a number that a float would change is refused, and not only one that it cannot hold.
 
     Raises:
         BadUserInput: another number would come out: it is too large or too small, or has more digits than a float keeps.
@@ -95,6 +98,8 @@ def read_real(digits: str, name: str) -> float:
         return value
     if not math.isfinite(value):
         raise BadUserInput(f"{name}: the number {_shown(digits)} is too large for a 64-bit float.")
+    if not kept_exactly:
+        return value
     mantissa = _MANTISSA.match(digits)
     significant = mantissa[0].replace(".", "").strip("-").strip("0") if mantissa else ""
     if significant and not value:

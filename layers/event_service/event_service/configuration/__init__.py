@@ -1,6 +1,7 @@
 """Endpoints, event filters and links of a workspace, and the chain of change sets that they are committed by.
 
 Promise: a change is made as a whole or not at all, and whoever made it reads it back at once.
-Read ``endpoint`` (what one is), ``changes`` (the stored chain, which two versions must read), ``configuration`` (the use cases),
-``secrets``, ``ports``, ``storage`` (rows, chain and secrets in DynamoDB).
+Read ``endpoint`` (what one is), ``destinations`` (what its type says), ``changes`` and ``codec`` (the stored forms, which two versions
+must read), ``chain`` (committing) and ``effects`` (what follows), ``existence`` (checks), the use cases ``endpoints``,
+``event_filters``, ``links``, ``secret_rotation``, which ``configuration`` puts together, ``secrets``, ``ports``, ``storage``.
 """

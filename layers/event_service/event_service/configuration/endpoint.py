@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-
-from event_service.base.errors import BadUserInput
-
-METHODS = ("POST", "PUT", "PATCH")
+from typing import Final
 
 
 class EndpointType(StrEnum):
@@ -26,11 +23,22 @@ class EndpointStatus(StrEnum):
     DISABLED = "DISABLED"
 
 
+LAST_FILTER_DELETED: Final = "its last event filter was deleted: link one, or resume it to receive every event"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One endpoint as its owner sees it. The secret is not part of it, so that no list can leak one.
 
-    ``url`` (echoed as given) and ``method`` (upper case) are set for WEB_HOOK and ``None`` for WEB_SOCKET.
+    A field added here needs a line in :mod:`event_service.configuration.codec`, and is then stored, sent and read
+    everywhere; a test fails until it has one.
+
+    Attributes:
+        url: of a WEB_HOOK, echoed as given; ``None`` for a WEB_SOCKET.
+        method: of a WEB_HOOK, in upper case; ``None`` for a WEB_SOCKET.
+        status: PAUSED by a person, DISABLED by the service. What an owner is shown is :attr:`shown_status`.
+        matches_nothing: its last event filter was deleted; until one is linked, or a person resumes it, no event is
+            routed to it. A state of its links: a pause and other reasons to be off stay as they are beside it.
     """
 
     id: str
@@ -43,23 +51,21 @@ class Endpoint:
     status_reason: str | None
     created: datetime
     modified: datetime
+    matches_nothing: bool = False
+
+    @property
+    def shown_status(self) -> EndpointStatus:
+        """DISABLED also while no event is routed to it, whatever else it is."""
+        return EndpointStatus.DISABLED if self.matches_nothing else self.status
+
+    @property
+    def shown_reason(self) -> str | None:
+        """Why it is DISABLED; both reasons if there are two, since one resume ends both."""
+        if not self.matches_nothing:
+            return self.status_reason
+        return LAST_FILTER_DELETED if self.status_reason is None else f"{self.status_reason}; {LAST_FILTER_DELETED}"
 
     @property
     def meta(self) -> dict[str, str]:
-        """``{}`` for a WEB_SOCKET, ``{"url": …, "method": …}`` in that order for a WEB_HOOK."""
-        if self.type is EndpointType.WEB_SOCKET:
-            return {}
-        return {"url": self.url or "", "method": self.method or ""}
-
-
-def parse_method(value: str) -> str:
-    """Returns the method in upper case.
-
-    Raises:
-        BadUserInput: not POST, PUT or PATCH, the methods that carry a body.
-    """
-    method = value.upper()
-    if method not in METHODS:
-        shown = value if len(value) <= 20 else value[:17] + "..."
-        raise BadUserInput(f"method: {shown!r} is not one of {', '.join(METHODS)}.")
-    return method
+        """The contract's ``meta``: ``{"url": …, "method": …}`` in that order where there is a URL, else ``{}``."""
+        return {} if self.url is None else {"url": self.url, "method": self.method or ""}

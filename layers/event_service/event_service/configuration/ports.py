@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from event_service.configuration.changes import ChangeSet
+from event_service.configuration.changes import ChangeSet, Head
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.filters.event_filter import EventFilter
@@ -40,8 +40,8 @@ class EventFilterPage:
 class ChangeLog(Protocol):
     """The chain of change sets of each workspace."""
 
-    def head(self, workspace_id: str) -> ChangeSet | None:
-        """The newest change set, strongly consistent; ``None`` before the first."""
+    def head(self, workspace_id: str) -> Head | None:
+        """The newest version, strongly consistent; ``None`` before the first change."""
 
     def append(self, change: ChangeSet) -> bool:
         """Commits ``change``; ``False`` when its version is already taken, and nothing was written."""
@@ -60,8 +60,13 @@ class ChangeLog(Protocol):
 class ConfigurationRows(Protocol):
     """The rows of endpoints, event filters and links, from which lists are read. All reads are strongly consistent."""
 
-    def apply(self, change: ChangeSet) -> None:
-        """Brings the rows to ``change``; doing it again, late or beside another one that does it, changes nothing."""
+    def apply(self, change: ChangeSet, *, repair: bool = False) -> None:
+        """Brings the rows to ``change``; doing it again, late or beside another one that does it, changes nothing.
+
+        Args:
+            change: a committed change set; those before it are applied.
+            repair: most rows are probably written: they are read first, many at a time, and skipped.
+        """
 
     def endpoints(self, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
         """Those that exist, by id; any number of ids."""
@@ -99,6 +104,39 @@ class RoutingRows:
     event_filters: Mapping[str, EventFilter]
     links: Mapping[str, set[str]]
     """Endpoint id to event filter ids."""
+    matching_nothing: frozenset[str] = frozenset()
+    """Endpoints that lost their last event filter by its deletion."""
+
+
+class EndpointReference(Protocol):
+    """What can still be told of an endpoint that was deleted."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def workspace_id(self) -> str:
+        """Whose it was."""
+
+    @property
+    def type(self) -> EndpointType:
+        """Its type."""
+
+
+class EndpointObserver(Protocol):
+    """Who must know that endpoints changed: sockets are told and closed, backlogs are sent. Told everything that concerns
+    its own type, it may be told twice."""
+
+    def resuming(self, endpoints: Sequence[Endpoint]) -> None:
+        """Called before a resume is committed, so that a crash right after the commit leaves no backlog unsent for ever.
+        The endpoints are as they were."""
+
+    def changed(self, endpoints: Sequence[Endpoint]) -> None:
+        """Called after pause, resume, disabling or an update was committed; the endpoints are as they are now."""
+
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
+        """Called after a deletion was committed."""
 
 
 class SecretStore(Protocol):

@@ -32,7 +32,7 @@ class OperationalEvents:
 
     def endpoint_disabled(self, endpoint: Endpoint) -> None:
         """The endpoint is DISABLED now; what arrives for it waits."""
-        data = {**_about(endpoint), "reason": endpoint.status_reason}
+        data = {**_about(endpoint), "reason": endpoint.shown_reason}
         self._publish(endpoint.workspace_id, ENDPOINT_DISABLED, data, endpoint.id, format_date(endpoint.modified))
 
     def endpoint_failing(self, endpoint: Endpoint, failing_since: datetime, disabled_at: datetime, warning: int) -> None:

@@ -11,7 +11,6 @@ from event_service.base import json_values
 from event_service.base.errors import BadUserInput, TooLarge
 
 DEFAULT_NAME: Final = "Event filter"
-LAST_FILTER_DELETED: Final = "its last event filter was deleted: link one, or resume it to receive every event"
 
 IN_FIELDS: Final = ("cameraIds", "agentIds", "profileGroupIds", "eventTypes")
 MAXIMUM_VALUES_PER_LIST: Final = 1_000

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from event_service.base.errors import Unavailable
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.destinations import Destinations, Outlet
 from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
@@ -46,12 +46,14 @@ class OutOfTime(Exception):
 class FanOut:
     """The calls that one group of messages may still make."""
 
-    def __init__(self, calls: int, is_late: Callable[[], bool]) -> None:
+    def __init__(self, calls: int, is_late: Callable[[], bool], destinations: Destinations) -> None:
         """
         Args:
             calls: to share out.
             is_late: whether nothing new may be begun.
+            destinations: the types of endpoints, which say how events are handed over.
         """
+        self._destinations = destinations
         self._parts = calls * PARTS_PER_CALL
         # Never nothing: a continuation must be shorter than what it continues.
         self._least_parts = max(1, min(LEAST_CALLS_PER_MESSAGE, calls)) * PARTS_PER_CALL
@@ -89,7 +91,7 @@ class FanOut:
                 break
             served = endpoint_id
             events = per_endpoint[endpoint_id]
-            if table.type_of(endpoint_id) is EndpointType.WEB_SOCKET:
+            if self._destinations.outlet_of(table.type_of(endpoint_id)) is Outlet.LOG:
                 work.per_socket[endpoint_id] = [event.id for event in events]
                 used += SOCKET_PARTS
                 continue

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
-from event_service.base.errors import BadUserInput
+from event_service.base.errors import BadUserInput, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.history import AcceptedEvents, Endpoints, require_webhook, send_again, send_now
+from event_service.delivery.history import Endpoints, require_webhook, send_again, send_now
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import DeliveryLog, WebhookQueue
+from event_service.events.event import Event
 from event_service.events.ports import EventStore
 from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.routing.table import Matcher, RoutingTable
 
 MAXIMUM_REPLAYED_EVENTS: Final = 10_000
+MAXIMUM_EVENTS_LOOKED_AT: Final = 50_000
+"""Of which the filters may select few or none."""
 MAXIMUM_REPLAY_SECONDS: Final = 15.0
 """A replay stops there and says where to go on: the function that answers has 29 s in all."""
+SECONDS_PER_STEP: Final = 3.0
+"""Time that one step may take beyond the end: reading a hundred events and sending them."""
+LAG_SECONDS: Final = 5.0
+"""By which the indexes that name the accepted events may be behind; they mostly are by less than one."""
 EVENTS_PER_READ: Final = 100
+STEPS_PER_GROUP: Final = 2 * STEPS_PER_EVENT
+"""Of matching, for the events of one step: about 2 s. What is not decided then is sent."""
+_TICK: Final = timedelta(microseconds=1)
 
 
 class EndpointsAndFilters(Endpoints, Protocol):
@@ -31,6 +44,37 @@ class EndpointsAndFilters(Endpoints, Protocol):
 
     def event_filters_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> Mapping[str, list[EventFilter]]:
         """The linked event filters of each."""
+
+
+class AcceptedInTime(Protocol):
+    """The order in which events were accepted, for as long as there is time."""
+
+    def accepted(
+        self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[datetime, str]]:
+        """All accepted in ``[since, until)`` as (moment, id), in that order; ``check`` is called before each read and may
+        end it by raising."""
+
+
+class _OutOfTime(Exception):
+    """The time of a replay ended while it looked for events."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One replay: what it is for, until when it may go on, and how far it is."""
+
+    endpoint: Endpoint
+    table: RoutingTable
+    missing_only: bool
+    stop: float
+    sent: int = 0
+    looked_at: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it did as much as one call may."""
+        return self.sent >= MAXIMUM_REPLAYED_EVENTS or self.looked_at >= MAXIMUM_EVENTS_LOOKED_AT
 
 
 class Replay:
@@ -42,11 +86,12 @@ class Replay:
         log: DeliveryLog,
         queue: WebhookQueue,
         store: EventStore,
-        accepted: AcceptedEvents,
+        accepted: AcceptedInTime,
         endpoints: EndpointsAndFilters,
         make_matcher: Callable[[], Matcher],
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._log = log
         self._queue = queue
@@ -56,6 +101,7 @@ class Replay:
         self._make_matcher = make_matcher
         self._clock = clock
         self._monotonic = monotonic
+        self._sleep = sleep
 
     def replay(
         self,
@@ -64,8 +110,12 @@ class Replay:
         since: datetime,
         until: datetime | None = None,
         missing_only: bool = True,
+        time_left: Callable[[], float] = lambda: math.inf,
     ) -> tuple[int, datetime | None]:
         """Sends again, to one webhook, the retained events accepted in ``[since, until)`` that its filters match now.
+
+        The youngest events may not be found yet: a replay up to now ends by waiting for them, a few seconds, or says that
+        it is not done.
 
         Args:
             workspace_id: the token's workspace.
@@ -73,6 +123,7 @@ class Replay:
             since: the first moment of acceptance.
             until: the end; now when left out, so that a replay does not chase what is being published.
             missing_only: leave out what was delivered or is on its way.
+            time_left: seconds that this call may still take.
 
         Returns:
             How many were sent, and from when on to continue (``None``: all are done). Events of one moment stay together.
@@ -80,27 +131,75 @@ class Replay:
         Raises:
             BadUserInput: a malformed id, a WEB_SOCKET endpoint, or an empty span of time.
             NotFound: an unknown endpoint.
+            TooLarge: the time did not suffice to find any event.
             Unavailable: it is not known whether all were sent.
         """
         endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "endpointId", "its clients reconnect with `after`")
-        end = self._clock() if until is None else until
+        now = self._clock()
+        end = now if until is None else until
         if since >= end:
             raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
-        table = self._routing_of(endpoint)
-        stop = self._monotonic() + MAXIMUM_REPLAY_SECONDS
-        sent = 0
-        moments = itertools.groupby(self._accepted.accepted(workspace_id, since, end), key=lambda entry: entry[0])
-        for some in _moments_in_groups(moments):
-            messages = self._to_replay(endpoint, table, [event_id for _, event_id in some], missing_only=missing_only)
-            if sent and (sent + len(messages) > MAXIMUM_REPLAYED_EVENTS or self._monotonic() > stop):
-                return sent, some[0][0]
-            send_now(self._queue, messages)
-            sent += len(messages)
-        return sent, None
+        stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_STEP)
+        run = _Run(endpoint, self._routing_of(endpoint), missing_only, stop)
+        # What was accepted before is certainly found.
+        settled = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))
+        continue_since = self._replay_span(run, since, settled)
+        if continue_since is None and settled < min(end, now):
+            continue_since = self._replay_youngest(run, settled, min(end, now))
+        if continue_since is None and end > now:
+            # The span is not over.
+            continue_since = max(since, now)
+        return run.sent, continue_since
+
+    def _replay_youngest(self, run: _Run, since: datetime, end: datetime) -> datetime | None:
+        """Waits until all that was accepted before ``end`` is found, if there is time for that."""
+        if self._monotonic() + LAG_SECONDS > run.stop:
+            return since
+        self._sleep(LAG_SECONDS)
+        return self._replay_span(run, since, end)
+
+    def _replay_span(self, run: _Run, since: datetime, end: datetime) -> datetime | None:
+        """Returns the moment from which on there was no time, or room, for more."""
+        if since >= end:
+            return None
+        done_until = since
+
+        def check() -> None:
+            if self._monotonic() > run.stop:
+                raise _OutOfTime
+
+        found = self._accepted.accepted(run.endpoint.workspace_id, since, end, check=check)
+        moments = itertools.groupby(found, key=lambda entry: entry[0])
+        try:
+            for some in _moments_in_groups(moments):
+                # At least one step each time, so that calling again comes to an end.
+                if run.is_full or (run.looked_at and self._monotonic() > run.stop):
+                    return some[0][0]
+                messages = self._to_replay(run.endpoint, run.table, [event_id for _, event_id in some], missing_only=run.missing_only)
+                if run.sent and run.sent + len(messages) > MAXIMUM_REPLAYED_EVENTS:
+                    return some[0][0]
+                send_now(self._queue, messages)
+                run.sent += len(messages)
+                run.looked_at += len(some)
+                done_until = some[-1][0] + _TICK
+        except _OutOfTime:
+            if not run.looked_at:
+                raise TooLarge(
+                    f"replayEvents: no event was found within {MAXIMUM_REPLAY_SECONDS:.0f} s; give a later since or an earlier until."
+                ) from None
+            return done_until
+        return None
 
     def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[WebhookMessage]:
         stored = self._store.get(endpoint.workspace_id, ids)
-        events = [stored[one].event for one in ids if one in stored and table.selects(endpoint.id, stored[one].event)]
+        left = STEPS_PER_GROUP
+        events: list[Event] = []
+        for event in (stored[one].event for one in ids if one in stored):
+            budget = Budget(min(STEPS_PER_EVENT, left))
+            before = budget.left
+            if table.selects(endpoint.id, event, budget):
+                events.append(event)
+            left -= before - budget.left
         log = self._log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
         under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if missing_only else ()
         messages: list[WebhookMessage] = []
@@ -113,7 +212,10 @@ class Replay:
     def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
         filters = self._endpoints.event_filters_of(endpoint.workspace_id, [endpoint.id])[endpoint.id]
         table = RoutingTable(endpoint.workspace_id, self._make_matcher())
-        table.load(0, {endpoint.id: endpoint.type}, filters, {endpoint.id: [one.id for one in filters]})
+        # Read again: the last event filter may be deleted, or the first one linked, between the two reads.
+        current = self._endpoints.endpoint(endpoint.workspace_id, endpoint.id)
+        matching_nothing = [one.id for one in (endpoint, current) if one is not None and one.matches_nothing]
+        table.load(0, {endpoint.id: endpoint.type}, filters, {endpoint.id: [one.id for one in filters]}, matching_nothing)
         return table
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from event_service.base.errors import DomainError, Unavailable
+from event_service.configuration.destinations import Destinations
 from event_service.delivery.ports import WebhookQueue
 from event_service.events.ports import EventStore
 from event_service.routing.fan_out import CALLS_PER_INVOCATION, FanOut, OutOfTime
@@ -48,6 +49,7 @@ class Routing:
         sockets: SocketLog,
         routing_queue: RoutingMessages,
         refused_filters: RefusedFilterReports,
+        destinations: Destinations,
         calls_per_invocation: int = CALLS_PER_INVOCATION,
     ) -> None:
         self._tables = tables
@@ -55,6 +57,7 @@ class Routing:
         self._hand_over = HandOver(webhooks, sockets, routing_queue)
         self._queue = routing_queue
         self._refused_filters = refused_filters
+        self._destinations = destinations
         self._calls_per_invocation = calls_per_invocation
 
     def route(self, batch: Sequence[ReceivedMessage], time_left: Callable[[], float]) -> RoutingReport:
@@ -137,7 +140,7 @@ class Routing:
             if work.is_open:
                 with self._isolated(work):
                     self._ownership.claim(work, owners)
-        put_off += self._choose_endpoints(routed, FanOut(self._calls_per_invocation, is_late))
+        put_off += self._choose_endpoints(routed, FanOut(self._calls_per_invocation, is_late, self._destinations))
         current = [work for work in current if work not in put_off]
         self._hand_over.send(current, time_left)
         for work in current:

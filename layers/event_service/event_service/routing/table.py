@@ -20,7 +20,7 @@ from event_service.configuration.changes import (
     Operation,
     PutEndpoint,
     PutEventFilter,
-    SetStatus,
+    SetState,
     Unlink,
 )
 from event_service.configuration.endpoint import EndpointType
@@ -78,6 +78,8 @@ class RoutingTable:
         self._filters_of: dict[str, set[str]] = {}
         self._endpoints_of: dict[str, set[str]] = {}
         self._unfiltered: set[str] = set()
+        # These lost their last event filter by its deletion: without one they match nothing, and not everything.
+        self._matching_nothing: set[str] = set()
         self._links = 0
         self._refused: dict[str, RefusedFilter] = {}
         self.unwritten: frozenset[str] = frozenset()
@@ -91,8 +93,10 @@ class RoutingTable:
         endpoints: Mapping[str, EndpointType],
         event_filters: Iterable[EventFilter],
         links: Mapping[str, Iterable[str]],
+        matching_nothing: Iterable[str] = (),
     ) -> None:
         """Fills an empty table from rows that show at least ``version``."""
+        self._matching_nothing.update(map(sys.intern, matching_nothing))
         for endpoint_id, endpoint_type in endpoints.items():
             self._put_endpoint(endpoint_id, endpoint_type)
         for event_filter in event_filters:
@@ -116,12 +120,14 @@ class RoutingTable:
     def _apply(self, operation: Operation) -> None:
         match operation:
             case PutEndpoint(endpoint):
+                self._set_matching_nothing((endpoint.id,), matches_nothing=endpoint.matches_nothing)
                 self._put_endpoint(endpoint.id, endpoint.type)
             case DeleteEndpoints(ids):
                 for endpoint_id in ids:
                     self._unlink((endpoint_id,), tuple(self._filters_of.get(endpoint_id, ())))
                     self._endpoints.pop(endpoint_id, None)
                     self._unfiltered.discard(endpoint_id)
+                    self._matching_nothing.discard(endpoint_id)
             case PutEventFilter(event_filter):
                 self._put_event_filter(event_filter)
             case DeleteEventFilters(ids):
@@ -134,15 +140,29 @@ class RoutingTable:
                 self._link(endpoint_ids, event_filter_ids)
             case Unlink(endpoint_ids, event_filter_ids):
                 self._unlink(endpoint_ids, event_filter_ids)
-            case SetStatus():
-                # An endpoint that is off is routed to all the same: what arrives for it waits where it is delivered.
-                pass
+            case SetState(ids, matches_nothing=matches_nothing):
+                # The status changes nothing: what arrives for an endpoint that is off goes to its backlog.
+                if matches_nothing is not None:
+                    self._set_matching_nothing(ids, matches_nothing=matches_nothing)
 
     def _put_endpoint(self, endpoint_id: str, endpoint_type: EndpointType) -> None:
         endpoint_id = sys.intern(endpoint_id)
         self._endpoints[endpoint_id] = endpoint_type
-        if not self._filters_of.get(endpoint_id):
+        self._sort_unfiltered(endpoint_id)
+
+    def _set_matching_nothing(self, endpoint_ids: Iterable[str], *, matches_nothing: bool) -> None:
+        for endpoint_id in map(sys.intern, endpoint_ids):
+            if matches_nothing:
+                self._matching_nothing.add(endpoint_id)
+            else:
+                self._matching_nothing.discard(endpoint_id)
+            self._sort_unfiltered(endpoint_id)
+
+    def _sort_unfiltered(self, endpoint_id: str) -> None:
+        if endpoint_id in self._endpoints and endpoint_id not in self._matching_nothing and not self._filters_of.get(endpoint_id):
             self._unfiltered.add(endpoint_id)
+        else:
+            self._unfiltered.discard(endpoint_id)
 
     def _put_event_filter(self, event_filter: EventFilter) -> None:
         event_filter_id = sys.intern(event_filter.id)
@@ -195,8 +215,7 @@ class RoutingTable:
                         del self._endpoints_of[event_filter_id]
             if not of_endpoint:
                 del self._filters_of[endpoint_id]
-                if endpoint_id in self._endpoints:
-                    self._unfiltered.add(endpoint_id)
+                self._sort_unfiltered(endpoint_id)
 
     # -- routing -------------------------------------------------------------------------------------------------
 
@@ -217,8 +236,8 @@ class RoutingTable:
             event: it.
             budget: what matching may cost, the usual when ``None``. Filters about which it ended count as matching.
 
-        An endpoint that has no filter gets every event but the service's own. Those go only where a filter names such a
-        type, and never to the endpoint they speak of.
+        An endpoint that has no filter gets every event but the service's own, or nothing if its last filter was deleted.
+        The service's own go only where a filter names such a type, and never to the endpoint they speak of.
         """
         if not self._endpoints:
             return set()
@@ -233,6 +252,6 @@ class RoutingTable:
         # A link may be read before the row, or the change, of its endpoint.
         return chosen & self._endpoints.keys()
 
-    def selects(self, endpoint_id: str, event: Event) -> bool:
-        """Whether one endpoint gets ``event``: for sending it again."""
-        return endpoint_id in self.endpoints_for(event)
+    def selects(self, endpoint_id: str, event: Event, budget: Budget | None = None) -> bool:
+        """Whether one endpoint gets ``event``: for sending it again. ``budget`` as for :meth:`endpoints_for`."""
+        return endpoint_id in self.endpoints_for(event, budget)

@@ -97,7 +97,7 @@ class RoutingTables:
                     unapplied, table.unwritten = self._write_rows(workspace_id)
                     version = min(version, unapplied - 1) if unapplied else version
                 rows = self._rows.load(workspace_id)
-                table.load(version, rows.endpoints, rows.event_filters.values(), rows.links)
+                table.load(version, rows.endpoints, rows.event_filters.values(), rows.links, rows.matching_nothing)
             try:
                 self._follow(table, rows_tried=rows_tried)
             except OutOfOrder:
@@ -106,7 +106,8 @@ class RoutingTables:
         raise Unavailable(f"the configuration of workspace {workspace_id} changes faster than it can be loaded")
 
     def _write_rows(self, workspace_id: str) -> tuple[int, frozenset[str]]:
-        """Writes the rows of committed changes that may not be written yet, since whoever made them may have died.
+        """Writes the rows of committed changes that may not be written yet, since whoever made them may have died. They are
+        not noted as applied: what else follows from a change is for the next mutation to do.
 
         Returns:
             The first version that could not be written (0: all are), and the endpoints whose rows are missing for it.
@@ -114,8 +115,7 @@ class RoutingTables:
         unapplied = self._log.unapplied(workspace_id)
         for position, change in enumerate(unapplied):
             try:
-                self._rows.apply(change)
-                self._log.mark_applied(workspace_id, change.version)
+                self._rows.apply(change, repair=True)
             except MemoryError:
                 raise
             except Exception:  # noqa: BLE001 - whatever it is: routing needs only the chain, the next mutation tries again

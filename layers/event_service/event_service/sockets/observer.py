@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.ports import EndpointReference
 from event_service.sockets.ports import ConnectionStore, SocketLogStore, WakeUpQueue
 from event_service.sockets.waking import wake_endpoints
 
@@ -30,7 +31,7 @@ class SocketObserver:
         """Lets the connections of paused endpoints be told, and those of resumed ones be sent what waited."""
         self._wake(endpoints)
 
-    def deleted(self, endpoints: Sequence[Endpoint]) -> None:
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
         """Lets the connections be closed and the logs be forgotten."""
         self._wake(endpoints, deleted=True)
 
@@ -38,7 +39,7 @@ class SocketObserver:
         """Lets the connections that were opened with a token be closed. Call it after the token was revoked."""
         wake_endpoints(self._log, self._queue, self._connections.endpoints_of_token(token_hash))
 
-    def _wake(self, endpoints: Sequence[Endpoint], *, deleted: bool = False) -> None:
+    def _wake(self, endpoints: Sequence[EndpointReference], *, deleted: bool = False) -> None:
         sockets = [one for one in endpoints if one.type is EndpointType.WEB_SOCKET]
         if sockets:
             wake_endpoints(self._log, self._queue, [(one.workspace_id, one.id) for one in sockets], deleted=deleted)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from event_service.base.clock import Clock
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.ports import EndpointReference
 from event_service.delivery.backlog import BacklogTickets
 from event_service.delivery.ports import HealthStore
 from event_service.delivery.receiver_health import after_resume
@@ -14,7 +15,7 @@ from event_service.delivery.service_events import OperationalEvents
 
 
 class WebhookObserver:
-    """Implements :class:`~event_service.configuration.configuration.EndpointObserver` for backlogs, the health of endpoints
+    """Implements :class:`~event_service.configuration.ports.EndpointObserver` for backlogs, the health of endpoints
     and the event that says that one was disabled."""
 
     def __init__(self, tickets: BacklogTickets, health: HealthStore, events: OperationalEvents, clock: Clock) -> None:
@@ -36,7 +37,7 @@ class WebhookObserver:
 
     def changed(self, endpoints: Sequence[Endpoint]) -> None:
         for endpoint in endpoints:
-            if endpoint.status is EndpointStatus.DISABLED:
+            if endpoint.shown_status is EndpointStatus.DISABLED:
                 self._events.endpoint_disabled(endpoint)
         for endpoint in _webhooks(endpoints):
             if endpoint.status is not EndpointStatus.ENABLED:
@@ -48,10 +49,11 @@ class WebhookObserver:
                 self._health.put(endpoint.workspace_id, fresh, known)
             self._tickets.begin(endpoint.workspace_id, endpoint.id)
 
-    def deleted(self, endpoints: Sequence[Endpoint]) -> None:
-        for endpoint in _webhooks(endpoints):
-            # The backlog is discarded by the same runs that would send it.
-            self._tickets.begin(endpoint.workspace_id, endpoint.id)
+    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
+        for endpoint in endpoints:
+            if endpoint.type is EndpointType.WEB_HOOK:
+                # The backlog is discarded by the same runs that would send it.
+                self._tickets.begin(endpoint.workspace_id, endpoint.id)
 
 
 def _webhooks(endpoints: Sequence[Endpoint]) -> list[Endpoint]:

@@ -33,7 +33,7 @@ async def test_one_refused_answer_refuses_the_name(make_sender: MakeSender, othe
     assert target.connections == 0
 
 
-async def test_a_name_is_looked_up_once_for_a_connection_so_that_it_cannot_change_in_between(make_sender: MakeSender) -> None:
+async def test_name_is_looked_up_once_for_a_connection(make_sender: MakeSender) -> None:
     looked_up = []
 
     async def rebinding(host: str, port: int) -> list[str]:

@@ -39,7 +39,7 @@ async def test_the_request_on_the_wire_is_exactly_this(make_sender: MakeSender, 
     assert (answer.status, answer.failure, answer.explanation, answer.body, answer.body_is_cut) == (200, None, None, "ok", False)
 
 
-async def test_the_headers_that_a_verdict_needs_come_back_repeated_ones_too_and_cut(make_sender: MakeSender) -> None:
+async def test_headers_that_a_verdict_needs_come_back_cut(make_sender: MakeSender) -> None:
     headers = b"Retry-After: 5\r\nretry-after: 90\r\nWebhook-Delivery: disable\r\nx-other: 1\r\nwebhook-delivery: " + b"x" * 1000
     async with receiver(answering(b"HTTP/1.1 503 X\r\n" + headers + b"\r\ncontent-length: 0\r\n\r\n")) as target:
         answer = await make_sender()(f"http://127.0.0.1:{target.port}/")
@@ -130,7 +130,7 @@ async def test_an_idle_connection_that_the_receiver_closed_is_not_a_failure(make
     assert target.connections == 5
 
 
-async def test_a_connection_that_the_receiver_closes_under_the_next_request_is_replaced_once(make_sender: MakeSender) -> None:
+async def test_connection_closed_under_a_request_is_replaced_once(make_sender: MakeSender) -> None:
     async def script(conversation: Conversation) -> None:
         await conversation.request()
         await conversation.send(OK)
@@ -144,7 +144,7 @@ async def test_a_connection_that_the_receiver_closes_under_the_next_request_is_r
     assert (target.connections, len(target.requests)) == (2, 3)
 
 
-async def test_a_receiver_that_closes_every_new_connection_is_dialled_once_for_an_attempt(make_sender: MakeSender) -> None:
+async def test_receiver_that_closes_is_dialled_once_for_an_attempt(make_sender: MakeSender) -> None:
     async def script(conversation: Conversation) -> None:
         await conversation.request()
 

@@ -50,7 +50,7 @@ def certificate(name: str, *, alternative: bool) -> tuple[ssl.SSLContext, ssl.SS
     return server, client
 
 
-async def test_a_certificate_that_names_the_host_in_its_common_name_only_is_refused(make_sender: MakeSender) -> None:
+async def test_certificate_with_a_common_name_only_is_refused(make_sender: MakeSender) -> None:
     server, client = certificate("receiver.test", alternative=False)
 
     async with receiver(answering(OK), tls=server) as target:
@@ -123,7 +123,7 @@ async def test_a_receiver_that_asks_for_a_client_certificate_is_named_as_such(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2])
-async def test_a_receiver_that_closes_without_saying_so_may_want_a_client_certificate(
+async def test_silent_close_may_mean_a_client_certificate_is_wanted(
     make_sender: MakeSender, authority: trustme.CA, trusting: ssl.SSLContext, version: ssl.TLSVersion
 ) -> None:
     server = serving(authority.issue_cert("receiver.test"))

@@ -131,7 +131,7 @@ async def test_one_byte_of_a_failures_body_at_a_time(make_sender: MakeSender) ->
     assert answer.body_is_cut
 
 
-async def test_one_byte_of_a_successs_body_at_a_time_is_a_success_that_holds_no_slot(make_sender: MakeSender) -> None:
+async def test_slow_body_of_a_success_holds_no_slot(make_sender: MakeSender) -> None:
     async def script(conversation: Conversation) -> None:
         await conversation.request()
         await conversation.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n")
@@ -206,7 +206,7 @@ async def test_a_chunked_body_that_breaks_off(make_sender: MakeSender) -> None:
     assert (answer.status, answer.failure, answer.body) == (500, FailureClass.RESET, "hello")
 
 
-async def test_a_body_that_is_longer_than_announced_never_becomes_the_answer_to_the_next_request(make_sender: MakeSender) -> None:
+async def test_answer_longer_than_announced_is_never_the_next_answer(make_sender: MakeSender) -> None:
     forged = b"HTTP/1.1 500 Forged\r\ncontent-length: 0\r\n\r\n"
     send = make_sender()
 

@@ -165,7 +165,7 @@ async def test_a_server_that_speaks_first_has_answered_nothing(
 
 
 @pytest.mark.parametrize("rest", [b"ok", b"<html>\r\n\r\n</html>", b"0\r\n\r\n"])
-async def test_the_rest_of_an_answer_that_comes_with_the_next_request_is_not_its_failure(make_sender: MakeSender, rest: bytes) -> None:
+async def test_late_rest_of_an_answer_is_not_the_next_one_s_failure(make_sender: MakeSender, rest: bytes) -> None:
     """A 204 with a body in a segment of its own: the connection looked clean when it was used again."""
 
     async def script(conversation: Conversation) -> None:

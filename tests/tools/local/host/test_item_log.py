@@ -100,7 +100,7 @@ def test_what_changes_while_it_is_rewritten_is_kept(path: Path) -> None:
     assert Table(path).items == {"a": {"n": {"N": "2"}}, "b": {"n": {"N": "1"}}, "d": {"n": {"N": "1"}}}
 
 
-def test_a_full_disk_is_said_once_and_what_it_cost_is_written_when_there_is_room(
+def test_full_disk_is_said_once_and_made_good_when_there_is_room(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     table = Table(path)

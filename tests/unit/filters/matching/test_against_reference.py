@@ -74,7 +74,7 @@ def expected(conditions: dict[str, dict[str, Any]], event: dict[str, Any]) -> se
     }
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(conditions=st.lists(CONDITIONS, min_size=1, max_size=12), events=st.lists(DELIVERED, min_size=1, max_size=3))
 def test_a_matcher_finds_exactly_the_filters_that_match_one_by_one(conditions: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     matcher = Matcher()
@@ -85,7 +85,7 @@ def test_a_matcher_finds_exactly_the_filters_that_match_one_by_one(conditions: l
         assert matcher.matches(event) == expected(by_id, event)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(conditions=st.lists(CONDITIONS, min_size=1, max_size=12), events=st.lists(DELIVERED, min_size=2, max_size=5))
 def test_filters_that_move_where_they_wait_keep_their_verdicts(conditions: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     by_id = {str(number): condition for number, condition in enumerate(conditions)}
@@ -102,7 +102,7 @@ def test_filters_that_move_where_they_wait_keep_their_verdicts(conditions: list[
     assert tables_of(matcher) == tables_of(Matcher())
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(
     changes=st.lists(st.tuples(st.sampled_from("abcdef"), st.one_of(st.none(), CONDITIONS)), max_size=25),
     event=DELIVERED,
@@ -129,7 +129,7 @@ STEPS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.one_of(st.none(), ONE
 VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=4), st.lists(st.fixed_dictionaries({}, optional={"b": SCALARS}), max_size=3))
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=250)
 @given(steps=STEPS, values=st.lists(VALUES, min_size=1, max_size=3))
 @example(
     steps=[("a", {"pattern": {"a": [{"anything-but": ["w", "x"]}, {"anything-but": ["y", "z"]}]}})],

@@ -13,14 +13,14 @@ from tests.unit.filters.patterns.strategies import EVENTS, PATTERNS
 from tests.unit.filters.verdicts import pattern_matches
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=600)
 @given(pattern=PATTERNS, event=EVENTS)
 @example(pattern={"a": [{"exists": False}], "b": ["x"]}, event={"a": [{"z": 1}], "b": "x"})
 def test_a_pattern_matches_what_the_reference_matches(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     assert pattern_matches(pattern, event) == reference.matches(pattern, event)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(pattern=PATTERNS, event=EVENTS)
 def test_a_pattern_as_a_string_matches_what_it_matches_as_an_object(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     assert compile_pattern(json.dumps(pattern)) == compile_pattern(pattern)

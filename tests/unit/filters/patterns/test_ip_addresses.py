@@ -19,7 +19,7 @@ SPELLINGS = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 @given(SPELLINGS)
 def test_what_the_standard_library_reads_is_read_alike(text: str) -> None:
     try:
@@ -64,7 +64,7 @@ def test_other_strings_are_no_addresses(text: str) -> None:
     assert parse_address(text) is None
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(address=st.ip_addresses(), data=st.data())
 def test_a_network_holds_what_the_standard_library_says(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address, data: st.DataObject

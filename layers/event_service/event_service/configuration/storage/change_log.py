@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
@@ -11,7 +12,15 @@ from pynamodb.models import Model
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.errors import TooLarge
 from event_service.base.identifiers import new_id
-from event_service.configuration.changes import ChangeSet, Counts, operations_from_json, operations_to_json
+from event_service.configuration.changes import (
+    ChangeSet,
+    Head,
+    counts_from_json,
+    counts_to_json,
+    operations_from_json,
+    operations_to_json,
+)
+from event_service.configuration.codec import FORMAT, check_format
 
 KEPT_CHANGES = 1_000
 """A router that is further behind loads the rows instead, which is then cheaper as well."""
@@ -29,10 +38,9 @@ class ChangeItem(Model):
 
     workspace_id = UnicodeAttribute(hash_key=True, attr_name="workspaceId")
     version = NumberAttribute(range_key=True)
+    format = NumberAttribute(default=FORMAT)
     operations = UnicodeAttribute()
-    web_sockets = NumberAttribute(attr_name="webSockets")
-    webhooks = NumberAttribute()
-    event_filters = NumberAttribute(attr_name="eventFilters")
+    counts = UnicodeAttribute()
     nonce = UnicodeAttribute()
     applied = BooleanAttribute(default=False)
 
@@ -44,12 +52,12 @@ class DynamoChangeLog:
         self._database = database
         self._nonce = nonce
 
-    def head(self, workspace_id: str) -> ChangeSet | None:
+    def head(self, workspace_id: str) -> Head | None:
         page = self._database.query(ChangeItem, ChangeItem.workspace_id == workspace_id, descending=True, limit=1, consistent=True)
-        return _change(page.items[0]) if page.items else None
+        return _change(page.items[0]).head if page.items else None
 
     def append(self, change: ChangeSet) -> bool:
-        text = json.dumps(operations_to_json(change.operations), ensure_ascii=False, separators=(",", ":"))
+        text = _json(operations_to_json(change.operations))
         size = len(text.encode())
         if size > MAXIMUM_CHANGE_BYTES:
             raise TooLarge(
@@ -61,9 +69,7 @@ class DynamoChangeLog:
             change.workspace_id,
             change.version,
             operations=text,
-            web_sockets=change.counts.web_sockets,
-            webhooks=change.counts.webhooks,
-            event_filters=change.counts.event_filters,
+            counts=_json(counts_to_json(change.counts)),
             nonce=nonce,
         )
         try:
@@ -105,10 +111,15 @@ class DynamoChangeLog:
 
 def _change(item: AttributeMap) -> ChangeSet:
     row = ChangeItem.from_raw_data(item)
+    check_format({"format": row.format})
     return ChangeSet(
         workspace_id=row.workspace_id,
         version=int(row.version),
-        operations=operations_from_json(row.workspace_id, json.loads(row.operations)),
-        counts=Counts(int(row.web_sockets), int(row.webhooks), int(row.event_filters)),
+        operations=operations_from_json(json.loads(row.operations)),
+        counts=counts_from_json(json.loads(row.counts)),
         applied=bool(row.applied),
     )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -24,7 +24,7 @@ def read_pattern(pattern: object, name: str) -> Any:
         if isinstance(pattern, str):
             size = len(pattern)
             if size <= MAXIMUM_PATTERN_CHARACTERS:
-                json_values.loads(pattern, "it")
+                json_values.loads(pattern, "it", read_alike=False)
         else:
             json_values.check(pattern, "it")
             size = len(json_values.dumps(pattern))

@@ -20,7 +20,7 @@ from event_service.access.token import Token
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
 from event_service.base.threads import ContextThreads
-from event_service.configuration.storage.rows import EndpointItem, WebSocketItem, endpoint_of
+from event_service.configuration.storage.items import EndpointItem, WebSocketItem, endpoint_of, is_deleted
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.ports import GroupState, Handshake, LogHead, Owner, Situation
 from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
@@ -187,8 +187,7 @@ class DynamoConnectionStore:
             elif model is HeadItem:
                 head = head_of(HeadItem.from_raw_data(item))
             else:
-                row = EndpointItem.from_raw_data(item)
-                endpoint = None if row.deleted else endpoint_of(row)
+                endpoint = None if is_deleted(item) else endpoint_of(item)
         return Situation(endpoint, head, tokens)
 
     def take_turn(self, endpoint_id: str, group: int) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from event_service.aws.dynamodb import AttributeMap, Database, Key
+from event_service.aws.dynamodb import Database, Key
 from event_service.base.clock import Clock
-from event_service.base.dates import from_stored
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.configuration.storage.rows import EndpointItem
+from event_service.configuration.storage.items import EndpointItem, endpoint_of, is_deleted
 from event_service.configuration.storage.secrets import secret_key, secrets_of
 from event_service.delivery.attempt import LogRecord
 from event_service.delivery.receiver_health import EndpointHealth
-from event_service.delivery.storage.health import read_health, text_of
+from event_service.delivery.storage.health import read_health
 from event_service.delivery.storage.log import LogItem, log_key, record_of
 from event_service.webhooks.ports import Snapshot
 
@@ -47,23 +46,7 @@ class DynamoSnapshotReader:
                 secrets[endpoint_id] = secrets_of(item)
                 if (known := read_health(endpoint_id, item)) is not None:
                     health[endpoint_id] = known
-            elif not item.get("deleted", {}).get("BOOL", False):
-                endpoint = _endpoint(item)
+            elif not is_deleted(item):
+                endpoint = endpoint_of(item)
                 found_endpoints[endpoint.id] = endpoint
         return Snapshot(found_endpoints, secrets, health, recorded)
-
-
-def _endpoint(item: AttributeMap) -> Endpoint:
-    # By hand: reading it through its model takes several times as long, for each batch of deliveries.
-    return Endpoint(
-        id=item["id"]["S"],
-        workspace_id=item["workspaceId"]["S"],
-        type=EndpointType(item["type"]["S"]),
-        name=item["name"]["S"],
-        url=text_of(item, "url"),
-        method=text_of(item, "method"),
-        status=EndpointStatus(item["status"]["S"]),
-        status_reason=text_of(item, "statusReason"),
-        created=from_stored(item["created"]["S"]),
-        modified=from_stored(item["modified"]["S"]),
-    )

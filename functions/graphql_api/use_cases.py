@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from event_service.routing.replay import Replay
 
 
-class Services(Protocol):
+class UseCases(Protocol):
     """Factories of the use cases; each returns the same object every time."""
 
     def tokens(self) -> Tokens:

@@ -1,0 +1,106 @@
+"""The stored form of endpoints and event filters: the one place that writes and reads them.
+
+The form is a flat mapping of text and booleans under names that all stores share: the rows in DynamoDB, the change sets
+of the chain, and what webhook delivery reads for each batch. What is ``None`` or ``False`` is left out.
+
+:data:`FORMAT` goes up when a release writes what the one before cannot read; see "Formats" in CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from event_service.base.dates import format_date, from_stored
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.filters.event_filter import EventFilter
+
+FORMAT: Final = 1
+
+Fields = dict[str, Any]
+
+
+def endpoint_fields(endpoint: Endpoint) -> Fields:
+    """An endpoint as it is stored. ``None`` stands for what is left out, which a row that is updated must lose."""
+    return {
+        "format": FORMAT,
+        "id": endpoint.id,
+        "workspaceId": endpoint.workspace_id,
+        "type": endpoint.type.value,
+        "name": endpoint.name,
+        "url": endpoint.url,
+        "method": endpoint.method,
+        "status": endpoint.status.value,
+        "statusReason": endpoint.status_reason,
+        "created": format_date(endpoint.created),
+        "modified": format_date(endpoint.modified),
+        "matchesNothing": endpoint.matches_nothing or None,
+    }
+
+
+def endpoint_of(fields: Mapping[str, Any]) -> Endpoint:
+    """Reads what :func:`endpoint_fields` made; other keys are fine.
+
+    Raises:
+        ValueError: a format of a newer release.
+    """
+    check_format(fields)
+    return Endpoint(
+        id=fields["id"],
+        workspace_id=fields["workspaceId"],
+        type=EndpointType(fields["type"]),
+        name=fields["name"],
+        url=fields.get("url"),
+        method=fields.get("method"),
+        status=EndpointStatus(fields["status"]),
+        status_reason=fields.get("statusReason"),
+        created=from_stored(fields["created"]),
+        modified=from_stored(fields["modified"]),
+        matches_nothing=bool(fields.get("matchesNothing", False)),
+    )
+
+
+def event_filter_fields(event_filter: EventFilter) -> Fields:
+    """An event filter as it is stored; ``condition`` is a JSON object."""
+    return {
+        "format": FORMAT,
+        "id": event_filter.id,
+        "workspaceId": event_filter.workspace_id,
+        "name": event_filter.name,
+        "condition": event_filter.condition,
+        "created": format_date(event_filter.created),
+        "modified": format_date(event_filter.modified),
+    }
+
+
+def event_filter_of(fields: Mapping[str, Any]) -> EventFilter:
+    """Reads what :func:`event_filter_fields` made; other keys are fine.
+
+    Raises:
+        ValueError: a format of a newer release.
+    """
+    check_format(fields)
+    return EventFilter(
+        id=fields["id"],
+        workspace_id=fields["workspaceId"],
+        name=fields["name"],
+        condition=fields["condition"],
+        created=from_stored(fields["created"]),
+        modified=from_stored(fields["modified"]),
+    )
+
+
+def without_none(fields: Mapping[str, Any]) -> Fields:
+    """What is stored where nothing has to be removed."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def check_format(fields: Mapping[str, Any]) -> None:
+    """Refuses what a newer release wrote.
+
+    Raises:
+        ValueError: it has a higher format than this release knows.
+    """
+    found = int(fields.get("format", FORMAT))
+    if found > FORMAT:
+        raise ValueError(f"a stored form of format {found} is newer than this release, which reads up to {FORMAT}")

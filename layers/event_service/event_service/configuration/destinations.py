@@ -1,0 +1,116 @@
+"""Types of endpoints: what each says of itself, so that no other code asks which type it has before it.
+
+A new type is a folder with a class like :class:`Destination`, a value in ``EndpointType`` and a line in
+``wiring.destinations``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from event_service.base.errors import BadUserInput
+from event_service.configuration.endpoint import Endpoint, EndpointType
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the owner says about where events go; ``None``: not given."""
+
+    url: str | None = None
+    method: str | None = None
+
+
+class Outlet(Enum):
+    """Where routing hands an endpoint's events over."""
+
+    QUEUE = auto()
+    """Each event is a message in the queue of the type's delivery function."""
+    LOG = auto()
+    """All events of a routing message are appended to the endpoint's log as one."""
+
+
+class Feature(Enum):
+    """What only some types can do."""
+
+    SECRET = auto()
+    """Requests are signed with a secret of the endpoint's own."""
+    TEST = auto()
+    """A test event is sent at once, and the answer told."""
+    REPLAY = auto()
+    """Retained events are sent again."""
+
+
+class Destination(Protocol):
+    """One type of endpoint."""
+
+    @property
+    def type(self) -> EndpointType:
+        """Its value in the contract."""
+
+    @property
+    def outlet(self) -> Outlet:
+        """Where routing hands over."""
+
+    @property
+    def lacks(self) -> Mapping[Feature, str]:
+        """What it cannot do, each with a sentence that says what to do instead."""
+
+    def settings_of_new(self, given: Settings) -> Settings:
+        """Checks what a new endpoint is created with, and fills in defaults.
+
+        Raises:
+            BadUserInput: something is wrong, missing, or not for this type.
+        """
+
+    def changed_settings(self, given: Settings) -> Settings:
+        """Checks what an update gives; what is ``None`` stays as it is.
+
+        Raises:
+            BadUserInput: something is wrong, or not for this type.
+        """
+
+
+class Destinations:
+    """The types that this deployment knows.
+
+    Example::
+
+        destinations.require(endpoint, Feature.TEST, "id")  # BadUserInput for a WEB_SOCKET endpoint
+    """
+
+    def __init__(self, destinations: Iterable[Destination]) -> None:
+        self._by_type = {one.type: one for one in destinations}
+
+    def of(self, endpoint_type: EndpointType) -> Destination:
+        """The one of a type.
+
+        Raises:
+            KeyError: nobody registered it: a fault of the wiring.
+        """
+        return self._by_type[endpoint_type]
+
+    def outlet_of(self, endpoint_type: EndpointType) -> Outlet:
+        """Where routing hands over the events of endpoints of a type."""
+        return self._by_type[endpoint_type].outlet
+
+    def can(self, endpoint_type: EndpointType, feature: Feature) -> bool:
+        """Whether endpoints of a type can do it."""
+        return feature not in self._by_type[endpoint_type].lacks
+
+    def require(self, endpoint: Endpoint, feature: Feature, argument: str) -> None:
+        """Refuses an endpoint that cannot do it.
+
+        Args:
+            endpoint: which one.
+            feature: what is asked of it.
+            argument: the name of the argument that named the endpoint, for the error.
+
+        Raises:
+            BadUserInput: it cannot; the sentence says what to do instead.
+        """
+        sentence = self._by_type[endpoint.type].lacks.get(feature)
+        if sentence is not None:
+            raise BadUserInput(f"{argument}: {sentence}")

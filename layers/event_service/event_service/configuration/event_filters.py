@@ -1,0 +1,183 @@
+"""Event filters: creating, changing, deleting and listing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from event_service.base.clock import Clock
+from event_service.base.dates import format_date
+from event_service.base.errors import TooLarge
+from event_service.base.identifiers import new_id, parse_optional_uuids, parse_uuid, parse_uuids
+from event_service.base.names import parse_name
+from event_service.base.problems import Problems
+from event_service.configuration.chain import Chain, Plan
+from event_service.configuration.changes import Counts, DeleteEventFilters, Operation, PutEventFilter, SetState
+from event_service.configuration.existence import (
+    Quotas,
+    in_order,
+    refuse_unknown,
+    require_endpoints,
+    require_event_filters,
+    require_room_for_links,
+)
+from event_service.configuration.links import linking
+from event_service.configuration.ports import ConfigurationRows, EventFilterPage
+from event_service.filters.event_filter import DEFAULT_NAME, EventFilter, parse_condition
+
+
+class EventFilters:
+    """The event filters of workspaces. Ids are taken in any case; a foreign id is an unknown id."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        rows: ConfigurationRows,
+        check_pattern: Callable[[Any], dict[str, Any]],
+        quotas: Quotas,
+        clock: Clock,
+    ) -> None:
+        """
+        Args:
+            chain: commits changes.
+            rows: the rows that follow it.
+            check_pattern: reads an event pattern, raising ``BadUserInput``.
+            quotas: what a workspace may hold.
+            clock: the time.
+        """
+        self._chain = chain
+        self._rows = rows
+        self._check_pattern = check_pattern
+        self._quotas = quotas
+        self._clock = clock
+
+    def create(
+        self,
+        workspace_id: str,
+        condition: Mapping[str, Any],
+        name: str | None = None,
+        endpoint_ids: Sequence[str] | None = None,
+    ) -> EventFilter:
+        """Creates an event filter and links it.
+
+        Raises:
+            BadUserInput: a bad condition, name or id, all faults together.
+            NotFound: an unknown endpoint.
+            TooLarge: the workspace holds as many event filters as it may.
+        """
+        problems = Problems()
+        parsed_condition = problems.collect(lambda: parse_condition(condition, self._check_pattern), {})
+        parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else DEFAULT_NAME
+        linked = problems.collect(lambda: parse_optional_uuids(endpoint_ids, "endpointIds"), [])
+        problems.refuse()
+        now = self._clock()
+        event_filter = EventFilter(new_id(), workspace_id, parsed_name, parsed_condition, now, now)
+
+        def plan(counts: Counts) -> Plan:
+            if counts.event_filters >= self._quotas.event_filters:
+                raise TooLarge(f"This workspace holds {counts.event_filters:,} event filters, as many as it may; delete some first.")
+            operations: list[Operation] = [PutEventFilter(event_filter)]
+            if linked:
+                existing = require_endpoints(self._rows, workspace_id, linked)
+                require_room_for_links(self._rows, workspace_id, linked, [event_filter.id])
+                operations.extend(linking(existing.values(), event_filter.id, self._clock()))
+            return Plan(tuple(operations), counts.plus_event_filters(1))
+
+        self._chain.commit(workspace_id, plan)
+        return event_filter
+
+    def update(
+        self, workspace_id: str, event_filter_id: str, condition: Mapping[str, Any] | None = None, name: str | None = None
+    ) -> EventFilter:
+        """Changes what is given; a condition replaces the whole condition.
+
+        Raises:
+            BadUserInput: bad values, or nothing given.
+            NotFound: an unknown event filter.
+        """
+        problems = Problems()
+        parsed_id = problems.collect(lambda: parse_uuid(event_filter_id, "id"), "")
+        parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else None
+        parsed_condition: dict[str, Any] | None = None
+        if condition is not None:
+            parsed_condition = problems.collect(lambda: parse_condition(condition, self._check_pattern), {})
+        if name is None and condition is None:
+            problems.add("updateEventFilters: nothing to change was given; give eventFiltersInput or name.")
+        problems.refuse()
+        updated: list[EventFilter] = []
+
+        def plan(counts: Counts) -> Plan:
+            event_filter = require_event_filters(self._rows, workspace_id, [parsed_id])[parsed_id]
+            changed = replace(
+                event_filter,
+                name=event_filter.name if parsed_name is None else parsed_name,
+                condition=event_filter.condition if parsed_condition is None else parsed_condition,
+                modified=self._clock(),
+            )
+            updated[:] = [changed]
+            return Plan((PutEventFilter(changed),), counts)
+
+        self._chain.commit(workspace_id, plan)
+        return updated[0]
+
+    def delete(self, workspace_id: str, ids: Sequence[str]) -> None:
+        """Deletes event filters and their links. Deleting never widens what an endpoint receives: to one that loses its
+        last event filter this way no event is routed, until one is linked or a person resumes it. Those deleted within 24
+        hours may be named again.
+
+        Raises:
+            BadUserInput: no, too many or malformed ids.
+            NotFound: unknown ids; nothing was deleted.
+        """
+        parsed = parse_uuids(ids, "ids")
+
+        def plan(counts: Counts) -> Plan:
+            existing = self._rows.event_filters(workspace_id, parsed)
+            missing = [one for one in parsed if one not in existing]
+            refuse_unknown("event filter", missing, self._rows.deleted_event_filters, workspace_id)
+            if not existing:
+                return Plan((), counts)
+            # The state first: whoever reads the rows while they are written must not find the links gone and an endpoint
+            # that matches everything.
+            operations: list[Operation] = []
+            affected = self._losing_their_last(workspace_id, existing)
+            if affected:
+                operations.append(SetState(affected, format_date(self._clock()), matches_nothing=True))
+            operations.append(DeleteEventFilters(tuple(existing)))
+            return Plan(tuple(operations), counts.plus_event_filters(-len(existing)))
+
+        self._chain.commit(workspace_id, plan)
+
+    def event_filter(self, workspace_id: str, event_filter_id: str) -> EventFilter | None:
+        """One event filter."""
+        self._chain.refresh(workspace_id)
+        return self._rows.event_filters(workspace_id, [event_filter_id]).get(event_filter_id)
+
+    def page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
+        """One page of event filters."""
+        self._chain.refresh(workspace_id)
+        return self._rows.event_filter_page(workspace_id, page)
+
+    def count(self, workspace_id: str) -> int:
+        """How many there are: one read, however many there are."""
+        return self._chain.counts(workspace_id).event_filters
+
+    def of_endpoints(
+        self, workspace_id: str, endpoint_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
+    ) -> dict[str, list[EventFilter]]:
+        """The linked event filters of each endpoint, in creation order; every given id is a key. ``expect`` is told how many
+        there are before they are read, and may refuse by raising."""
+        linked = self._rows.event_filter_ids_of(workspace_id, endpoint_ids)
+        expect(sum(map(len, linked.values())))
+        event_filters = self._rows.event_filters(workspace_id, sorted(set().union(*linked.values())))
+        return {one: in_order(event_filters, ids) for one, ids in linked.items()}
+
+    def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter]) -> tuple[str, ...]:
+        linked = set().union(*self._rows.endpoint_ids_of(workspace_id, list(deleted)).values())
+        losing = [
+            endpoint_id
+            for endpoint_id, filters in self._rows.event_filter_ids_of(workspace_id, sorted(linked)).items()
+            if filters and not filters - deleted.keys()
+        ]
+        return tuple(self._rows.endpoints(workspace_id, losing))

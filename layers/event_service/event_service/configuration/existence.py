@@ -1,0 +1,100 @@
+"""Checks of a mutation against the rows: that ids exist, and that there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from event_service.base.errors import NotFound, TooLarge
+from event_service.configuration.endpoint import Endpoint
+from event_service.configuration.ports import ConfigurationRows
+from event_service.filters.event_filter import EventFilter
+
+MAXIMUM_LINKS: Final = 10_000
+"""Event filters of one endpoint and endpoints of one event filter: their ids stand in one item of at most 400 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What a workspace may hold."""
+
+    endpoints: int
+    event_filters: int
+
+
+def require_endpoints(rows: ConfigurationRows, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
+    """The endpoints, in the order of the ids.
+
+    Raises:
+        NotFound: some do not exist.
+    """
+    return _require("endpoint", rows.endpoints(workspace_id, ids), ids)
+
+
+def require_event_filters(rows: ConfigurationRows, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+    """The event filters, in the order of the ids.
+
+    Raises:
+        NotFound: some do not exist.
+    """
+    return _require("event filter", rows.event_filters(workspace_id, ids), ids)
+
+
+def require_both(rows: ConfigurationRows, workspace_id: str, endpoint_ids: Sequence[str], event_filter_id: str) -> dict[str, Endpoint]:
+    """The endpoints, if the event filter exists as well.
+
+    Raises:
+        NotFound: all ids that do not exist, together.
+    """
+    existing = rows.endpoints(workspace_id, endpoint_ids)
+    missing = [one for one in endpoint_ids if one not in existing]
+    if event_filter_id not in rows.event_filters(workspace_id, [event_filter_id]):
+        raise NotFound("event filter" if not missing else "event filter or endpoint", [event_filter_id, *missing])
+    if missing:
+        raise NotFound("endpoint", missing)
+    return existing
+
+
+def refuse_unknown(what: str, missing: Sequence[str], deleted: Callable[[str, Sequence[str]], set[str]], workspace_id: str) -> None:
+    """Lets ids pass that were deleted within 24 hours.
+
+    Raises:
+        NotFound: the other ones.
+    """
+    if missing:
+        gone = deleted(workspace_id, missing)
+        unknown = [one for one in missing if one not in gone]
+        if unknown:
+            raise NotFound(what, unknown)
+
+
+def require_room_for_links(
+    rows: ConfigurationRows, workspace_id: str, endpoint_ids: Sequence[str], event_filter_ids: Sequence[str]
+) -> None:
+    """Refuses links beyond what one item can hold.
+
+    Raises:
+        TooLarge: an endpoint or an event filter would have more than 10,000.
+    """
+    for endpoint_id, filters in rows.event_filter_ids_of(workspace_id, endpoint_ids).items():
+        if len(filters | set(event_filter_ids)) > MAXIMUM_LINKS:
+            raise TooLarge(f"The endpoint {endpoint_id} may be linked to at most {MAXIMUM_LINKS:,} event filters.")
+    for filter_id, endpoints in rows.endpoint_ids_of(workspace_id, event_filter_ids).items():
+        if len(endpoints | set(endpoint_ids)) > MAXIMUM_LINKS:
+            raise TooLarge(f"The event filter {filter_id} may be linked to at most {MAXIMUM_LINKS:,} endpoints.")
+
+
+_T = TypeVar("_T", Endpoint, EventFilter)
+
+
+def in_order(existing: Mapping[str, _T], ids: Iterable[str]) -> list[_T]:
+    """Those that exist, in creation order."""
+    return sorted((existing[one] for one in ids if one in existing), key=lambda one: (one.created, one.id))
+
+
+def _require(what: str, existing: dict[str, _T], ids: Sequence[str]) -> dict[str, _T]:
+    missing = [one for one in ids if one not in existing]
+    if missing:
+        raise NotFound(what, missing)
+    return {one: existing[one] for one in ids}

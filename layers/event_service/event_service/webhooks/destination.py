@@ -1,0 +1,59 @@
+"""The type WEB_HOOK: events are sent to a URL, signed, each attempt logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from event_service.base.errors import BadUserInput
+from event_service.base.problems import Problems
+from event_service.configuration.destinations import Feature, Outlet, Settings
+from event_service.configuration.endpoint import EndpointType
+
+METHODS: Final = ("POST", "PUT", "PATCH")
+"""Those that carry a body."""
+DEFAULT_METHOD: Final = "POST"
+
+
+class WebhookDestination:
+    """Implements :class:`~event_service.configuration.destinations.Destination`."""
+
+    type = EndpointType.WEB_HOOK
+    outlet = Outlet.QUEUE
+    lacks: Mapping[Feature, str] = {}
+
+    def __init__(self, check_url: Callable[[str], object]) -> None:
+        """
+        Args:
+            check_url: judges a URL as far as that is possible without the network, raising ``BadUserInput``.
+        """
+        self._check_url = check_url
+
+    def settings_of_new(self, given: Settings) -> Settings:
+        method = DEFAULT_METHOD if given.method is None else given.method
+        if given.url is None:
+            raise BadUserInput("url: it is missing; a WEB_HOOK endpoint needs one.")
+        return self.changed_settings(Settings(given.url, method))
+
+    def changed_settings(self, given: Settings) -> Settings:
+        problems = Problems()
+        method, url = given.method, given.url
+        if method is not None:
+            method = problems.collect(lambda: parse_method(given.method or ""), "")
+        if url is not None:
+            problems.collect(lambda: self._check_url(given.url or ""), None)
+        problems.refuse()
+        return Settings(url, method)
+
+
+def parse_method(value: str) -> str:
+    """Returns the method in upper case.
+
+    Raises:
+        BadUserInput: not POST, PUT or PATCH, the methods that carry a body.
+    """
+    method = value.upper()
+    if method not in METHODS:
+        shown = value if len(value) <= 20 else value[:17] + "..."
+        raise BadUserInput(f"method: {shown!r} is not one of {', '.join(METHODS)}.")
+    return method
