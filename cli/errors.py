@@ -10,6 +10,7 @@ status    meaning
 4         the token is missing, wrong or may not do this
 5         done in part: some of the input was taken, the message says how far
 130       interrupted
+141       whoever read the output went away, as in ``| head``
 ========  ==========================================================================================
 """
 
@@ -31,6 +32,7 @@ class ExitStatus(IntEnum):
     NOT_ALLOWED = 4
     IN_PART = 5
     INTERRUPTED = 130
+    OUTPUT_CLOSED = 141
 
 
 class CommandError(Exception):
@@ -73,12 +75,28 @@ class DoneInPart(CommandError):
     code = "IN_PART"
 
 
+class OutputFailed(CommandError):
+    """Standard output does not take the result."""
+
+    code = "OUTPUT"
+
+
+class OutputClosed(CommandError):
+    """Whoever read standard output has gone: nobody is left to be told."""
+
+    status = ExitStatus.OUTPUT_CLOSED
+    code = "OUTPUT_CLOSED"
+
+    def __init__(self) -> None:
+        super().__init__("Whoever read the output went away.")
+
+
 class ApiError(CommandError):
     """The API answered with errors."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
-        first = errors[0]
-        extensions = first.get("extensions") or {}
+        extensions = errors[0].get("extensions")
+        extensions = extensions if isinstance(extensions, dict) else {}
         self.code = str(extensions.get("code", "INTERNAL"))
         # A code that only a newer service knows is a refusal like others.
         known = {code.value: ExitStatus(status.exit) for code, status in STATUSES.items()}

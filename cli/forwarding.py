@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from cli.errors import UsageError
-from cli.graphql_client import opener_for
+from cli.http_requests import BadUrl, RequestFailed, post, split_url
 from event_service.base import json_values
 from event_service.base.trace_context import new_trace
 from event_service.delivery.webhook_id import webhook_id
@@ -44,8 +41,10 @@ class Forwarder:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
-            raise UsageError(f"--forward: {self.url!r} is not a URL such as http://localhost:3000/hook.")
+        try:
+            split_url(self.url)
+        except BadUrl as error:
+            raise UsageError(f"--forward: {self.url!r} is not a URL such as http://localhost:3000/hook: {error}.") from None
         try:
             secret_key(self.secret)
         except InvalidSecret as error:
@@ -75,11 +74,8 @@ class Forwarder:
         return False
 
     def _post(self, body: bytes, headers: dict[str, str]) -> str | None:
-        request = urllib.request.Request(self.url, data=body, headers=headers, method="POST")  # noqa: S310 - the scheme was checked
         try:
-            with opener_for(self.url).open(request, timeout=TIMEOUT_SECONDS):
-                return None
-        except urllib.error.HTTPError as error:
-            return f"HTTP {error.code}"
-        except OSError as error:
-            return str(getattr(error, "reason", None) or error)
+            answer = post(self.url, body, headers, TIMEOUT_SECONDS)
+        except RequestFailed as error:
+            return str(error)
+        return None if 200 <= answer.status <= 299 else f"HTTP {answer.status}"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from typer._click.exceptions import ClickException  # Typer brings its own Click and gives this out nowhere else
 from typer.core import TyperGroup
 
 from cli.commands import deliveries, endpoints, events, filters, listen, publish, replay, token
-from cli.errors import CommandError, ExitStatus
+from cli.errors import CommandError, ExitStatus, OutputClosed, OutputFailed, Unreachable, UsageError
 from cli.output import Output
 from cli.session import Session
 from cli.target import Target
@@ -22,27 +27,66 @@ _VALUES: Final = ("--url", "--socket-url", "--token", "--stack", "--profile", "-
 
 
 class _Root(TyperGroup):
-    """Takes the common options anywhere on the line, and turns what went wrong into a sentence and an exit status."""
+    """Takes the common options anywhere on the line, and turns whatever went wrong into a sentence and an exit status."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _common_options_first(args))
 
-    def invoke(self, ctx: Any) -> Any:
-        output = Output(as_json=bool(ctx.params.get("as_json")))
+    def main(self, args: Any = None, *others: Any, **named: Any) -> Any:
+        """Runs the tool and exits."""
+        given = list(sys.argv[1:] if args is None else args)
+        before = given[: given.index("--")] if "--" in given else given
+        status = self._run(given, Output(as_json="--json" in before), *others, **{**named, "standalone_mode": False})
+        sys.exit(status)
+
+    def _run(self, given: list[str], output: Output, *others: Any, **named: Any) -> int:
         try:
-            return super().invoke(ctx)
+            _check_encoding(given)
+            result = super().main(given, *others, **named)
+            return result if isinstance(result, int) else int(ExitStatus.DONE)
+        except ClickException as error:
+            if output.as_json:
+                output.error(error.format_message(), UsageError.code, {})
+            else:
+                shown = StringIO()
+                error.show(file=shown)
+                output.note(shown.getvalue().rstrip("\n"))
+            return error.exit_code
+        except OutputClosed as error:
+            _give_output_up()
+            return int(error.status)
         except CommandError as error:
+            if isinstance(error, OutputFailed):
+                _give_output_up()
             output.error(error.message, error.code, error.details)
-            raise typer.Exit(int(error.status)) from error
+            return int(error.status)
         except DomainError as error:  # from the tokens, which are not behind the API
             output.error(error.message, error.code.value, {})
-            raise typer.Exit(int(ExitStatus.FAILED)) from error
+            return int(ExitStatus.FAILED)
         except Unavailable as error:
-            output.error(str(error), "UNREACHABLE", {})
-            raise typer.Exit(int(ExitStatus.UNREACHABLE)) from error
-        except KeyboardInterrupt:
+            output.error(str(error), Unreachable.code, {})
+            return int(ExitStatus.UNREACHABLE)
+        except (KeyboardInterrupt, typer.Abort):
             output.note("interrupted")
-            raise typer.Exit(int(ExitStatus.INTERRUPTED)) from None
+            return int(ExitStatus.INTERRUPTED)
+        except Exception as error:  # the last resort: a person gets a sentence, a developer with `python -X dev` the traceback
+            if sys.flags.dev_mode:
+                raise
+            output.error(f"This should not have happened ({type(error).__name__}): {error}", "INTERNAL", {})
+            return int(ExitStatus.FAILED)
+
+
+def _check_encoding(given: list[str]) -> None:
+    """Python reads arguments that are not UTF-8 as halves of surrogate pairs, which nothing can send."""
+    for number, argument in enumerate(given, 1):
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise UsageError(f"Argument {number} ({argument[:40]!r}) is not UTF-8.")
+
+
+def _give_output_up() -> None:
+    """Python writes out what is left when it ends, and complains of a closed pipe or a full disk then."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _common_options_first(args: list[str]) -> list[str]:
@@ -70,7 +114,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 service unreachable, 4 token not allowed, 5 done in part, "
-    "130 interrupted.",
+    "130 interrupted, 141 the output's reader went away.",
 )
 
 

@@ -83,7 +83,10 @@ def moment(text: str | None, option: str) -> str | None:
         return None
     ago = _AGO.fullmatch(text)
     if ago:
-        return format_date(datetime.now(UTC) - timedelta(**{_UNIT[ago[2]]: int(ago[1])}))
+        try:
+            return format_date(datetime.now(UTC) - timedelta(**{_UNIT[ago[2]]: int(ago[1])}))
+        except OverflowError:
+            raise UsageError(f"{option}: {text!r} is before there were dates.") from None
     try:
         return format_date(parse_date(text, option))
     except BadUserInput as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.errors import NotAllowed, Unreachable, UsageError
 from cli.graphql_client import GraphqlClient
+from cli.http_requests import BadUrl, is_loopback, split_url
 
 if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
@@ -40,35 +41,55 @@ class Target:
 
     @property
     def web_socket_url(self) -> str:
-        """Where sockets connect."""
-        return self.socket_url or self._described("WebSocketUrl", "webSocketUrl")
+        """Where sockets connect.
+
+        Raises:
+            Unreachable: it is not known, or no URL.
+            UsageError: the token would be sent unencrypted to another machine.
+        """
+        url = self.socket_url or self._described("WebSocketUrl", "webSocketUrl")
+        try:
+            parts = split_url(url, ("wss", "ws"))
+        except BadUrl as error:
+            raise Unreachable(f"{url!r} is not the URL of a WebSocket API: {error}.") from None
+        if parts.scheme == "ws" and not is_loopback(parts):
+            raise UsageError(f"{url} is not encrypted: the token is sent by wss only, or by ws to this machine.")
+        return url
 
     @property
     def required_token(self) -> str:
         if self.token:
             return self.token
         if self.url is None and self.stack is None:
-            return str(self.running["token"])
+            return self._of_running("token")
         raise NotAllowed("A token is needed: give --token, or set EVENT_SERVICE_TOKEN. `event-service token issue` makes one.")
 
     @property
     def workspace_id(self) -> str | None:
         """The workspace of the local stack's token; of no other service is it known here."""
-        return str(self.running["workspaceId"]) if self.stack is None else None
+        return self._of_running("workspaceId") if self.stack is None else None
 
     @cached_property
     def running(self) -> dict[str, Any]:
         """What the local stack wrote about itself."""
         try:
-            value: dict[str, Any] = json.loads(self.stack_file.read_text(encoding="utf-8"))
+            value = json.loads(self.stack_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise Unreachable(
                 f"No local stack is ready ({self.stack_file} does not exist). Start one with `make run`, or name a deployed one with "
                 "--stack NAME, or give --url, --socket-url and --token."
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise Unreachable(f"{self.stack_file} cannot be read: {error}") from error
+        if not isinstance(value, dict):
+            raise Unreachable(f"{self.stack_file} is not what `make run` writes about a local stack.")
         return value
+
+    def _of_running(self, key: str) -> str:
+        try:
+            return str(self.running[key])
+        except KeyError:
+            raise Unreachable(f"{self.stack_file} says no {key}: it is not what `make run` writes about a local stack.") from None
 
     @cached_property
     def deployed(self) -> DeployedStack:
@@ -78,7 +99,8 @@ class Target:
         from local.tools import ToolError
 
         if self.stack is None:
-            name, settings = str(self.running["stackName"]), client_settings_of(self.running["region"], self.running["awsEndpointUrl"])
+            name = self._of_running("stackName")
+            settings = client_settings_of(self._of_running("region"), self._of_running("awsEndpointUrl"))
         else:
             name, settings = self.stack, {"region_name": self.region} if self.region else {}
         try:
@@ -106,7 +128,7 @@ class Target:
 
     def _described(self, output: str, key: str) -> str:
         if self.stack is None:
-            return str(self.running[key])
+            return self._of_running(key)
         try:
             return self.deployed.outputs[output]
         except KeyError:

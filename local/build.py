@@ -23,6 +23,7 @@ from typing import Any, Final
 import yaml
 
 from local.tools import LOCAL, ROOT, SAM, UV, ToolError, architecture, quiet_environment, run_tool, runtime
+from local.wheels import fetch_wheels
 
 REQUIREMENTS: Final = {
     "graphql": ROOT / "functions" / "graphql_api" / "requirements.txt",
@@ -33,7 +34,7 @@ REQUIREMENTS: Final = {
 AWS_SERVICES: Final = {"dynamodb", "lambda", "sqs"}
 """The services that functions call. botocore brings the descriptions of some 400 others, 25 MB of the layer."""
 
-SOURCES: Final = ("template.yaml", "monitoring.yaml", "functions", "layers", "local/build.py")
+SOURCES: Final = ("template.yaml", "monitoring.yaml", "functions", "layers", "local/build.py", "local/wheels.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ def build(
         if stamp.exists() and stamp.read_text(encoding="utf-8") == built.fingerprint:
             return built
         stamp.unlink(missing_ok=True)
+        say(f"Fetching the wheels for {minor} on {processor}")
+        only_these_wheels = fetch_wheels(
+            directory.with_suffix(".wheels"), REQUIREMENTS.values(), python=python, runtime=minor, processor=processor
+        )
         say(f"Building the functions for {minor} on {processor}")
         run_tool(
             [
@@ -83,7 +88,9 @@ def build(
             ],
             log=directory.with_suffix(".log"),
             # First on the path: SAM looks up the runtime's interpreter by name, and would find a shim.
-            environment=quiet_environment({"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "AWS_DEFAULT_REGION": "us-east-1"}),
+            environment=quiet_environment(
+                {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "AWS_DEFAULT_REGION": "us-east-1", **only_these_wheels}
+            ),
             what="sam build",
         )
         _drop_unused_service_descriptions(directory / "DependenciesLayer" / "python" / "botocore" / "data")

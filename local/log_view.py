@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from cli.terminal_text import safe
+
 _KNOWN_ALREADY: Final = {
     "level",
     "message",
@@ -45,14 +47,14 @@ def readable(entry: dict[str, Any], names: dict[str, str]) -> str | None:
     except ValueError:
         structured = None
     if not isinstance(structured, dict):
-        return f"{_clock(entry)} {_short(entry, names):<17}        {text}"
+        return f"{_clock(entry)} {_short(entry, names):<17}        {safe(str(text))}"
     details = "".join(
-        f"  {key}={_value(value)}" for key, value in structured.items() if key not in _KNOWN_ALREADY and value not in (None, "")
+        f"  {safe(key)}={_value(value)}" for key, value in structured.items() if key not in _KNOWN_ALREADY and value not in (None, "")
     )
-    level, message = str(structured.get("level", "")), _value(structured.get("message", ""))
+    level, message = _value(structured.get("level", "")), _value(structured.get("message", ""))
     shown = f"{_clock(entry)} {_short(entry, names):<17} {level:<6} {message}{details}"
     if structured.get("exception"):
-        shown += "\n" + str(structured["exception"])
+        shown += "\n" + safe(str(structured["exception"]), lines=True)
     return shown
 
 
@@ -86,4 +88,4 @@ def _short(entry: dict[str, Any], names: dict[str, str]) -> str:
 
 
 def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

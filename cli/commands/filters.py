@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,6 +9,7 @@ import typer
 
 from cli import documents
 from cli.errors import UsageError
+from cli.json_input import NotJson, read_json
 from cli.session import in_groups, pages, session_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, create, change, delete, link and unlink event filters.")
@@ -130,12 +130,15 @@ def _condition(
 
 def _pattern(given: str) -> Any:
     try:
-        text = Path(given[1:]).read_text(encoding="utf-8") if given.startswith("@") else given
-        return json.loads(text)
-    except OSError as error:
-        raise UsageError(f"--pattern: {given[1:]} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"--pattern: this is no JSON: {error}") from None
+        text = Path(given[1:]).read_text(encoding="utf-8-sig") if given.startswith("@") else given
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--pattern: {given[1:]} is no UTF-8: {error.reason} at byte {error.start}.") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--pattern: {given[1:]} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        return read_json(text)
+    except NotJson as error:
+        raise UsageError(f"--pattern: this is no JSON: {error}.") from None
 
 
 def _show(context: typer.Context, event_filter: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from cli import documents
 from cli.errors import CommandError, DoneInPart, UsageError
+from cli.json_input import NotJson, read_json
 from cli.session import session_of
 from event_service.base.trace_context import new_trace
 
@@ -67,9 +68,9 @@ def publish(
         session.output.value({"ok": True, "ids": ids, "duplicateIds": duplicates, "traceId": trace.trace_id})
         return
     for event in ids[:20]:
-        typer.echo(f"{event}{'  duplicate' if event in duplicates else ''}")
+        session.output.text(f"{event}{'  duplicate' if event in duplicates else ''}")
     if len(ids) > 20:
-        typer.echo(f"... {len(ids)} in all, {len(duplicates)} of them duplicates")
+        session.output.text(f"... {len(ids)} in all, {len(duplicates)} of them duplicates")
     session.output.note(f"trace {trace.trace_id}")
 
 
@@ -91,9 +92,9 @@ def _object(data: str | None) -> Any:
     if data is None:
         return {}
     try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise UsageError(f"--data: this is no JSON: {error}") from None
+        value = read_json(data)
+    except NotJson as error:
+        raise UsageError(f"--data: this is no JSON: {error}.") from None
     if not isinstance(value, dict):
         raise UsageError("--data: it must be a JSON object.")
     return value
@@ -101,13 +102,15 @@ def _object(data: str | None) -> Any:
 
 def _read(file: str) -> list[dict[str, Any]]:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+        # bytes: the encoding of a terminal is not that of a file
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is no UTF-8: {error.reason} at byte {error.start}.") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     events: list[dict[str, Any]] = []
-    for place, value in _values(text):
+    for place, value in _values(text, file):
         if not isinstance(value, dict):
             raise UsageError(f"{file}, {place}: an event is a JSON object.")
         unknown = value.keys() - _KEYS
@@ -119,17 +122,20 @@ def _read(file: str) -> list[dict[str, Any]]:
     return events
 
 
-def _values(text: str) -> Iterator[tuple[str, Any]]:
+def _values(text: str, file: str) -> Iterator[tuple[str, Any]]:
     try:
-        whole = json.loads(text)
-    except ValueError as whole_error:
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                try:
-                    yield f"line {number}", json.loads(line)
-                except ValueError as error:
-                    # A broken document that was never meant to be lines is described as a whole.
-                    raise UsageError(f"line {number} is no JSON: {error}" if number > 1 else f"this is no JSON: {whole_error}") from None
+        whole = read_json(text)
+    except NotJson as whole_error:
+        # Lines end at U+000A only: U+2028 and the like may stand in strings as they are (RFC 8259, section 7).
+        for number, line in enumerate(text.split("\n"), 1):
+            if not line.strip(" \t\r"):
+                continue
+            try:
+                yield f"line {number}", read_json(line)
+            except NotJson as error:
+                # A broken document that was never meant to be lines is described as a whole.
+                what = f"line {number} is no JSON: {error}" if number > 1 else f"this is no JSON: {whole_error}"
+                raise UsageError(f"{file}: {what}.") from None
         return
     if isinstance(whole, list):
         yield from ((f"event {number}", value) for number, value in enumerate(whole, 1))

@@ -24,8 +24,9 @@ MAXIMUM_READ_BYTES = 64_000_000
 """What the database may answer one query with, as sent: rows are held parsed, at several times that, until the answer is made."""
 QUERY_SECONDS = 20.0
 """HTTP APIs give up after 30 s; the answer that says why must leave before."""
-CHANGE_SECONDS = 10.0
-"""The longest that a mutation takes: one that has less is not begun, since the caller could not learn what was done."""
+CHANGE_SECONDS = 16.0
+"""The longest that a mutation takes, 12 s to win against others and the rows: one that has less is not begun, since the
+caller could not learn what was done."""
 TEST_SECONDS = 20.0
 """The same for ``testEndpoint``, which waits for a receiver."""
 LEAST_REPLAY_SECONDS = 5.0

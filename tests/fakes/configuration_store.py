@@ -21,7 +21,7 @@ from event_service.configuration.changes import (
 )
 from event_service.configuration.destinations import Destinations
 from event_service.configuration.endpoint import Endpoint
-from event_service.configuration.ports import EndpointPage, EventFilterPage, RoutingRows
+from event_service.configuration.ports import Beside, EndpointPage, EventFilterPage, RememberedRequest, RoutingRows
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.filters.event_filter import EventFilter
 from event_service.sockets.destination import SocketDestination
@@ -33,7 +33,8 @@ T = TypeVar("T", Endpoint, EventFilter)
 class FakeChangeLog:
     """Change sets in a list; ``before`` is called with the name of each operation, to count, fail or interleave."""
 
-    def __init__(self, before: Callable[[str], None] = lambda operation: None) -> None:
+    def __init__(self, before: Callable[[str], None] = lambda operation: None, secrets: FakeSecretStore | None = None) -> None:
+        self.secrets = secrets or FakeSecretStore()
         self.chains: dict[str, list[ChangeSet]] = {}
         self.before = before
 
@@ -42,11 +43,15 @@ class FakeChangeLog:
         chain = self.chains.get(workspace_id)
         return chain[-1].head if chain else None
 
-    def append(self, change: ChangeSet) -> bool:
+    def append(self, change: ChangeSet, beside: Beside | None = None) -> bool:
         self.before("changes.append")
         chain = self.chains.setdefault(change.workspace_id, [])
         if chain and chain[-1].version >= change.version:
             return False
+        if beside is not None:
+            if not self.secrets.remember(beside.request):
+                return False
+            self.secrets.stored |= {(change.workspace_id, one): secrets for one, secrets in beside.secrets.items()}
         chain.append(change)
         return True
 
@@ -184,20 +189,40 @@ def destinations(check_url: Callable[[str], object] = lambda url: url) -> Destin
 
 
 class FakeSecretStore:
-    """Secrets in a dictionary."""
+    """Secrets, and answers to idempotency keys, in dictionaries."""
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, str], EndpointSecrets] = {}
+        self.requests: dict[tuple[str, str], RememberedRequest] = {}
 
     def get(self, workspace_id: str, endpoint_id: str) -> EndpointSecrets | None:
         return self.stored.get((workspace_id, endpoint_id))
 
-    def put(self, workspace_id: str, endpoint_id: str, secrets: EndpointSecrets, replaces: EndpointSecrets | None) -> bool:
-        if self.stored.get((workspace_id, endpoint_id)) != replaces:
+    def replace(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        secrets: EndpointSecrets,
+        replaces: EndpointSecrets,
+        request: RememberedRequest | None = None,
+    ) -> bool:
+        if self.stored.get((workspace_id, endpoint_id)) != replaces or not self.remember(request):
             return False
         self.stored[workspace_id, endpoint_id] = secrets
         return True
 
-    def delete(self, workspace_id: str, endpoint_ids: Sequence[str]) -> None:
-        for one in endpoint_ids:
-            self.stored.pop((workspace_id, one), None)
+    def delete(self, endpoint_ids: Sequence[str]) -> None:
+        self.stored = {key: secrets for key, secrets in self.stored.items() if key[1] not in endpoint_ids}
+
+    def find(self, workspace_id: str, key: str) -> RememberedRequest | None:
+        return self.requests.get((workspace_id, key))
+
+    def remember(self, request: RememberedRequest | None) -> bool:
+        """Unless the key has an answer that is still kept."""
+        if request is None:
+            return True
+        known = self.requests.get((request.workspace_id, request.key))
+        if known is not None and known.expires > request.expires - timedelta(hours=24):
+            return False
+        self.requests[request.workspace_id, request.key] = request
+        return True

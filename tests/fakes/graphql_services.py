@@ -181,9 +181,9 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
-        self.changes = FakeChangeLog(self._count)
+        self.changes = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
-            stores=ConfigurationStores(self.changes, self.rows, self.secrets),
+            stores=ConfigurationStores(self.changes, self.rows, self.secrets, self.secrets),
             observers=(),
             destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),

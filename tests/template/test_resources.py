@@ -16,7 +16,7 @@ from tests.template_file import monitoring, resources, template
 
 QUEUES = resources("AWS::SQS::Queue")
 TABLES = resources("AWS::DynamoDB::Table")
-RESTORABLE = {"TokensTable", "ChangesTable", "EndpointsTable", "EventFiltersTable", "LinksTable"}
+RESTORABLE = {"TokensTable", "ChangesTable", "EndpointsTable", "EndpointsByIdTable", "SecretsTable", "EventFiltersTable", "LinksTable"}
 """Configuration and tokens. Events and what follows from them expire by themselves."""
 
 every_queue = pytest.mark.parametrize("name", sorted(QUEUES))

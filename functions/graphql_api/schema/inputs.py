@@ -76,7 +76,7 @@ class EventFilters:
     type: EventTypeLookup | None = None
     date: DateLookup | None = None
     data_identification_data_profile_id: IdLookup | None = strawberry.field(
-        default=None, description="Some element of data.identification_data has this profile_id."
+        default=None, description="One of the first 100 profile_id in data.identification_data is this."
     )
     activity_id: IdLookup | None = strawberry.field(default=None, description="data.activity_id.")
 

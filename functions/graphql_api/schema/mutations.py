@@ -28,6 +28,13 @@ from functions.graphql_api.schema.types import (
 
 Id = Annotated[ID, strawberry.argument(name="id")]
 """The argument ``id``, under a Python name that says whose."""
+IdempotencyKey = Annotated[
+    str | None,
+    strawberry.argument(
+        description="1 to 256 printable characters. Of several calls with one key within 24 hours the first is done; the others "
+        "answer the same, or CONFLICT if their input is another."
+    ),
+]
 
 
 @strawberry.type
@@ -37,20 +44,30 @@ class Mutation:
     # -- Endpoints -----------------------------------------------------------------------------------------------
 
     @strawberry.mutation(description="Creates an endpoint that programs connect to by WebSocket.")
-    async def create_web_socket_endpoint(self, info: Info, name: str, event_filters_ids: list[ID] | None = None) -> EndpointOutput | None:
+    async def create_web_socket_endpoint(
+        self, info: Info, name: str, event_filters_ids: list[ID] | None = None, idempotency_key: IdempotencyKey = None
+    ) -> EndpointOutput | None:
         """Linked at once, so that no event slips through in between."""
         context = info.context
         create, kind = context.configuration.endpoints.create, EndpointType.WEB_SOCKET
-        return EndpointOutput.of(await context.change(create, context.workspace_id, kind, name, None, event_filters_ids))
+        return EndpointOutput.of(await context.change(create, context.workspace_id, kind, name, None, event_filters_ids, idempotency_key))
 
     @strawberry.mutation(description="Creates an endpoint to which events are sent by HTTP. The method is POST, PUT or PATCH.")
     async def create_webhook_endpoint(
-        self, info: Info, name: str, url: str, method: str | None = DEFAULT_METHOD, event_filters_ids: list[ID] | None = None
+        self,
+        info: Info,
+        name: str,
+        url: str,
+        method: str | None = DEFAULT_METHOD,
+        event_filters_ids: list[ID] | None = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> EndpointOutput | None:
         """Linked at once, so that no event slips through in between."""
         context = info.context
         create, kind, settings = context.configuration.endpoints.create, EndpointType.WEB_HOOK, Settings(url, method)
-        return EndpointOutput.of(await context.change(create, context.workspace_id, kind, name, settings, event_filters_ids))
+        return EndpointOutput.of(
+            await context.change(create, context.workspace_id, kind, name, settings, event_filters_ids, idempotency_key)
+        )
 
     @strawberry.mutation(description="Changes what is given and leaves the rest.")
     async def update_endpoint(
@@ -89,10 +106,11 @@ class Mutation:
         info: Info,
         endpoint_id: Id,
         grace_period_seconds: int | None = DEFAULT_GRACE_SECONDS,
+        idempotency_key: IdempotencyKey = None,
     ) -> str | None:
         context = info.context
         rotate = context.configuration.secrets.rotate
-        return await context.change(rotate, context.workspace_id, endpoint_id, grace_period_seconds)
+        return await context.change(rotate, context.workspace_id, endpoint_id, grace_period_seconds, idempotency_key)
 
     @strawberry.mutation(description="Sends one test event now and says how it went.")
     async def test_endpoint(self, info: Info, endpoint_id: Id) -> AttemptOutput | None:
@@ -106,13 +124,18 @@ class Mutation:
 
     @strawberry.mutation(description="Creates an event filter, linked to the endpoints given.")
     async def create_event_filters(
-        self, info: Info, event_filters_input: EventFiltersInput, name: str | None = None, endpoint_ids: list[ID] | None = None
+        self,
+        info: Info,
+        event_filters_input: EventFiltersInput,
+        name: str | None = None,
+        endpoint_ids: list[ID] | None = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> EventFiltersOutput | None:
         """One event filter, whatever the plural in the name says."""
         context = info.context
         create = context.configuration.event_filters.create
         condition = event_filters_input.as_condition()
-        return EventFiltersOutput.of(await context.change(create, context.workspace_id, condition, name, endpoint_ids))
+        return EventFiltersOutput.of(await context.change(create, context.workspace_id, condition, name, endpoint_ids, idempotency_key))
 
     @strawberry.mutation(description="Changes what is given and leaves the rest.")
     async def update_event_filters(

@@ -270,7 +270,10 @@ class PublishOutput:
     duplicate_ids: list[ID] = strawberry.field(description="Those that had been published before; they are not delivered again.")
 
 
-@strawberry.type(description="At most 10,000 events a call; `continueSince` is null when all are done.")
+@strawberry.type(
+    description="At most 10,000 events and 15 s a call; `continueSince` is null when all are done. "
+    "A call up to now waits for the youngest events."
+)
 class ReplayOutput:
     ok: bool
     count: int

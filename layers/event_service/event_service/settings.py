@@ -70,8 +70,18 @@ class Settings:
 
     @cached_property
     def endpoints_table(self) -> str:
-        """Endpoint rows and signing secrets."""
+        """Endpoint rows, as they are listed."""
         return self._text("ENDPOINTS_TABLE")
+
+    @cached_property
+    def endpoints_by_id_table(self) -> str:
+        """Endpoint rows again, as they are delivered to."""
+        return self._text("ENDPOINTS_BY_ID_TABLE")
+
+    @cached_property
+    def secrets_table(self) -> str:
+        """Signing secrets, and answers to idempotency keys."""
+        return self._text("SECRETS_TABLE")
 
     @cached_property
     def event_filters_table(self) -> str:

@@ -152,7 +152,7 @@ def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -
 
     settings = get_settings()
     return assemble(
-        stores=ConfigurationStores(change_log(), configuration_rows(), secret_store()),
+        stores=ConfigurationStores(change_log(), configuration_rows(), secret_store(), secret_store()),
         observers=observers,
         destinations=destinations(),
         quotas=Quotas(settings.max_endpoints, settings.max_event_filters),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
-from event_service.access.storage.tokens import DynamoTokenStore
+from event_service.access.storage.tokens import DynamoTokenStore, TokenItem
 from event_service.access.token import Token, TokenKind
 from event_service.access.tokens import CACHE_LIFE, CACHE_SIZE, Tokens
 from event_service.aws.dynamodb import Database
 from event_service.base.errors import BadUserInput, NotFound, Unauthenticated
 from tests.integration.conftest import REGION, TickingClock
+from tests.support.filled import START, filled
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 FOREIGN = "53989c34-9729-4081-ab02-9e064de2884c"
@@ -130,3 +132,24 @@ def test_what_is_remembered_is_bounded(tokens: Tokens) -> None:
     for number in range(CACHE_SIZE + 50):
         tokens._remember(str(number), now, token)
     assert len(tokens._known) == CACHE_SIZE
+
+
+@pytest.mark.parametrize(
+    ("expires", "revoked", "removed_after"),
+    [(None, None, None), (5, None, 45), (None, 3, 43), (5, 3, 43), (3, 5, 43)],
+    ids=["valid for ever", "expires", "revoked", "revoked first", "expired first"],
+)
+def test_every_field_of_a_token_comes_back_and_its_row_goes_when_it_cannot_be_restored(
+    database: Database, expires: int | None, revoked: int | None, removed_after: int | None
+) -> None:
+    def day(number: int | None) -> datetime | None:
+        return None if number is None else START + timedelta(days=number)
+
+    token = replace(filled(Token), expires=day(expires), revoked=day(revoked))
+    store = DynamoTokenStore(database)
+    store.put(token)
+    assert store.get(token.token_hash) == token
+    item = database.get(TokenItem, token.token_hash)
+    assert item is not None
+    removed: float | None = item.expires_at
+    assert removed == (None if removed_after is None else (START + timedelta(days=removed_after)).timestamp())

@@ -66,13 +66,14 @@ class World:
 def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
     changes: ChangeLog
     rows: ConfigurationRows
-    secrets: SecretStore
+    secrets: DynamoSecretStore | FakeSecretStore
     if request.param == "dynamodb":
         database: Database = request.getfixturevalue("database")
         changes, rows = DynamoChangeLog(database), DynamoConfigurationRows(database, clock)
         secrets = DynamoSecretStore(database)
     else:
-        changes, rows, secrets = FakeChangeLog(), FakeConfigurationRows(clock), FakeSecretStore()
+        secrets = FakeSecretStore()
+        changes, rows = FakeChangeLog(secrets=secrets), FakeConfigurationRows(clock)
     observed = Observed()
 
     def check_url(url: str) -> object:
@@ -85,7 +86,7 @@ def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
 
     def build() -> Configuration:
         return assemble(
-            stores=ConfigurationStores(changes, rows, secrets),
+            stores=ConfigurationStores(changes, rows, secrets, secrets),
             observers=[observed],
             destinations=destinations(check_url),
             quotas=Quotas(endpoints=120, event_filters=4),
@@ -511,11 +512,11 @@ def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(world: Wor
     append = world.changes.append
     raced: list[bool] = []
 
-    def append_after_a_rival(change: Any) -> bool:
+    def append_after_a_rival(change: Any, beside: Any = None) -> bool:
         if not raced:
             raced.append(True)
             rival.endpoints.delete(WORKSPACE, [endpoint.id])
-        return append(change)
+        return append(change, beside)
 
     world.changes.append = append_after_a_rival  # type: ignore[method-assign]
     # when the link is committed / then it is checked again and finds the endpoint gone
@@ -525,7 +526,7 @@ def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(world: Wor
 
 
 def test_who_loses_five_times_is_told_so(world: World) -> None:
-    world.changes.append = lambda change: False  # type: ignore[method-assign]
+    world.changes.append = lambda change, beside=None: False  # type: ignore[method-assign]
     with pytest.raises(Conflict):
         world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
     assert world.configuration.endpoints.page(WORKSPACE, everything()) == []

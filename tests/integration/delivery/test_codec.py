@@ -14,8 +14,9 @@ import pytest
 from event_service.aws.dynamodb import Database
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
-from event_service.configuration.secrets import EndpointSecrets
-from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
+from event_service.configuration.endpoint import Endpoint
+from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.delivery import codec
 from event_service.delivery.attempt import LogRecord, PendingAttempt
 from event_service.delivery.messages import BacklogMessage, WebhookMessage, parse_webhook_queue
@@ -26,6 +27,7 @@ from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog, record_of
 from event_service.delivery.storage.retries import DynamoRetryStore
 from event_service.webhooks.storage.context import DynamoSnapshotReader
+from tests.support.filled import filled as filled_endpoint
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -105,8 +107,9 @@ def test_every_field_of_a_record_of_the_log_comes_back(database: Database, made:
 
 def test_every_field_of_a_health_record_comes_back(database: Database) -> None:
     health = filled(EndpointHealth)
-    workspace_id = new_id()
-    DynamoSecretStore(database).put(workspace_id, health.endpoint_id, EndpointSecrets("whsec_1"), None)
+    endpoint = filled_endpoint(Endpoint, id=health.endpoint_id)
+    workspace_id = endpoint.workspace_id
+    DynamoConfigurationRows(database, lambda: NOW).apply(ChangeSet(workspace_id, 1, (PutEndpoint(endpoint),), Counts()))
     store = DynamoHealthStore(database)
     assert store.put(workspace_id, health, None)
     assert store.get(workspace_id, health.endpoint_id) == health

@@ -119,8 +119,9 @@ class World:
     def __post_init__(self) -> None:
         self.changes = DynamoChangeLog(self.database)
         self.rows = DynamoConfigurationRows(self.database, self.clock)
+        secrets = DynamoSecretStore(self.database)
         self.configuration = assemble(
-            stores=ConfigurationStores(self.changes, self.rows, DynamoSecretStore(self.database)),
+            stores=ConfigurationStores(self.changes, self.rows, secrets, secrets),
             observers=[],
             destinations=destinations(),
             quotas=Quotas(10_000, 100_000),

@@ -83,7 +83,7 @@ def test_rows_beyond_what_a_publisher_writes_are_written_by_the_router(
     assert listed(world, profile_id="p1") == sorted(result.ids)
 
 
-def test_an_index_that_is_throttled_delays_neither_the_answer_nor_the_routing(world: World, trouble: Trouble) -> None:
+def test_a_throttled_index_delays_neither_the_answer_nor_the_routing(world: World, trouble: Trouble) -> None:
     hook = world.webhook()
     trouble.refuses("BatchWriteItem", "EventIndexTable")
 

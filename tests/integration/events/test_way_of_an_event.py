@@ -25,3 +25,21 @@ def test_event_reaches_endpoints_without_filters_and_matching_ones(world: World)
     assert {message.head["workspaceId"] for message in handed_over} == {WORKSPACE}
     assert [message.body["data"] for message in handed_over if message.pair == (wanting, one)] == [{"n": 1}]
     assert not any(message.repeat for message in handed_over)
+
+
+def test_event_reaches_no_endpoint_that_lost_its_last_filter_and_none_is_kept_for_it(world: World) -> None:
+    wanted, other = world.event_filter(eventTypes=["wanted"]), world.event_filter(eventTypes=["other"])
+    hook, socket = world.webhook(wanted), world.socket(wanted)
+    world.configuration.event_filters.delete(WORKSPACE, [wanted])
+
+    world.publishing.publish(token(), [NewEvent(type="wanted", data={}, id="1"), NewEvent(type="secret", data={}, id="2")])
+    world.route_all()
+    assert (world.handed_over(), world.log_of(socket)) == ([], [])
+
+    # also for a router that loads the workspace now, and when another filter is linked
+    world.start_router()
+    world.configuration.links.link(WORKSPACE, [hook, socket], other)
+    world.publishing.publish(token(), [NewEvent(type="secret", data={}, id="3"), NewEvent(type="other", data={}, id="4")])
+    world.route_all()
+    assert [message.pair for message in world.handed_over()] == [(hook, "4")]
+    assert world.log_of(socket) == ["4"]

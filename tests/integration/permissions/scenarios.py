@@ -25,7 +25,7 @@ from event_service.configuration.changes import (
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets, new_secret
 from event_service.configuration.storage.change_log import KEPT_CHANGES, DynamoChangeLog
-from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.configuration.storage.secrets import secret_item
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.filters.event_filter import EventFilter
@@ -109,7 +109,8 @@ def every_operation() -> set[str]:
 def configuration_is_made_listed_and_changed(client: Client) -> None:
     first, second = client.event_filter("door.opened"), client.event_filter("door.closed")
     hook = client.webhook(first, second)
-    socket = client.ask('mutation { createWebSocketEndpoint(name: "socket") { id } }')["id"]
+    socket = client.ask('mutation { createWebSocketEndpoint(name: "socket", idempotencyKey: "k") { id } }')["id"]
+    assert client.ask('mutation { createWebSocketEndpoint(name: "socket", idempotencyKey: "k") { id } }')["id"] == socket
     client.ask('mutation($id: ID!) { updateEndpoint(id: $id, name: "other") { id } }', id=hook)
     client.ask('mutation($id: ID!) { updateEventFilters(id: $id, name: "other") { id endpoints { id } } }', id=first)
     link = "endpointIds: [$hook, $socket], eventFiltersId: $filter"
@@ -426,8 +427,8 @@ def every_kind_of_change(account: Account) -> list[tuple[Operation, ...]]:
     """One after the other, on things of their own."""
     now = account.clock()
     hook, socket, event_filter = new_id(), new_id(), new_id()
-    # Whoever creates a webhook stores its secret before the change is committed.
-    DynamoSecretStore(account.database).put(WORKSPACE, hook, EndpointSecrets(new_secret()), None)
+    # Whoever creates a webhook stores its secret together with the change.
+    account.database.put(secret_item(WORKSPACE, hook, EndpointSecrets(new_secret())))
     endpoint = Endpoint(
         id=hook,
         workspace_id=WORKSPACE,

@@ -11,12 +11,13 @@ import pytest
 
 from event_service.aws.dynamodb import Database
 from event_service.base.dates import format_date
+from event_service.base.errors import RateLimited
 from event_service.base.identifiers import new_id
-from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, PutEndpoint
+from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, Operation, PutEndpoint, SetState
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
-from event_service.configuration.storage.secrets import DynamoSecretStore, secret_key
+from event_service.configuration.storage.secrets import secret_item
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, FailureClass, LogRecord, PendingAttempt
 from event_service.delivery.ports import BACKLOG_SHARDS, BacklogTicket, DueRetry
 from event_service.delivery.receiver_health import EndpointHealth
@@ -208,9 +209,18 @@ def test_a_ticket_belongs_to_whoever_holds_its_token(database: Database) -> None
 # -- health and the snapshot -----------------------------------------------------------------------------------------
 
 
+def an_endpoint(endpoint_id: str = ENDPOINT, **changes: Any) -> Endpoint:
+    url, enabled = "https://a.example.org", EndpointStatus.ENABLED
+    return replace(Endpoint(endpoint_id, WORKSPACE, EndpointType.WEB_HOOK, "n", url, "PUT", enabled, None, NOW, NOW), **changes)
+
+
+def change(version: int, *operations: Operation) -> ChangeSet:
+    return ChangeSet(WORKSPACE, version, operations, Counts())
+
+
 def test_of_two_workers_that_note_the_same_failure_one_wins(database: Database) -> None:
     store = DynamoHealthStore(database)
-    DynamoSecretStore(database).put(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_current"), None)
+    DynamoConfigurationRows(database, clock).apply(change(1, PutEndpoint(an_endpoint())))
     first = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
     assert store.put(WORKSPACE, first, None)
     assert not store.put(WORKSPACE, replace(first, consecutive_failures=2), None)
@@ -222,38 +232,73 @@ def test_of_two_workers_that_note_the_same_failure_one_wins(database: Database) 
     assert store.get(WORKSPACE, ENDPOINT) is None
 
 
-def test_health_and_secrets_share_a_row_and_leave_each_other_alone(database: Database) -> None:
-    store, secrets = DynamoHealthStore(database), DynamoSecretStore(database)
+def test_health_and_endpoint_share_a_row_and_leave_each_other_alone(database: Database) -> None:
+    store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock)
+    reader = DynamoSnapshotReader(database, clock)
     failing = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
-    old, new = EndpointSecrets("whsec_old"), EndpointSecrets("whsec_new", (("whsec_old", NOW),))
-    assert secrets.put(WORKSPACE, ENDPOINT, old, None)
+    rows.apply(change(1, PutEndpoint(an_endpoint(status_reason="why"))))
     assert store.put(WORKSPACE, failing, None)
-    assert secrets.put(WORKSPACE, ENDPOINT, new, old)
-    assert store.get(WORKSPACE, ENDPOINT) == failing
+    moved = an_endpoint(url="https://b.example.org")
+    rows.apply(change(2, PutEndpoint(moved)))
+    rows.apply(change(3, SetState((ENDPOINT,), format_date(NOW), EndpointStatus.PAUSED)))
+    snapshot = reader.read([(WORKSPACE, ENDPOINT)], [])
+    assert snapshot.endpoints == {ENDPOINT: replace(moved, status=EndpointStatus.PAUSED)}
+    assert snapshot.health == {ENDPOINT: failing}
     store.clear(WORKSPACE, ENDPOINT)
-    assert secrets.get(WORKSPACE, ENDPOINT) == new
+    assert reader.read([(WORKSPACE, ENDPOINT)], []).endpoints == snapshot.endpoints
 
 
-def test_what_is_noted_of_a_deleted_endpoint_does_not_bring_its_row_back(database: Database) -> None:
-    store, secrets = DynamoHealthStore(database), DynamoSecretStore(database)
-    secrets.put(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_current"), None)
-    secrets.delete(WORKSPACE, [ENDPOINT])
-    assert not store.put(WORKSPACE, EndpointHealth(ENDPOINT, 1, 1, NOW, NOW), None)
+def test_health_of_a_deleted_or_foreign_endpoint_is_not_kept(database: Database) -> None:
+    store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock)
+    health = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
+    assert not store.put(WORKSPACE, health, None)
+    rows.apply(change(1, PutEndpoint(an_endpoint())))
+    assert not store.put(OTHER_WORKSPACE, health, None)
+    assert store.put(WORKSPACE, health, None)
+    assert store.get(OTHER_WORKSPACE, ENDPOINT) is None
+    rows.apply(change(2, DeleteEndpoints((ENDPOINT,), (EndpointType.WEB_HOOK,))))
+    assert not store.put(WORKSPACE, replace(health, version=2), health)
+    assert not store.put(WORKSPACE, health, None)
     store.clear(WORKSPACE, ENDPOINT)
-    assert database.batch_get([secret_key(WORKSPACE, ENDPOINT)]) == []
+    assert store.get(WORKSPACE, ENDPOINT) is None
+
+
+def test_throttled_rows_of_one_endpoint_leave_the_others_readable(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = DynamoConfigurationRows(database, clock)
+    hot, calm = an_endpoint(new_id()), an_endpoint(new_id())
+    rows.apply(change(1, PutEndpoint(hot), PutEndpoint(calm)))
+    plain = database._call
+
+    def throttled(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        tables = arguments["RequestItems"]
+        left = {
+            name: {**one, "Keys": keys}
+            for name, one in tables.items()
+            if (keys := [key for key in one["Keys"] if key["id"]["S"] == hot.id])
+        }
+        asked = {name: {**one, "Keys": [key for key in one["Keys"] if key["id"]["S"] != hot.id]} for name, one in tables.items()}
+        asked = {name: one for name, one in asked.items() if one["Keys"]}
+        if not asked:
+            raise RateLimited("AWS answers with an error when it could read nothing")
+        return {**plain(operation, {"RequestItems": asked}), "UnprocessedKeys": left}
+
+    monkeypatch.setattr(database, "_call", throttled)
+    snapshot = DynamoSnapshotReader(database, clock).read([(WORKSPACE, hot.id), (WORKSPACE, calm.id)], [])
+
+    assert snapshot.endpoints == {calm.id: calm}
+    assert snapshot.unread == {hot.id}
+    with pytest.raises(RateLimited):
+        snapshot.require_all()
 
 
 def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows, secrets, health = DynamoConfigurationRows(database, clock), DynamoSecretStore(database), DynamoHealthStore(database)
-    endpoints = [
-        Endpoint(new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example.org", "PUT", EndpointStatus.ENABLED, None, NOW, NOW)
-        for _ in range(3)
-    ]
+    rows, health = DynamoConfigurationRows(database, clock), DynamoHealthStore(database)
+    endpoints = [an_endpoint(new_id()) for _ in range(3)]
     rows.apply(ChangeSet(WORKSPACE, 1, tuple(PutEndpoint(endpoint) for endpoint in endpoints), Counts()))
     rows.apply(ChangeSet(WORKSPACE, 2, (DeleteEndpoints((endpoints[2].id,)),), Counts()))
     known = EndpointSecrets("whsec_current", (("whsec_previous", NOW),))
-    secrets.put(WORKSPACE, endpoints[0].id, known, None)
-    secrets.put(WORKSPACE, endpoints[1].id, known, None)
+    for endpoint in endpoints[:2]:
+        database.put(secret_item(WORKSPACE, endpoint.id, known))
     failing = EndpointHealth(endpoints[1].id, 1, 2, NOW, NOW)
     health.put(WORKSPACE, failing, None)
     log = DynamoDeliveryLog(database, clock, 14)
@@ -277,8 +322,7 @@ def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: 
 
 def test_an_endpoint_of_another_workspace_is_not_found(database: Database) -> None:
     rows = DynamoConfigurationRows(database, clock)
-    endpoint = Endpoint(
-        new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example.org", "PUT", EndpointStatus.ENABLED, None, NOW, NOW
-    )
-    rows.apply(ChangeSet(WORKSPACE, 1, (PutEndpoint(endpoint),), Counts()))
-    assert DynamoSnapshotReader(database, clock).read([(OTHER_WORKSPACE, endpoint.id)], []).endpoints == {}
+    rows.apply(change(1, PutEndpoint(an_endpoint())))
+    database.put(secret_item(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_theirs")))
+    snapshot = DynamoSnapshotReader(database, clock).read([(OTHER_WORKSPACE, ENDPOINT)], [])
+    assert (snapshot.endpoints, snapshot.secrets) == ({}, {})

@@ -21,7 +21,7 @@ from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
-from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.configuration.storage.secrets import secret_item
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.backlog import BacklogTickets
 from event_service.delivery.retry_scheduler import RetryScheduler
@@ -158,7 +158,7 @@ class Stage:
         )
         self.version = 0
         self.configure(self.endpoint)
-        DynamoSecretStore(database).put(WORKSPACE, ENDPOINT, EndpointSecrets(SECRET), None)
+        database.put(secret_item(WORKSPACE, ENDPOINT, EndpointSecrets(SECRET)))
         self.store.put([Event.from_delivered(json.loads(BODY[2]))], "00")
 
     def configure(self, endpoint: Endpoint) -> None:

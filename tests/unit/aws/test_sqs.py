@@ -298,7 +298,7 @@ class Received:
 @pytest.mark.parametrize(
     "answer", [{}, {"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}, timed_out(), throttled(), refused()], ids=str
 )
-def test_received_messages_are_removed_and_shown_again_ten_a_call_and_no_failure_is_raised(answer: dict[str, Any] | Exception) -> None:
+def test_received_messages_are_given_back_ten_a_call_without_raising(answer: dict[str, Any] | Exception) -> None:
     client = Received(answer)
     queues = Queues(lambda: client)  # type: ignore[arg-type,return-value]
 

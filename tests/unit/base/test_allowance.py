@@ -50,6 +50,17 @@ def test_bytes_are_added_up() -> None:
         allowance.take_shown(1)
 
 
+def test_who_asked_for_too_much_reads_nothing_more() -> None:
+    allowance = Allowance(20, read_bytes=10, shown_bytes=5)
+    allowance.check()
+
+    with pytest.raises(TooLarge):
+        allowance.take_shown(6)
+
+    with pytest.raises(TooLarge, match="more than 5 bytes together"):
+        allowance.check()
+
+
 def test_threads_of_a_request_see_its_allowance_and_others_do_not() -> None:
     allowance = Allowance(20, 0, 0)
 

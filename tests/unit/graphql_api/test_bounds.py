@@ -13,7 +13,7 @@ import pytest
 
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
-from event_service.base.errors import TooLarge
+from event_service.base.errors import BadUserInput, TooLarge
 from event_service.base.identifiers import new_id
 from event_service.delivery.attempt import Attempt
 from event_service.events.event import Event
@@ -56,10 +56,12 @@ class Endless:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.begun = threading.Event()
         self.gate = threading.Event()
 
     def dispatch(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         self.calls += 1
+        self.begun.set()
         self.gate.wait(10)
         return {"Items": [], "Count": 0, "LastEvaluatedKey": {"key": {"S": "k"}}}
 
@@ -115,6 +117,30 @@ def test_nothing_of_a_request_goes_on_after_its_answer(door: Door, services: Fak
     assert response.code == "TOO_LARGE"
     # What was asked of AWS is answered; none of the ten threads asks again, none of the twenty that waited begins.
     assert before <= 10
+    assert database.calls == before
+
+
+def test_nothing_goes_on_when_a_field_fails_before_its_siblings_are_read(
+    door: Door, services: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error where null is not allowed is the answer at once, although other fields are still being read."""
+    database = Endless()
+    monkeypatch.setattr(services.events_reading(), "count", database.count)
+
+    def fail(*_: Any) -> str:
+        assert database.begun.wait(10)
+        raise BadUserInput("id: it is not a UUID.")
+
+    monkeypatch.setattr(services.configuration().secrets, "current", fail)
+
+    response = door.ask('{ events { totalCount } endpointSecret(id: "x") }')
+    before = database.calls
+    database.gate.set()
+    for thread in [one for one in threading.enumerate() if one.name.startswith("use-case")]:
+        thread.join(10)
+
+    assert response.code == "BAD_USER_INPUT"
+    assert before == 1
     assert database.calls == before
 
 
@@ -258,8 +284,8 @@ def test_a_mutation_that_could_not_end_in_time_is_not_begun(door: Door, services
 
 def test_a_mutation_that_began_is_not_cut_short(door: Door, services: FakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Time(monkeypatch, limits.CHANGE_SECONDS)
-    create = services.configuration().endpoints.create
-    monkeypatch.setattr(services.configuration().endpoints, "create", clock.takes(30, create))
+    endpoints = services.configuration().endpoints
+    monkeypatch.setattr(endpoints, "create", clock.takes(30, endpoints.create))
     monkeypatch.setattr(limits, "QUERY_SECONDS", 0.0)
 
     assert door.ask('mutation { createWebSocketEndpoint(name: "a") { name } }').data == {"createWebSocketEndpoint": {"name": "a"}}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from event_service.base.errors import DomainError, RateLimited, Unavailable
-from event_service.configuration.changes import ChangeSet, Link, PutEndpoint, PutEventFilter
+from event_service.configuration.changes import ChangeSet, DeleteEventFilters, Link, PutEndpoint, PutEventFilter
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import EndpointType
 from event_service.events.event import Event
@@ -279,7 +279,7 @@ def killer(house: House, event_id: str) -> None:
     table.endpoints_for = kill  # type: ignore[method-assign]
 
 
-def test_what_may_have_ended_an_invocation_is_routed_alone_when_the_others_are_removed(house: House) -> None:
+def test_suspects_are_routed_alone_once_the_others_are_removed(house: House) -> None:
     killer(house, "killer")
 
     with pytest.raises(Killed):
@@ -446,7 +446,7 @@ def test_a_workspace_whose_filters_take_long_is_served_after_the_others(house: H
     assert sent.index((HEALTHY, "1")) == 4
 
 
-def test_messages_that_need_too_much_memory_at_once_are_routed_one_after_the_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_too_large_to_hold_at_once_are_used_one_after_the_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(router, "MAXIMUM_BYTES_IN_HAND", 1)
     sends: list[int] = []
     send = house.webhooks.send
@@ -476,7 +476,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("condition", [UNKNOWN, nested(100_000), {"in": 7}, {"by": {}}], ids=["operator", "deep", "kind", "key"])
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "followed"])
-def test_a_stored_condition_that_is_refused_matches_nothing_and_stops_nobody(house: House, condition: dict[str, Any], loaded: bool) -> None:
+def test_a_refused_stored_condition_matches_nothing_and_stops_nobody(house: House, condition: dict[str, Any], loaded: bool) -> None:
     filtered = endpoint_id(SICK, 1)
     if not loaded:
         house.tables.current(SICK)
@@ -490,6 +490,19 @@ def test_a_stored_condition_that_is_refused_matches_nothing_and_stops_nobody(hou
     assert (workspace_id, [one.event_filter.id for one in refused]) == (SICK, [FILTER])
     assert house.route(received(SICK, "b")).refused_filters == 0
     assert len(house.refused.announced) == 1
+
+
+@pytest.mark.parametrize(
+    "repair",
+    [lambda: PutEventFilter(a_filter({"in": {"eventTypes": ["x"]}})), lambda: DeleteEventFilters((FILTER,))],
+    ids=["changed", "deleted"],
+)
+def test_a_condition_that_was_repaired_meanwhile_is_not_announced(house: House, repair: Callable[[], Any]) -> None:
+    house.tables.current(SICK)
+    house.configure(SICK, PutEventFilter(a_filter(UNKNOWN)))
+    house.configure(SICK, repair())
+
+    assert house.route(received(SICK, "a")).refused_filters == 0
 
 
 def test_a_refused_condition_is_named_in_the_log(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -510,7 +523,7 @@ def test_that_it_cannot_be_announced_fails_no_message(house: House) -> None:
     assert house.route(received(SICK, "a")).failed == []
 
 
-def test_the_announcement_is_an_operational_event_and_the_same_filters_are_the_same_event() -> None:
+def test_the_same_refused_filters_are_announced_by_the_same_event() -> None:
     published: list[tuple[str, str, dict[str, Any], str | None]] = []
 
     class Publisher:
@@ -564,7 +577,7 @@ def test_rows_that_cannot_be_written_are_written_by_a_message_of_their_own(house
     assert house.store.rows_missing == set()
 
 
-def test_endpoints_whose_rows_are_missing_get_their_events_when_they_are_there(house: House) -> None:
+def test_endpoints_with_missing_rows_get_their_events_later(house: House) -> None:
     """Where a webhook is delivered, a missing row would mean that the endpoint was deleted."""
     new = replace(a_change(2, PutEndpoint(an_endpoint(SICK, 1))), workspace_id=SICK)
     house.log.append(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -142,7 +143,7 @@ def test_a_replay_in_which_no_event_is_found_in_time_says_so(world: World) -> No
         world.replay.replay(WORKSPACE, world.hook.id, START)
 
 
-def test_a_replay_up_to_now_waits_for_the_events_that_indexes_do_not_show_yet(world: World) -> None:
+def test_a_replay_up_to_now_waits_for_what_indexes_do_not_show_yet(world: World) -> None:
     young = world.event("young", 1)
     world.now = young.created + timedelta(seconds=1)
     world.lagging = {"young"}
@@ -181,3 +182,16 @@ def test_a_replay_into_the_future_goes_on_from_now(world: World) -> None:
     assert world.replay.replay(WORKSPACE, world.hook.id, START, now + timedelta(hours=1)) == (1, now)
     later = now + timedelta(minutes=30)
     assert world.replay.replay(WORKSPACE, world.hook.id, later, now + timedelta(hours=1)) == (0, later)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile: deleted", "meanwhile: linked"])
+def test_replay_sends_nothing_to_an_endpoint_whose_last_filter_was_deleted(world: World, when: str) -> None:
+    world.event("a", 1)
+    hook = world.hook
+    off = replace(hook, matches_nothing=True)
+    # What the configuration answers at the two looks at the endpoint, with its filters read in between.
+    looks = {"before": [off, off], "meanwhile: deleted": [hook, off], "meanwhile: linked": [off, hook]}[when]
+    world.endpoint = lambda workspace_id, endpoint_id: looks.pop(0)  # type: ignore[method-assign]
+    assert world.replay.replay(WORKSPACE, hook.id, START) == (0, None)
+    assert world.queue.sent == []
+    assert looks == []

@@ -186,7 +186,7 @@ def test_rows_of_a_dead_maker_are_written_before_routing(store: Store, warm: boo
     assert "rows.apply" not in store.spent()
 
 
-def test_a_change_that_cannot_be_written_to_the_rows_does_not_block_routing(store: Store) -> None:
+def test_a_change_that_rows_do_not_take_does_not_block_routing(store: Store) -> None:
     """Deleting many endpoints may touch more rows than an invocation can write; routing follows the chain, not the rows."""
     store.commit(PutEndpoint(endpoint(E1)), PutEndpoint(endpoint(E2)))
     store.commit(DeleteEndpoints((E1,)), apply=False)

@@ -19,6 +19,8 @@ MAXIMUM_WRITES_PER_BATCH: Final = 25
 BATCH_TRIES: Final = 6
 """Of what a batch left unprocessed, with 50 ms to 1.6 s between, before the call counts as throttled."""
 
+TOO_BUSY: Final = "The database is too busy at the moment; try again in a few seconds."
+
 AttributeMap = dict[str, dict[str, Any]]
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -52,7 +54,14 @@ def write_requests(writes: Mapping[tuple[str, ...], tuple[str, dict[str, Any]]])
 
 
 def run_batch(
-    call: Call, operation: str, request: dict[str, Any], sleep: Callable[[float], None], *, plain: bool = False, tries: int = BATCH_TRIES
+    call: Call,
+    operation: str,
+    request: dict[str, Any],
+    sleep: Callable[[float], None],
+    *,
+    plain: bool = False,
+    tries: int = BATCH_TRIES,
+    may_leave: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Makes one batch call, and repeats it with what was left unprocessed.
 
@@ -63,6 +72,7 @@ def run_batch(
         sleep: waits, in seconds.
         plain: the items hold no binary attribute; see :mod:`event_service.aws.plain_json`.
         tries: calls at most.
+        may_leave: whether a part may stay unprocessed, which the last answer then names.
 
     Yields:
         Each answer.
@@ -83,4 +93,5 @@ def run_batch(
             # Full jitter: workers that were throttled together must not come back together.
             sleep(random.uniform(pause / 2, pause))  # noqa: S311 - spreads load, guards nothing
             pause *= 2
-    raise RateLimited("The database is too busy at the moment; try again in a few seconds.")
+    if not may_leave:
+        raise RateLimited(TOO_BUSY)

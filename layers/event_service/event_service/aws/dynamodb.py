@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -22,12 +23,13 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
-from event_service.aws.batches import BATCH_TRIES, MAXIMUM_KEYS_PER_GET, AttributeMap, key_names, run_batch, write_requests
+from event_service.aws.actions import Key, Write
+from event_service.aws.batches import BATCH_TRIES, MAXIMUM_KEYS_PER_GET, TOO_BUSY, AttributeMap, key_names, run_batch, write_requests
 from event_service.aws.dynamodb_errors import ConditionFailed, TransactionCanceled, translated
 from event_service.aws.plain_json import register
 from event_service.aws.user_agent import USER_AGENT
 from event_service.base.allowance import current_allowance
-from event_service.base.errors import Unavailable
+from event_service.base.errors import RateLimited, Unavailable
 from event_service.base.threads import ContextThreads
 
 __all__ = [
@@ -54,40 +56,12 @@ _M = TypeVar("_M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """The primary key of one item of a model's table, as Python values."""
-
-    model: type[Model]
-    hash: Any
-    range: Any = None
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """One answer of a query: the items as stored, their number, and where to go on (``None``: at the end)."""
 
     items: list[AttributeMap]
     count: int
     next: AttributeMap | None
-
-
-@dataclass(slots=True)
-class Write:
-    """One action of a transaction."""
-
-    item: Model | None = None
-    key: Key | None = None
-    actions: Sequence[Action] = ()
-    condition: Condition | None = None
-    kind: str = field(default="Put")
-
-    @classmethod
-    def put(cls, item: Model, condition: Condition | None = None) -> Write:
-        return cls(item=item, condition=condition, kind="Put")
-
-    @classmethod
-    def update(cls, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> Write:
-        return cls(key=key, actions=actions, condition=condition, kind="Update")
 
 
 class _Connection(Connection):
@@ -257,26 +231,44 @@ class Database:
             attributes: by their names in the table; leaves out the others on the way, at the same price.
             binary: whether an item may hold a binary attribute; without them a large batch takes less processor time.
         """
+        found, unread = self.batch_get_some(keys, consistent=consistent, attributes=attributes, binary=binary)
+        if unread:
+            raise RateLimited(TOO_BUSY)
+        return found
+
+    def batch_get_some(
+        self, keys: Iterable[Key], *, consistent: bool = True, attributes: Sequence[str] | None = None, binary: bool = True
+    ) -> tuple[list[tuple[type[Model], AttributeMap]], list[Key]]:
+        """As :meth:`batch_get`, for whoever can go on with a part: also returns the keys that were throttled to the end. A key
+        that is read too often throttles itself alone, and the others of its batch need not wait for it."""
         options: dict[str, Any] = {"ConsistentRead": consistent}
         if attributes is not None:
             options["ProjectionExpression"] = ", ".join(f"#p{number}" for number in range(len(attributes)))
             options["ExpressionAttributeNames"] = {f"#p{number}": name for number, name in enumerate(attributes)}
-        wanted: dict[str, tuple[type[Model], dict[tuple[Any, Any], AttributeMap]]] = {}
+        wanted: dict[str, tuple[type[Model], dict[tuple[Any, Any], tuple[Key, AttributeMap]]]] = {}
         for key in keys:
             group = wanted.setdefault(self.table(key.model), (key.model, {}))
-            group[1][key.hash, key.range] = self.key_map(key)
-        flat = [(table, key_map) for table, (_, group) in wanted.items() for key_map in group.values()]
+            group[1][key.hash, key.range] = key, self.key_map(key)
+        flat = [(table, *pair) for table, (_, group) in wanted.items() for pair in group.values()]
         found: list[tuple[type[Model], AttributeMap]] = []
+        unread: list[Key] = []
         for first in range(0, len(flat), MAXIMUM_KEYS_PER_GET):
             request: dict[str, Any] = {}
-            for table, key_map in flat[first : first + MAXIMUM_KEYS_PER_GET]:
+            asked = flat[first : first + MAXIMUM_KEYS_PER_GET]
+            for table, _, key_map in asked:
                 request.setdefault(table, {"Keys": [], **options})["Keys"].append(key_map)
-            for answer in run_batch(self._call, "BatchGetItem", request, self._sleep, plain=not binary):
-                _count_read(answer)
-                for table, items in answer.get("Responses", {}).items():
-                    model = wanted[table][0]
-                    found.extend((model, item) for item in items)
-        return found
+            left = request
+            # AWS answers with an error, and not with a part, when it could read no key at all.
+            with suppress(RateLimited):
+                for answer in run_batch(self._call, "BatchGetItem", request, self._sleep, plain=not binary, may_leave=True):
+                    _count_read(answer)
+                    left = answer.get("UnprocessedKeys") or {}
+                    for table, items in answer.get("Responses", {}).items():
+                        model = wanted[table][0]
+                        found.extend((model, item) for item in items)
+            if left:
+                unread.extend(key for table, key, key_map in asked if key_map in left.get(table, {}).get("Keys", ()))
+        return found, unread
 
     def batch_write(self, puts: Iterable[Model] = (), deletes: Iterable[Key] = (), *, tries: int = BATCH_TRIES) -> None:
         """Puts and deletes, 25 a call and up to 8 calls at once, without conditions. Of several with one key the last

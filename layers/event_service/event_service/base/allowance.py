@@ -45,6 +45,7 @@ class Allowance:
         self._shown_bytes = shown_bytes
         self._shown_left = shown_bytes
         self._ended = False
+        self._refusal: str | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -68,8 +69,10 @@ class Allowance:
     def check(self) -> None:
         """
         Raises:
-            TooLarge: the time is up, or the request was answered.
+            TooLarge: the time is up, the request was answered, or it was refused more bytes before.
         """
+        if self._refusal is not None:
+            raise TooLarge(self._refusal)
         if self._ended or self._monotonic() > self._end:
             raise TooLarge(
                 f"The query took more than {self._seconds:.0f} s. Give smaller limits, a date range, or ask for one list at a time."
@@ -85,7 +88,7 @@ class Allowance:
             self._read_left -= number
             left = self._read_left
         if left < 0:
-            raise TooLarge(f"The query reads more than {self._read_bytes:,} bytes. Give smaller limits, or ask for one list at a time.")
+            self._refuse(f"The query reads more than {self._read_bytes:,} bytes. Give smaller limits, or ask for one list at a time.")
 
     def take_shown(self, number: int) -> None:
         """Counts bytes of values that the answer will show.
@@ -97,10 +100,15 @@ class Allowance:
             self._shown_left -= number
             left = self._shown_left
         if left < 0:
-            raise TooLarge(
+            self._refuse(
                 f"The lists of this query have more than {self._shown_bytes:,} bytes together. "
                 "Give smaller limits, or ask for one list at a time."
             )
+
+    def _refuse(self, sentence: str) -> None:
+        # What else the request would read cannot be shown either.
+        self._refusal = sentence
+        raise TooLarge(sentence)
 
 
 def current_allowance() -> Allowance | None:

@@ -2,6 +2,6 @@
 
 Promise: a change is made as a whole or not at all, and whoever made it reads it back at once.
 Read ``endpoint`` (what one is), ``destinations`` (what its type says), ``changes`` and ``codec`` (the stored forms, which two versions
-must read), ``chain`` (committing) and ``effects`` (what follows), ``existence`` (checks), the use cases ``endpoints``,
-``event_filters``, ``links``, ``secret_rotation``, which ``configuration`` puts together, ``secrets``, ``ports``, ``storage``.
+must read), ``chain`` (committing), ``effects`` (what follows), ``requests`` (idempotency keys), ``existence`` (checks), the use cases
+``endpoints``, ``event_filters``, ``links``, ``secret_rotation``, put together in ``configuration``, ``secrets``, ``ports``, ``storage``.
 """

@@ -19,7 +19,7 @@ from event_service.base.errors import Conflict, DomainError, Unavailable
 from event_service.configuration.changes import ChangeSet, Counts, Head, Operation
 from event_service.configuration.effects import Effects
 from event_service.configuration.endpoint import Endpoint
-from event_service.configuration.ports import ChangeLog, ConfigurationRows
+from event_service.configuration.ports import Beside, ChangeLog, ConfigurationRows
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ LONGEST_PAUSE: Final = 1.0
 PATIENCE: Final = 5
 """Looks at a head whose maker is probably about to finish, before somebody else writes the rows beside it."""
 TRIES_AFTER_COMMIT: Final = 3
+SECONDS_AFTER_COMMIT: Final = 8.0
+"""No further try is begun after that: the answer must not come too late for what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ class Plan:
         operations: in the order in which rows are written.
         counts: what the workspace holds afterwards.
         resuming: endpoints, as they are, of which observers are told before the commit.
+        beside: stored by the same commit.
     """
 
     operations: tuple[Operation, ...]
     counts: Counts
     resuming: Sequence[Endpoint] = ()
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Chain:
                 return
             self._effects.resuming(planned.resuming)
             change = ChangeSet(workspace_id, head.version + 1 if head else 1, planned.operations, planned.counts)
-            if self._log.append(change):
+            if self._log.append(change, planned.beside):
                 self._finish(change, in_order=head is None or head.applied)
                 return
             if self._waiting.monotonic() >= end:
@@ -151,6 +155,7 @@ class Chain:
 
     def _finish(self, change: ChangeSet, *, in_order: bool) -> None:
         """Never raises for what AWS did: the change is committed. ``in_order``: all changes before it are applied."""
+        end = self._waiting.monotonic() + SECONDS_AFTER_COMMIT
         for number in range(TRIES_AFTER_COMMIT):
             try:
                 self._rows.apply(change, repair=number > 0)
@@ -158,6 +163,8 @@ class Chain:
                     self._log.mark_applied(change.workspace_id, change.version)
             except (DomainError, Unavailable) as error:
                 _LOG.warning("change %d of workspace %s is committed, its rows are late: %s", change.version, change.workspace_id, error)
+                if self._waiting.monotonic() >= end:
+                    break
                 self._waiting.pause(number + 1)
             else:
                 return

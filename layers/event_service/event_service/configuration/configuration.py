@@ -15,18 +15,21 @@ from event_service.configuration.endpoints import Endpoints
 from event_service.configuration.event_filters import EventFilters
 from event_service.configuration.existence import Quotas
 from event_service.configuration.links import Links
-from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointObserver, SecretStore
+from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointObserver, RequestMemory, SecretStore
+from event_service.configuration.requests import Requests
 from event_service.configuration.secret_rotation import SecretRotation
 from event_service.filters.event_filter import EventFilter
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationStores:
-    """Where a configuration is kept: the chain of changes, the rows that follow it, and the secrets apart from both."""
+    """Where a configuration is kept: the chain of changes, the rows that follow it, the secrets apart from both, and what was
+    answered to idempotency keys."""
 
     changes: ChangeLog
     rows: ConfigurationRows
     secrets: SecretStore
+    requests: RequestMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,10 @@ def assemble(
     rows, secrets = stores.rows, stores.secrets
     effects = Effects(observers, rows, secrets, destinations, tells_everyone=tells_everyone)
     chain = Chain(stores.changes, rows, effects, waiting)
+    requests = Requests(stores.requests, clock)
     return Configuration(
-        Endpoints(chain, rows, secrets, destinations, quotas, clock),
-        EventFilters(chain, rows, check_pattern, quotas, clock),
+        Endpoints(chain, rows, requests, destinations, quotas, clock),
+        EventFilters(chain, rows, requests, check_pattern, quotas, clock),
         Links(chain, rows, clock),
-        SecretRotation(rows, secrets, destinations, clock),
+        SecretRotation(rows, secrets, requests, destinations, clock),
     )

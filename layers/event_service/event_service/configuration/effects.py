@@ -80,7 +80,7 @@ class Effects:
     def _forget_secrets(self, deleted: Sequence[DeletedEndpoint]) -> None:
         with_secret = [one for one in deleted if self._destinations.can(one.type, Feature.SECRET)]
         if with_secret:
-            self._secrets.delete(with_secret[0].workspace_id, [one.id for one in with_secret])
+            self._secrets.delete([one.id for one in with_secret])
 
 
 def _deleting(observer: EndpointObserver, deleted: Sequence[DeletedEndpoint]) -> Callable[[], None]:

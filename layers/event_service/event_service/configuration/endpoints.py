@@ -13,17 +13,20 @@ from event_service.base.names import parse_name
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
 from event_service.configuration.changes import Counts, DeleteEndpoints, Link, Operation, PutEndpoint, SetState
+from event_service.configuration.codec import endpoint_fields, endpoint_of, without_none
 from event_service.configuration.destinations import Destinations, Feature, Settings
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.existence import (
     Quotas,
     in_order,
+    refuse_too_many_rows,
     refuse_unknown,
     require_endpoints,
     require_event_filters,
     require_room_for_links,
 )
-from event_service.configuration.ports import ConfigurationRows, EndpointPage, SecretStore
+from event_service.configuration.ports import Beside, ConfigurationRows, EndpointPage
+from event_service.configuration.requests import Requests
 from event_service.configuration.secrets import EndpointSecrets, new_secret
 
 
@@ -34,14 +37,14 @@ class Endpoints:
         self,
         chain: Chain,
         rows: ConfigurationRows,
-        secrets: SecretStore,
+        requests: Requests,
         destinations: Destinations,
         quotas: Quotas,
         clock: Clock,
     ) -> None:
         self._chain = chain
         self._rows = rows
-        self._secrets = secrets
+        self._requests = requests
         self._destinations = destinations
         self._quotas = quotas
         self._clock = clock
@@ -53,6 +56,7 @@ class Endpoints:
         name: str,
         settings: Settings | None = None,
         event_filter_ids: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
     ) -> Endpoint:
         """Creates an endpoint; linked from the start, so no event slips in between. One whose requests are signed gets a
         secret of its own.
@@ -61,10 +65,14 @@ class Endpoints:
 
             endpoints.create(workspace_id, EndpointType.WEB_HOOK, "Orders", Settings("https://example.com/hook"))
 
+        With an idempotency key it is created once, however often it is asked for within 24 hours, and answered as it was
+        created.
+
         Raises:
-            BadUserInput: a bad name, id or setting; all faults together.
+            BadUserInput: a bad name, id, setting or key; all faults together.
             NotFound: an unknown event filter.
             TooLarge: the workspace holds as many endpoints as it may.
+            Conflict: the key was used for other input.
         """
         destination = self._destinations.of(endpoint_type)
         given = settings or Settings()
@@ -72,6 +80,8 @@ class Endpoints:
         parsed_name = problems.collect(lambda: parse_name(name), "")
         checked = problems.collect(lambda: destination.settings_of_new(given), given)
         filter_ids = problems.collect(lambda: parse_optional_uuids(event_filter_ids, "eventFiltersIds"), [])
+        asked = [endpoint_type.value, parsed_name, checked.url, checked.method, filter_ids]
+        request = problems.collect(lambda: self._requests.begin(workspace_id, "createEndpoint", idempotency_key, asked), None)
         problems.refuse()
         now = self._clock()
         endpoint = Endpoint(
@@ -86,9 +96,16 @@ class Endpoints:
             created=now,
             modified=now,
         )
-        secrets = EndpointSecrets(new_secret())
+        secrets = {endpoint.id: EndpointSecrets(new_secret())} if self._destinations.can(endpoint_type, Feature.SECRET) else {}
+        beside = Beside(secrets, request.remembering(without_none(endpoint_fields(endpoint))) if request else None)
+        created = endpoint
 
         def plan(counts: Counts) -> Plan:
+            nonlocal created
+            answered = self._requests.answer_of(request)
+            if answered is not None:
+                created = endpoint_of(answered)
+                return Plan((), counts)
             if counts.endpoints >= self._quotas.endpoints:
                 raise TooLarge(f"This workspace holds {counts.endpoints:,} endpoints, as many as it may; delete some first.")
             operations: list[Operation] = [PutEndpoint(endpoint)]
@@ -96,14 +113,10 @@ class Endpoints:
                 require_event_filters(self._rows, workspace_id, filter_ids)
                 require_room_for_links(self._rows, workspace_id, [endpoint.id], filter_ids)
                 operations.append(Link((endpoint.id,), tuple(filter_ids)))
-            if self._destinations.can(endpoint_type, Feature.SECRET):
-                # Before the commit: an endpoint without a secret could not be delivered to. Left alone if the commit
-                # fails, and not there when the request is refused; at a second try the first one's stands.
-                self._secrets.put(workspace_id, endpoint.id, secrets, None)
-            return Plan(tuple(operations), counts.plus(endpoint_type, 1))
+            return Plan(tuple(operations), counts.plus(endpoint_type, 1), beside=beside)
 
         self._chain.commit(workspace_id, plan)
-        return endpoint
+        return created
 
     def update(self, workspace_id: str, endpoint_id: str, name: str | None = None, settings: Settings | None = None) -> Endpoint:
         """Changes what is given and leaves the rest.
@@ -147,6 +160,7 @@ class Endpoints:
         Raises:
             BadUserInput: no, too many or malformed ids.
             NotFound: unknown ids; nothing was deleted.
+            TooLarge: they have so many links that fewer must be given.
         """
         parsed = parse_uuids(ids, "ids")
 
@@ -155,6 +169,9 @@ class Endpoints:
             refuse_unknown("endpoint", [one for one in parsed if one not in existing], self._rows.deleted_endpoints, workspace_id)
             if not existing:
                 return Plan((), counts)
+            links = self._rows.event_filter_ids_of(workspace_id, list(existing))
+            # Two rows of its own, one of its links, and one of each event filter that it is linked to.
+            refuse_too_many_rows("ids", "endpoints", [3 + len(links[one]) for one in existing])
             for endpoint in existing.values():
                 counts = counts.plus(endpoint.type, -1)
             return Plan((DeleteEndpoints(tuple(existing), tuple(one.type for one in existing.values())),), counts)

@@ -14,16 +14,19 @@ from event_service.base.names import parse_name
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
 from event_service.configuration.changes import Counts, DeleteEventFilters, Operation, PutEventFilter, SetState
+from event_service.configuration.codec import event_filter_fields, event_filter_of
 from event_service.configuration.existence import (
     Quotas,
     in_order,
+    refuse_too_many_rows,
     refuse_unknown,
     require_endpoints,
     require_event_filters,
     require_room_for_links,
 )
 from event_service.configuration.links import linking
-from event_service.configuration.ports import ConfigurationRows, EventFilterPage
+from event_service.configuration.ports import Beside, ConfigurationRows, EventFilterPage
+from event_service.configuration.requests import Requests
 from event_service.filters.event_filter import DEFAULT_NAME, EventFilter, parse_condition
 
 
@@ -34,6 +37,7 @@ class EventFilters:
         self,
         chain: Chain,
         rows: ConfigurationRows,
+        requests: Requests,
         check_pattern: Callable[[Any], dict[str, Any]],
         quotas: Quotas,
         clock: Clock,
@@ -42,12 +46,14 @@ class EventFilters:
         Args:
             chain: commits changes.
             rows: the rows that follow it.
+            requests: those that carry idempotency keys.
             check_pattern: reads an event pattern, raising ``BadUserInput``.
             quotas: what a workspace may hold.
             clock: the time.
         """
         self._chain = chain
         self._rows = rows
+        self._requests = requests
         self._check_pattern = check_pattern
         self._quotas = quotas
         self._clock = clock
@@ -58,23 +64,35 @@ class EventFilters:
         condition: Mapping[str, Any],
         name: str | None = None,
         endpoint_ids: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
     ) -> EventFilter:
-        """Creates an event filter and links it.
+        """Creates an event filter and links it. With an idempotency key it is created once, however often it is asked for
+        within 24 hours, and answered as it was created.
 
         Raises:
-            BadUserInput: a bad condition, name or id, all faults together.
+            BadUserInput: a bad condition, name, id or key, all faults together.
             NotFound: an unknown endpoint.
             TooLarge: the workspace holds as many event filters as it may.
+            Conflict: the key was used for other input.
         """
         problems = Problems()
         parsed_condition = problems.collect(lambda: parse_condition(condition, self._check_pattern), {})
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else DEFAULT_NAME
         linked = problems.collect(lambda: parse_optional_uuids(endpoint_ids, "endpointIds"), [])
+        asked = [parsed_condition, parsed_name, linked]
+        request = problems.collect(lambda: self._requests.begin(workspace_id, "createEventFilters", idempotency_key, asked), None)
         problems.refuse()
         now = self._clock()
         event_filter = EventFilter(new_id(), workspace_id, parsed_name, parsed_condition, now, now)
+        beside = Beside(request=request.remembering(event_filter_fields(event_filter))) if request else None
+        created = event_filter
 
         def plan(counts: Counts) -> Plan:
+            nonlocal created
+            answered = self._requests.answer_of(request)
+            if answered is not None:
+                created = event_filter_of(answered)
+                return Plan((), counts)
             if counts.event_filters >= self._quotas.event_filters:
                 raise TooLarge(f"This workspace holds {counts.event_filters:,} event filters, as many as it may; delete some first.")
             operations: list[Operation] = [PutEventFilter(event_filter)]
@@ -82,10 +100,10 @@ class EventFilters:
                 existing = require_endpoints(self._rows, workspace_id, linked)
                 require_room_for_links(self._rows, workspace_id, linked, [event_filter.id])
                 operations.extend(linking(existing.values(), event_filter.id, self._clock()))
-            return Plan(tuple(operations), counts.plus_event_filters(1))
+            return Plan(tuple(operations), counts.plus_event_filters(1), beside=beside)
 
         self._chain.commit(workspace_id, plan)
-        return event_filter
+        return created
 
     def update(
         self, workspace_id: str, event_filter_id: str, condition: Mapping[str, Any] | None = None, name: str | None = None
@@ -129,6 +147,7 @@ class EventFilters:
         Raises:
             BadUserInput: no, too many or malformed ids.
             NotFound: unknown ids; nothing was deleted.
+            TooLarge: they have so many links that fewer must be given.
         """
         parsed = parse_uuids(ids, "ids")
 
@@ -141,7 +160,10 @@ class EventFilters:
             # The state first: whoever reads the rows while they are written must not find the links gone and an endpoint
             # that matches everything.
             operations: list[Operation] = []
-            affected = self._losing_their_last(workspace_id, existing)
+            linked = self._rows.endpoint_ids_of(workspace_id, list(existing))
+            # A row of its own, one of its links, and of each endpoint the links and, if it loses its last filter, both rows.
+            refuse_too_many_rows("ids", "event filters", [2 + 3 * len(linked[one]) for one in existing])
+            affected = self._losing_their_last(workspace_id, existing, set().union(*linked.values()))
             if affected:
                 operations.append(SetState(affected, format_date(self._clock()), matches_nothing=True))
             operations.append(DeleteEventFilters(tuple(existing)))
@@ -173,8 +195,7 @@ class EventFilters:
         event_filters = self._rows.event_filters(workspace_id, sorted(set().union(*linked.values())))
         return {one: in_order(event_filters, ids) for one, ids in linked.items()}
 
-    def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter]) -> tuple[str, ...]:
-        linked = set().union(*self._rows.endpoint_ids_of(workspace_id, list(deleted)).values())
+    def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter], linked: set[str]) -> tuple[str, ...]:
         losing = [
             endpoint_id
             for endpoint_id, filters in self._rows.event_filter_ids_of(workspace_id, sorted(linked)).items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, TypeVar
 
 from event_service.base.errors import NotFound, TooLarge
@@ -13,6 +14,11 @@ from event_service.filters.event_filter import EventFilter
 
 MAXIMUM_LINKS: Final = 10_000
 """Event filters of one endpoint and endpoints of one event filter: their ids stand in one item of at most 400 KB."""
+
+
+MAXIMUM_ROWS: Final = 10_500
+"""What one change may write: an endpoint, or an event filter, with as many links as it may have can always be deleted. At
+1,000 writes a second, which a partition takes, that is 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,27 @@ def require_room_for_links(
     for filter_id, endpoints in rows.endpoint_ids_of(workspace_id, event_filter_ids).items():
         if len(endpoints | set(endpoint_ids)) > MAXIMUM_LINKS:
             raise TooLarge(f"The event filter {filter_id} may be linked to at most {MAXIMUM_LINKS:,} endpoints.")
+
+
+def refuse_too_many_rows(argument: str, what: str, rows_of_each: Sequence[int]) -> None:
+    """Refuses a change that would write more rows than can be written in time.
+
+    Args:
+        argument: that lists what is changed, for the error.
+        what: is changed, in the plural.
+        rows_of_each: rows that each of them writes, in the order given.
+
+    Raises:
+        TooLarge: with the number that fits.
+    """
+    total = sum(rows_of_each)
+    if total <= MAXIMUM_ROWS or len(rows_of_each) == 1:
+        return
+    fitting = sum(1 for so_far in accumulate(rows_of_each) if so_far <= MAXIMUM_ROWS)
+    raise TooLarge(
+        f"{argument}: with their links, these {len(rows_of_each)} {what} are {total:,} rows; at most {MAXIMUM_ROWS:,} are changed at "
+        f"once, and nothing was. The first {max(fitting, 1)} of them fit; then give the next."
+    )
 
 
 _T = TypeVar("_T", Endpoint, EventFilter)

@@ -8,7 +8,9 @@ retries) or :class:`~event_service.base.errors.Unavailable` (failed or timed out
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
 from event_service.configuration.changes import ChangeSet, Head
@@ -43,8 +45,9 @@ class ChangeLog(Protocol):
     def head(self, workspace_id: str) -> Head | None:
         """The newest version, strongly consistent; ``None`` before the first change."""
 
-    def append(self, change: ChangeSet) -> bool:
-        """Commits ``change``; ``False`` when its version is already taken, and nothing was written."""
+    def append(self, change: ChangeSet, beside: Beside | None = None) -> bool:
+        """Commits ``change`` and what is stored beside it; ``False`` when its version is already taken, or the request was
+        made before, and nothing was written."""
 
     def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
         """Up to ``limit`` change sets above ``version`` in order, strongly consistent. The first may be above
@@ -139,14 +142,62 @@ class EndpointObserver(Protocol):
         """Called after a deletion was committed."""
 
 
+@dataclass(frozen=True, slots=True)
+class RememberedRequest:
+    """A mutation that carried an idempotency key, and its answer.
+
+    Attributes:
+        workspace_id: whose it is.
+        key: the digest of the mutation and its key.
+        given: the digest of the input.
+        answer: JSON.
+        expires: until when it is kept, to the second.
+    """
+
+    workspace_id: str
+    key: str
+    given: str
+    answer: str
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is stored by the commit of a change, or not at all.
+
+    Attributes:
+        secrets: of new endpoints, by id.
+        request: the mutation's answer, if it carried an idempotency key.
+    """
+
+    secrets: Mapping[str, EndpointSecrets] = field(default_factory=lambda: MappingProxyType({}))
+    request: RememberedRequest | None = None
+
+
 class SecretStore(Protocol):
-    """Signing secrets, apart from endpoints so that no list and no change set can leak one."""
+    """Signing secrets, apart from endpoints so that no list and no change set can leak one. New ones are stored by
+    :meth:`ChangeLog.append`, so that one that loses a race leaves none behind."""
 
     def get(self, workspace_id: str, endpoint_id: str) -> EndpointSecrets | None:
         """Strongly consistent."""
 
-    def put(self, workspace_id: str, endpoint_id: str, secrets: EndpointSecrets, replaces: EndpointSecrets | None) -> bool:
-        """Stores; ``False`` when what is stored is not ``replaces`` any more."""
+    def replace(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        secrets: EndpointSecrets,
+        replaces: EndpointSecrets,
+        request: RememberedRequest | None = None,
+    ) -> bool:
+        """Stores, together with ``request``; ``False`` when what is stored is not ``replaces`` any more, or the request was
+        made before, and nothing was written."""
 
-    def delete(self, workspace_id: str, endpoint_ids: Sequence[str]) -> None:
+    def delete(self, endpoint_ids: Sequence[str]) -> None:
         """Forgets; unknown ids are fine."""
+
+
+class RequestMemory(Protocol):
+    """Mutations that carried idempotency keys."""
+
+    def find(self, workspace_id: str, key: str) -> RememberedRequest | None:
+        """Strongly consistent; it may be one that has expired."""

@@ -135,6 +135,7 @@ class RoutingTable:
                     self._unlink(tuple(self._endpoints_of.get(event_filter_id, ())), (event_filter_id,))
                     self._event_filters.discard(event_filter_id)
                     self._operational.discard(event_filter_id)
+                    self._refused.pop(event_filter_id, None)
                     self._matcher.remove(event_filter_id)
             case Link(endpoint_ids, event_filter_ids):
                 self._link(endpoint_ids, event_filter_ids)
@@ -168,7 +169,9 @@ class RoutingTable:
         event_filter_id = sys.intern(event_filter.id)
         self._event_filters.add(event_filter_id)
         reason = self._add_to_matcher(event_filter_id, event_filter.condition)
-        if reason is not None:
+        if reason is None:
+            self._refused.pop(event_filter_id, None)
+        else:
             self._refused[event_filter_id] = RefusedFilter(event_filter, reason)
         if names_operational_type(event_filter.condition):
             self._operational.add(event_filter_id)

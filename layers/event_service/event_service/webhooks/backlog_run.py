@@ -71,6 +71,7 @@ class BacklogRuns:
     async def _send_oldest(self, batch: Batch, run: BacklogMessage, ticket: BacklogTicket) -> None:
         endpoint_id = run.endpoint_id
         snapshot = await self._in_thread(self._readers.snapshots.read, [(run.workspace_id, endpoint_id)], [])
+        snapshot.require_all()
         endpoint = snapshot.endpoints.get(endpoint_id)
         batch.add(snapshot)
         if endpoint is not None and endpoint.status is not EndpointStatus.ENABLED:
@@ -126,6 +127,7 @@ class BacklogRuns:
             await self._discard(batch, gone)
         alive = {one.log_key: one for one in waiting if one.delivery.event in events}
         snapshot = await self._in_thread(self._readers.snapshots.read, [], list(alive))
+        snapshot.require_all()
         recorded = snapshot.recorded
         done = [one for key, one in alive.items() if key in recorded]
         if done:

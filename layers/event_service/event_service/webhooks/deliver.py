@@ -95,6 +95,10 @@ class WebhookDelivery:
                 report.traceparents.append(message.attempt.traceparent)
         suspects = {position for position, message in messages.items() if self._may_be_a_repeat(message, received[position])}
         snapshot = await self._read(messages, suspects) if messages else Snapshot({}, {}, {}, {})
+        for position in [one for one, message in messages.items() if message.delivery.endpoint_id in snapshot.unread]:
+            # One endpoint whose rows are throttled must not hold up the others of its batch.
+            report.failed.add(position)
+            del messages[position]
         batch = Batch(snapshot, time_left, report)
         ready, results, discarded = self._sort(batch, messages, received, suspects, snapshot)
         await self._discard_messages(batch, messages, discarded)

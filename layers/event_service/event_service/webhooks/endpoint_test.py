@@ -38,6 +38,7 @@ class EndpointTests:
             NotTestable: there is no such webhook.
         """
         snapshot = await self._in_thread(self._snapshots.read, [(workspace_id, endpoint_id)], [])
+        snapshot.require_all()
         endpoint = snapshot.endpoints.get(endpoint_id)
         if endpoint is None or endpoint.url is None:
             raise NotTestable(f"endpoint {endpoint_id} is no webhook of this workspace")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from event_service.base.errors import RateLimited
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import LogRecord
@@ -25,12 +26,24 @@ class Snapshot:
         secrets: by endpoint id.
         health: by endpoint id; only of those that have failed.
         recorded: those of the asked attempts (endpoint id, workspace id, event id, number) that the log has.
+        unread: ids of endpoints of which not everything could be read, because their rows were throttled: nothing is known
+            of them, their messages must come again.
     """
 
     endpoints: Mapping[str, Endpoint]
     secrets: Mapping[str, EndpointSecrets]
     health: Mapping[str, EndpointHealth]
     recorded: Mapping[tuple[str, str, str, int], LogRecord]
+    unread: frozenset[str] = frozenset()
+
+    def require_all(self) -> None:
+        """For whoever cannot go on with a part.
+
+        Raises:
+            RateLimited: something could not be read.
+        """
+        if self.unread:
+            raise RateLimited("The database is too busy at the moment; try again in a few seconds.")
 
 
 class SnapshotReader(Protocol):

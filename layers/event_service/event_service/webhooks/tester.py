@@ -16,6 +16,8 @@ from event_service.delivery.attempt import Attempt, FailureClass
 
 SLACK_SECONDS: Final = 5
 """For a cold start of the webhook function, beside the attempt's own deadline."""
+MAXIMUM_SECONDS: Final = 20
+"""The caller's own time ends: API Gateway waits 30 s. With a longer deadline a slow receiver cannot be tested."""
 
 
 class LambdaEndpointTester:
@@ -32,7 +34,7 @@ class LambdaEndpointTester:
         self._function = function
         self._region = region
         self._endpoint_url = endpoint_url
-        self._seconds = deadline_seconds + SLACK_SECONDS
+        self._seconds = min(deadline_seconds + SLACK_SECONDS, MAXIMUM_SECONDS)
 
     @cached_property
     def _client(self) -> Any:

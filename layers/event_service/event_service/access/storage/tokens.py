@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from event_service.access.token import Token, TokenKind
 from event_service.aws.dynamodb import Database
 from event_service.base.dates import format_date, from_stored
+
+KEPT_AFTER_ITS_END: Final = timedelta(days=40)
+"""A table can be restored to a moment within 35 days
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html): until then it must be known
+which tokens were revoked since."""
 
 
 class TokenItem(Model):
@@ -28,6 +34,8 @@ class TokenItem(Model):
     created = UnicodeAttribute()
     expires = UnicodeAttribute(null=True)
     revoked = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True, attr_name="expiresAt")
+    """When DynamoDB removes the row of a token that works no more."""
 
 
 class DynamoTokenStore:
@@ -51,6 +59,7 @@ class DynamoTokenStore:
                 created=format_date(token.created),
                 expires=format_date(token.expires) if token.expires else None,
                 revoked=format_date(token.revoked) if token.revoked else None,
+                expires_at=_removed_at(token),
             )
         )
 
@@ -71,6 +80,11 @@ def token_of(item: TokenItem) -> Token:
         expires=_date(item.expires),
         revoked=_date(item.revoked),
     )
+
+
+def _removed_at(token: Token) -> int | None:
+    ends = [moment for moment in (token.expires, token.revoked) if moment is not None]
+    return int((min(ends) + KEPT_AFTER_ITS_END).timestamp()) if ends else None
 
 
 def _date(value: str | None) -> datetime | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
-from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
-from event_service.base.errors import TooLarge
+from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key, TransactionCanceled, Write
+from event_service.base.errors import RateLimited, TooLarge, Unavailable
 from event_service.base.identifiers import new_id
 from event_service.configuration.changes import (
     ChangeSet,
@@ -21,6 +22,8 @@ from event_service.configuration.changes import (
     operations_to_json,
 )
 from event_service.configuration.codec import FORMAT, check_format
+from event_service.configuration.ports import Beside
+from event_service.configuration.storage.secrets import SecretItem, remembering, secret_item
 
 KEPT_CHANGES = 1_000
 """A router that is further behind loads the rows instead, which is then cheaper as well."""
@@ -41,6 +44,8 @@ class ChangeItem(Model):
     format = NumberAttribute(default=FORMAT)
     operations = UnicodeAttribute()
     counts = UnicodeAttribute()
+    head = NumberAttribute()
+    """The version again, as the key of the index ``heads``: a change set may be 380 KB, and a read of its head must not be."""
     nonce = UnicodeAttribute()
     applied = BooleanAttribute(default=False)
 
@@ -53,10 +58,15 @@ class DynamoChangeLog:
         self._nonce = nonce
 
     def head(self, workspace_id: str) -> Head | None:
-        page = self._database.query(ChangeItem, ChangeItem.workspace_id == workspace_id, descending=True, limit=1, consistent=True)
-        return _change(page.items[0]).head if page.items else None
+        condition = ChangeItem.workspace_id == workspace_id
+        page = self._database.query(ChangeItem, condition, index="heads", descending=True, limit=1, consistent=True)
+        if not page.items:
+            return None
+        row = ChangeItem.from_raw_data(page.items[0])
+        check_format({"format": row.format})
+        return Head(workspace_id, int(row.version), counts_from_json(json.loads(row.counts)), bool(row.applied))
 
-    def append(self, change: ChangeSet) -> bool:
+    def append(self, change: ChangeSet, beside: Beside | None = None) -> bool:
         text = _json(operations_to_json(change.operations))
         size = len(text.encode())
         if size > MAXIMUM_CHANGE_BYTES:
@@ -70,14 +80,33 @@ class DynamoChangeLog:
             change.version,
             operations=text,
             counts=_json(counts_to_json(change.counts)),
+            head=change.version,
             nonce=nonce,
         )
+        others = _writes(change.workspace_id, beside) if beside else []
         try:
-            self._database.put(item, ChangeItem.version.does_not_exist())
+            if others:
+                self._database.transact([Write.put(item, ChangeItem.version.does_not_exist()), *others], token=nonce)
+            else:
+                self._database.put(item, ChangeItem.version.does_not_exist())
         except ConditionFailed as error:
             # The SDK repeats a put whose answer was lost; the repeat then finds our own item.
             return error.current is not None and error.current["nonce"]["S"] == nonce
+        except TransactionCanceled:
+            # Another commit was faster, or is under way.
+            return False
+        except Unavailable:
+            if not self._is_committed(change, nonce):
+                raise
         return True
+
+    def _is_committed(self, change: ChangeSet, nonce: str) -> bool:
+        """Whether a commit whose answer was lost is there. An error would let the caller repeat what was done."""
+        condition = (ChangeItem.workspace_id == change.workspace_id) & (ChangeItem.version == change.version)
+        with suppress(RateLimited, Unavailable):
+            found = self._database.query(ChangeItem, condition, attributes=["nonce"], consistent=True).items
+            return bool(found) and found[0]["nonce"]["S"] == nonce
+        return False
 
     def after(self, workspace_id: str, version: int, limit: int) -> list[ChangeSet]:
         condition = (ChangeItem.workspace_id == workspace_id) & (ChangeItem.version > version)
@@ -119,6 +148,14 @@ def _change(item: AttributeMap) -> ChangeSet:
         counts=counts_from_json(json.loads(row.counts)),
         applied=bool(row.applied),
     )
+
+
+def _writes(workspace_id: str, beside: Beside) -> list[Write]:
+    writes = [
+        Write.put(secret_item(workspace_id, endpoint_id, secrets), SecretItem.id.does_not_exist())
+        for endpoint_id, secrets in beside.secrets.items()
+    ]
+    return [*writes, remembering(beside.request)] if beside.request else writes
 
 
 def _json(value: Any) -> str:

@@ -38,20 +38,23 @@ class EndpointItem(Model):
     expires_at = NumberAttribute(null=True, attr_name="expiresAt")
 
 
-class WebSocketItem(Model):
-    """The workspace of a WEB_SOCKET endpoint, under the endpoint's id: a client that connects gives no workspace."""
-
-    KEY = "web-socket"
+class EndpointByIdItem(Model):
+    """The endpoint again, or its tombstone, under its id, with the health of its receiver: what delivery reads, and who
+    connects without saying which workspace. DynamoDB never splits the partition of a workspace in a table with local
+    indexes (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html), so nothing that is done for each
+    delivery may read there."""
 
     class Meta:
         """The table's logical name."""
 
-        table_name = "endpoints"
+        table_name = "endpoints_by_id"
 
-    endpoint_id = UnicodeAttribute(hash_key=True, attr_name="workspaceId")
-    key = UnicodeAttribute(range_key=True, attr_name="id")
-    owner = UnicodeAttribute(null=True)
+    id = UnicodeAttribute(hash_key=True)
+    workspace_id = UnicodeAttribute(null=True, attr_name="workspaceId")
     version = NumberAttribute()
+    health = UnicodeAttribute(null=True)
+    """JSON, since its parts are only read and written together; absent while the receiver is well."""
+    health_version = NumberAttribute(null=True, attr_name="healthVersion")
     deleted = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True, attr_name="expiresAt")
 

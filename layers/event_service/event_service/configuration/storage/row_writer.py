@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -20,6 +21,8 @@ from pynamodb.models import Model
 
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.clock import Clock
+from event_service.base.errors import RateLimited
+from event_service.configuration import codec
 from event_service.configuration.changes import (
     ChangeSet,
     DeleteEndpoints,
@@ -30,12 +33,11 @@ from event_service.configuration.changes import (
     SetState,
     Unlink,
 )
-from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.storage.items import (
+    EndpointByIdItem,
     EndpointItem,
     EventFilterItem,
     LinksItem,
-    WebSocketItem,
     endpoint_item,
     event_filter_item,
     linked_ids,
@@ -46,6 +48,8 @@ from event_service.configuration.storage.items import (
 TOMBSTONE_LIFE: Final = timedelta(hours=24)
 WRITERS: Final = 16
 """Threads that write the rows of one change, fewer than the connections in the pool."""
+WRITE_SECONDS: Final = 8.0
+"""One attempt at the rows of a change ends after that; the next one goes on where it ended. API Gateway waits 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +63,48 @@ class RowWrite:
 class RowWriter:
     """Writes the rows of one change set, operation by operation, each in stages that must follow one another."""
 
-    def __init__(self, database: Database, clock: Clock, change: ChangeSet) -> None:
+    def __init__(self, database: Database, clock: Clock, change: ChangeSet, monotonic: Callable[[], float]) -> None:
         self._database = database
         self._workspace_id = change.workspace_id
         self._version = change.version
         self._operations = change.operations
         self._expires_at = int((clock() + TOMBSTONE_LIFE).timestamp())
+        self._monotonic = monotonic
+        self._end = monotonic() + WRITE_SECONDS
 
     def write(self, *, skip_written: bool) -> None:
         """Writes all, 16 rows at once.
 
         Args:
             skip_written: most are probably written: their versions are read first, 100 a call.
+
+        Raises:
+            RateLimited: it took more than 8 s. Whoever tries again goes on where it ended.
         """
         with ThreadPoolExecutor(max_workers=WRITERS) as threads:
             for operation in self._operations:
                 for stage in self._stages(operation):
                     writes = self._unwritten(stage) if skip_written else list(stage)
                     # list(): a future's error is raised only when its result is asked for.
-                    list(threads.map(_once, writes))
+                    list(threads.map(self._once, writes))
+
+    def _once(self, write: RowWrite) -> None:
+        if self._monotonic() > self._end:
+            raise RateLimited("A large change of this workspace is still being written; try again in a few seconds.")
+        # Should the condition fail, this change, or a later one, has already written the row.
+        with suppress(ConditionFailed):
+            write.write()
 
     def _stages(self, operation: object) -> Iterator[Iterable[RowWrite]]:
         match operation:
             case PutEndpoint(endpoint):
+                fields = codec.endpoint_fields(endpoint)
+                del fields["id"]
+                # First where delivery reads: whoever finds no row there takes the endpoint for deleted.
+                yield [self._update(Key(EndpointByIdItem, endpoint.id), fields, self._older(EndpointByIdItem))]
                 yield [self._put(EndpointItem, endpoint.id, endpoint_item(endpoint, self._version))]
-                if endpoint.type is EndpointType.WEB_SOCKET:
-                    yield [self._put_web_socket(endpoint.id, {"owner": self._workspace_id})]
             case SetState(ids):
-                yield [self._set_state(one, operation.fields()) for one in ids]
+                yield from self._set_state(ids, operation.fields())
             case PutEventFilter(event_filter):
                 yield [self._put(EventFilterItem, event_filter.id, event_filter_item(event_filter, self._version))]
             case Link(endpoint_ids, event_filter_ids):
@@ -94,32 +112,31 @@ class RowWriter:
             case Unlink(endpoint_ids, event_filter_ids):
                 yield self._both_sides(endpoint_ids, event_filter_ids, add=False)
             case DeleteEndpoints(ids):
-                # The web sockets' rows also under the ids of webhooks: they do no harm.
-                yield [self._put_web_socket(one, {"deleted": True, "expiresAt": self._expires_at}) for one in ids]
-                yield [self._bury(EndpointItem, one) for one in ids]
+                yield [self._bury(model, one) for one in ids for model in (EndpointByIdItem, EndpointItem)]
                 yield from self._drop_links("endpoint", "filter", ids)
             case DeleteEventFilters(ids):
                 yield [self._bury(EventFilterItem, one) for one in ids]
                 yield from self._drop_links("filter", "endpoint", ids)
 
     def _put(self, model: type[Model], one: str, item: AttributeMap) -> RowWrite:
-        key = Key(model, self._workspace_id, one)
+        key = Key(EndpointByIdItem, one) if model is EndpointByIdItem else Key(model, self._workspace_id, one)
         return RowWrite(key, lambda: self._database.put_item(model, item, self._older(model)))
-
-    def _put_web_socket(self, one: str, fields: dict[str, Any]) -> RowWrite:
-        key = Key(WebSocketItem, one, WebSocketItem.KEY)
-        item = {**self._database.key_map(key), **typed({**fields, "version": self._version})}
-        return RowWrite(key, lambda: self._database.put_item(WebSocketItem, item, self._older(WebSocketItem)))
 
     def _bury(self, model: type[Model], one: str) -> RowWrite:
         fields = {"workspaceId": self._workspace_id, "id": one, "version": self._version, "deleted": True, "expiresAt": self._expires_at}
         return self._put(model, one, typed(fields))
 
-    def _set_state(self, one: str, fields: dict[str, Any]) -> RowWrite:
-        key = Key(EndpointItem, self._workspace_id, one)
-        actions = [*assignments(fields), EndpointItem.version.set(self._version)]
+    def _set_state(self, ids: Sequence[str], fields: dict[str, Any]) -> Iterator[list[RowWrite]]:
         # An endpoint that a later change deleted is a tombstone of a higher version, so `version < …` covers it.
-        return RowWrite(key, lambda: self._database.update(key, actions, EndpointItem.version < self._version))
+        by_id, listed = EndpointByIdItem.version < self._version, EndpointItem.version < self._version
+        yield [
+            *(self._update(Key(EndpointByIdItem, one), fields, by_id) for one in ids),
+            *(self._update(Key(EndpointItem, self._workspace_id, one), fields, listed) for one in ids),
+        ]
+
+    def _update(self, key: Key, fields: dict[str, Any], condition: Condition) -> RowWrite:
+        actions = assignments({**fields, "version": self._version})
+        return RowWrite(key, lambda: self._database.update(key, actions, condition))
 
     def _both_sides(self, endpoint_ids: Sequence[str], event_filter_ids: Sequence[str], *, add: bool) -> Iterator[RowWrite]:
         for one in endpoint_ids:
@@ -175,11 +192,3 @@ def assignments(fields: dict[str, Any]) -> list[Action]:
 def _identity(model: type[Model], item: AttributeMap) -> tuple[str, ...]:
     names = [one.attr_name for one in model.get_attributes().values() if one.is_hash_key or one.is_range_key]
     return (model.Meta.table_name, *(str(item[name]["S"]) for name in sorted(names)))
-
-
-def _once(write: RowWrite) -> None:
-    try:
-        write.write()
-    except ConditionFailed:
-        # This change, or a later one, has already written the row.
-        return

@@ -8,38 +8,45 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
-from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database
+from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
-from event_service.configuration.storage.secrets import SecretItem, secret_key
+from event_service.configuration.storage.items import EndpointByIdItem
 from event_service.delivery.receiver_health import EndpointHealth
 
 
 class DynamoHealthStore:
-    """Implements :class:`~event_service.delivery.ports.HealthStore`, in the row of the endpoint's secrets."""
+    """Implements :class:`~event_service.delivery.ports.HealthStore`, in the endpoint's own row."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, workspace_id: str, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
-        unchanged = SecretItem.health_version.does_not_exist() if replaces is None else SecretItem.health_version == replaces.version
-        # A deleted endpoint's row must not come back.
-        condition: Condition = SecretItem.current.exists() & unchanged
-        actions = [SecretItem.health.set(_written(health)), SecretItem.health_version.set(health.version)]
+        version = EndpointByIdItem.health_version
+        unchanged = version.does_not_exist() if replaces is None else version == replaces.version
+        actions = [EndpointByIdItem.health.set(_written(health)), version.set(health.version)]
         try:
-            self._database.update(secret_key(workspace_id, health.endpoint_id), actions, condition)
+            self._database.update(Key(EndpointByIdItem, health.endpoint_id), actions, _exists(workspace_id) & unchanged)
         except ConditionFailed as refused:
             # The SDK repeats an update whose answer was lost; the repeat then finds what we wrote.
             return refused.current is not None and read_health(health.endpoint_id, refused.current) == health
         return True
 
     def get(self, workspace_id: str, endpoint_id: str) -> EndpointHealth | None:
-        found = self._database.batch_get([secret_key(workspace_id, endpoint_id)])
-        return read_health(endpoint_id, found[0][1]) if found else None
+        for _, item in self._database.batch_get([Key(EndpointByIdItem, endpoint_id)]):
+            if item["workspaceId"]["S"] == workspace_id:
+                return read_health(endpoint_id, item)
+        return None
 
     def clear(self, workspace_id: str, endpoint_id: str) -> None:
         with suppress(ConditionFailed):  # deleted
-            actions = [SecretItem.health.remove(), SecretItem.health_version.remove()]
-            self._database.update(secret_key(workspace_id, endpoint_id), actions, SecretItem.current.exists())
+            actions = [EndpointByIdItem.health.remove(), EndpointByIdItem.health_version.remove()]
+            self._database.update(Key(EndpointByIdItem, endpoint_id), actions, _exists(workspace_id))
+
+
+def _exists(workspace_id: str) -> Condition:
+    """A deleted endpoint's row must not come back, nor a tombstone get a health."""
+    condition: Condition = (EndpointByIdItem.workspace_id == workspace_id) & EndpointByIdItem.deleted.does_not_exist()
+    return condition
 
 
 def _written(health: EndpointHealth) -> str:

@@ -20,8 +20,9 @@ from event_service.access.token import Token
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
 from event_service.base.threads import ContextThreads
-from event_service.configuration.storage.items import EndpointItem, WebSocketItem, endpoint_of, is_deleted
+from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
+from event_service.sockets.destination import SocketDestination
 from event_service.sockets.ports import GroupState, Handshake, LogHead, Owner, Situation
 from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
 
@@ -116,7 +117,7 @@ class DynamoConnectionStore:
         self._database = database
 
     def handshake(self, endpoint_id: str, token_hash: str | None) -> Handshake:
-        keys = [Key(WebSocketItem, endpoint_id, WebSocketItem.KEY), head_key(endpoint_id)]
+        keys = [Key(EndpointByIdItem, endpoint_id), head_key(endpoint_id)]
         if token_hash is not None:
             keys.append(Key(TokenItem, token_hash))
         token: Token | None = None
@@ -127,9 +128,9 @@ class DynamoConnectionStore:
                 token = token_of(TokenItem.from_raw_data(item))
             elif model is HeadItem:
                 head = head_of(HeadItem.from_raw_data(item))
-            else:
-                row = WebSocketItem.from_raw_data(item)
-                workspace_id = None if row.deleted else row.owner
+            elif not is_deleted(item):
+                endpoint = endpoint_of(item)
+                workspace_id = endpoint.workspace_id if endpoint.type is SocketDestination.type else None
         return Handshake(token, workspace_id, head)
 
     def add(self, connection: Connection) -> None:
@@ -175,7 +176,7 @@ class DynamoConnectionStore:
         return [_connection(raw) for _, raw in self._database.batch_get(keys)]
 
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
-        keys = [Key(EndpointItem, workspace_id, endpoint_id), head_key(endpoint_id)]
+        keys = [Key(EndpointByIdItem, endpoint_id), head_key(endpoint_id)]
         keys.extend(Key(TokenItem, token_hash) for token_hash in token_hashes)
         endpoint = None
         head: LogHead | None = None
@@ -186,8 +187,8 @@ class DynamoConnectionStore:
                 tokens[token.token_hash] = token
             elif model is HeadItem:
                 head = head_of(HeadItem.from_raw_data(item))
-            else:
-                endpoint = None if is_deleted(item) else endpoint_of(item)
+            elif not is_deleted(item) and item["workspaceId"]["S"] == workspace_id:
+                endpoint = endpoint_of(item)
         return Situation(endpoint, head, tokens)
 
     def take_turn(self, endpoint_id: str, group: int) -> None:

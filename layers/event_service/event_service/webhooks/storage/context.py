@@ -8,8 +8,8 @@ from event_service.aws.dynamodb import Database, Key
 from event_service.base.clock import Clock
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.configuration.storage.items import EndpointItem, endpoint_of, is_deleted
-from event_service.configuration.storage.secrets import secret_key, secrets_of
+from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
+from event_service.configuration.storage.secrets import SecretItem, secret_key, secrets_of
 from event_service.delivery.attempt import LogRecord
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.health import read_health
@@ -26,27 +26,37 @@ class DynamoSnapshotReader:
 
     def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[tuple[str, str, str, int]]) -> Snapshot:
         keys: list[Key] = []
+        owners: dict[str, str] = {}
         for workspace_id, endpoint_id in endpoints:
-            keys.append(Key(EndpointItem, workspace_id, endpoint_id))
-            keys.append(secret_key(workspace_id, endpoint_id))
+            owners[endpoint_id] = workspace_id
+            keys.append(Key(EndpointByIdItem, endpoint_id))
+            keys.append(secret_key(endpoint_id))
         keys.extend(log_key(*attempt) for attempt in attempts)
         now = self._clock().timestamp()
         found_endpoints: dict[str, Endpoint] = {}
         secrets: dict[str, EndpointSecrets] = {}
         health: dict[str, EndpointHealth] = {}
         recorded: dict[tuple[str, str, str, int], LogRecord] = {}
-        # Rows of one table come back under one model: what kind of row it is shows in its key.
-        for model, item in self._database.batch_get(keys, binary=False):
+        found, unread = self._database.batch_get_some(keys, binary=False)
+        for model, item in found:
             if model is LogItem:
                 record = record_of(item)
                 if float(item["expiresAt"]["N"]) > now:
                     recorded[record.log_key] = record
-            elif "secret" in item:
-                endpoint_id = item["id"]["S"].removesuffix("#secret")
+                continue
+            endpoint_id = item["id"]["S"]
+            # An id of another workspace is an unknown id.
+            if item["workspaceId"]["S"] != owners[endpoint_id]:
+                continue
+            if model is SecretItem:
                 secrets[endpoint_id] = secrets_of(item)
+            elif not is_deleted(item):
+                found_endpoints[endpoint_id] = endpoint_of(item)
                 if (known := read_health(endpoint_id, item)) is not None:
                     health[endpoint_id] = known
-            elif not is_deleted(item):
-                endpoint = endpoint_of(item)
-                found_endpoints[endpoint.id] = endpoint
-        return Snapshot(found_endpoints, secrets, health, recorded)
+        return Snapshot(found_endpoints, secrets, health, recorded, _endpoints_of(unread))
+
+
+def _endpoints_of(unread: Collection[Key]) -> frozenset[str]:
+    """The endpoints of rows that could not be read; a row of the log begins with the id of its endpoint."""
+    return frozenset(str(key.range).partition("#")[0] if key.model is LogItem else str(key.hash) for key in unread)

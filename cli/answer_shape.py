@@ -1,0 +1,45 @@
+"""Whether an answer has what its document selects: another GraphQL API, or a proxy before ours, may answer anything."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+Shape = dict[str, "Shape | None"]
+
+_TOKENS = re.compile(r"[{}]|\([^()]*\)|\w+")
+
+
+@cache
+def shape_of(document: str) -> Shape:
+    """The fields that one of our documents selects, nested as there; ``None`` for a field without a selection.
+
+    Our documents have one operation, no aliases, fragments, directives or literals.
+    """
+    stack: list[Shape] = []
+    root: Shape = {}
+    last = ""
+    for token in _TOKENS.findall(document):
+        if token == "{":  # noqa: S105 - no password
+            inner: Shape = {}
+            if stack:
+                stack[-1][last] = inner
+            else:
+                root = inner
+            stack.append(inner)
+        elif token == "}":  # noqa: S105 - as above
+            stack.pop()
+        elif stack and not token.startswith("("):
+            stack[-1][token] = None
+            last = token
+    return root
+
+
+def fits(value: Any, shape: Shape | None) -> bool:
+    """Whether a value, or each value of a list, has the fields of a shape."""
+    if shape is None:
+        return True
+    if isinstance(value, list):
+        return all(isinstance(item, dict) and fits(item, shape) for item in value)
+    return isinstance(value, dict) and all(name in value and fits(value[name], inner) for name, inner in shape.items())
