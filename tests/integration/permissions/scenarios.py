@@ -317,7 +317,9 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     assert connect(CONNECTION) == {"statusCode": 200}
     account.wake()
     client.publish("seen", "seen too")
-    account.route()
+    routed = account.take("RoutingQueue")
+    for count in ("1", "2"):
+        account.run("EventRouterFunction", {"Records": [one | {"attributes": {"ApproximateReceiveCount": count}} for one in routed]})
     account.wake()
     assert connect("c2", after="0") == {"statusCode": 200}
     account.wake()

@@ -189,7 +189,7 @@ def test_what_is_sealed_is_taken_and_what_is_taken_is_not_sealed(sockets: Socket
     assert [(one.first, one.last, one.unused) for one in store.segments(ENDPOINT, 1, 10)] == [(1, 1, 1), (2, 2, 0)]
 
 
-def test_segments_are_read_to_the_end_of_their_block_also_where_a_page_ends_before(sockets: Sockets) -> None:
+def test_segments_are_read_to_the_end_of_their_block_across_pages(sockets: Sockets) -> None:
     store = sockets.log_store
     now, expires = datetime(2026, 3, 1, tzinfo=UTC), datetime(2027, 3, 2, tzinfo=UTC)
     seeded = random.Random(5)
@@ -417,7 +417,7 @@ def test_all_of_a_log_but_its_head_dies_by_itself(sockets: Sockets, aws: dict[st
     assert lives["a1" * 16] > 14 * 86_400  # as long as a queue may keep the message
 
 
-def test_routing_to_a_socket_endpoint_costs_a_write_a_transaction_and_a_wake_up(sockets: Sockets) -> None:
+def test_socket_routing_costs_a_write_a_transaction_and_a_wake_up(sockets: Sockets) -> None:
     connect(sockets)
     sockets.wake_ups()
     sockets.calls.clear()

@@ -77,7 +77,7 @@ async def test_a_close_can_fail_and_one_whose_answer_is_lost_has_closed() -> Non
     assert [await api.close("c"), await api.close("c")] == [Posted.UNKNOWN, Posted.GONE]
 
 
-def test_sequences_are_given_out_once_and_a_segment_stands_where_nothing_stood() -> None:
+def test_sequences_are_given_out_once_and_no_segment_is_replaced() -> None:
     tables = FakeSocketTables(clock=VirtualClock())
     tables.put_head(ENDPOINT, HEAD, None)
     allocated = [tables.allocate(ENDPOINT, 2), tables.allocate(ENDPOINT, 1)]
@@ -163,7 +163,7 @@ def test_fifo_group_has_one_receiver_at_a_time() -> None:
     assert queue.receive(group) == [second]
 
 
-def test_a_message_with_a_known_deduplication_id_is_dropped_for_five_minutes() -> None:
+def test_known_deduplication_id_is_dropped_for_five_minutes() -> None:
     clock = VirtualClock()
     queue = FakeWakeUpQueue(clock=clock)
     wake_up = WakeUp(WORKSPACE, ENDPOINT)

@@ -230,7 +230,7 @@ def test_a_client_that_takes_nothing_for_30_seconds_is_closed_and_resumes() -> N
     assert scene.sequences(again) == [1, 2, 3]
 
 
-def test_a_client_that_is_closed_for_being_slow_is_told_why_if_it_can_take_that() -> None:
+def test_slow_client_that_is_closed_is_told_why_if_it_can_take_that() -> None:
     scene = Scene()
     client = scene.connect()
     scene.clock.pass_by(minutes=1)
@@ -248,7 +248,7 @@ def test_a_client_that_is_closed_for_being_slow_is_told_why_if_it_can_take_that(
     assert scene.api.closed == {client: "service"}
 
 
-def test_a_socket_whose_close_never_works_is_tried_ever_more_rarely_until_its_row_ends() -> None:
+def test_socket_whose_close_never_works_is_tried_ever_more_rarely() -> None:
     scene = Scene()
     client = scene.connect()
     scene.clock.pass_by(minutes=1)
@@ -296,7 +296,7 @@ def test_a_client_whose_posts_meet_trouble_delays_no_other(trouble: Posted | str
     assert sorted(set(scene.sequences(troubled))) == list(range(1, 31))
 
 
-def test_a_slow_client_stays_in_its_own_lane_and_is_sent_what_comes_meanwhile() -> None:
+def test_slow_client_in_its_own_lane_is_sent_what_comes_meanwhile() -> None:
     scene = Scene()
     slow, quick = scene.connect(), scene.connect()
     scene.clock.pass_by(minutes=1)
@@ -317,7 +317,7 @@ def test_a_slow_client_stays_in_its_own_lane_and_is_sent_what_comes_meanwhile() 
     assert scene.sequences(quick) == [1, 2, 3, 4, 5]
 
 
-def test_when_time_runs_short_the_cursor_is_stored_and_the_rest_goes_on_in_its_own_lane() -> None:
+def test_cursor_is_stored_and_the_rest_goes_on_when_time_runs_short() -> None:
     scene = Scene()
     client = scene.connect()
     scene.publish(50)
@@ -523,7 +523,7 @@ def test_revoked_token_s_socket_is_sent_nothing() -> None:
     assert scene.api.closed == {client: "service"}
 
 
-def test_when_nobody_is_left_one_wake_up_finds_that_out_and_no_append_wakes_anybody() -> None:
+def test_append_wakes_nobody_once_a_run_found_nobody_connected() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
@@ -546,7 +546,7 @@ def test_when_nobody_is_left_one_wake_up_finds_that_out_and_no_append_wakes_anyb
     assert scene.sequences(again)[-1] == 102
 
 
-def test_a_connect_between_the_look_for_connections_and_its_note_is_not_forgotten() -> None:
+def test_connect_while_a_run_notes_that_nobody_is_there_is_served() -> None:
     scene = Scene()
     scene.connections.disconnect(scene.connect())
     scene.publish()
@@ -626,7 +626,7 @@ def test_resuming_clients_at_the_same_place_read_the_log_once_for_ten() -> None:
     assert scene.calls["events.texts"] == 2
 
 
-def test_more_connections_than_a_group_serves_are_spread_over_groups_and_all_are_served() -> None:
+def test_connections_above_a_hundred_are_all_served_in_groups() -> None:
     scene = Scene()
     clients = [scene.connect() for _ in range(300)]
     scene.publish()
@@ -680,7 +680,7 @@ def test_a_connection_stays_in_its_group_for_all_its_life() -> None:
     assert {scene.row(client).group for client in first} == {0}
 
 
-def test_a_thousand_connects_at_once_to_an_endpoint_without_events_wake_nobody() -> None:
+def test_thousand_connects_to_an_endpoint_without_events_wake_nobody() -> None:
     scene = Scene()
     for _ in range(1_000):
         scene.connect()
@@ -852,7 +852,7 @@ def test_gap_of_two_causes_is_one_notice() -> None:
     assert frame["sequence"] == 10
 
 
-def test_a_fault_of_our_own_at_one_client_holds_up_no_other_of_its_endpoint() -> None:
+def test_fault_of_our_own_at_one_client_holds_up_no_other() -> None:
     scene = Scene()
     broken, well = scene.connect(), scene.connect()
     scene.clock.pass_by(minutes=1)
@@ -877,7 +877,7 @@ def test_a_fault_of_our_own_at_one_client_holds_up_no_other_of_its_endpoint() ->
     assert scene.sequences(broken) == [1, 2, 3, 4, 5]
 
 
-def test_a_fault_of_our_own_at_one_endpoint_makes_only_its_wake_up_come_again() -> None:
+def test_fault_at_one_endpoint_repeats_only_its_wake_up() -> None:
     scene = Scene()
     other = "62c6548d-3e17-4b9b-9268-ce51d6900530"
     scene.tables.endpoints[other] = replace(scene.tables.endpoints[ENDPOINT], id=other)
@@ -900,7 +900,7 @@ def test_a_fault_of_our_own_at_one_endpoint_makes_only_its_wake_up_come_again() 
     assert scene.sequences(well) == [1, 2, 3]
 
 
-def test_a_group_that_is_finished_is_released_before_a_slow_one_of_its_batch() -> None:
+def test_finished_group_is_released_before_a_slow_one_of_its_batch() -> None:
     scene = Scene()
     other = "62c6548d-3e17-4b9b-9268-ce51d6900530"
     scene.tables.endpoints[other] = replace(scene.tables.endpoints[ENDPOINT], id=other)
@@ -973,7 +973,7 @@ def test_what_stands_before_a_hole_is_sent_before_the_hole_is_filled() -> None:
     assert scene.sequences(client) == [1, 2]
 
 
-def test_sequences_that_a_router_took_and_left_are_sealed_after_two_seconds_and_told_as_unused() -> None:
+def test_sequences_that_a_router_left_are_sealed_after_two_seconds() -> None:
     scene = Scene()
     client = scene.connect()
     scene.publish()
@@ -1015,7 +1015,7 @@ def test_a_router_that_is_too_late_for_its_sequences_appends_with_new_ones() -> 
     assert [event["sequence"] for event in events] == sorted(event["sequence"] for event in events)
 
 
-def test_rows_of_those_that_leave_or_join_are_stored_before_the_cursor_that_all_others_share() -> None:
+def test_rows_of_who_leaves_or_joins_are_stored_before_the_shared_cursor() -> None:
     scene = Scene()
     live, troubled = scene.connect(), scene.connect()
     scene.publish()
@@ -1051,7 +1051,7 @@ def test_a_cursor_does_not_move_with_a_post_that_failed() -> None:
     assert scene.cursor(client) == 0
 
 
-def test_ten_groups_of_a_hundred_hanging_connections_end_within_the_function_s_time() -> None:
+def test_ten_groups_of_a_hundred_hanging_connections_end_in_time() -> None:
     scene = Scene()
     endpoints = [f"{number:08x}-3e17-4b9b-9268-ce51d6900530" for number in range(10)]
     for endpoint in endpoints:
@@ -1070,7 +1070,7 @@ def test_ten_groups_of_a_hundred_hanging_connections_end_within_the_function_s_t
     assert len(scene.backlog.waiting) == 1_000
 
 
-def test_a_connection_that_opens_29_seconds_after_its_handshake_began_is_served() -> None:
+def test_connection_that_opens_after_29_seconds_is_served() -> None:
     scene = Scene()
     client = scene.connect(after=GREATEST_SEQUENCE, opens=timedelta(seconds=29))
     scene.publish(3)
@@ -1080,7 +1080,7 @@ def test_a_connection_that_opens_29_seconds_after_its_handshake_began_is_served(
     assert [frame.get("sequence", frame.get("next")) for frame in scene.frames(client)] == [1, 1, 2, 3]
 
 
-def test_a_reset_is_repeated_after_a_worker_died_and_its_client_handles_each_event_once() -> None:
+def test_reset_that_comes_again_makes_no_client_handle_an_event_twice() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(10)

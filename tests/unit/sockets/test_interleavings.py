@@ -493,7 +493,7 @@ def test_the_worlds_that_are_spoiled_below_are_sound_otherwise() -> None:
     assert not _some_world_fails(lambda world: None)
 
 
-def test_the_simulation_finds_out_when_nobody_marks_what_was_appended() -> None:
+def test_simulation_finds_an_append_that_marks_nothing() -> None:
     class Forgetful(set[tuple[str, str]]):
         def update(self, *others: Any) -> None:
             return
@@ -504,7 +504,7 @@ def test_the_simulation_finds_out_when_nobody_marks_what_was_appended() -> None:
     assert _some_world_fails(spoil)
 
 
-def test_the_simulation_finds_out_when_the_counter_gives_sequences_out_twice() -> None:
+def test_simulation_finds_a_counter_that_gives_sequences_out_twice() -> None:
     def spoil(world: World) -> None:
         allocate = world.tables.allocate
 
@@ -526,7 +526,7 @@ def test_simulation_finds_a_router_that_gives_up_an_append() -> None:
     assert _some_world_fails(spoil)
 
 
-def test_the_simulation_finds_out_when_a_hole_is_taken_for_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulation_finds_a_hole_that_is_taken_for_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hasty(window: LogWindow, cursor: int) -> list[Entry]:
         following = await window._first_kept(cursor + 1)
         return [Gap(cursor + 1, window._before(cursor + 1, following))]
@@ -536,13 +536,13 @@ def test_the_simulation_finds_out_when_a_hole_is_taken_for_a_gap(monkeypatch: py
     assert _some_world_fails(lambda world: None)
 
 
-def test_the_simulation_finds_out_when_a_reset_counts_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulation_finds_a_reset_that_counts_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PrintedClient, "take", lambda self, text: (self.connected(), self._follower.take(text)))
 
     assert _some_world_fails(lambda world: None)
 
 
-def test_the_simulation_finds_out_when_a_run_reads_before_it_takes_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulation_finds_a_run_that_reads_before_it_takes_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     take_turn = LiveRun._take_turn
 
     async def late(run: LiveRun) -> LogHead | None:
@@ -560,14 +560,14 @@ def test_the_simulation_finds_out_when_a_run_reads_before_it_takes_its_turn(monk
     assert _some_world_fails(lambda world: None)
 
 
-def test_the_simulation_finds_out_when_a_connect_does_not_wake_anybody() -> None:
+def test_simulation_finds_a_connect_that_wakes_nobody() -> None:
     def spoil(world: World) -> None:
         world.connections._backlog = FakeBacklogQueue()
 
     assert _some_world_fails(spoil)
 
 
-def test_the_simulation_finds_out_when_an_append_does_not_wake_anybody() -> None:
+def test_simulation_finds_an_append_that_wakes_nobody() -> None:
     def spoil(world: World) -> None:
         world.log._queue = FakeWakeUpQueue()
 
