@@ -35,26 +35,28 @@ def create_handler(delivery: Callable[[], SocketDelivery]) -> Callable[[dict[str
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         with invocation(context):
             records = event["Records"]
-            is_wake_up = not is_backlog_message(records[0]["body"])
+            is_backlog = any(is_backlog_message(record["body"]) for record in records)
 
             def time_left() -> float:
                 return float(context.get_remaining_time_in_millis()) / 1000 - RESERVE_SECONDS
 
             async def serve() -> tuple[list[str], ServingReport]:
                 # Made inside the loop: what it opens belongs to it.
-                if is_wake_up:
-                    ids, wake_ups = _read(
-                        records, lambda record: ReceivedWakeUp(WakeUp.parse(record["body"]), record.get("receiptHandle", ""))
-                    )
-                    return ids, await delivery().serve(wake_ups, time_left)
-                ids, messages = _read(records, _backlog_message)
-                return ids, await delivery().serve_backlog(messages, time_left)
+                if is_backlog:
+                    ids, messages = _read(records, _backlog_message)
+                    return ids, await delivery().serve_backlog(messages, time_left)
+                ids, wake_ups = _read(records, _wake_up)
+                return ids, await delivery().serve(wake_ups, time_left)
 
             ids, report = _loop.run_until_complete(serve())
             _count(report)
             return {"batchItemFailures": [{"itemIdentifier": ids[position]} for position in sorted(report.again)]}
 
     return handle
+
+
+def _wake_up(record: dict[str, Any]) -> ReceivedWakeUp:
+    return ReceivedWakeUp(WakeUp.parse(record["body"]), record.get("receiptHandle", ""))
 
 
 def _backlog_message(record: dict[str, Any]) -> BacklogMessage:

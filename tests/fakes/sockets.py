@@ -44,8 +44,10 @@ class FakeSocketTables:
     """Connections, logs, endpoints and tokens. Conditional writes have one winner; transactions are all or nothing.
 
     ``lag`` is asked at each read of segments how many of the newest it does not see yet: a read of one item may show what a
-    transaction wrote before a read of another does.
+    transaction wrote before a read of another does. After ``VISIBLE_AFTER`` every read sees it.
     """
+
+    VISIBLE_AFTER: Final = timedelta(seconds=10)
 
     def __init__(self, before: Hook = no_hook, after: Hook = no_hook, clock: Clock | None = None) -> None:
         self.before = before
@@ -60,6 +62,7 @@ class FakeSocketTables:
         self.tokens: dict[str, Token] = {}
         self.token_rows: set[tuple[str, str, str]] = set()
         self.lag: Callable[[], int] = lambda: 0
+        self._stored_at: dict[tuple[str, int], datetime] = {}
 
     # -- ConnectionStore -----------------------------------------------------------------------------------------
 
@@ -250,12 +253,15 @@ class FakeSocketTables:
             if block_of(segment.first) != block_of(segment.last):
                 raise AssertionError("a segment must not reach into the next block")
             log[segment.first] = segment
+            self._stored_at[endpoint_id, segment.first] = self.clock()
         return True
 
     def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
         self.before("segments")
         log = self.log.get(endpoint_id, {})
-        unseen = set(sorted(log)[-lag:]) if (lag := self.lag()) else set()
+        limit_of_sight = self.clock() - self.VISIBLE_AFTER
+        new = [one for one in sorted(log) if self._stored_at.get((endpoint_id, one), limit_of_sight) > limit_of_sight]
+        unseen = set(new[-lag:]) if (lag := self.lag()) else set()
         found: list[Segment] = []
         low, end = block_of(first) * SEQUENCES_PER_BLOCK, block_end(first)
         at = next((one for one in range(first, low - 1, -1) if one in log), first)

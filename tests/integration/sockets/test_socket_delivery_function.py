@@ -442,6 +442,14 @@ def test_a_wake_up_that_cannot_be_read_is_dropped_and_locks_nobody(sockets: Sock
     assert deliver(sockets, gateway, "unreadable") == {"batchItemFailures": []}
 
 
+def test_invocation_without_messages_only_warms_the_function(sockets: Sockets, gateway: Gateway) -> None:
+    poster = poster_of(gateway)
+    handler = create_handler(lambda: sockets.delivery(poster))
+
+    assert handler({"Records": []}, LambdaContext()) == {"batchItemFailures": []}
+    assert gateway.received == []
+
+
 def test_a_deleted_endpoint_s_sockets_are_closed_and_forgotten(sockets: Sockets, gateway: Gateway) -> None:
     connect(sockets)
     sockets.delete()

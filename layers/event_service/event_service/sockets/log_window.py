@@ -168,6 +168,8 @@ class LogWindow:
             segments = await self._segments(cursor + 1, 1)
             if segments and segments[0].first <= cursor + 1:
                 return await self._read(cursor)
+        if not await self._ends_at(cursor):
+            return []  # what follows may be the rest of a segment that cannot be read at this moment
         end = self._before(cursor + 1, await self._first_kept(cursor + 1))
         # Appends under way stand right before what is there; what is further away was given out long ago.
         first = max(cursor + 1, end - MOST_SEALED + 1)
@@ -176,6 +178,13 @@ class LogWindow:
         if not await self._seal(first, end):
             return await self._read(cursor)  # its writer came after all
         return [Gap(first, end, GapReason.UNUSED)]
+
+    async def _ends_at(self, cursor: int) -> bool:
+        """Whether what stands at the cursor certainly ends there."""
+        if cursor < self.head.floor:
+            return True
+        standing = await self._segments(cursor, 1)
+        return bool(standing) and standing[0].first <= cursor == standing[0].last
 
     async def _expired_end(self, low: int) -> int:
         """The last sequence, from the end ``low`` of an expired segment on, that has certainly expired."""
