@@ -259,9 +259,7 @@ class FakeSocketTables:
     def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
         self.before("segments")
         log = self.log.get(endpoint_id, {})
-        limit_of_sight = self.clock() - self.VISIBLE_AFTER
-        new = [one for one in sorted(log) if self._stored_at.get((endpoint_id, one), limit_of_sight) > limit_of_sight]
-        unseen = set(new[-lag:]) if (lag := self.lag()) else set()
+        unseen = self._newest(endpoint_id, lag) if (lag := self.lag()) else set()
         found: list[Segment] = []
         low, end = block_of(first) * SEQUENCES_PER_BLOCK, block_end(first)
         at = next((one for one in range(first, low - 1, -1) if one in log), first)
@@ -274,6 +272,11 @@ class FakeSocketTables:
                 found.append(log[sequence])
         self.after("segments")
         return found
+
+    def _newest(self, endpoint_id: str, number: int) -> set[int]:
+        limit = self.clock() - self.VISIBLE_AFTER
+        new = [one for one in sorted(self.log.get(endpoint_id, {})) if self._stored_at.get((endpoint_id, one), limit) > limit]
+        return set(new[-number:])
 
     def drop(self, endpoint_id: str) -> None:
         self.before("drop")

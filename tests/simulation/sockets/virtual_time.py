@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -51,7 +52,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 self._timer_cancelled_count -= 1
                 heapq.heappop(self._scheduled)._scheduled = False
             if self._scheduled:
-                self._clock.now = max(self._clock.now, START + timedelta(seconds=self._scheduled[0]._when))
+                # Rounded up: a clock that stands a part of a microsecond before the timer would stand there for ever.
+                due = START + timedelta(microseconds=math.ceil(self._scheduled[0]._when * 1_000_000))
+                self._clock.now = max(self._clock.now, due)
         super()._run_once()  # type: ignore[misc]  # asyncio's own method, which its types do not name
 
 

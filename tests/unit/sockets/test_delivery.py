@@ -206,7 +206,7 @@ def test_trouble_that_lasts_leads_to_a_lane_of_its_own_and_loses_nothing() -> No
 
     assert lane is Lane.JOINING
     assert scene.sequences(client) == [1, 2, 3, 4]
-    assert [delay for _, delay in scene.backlog.sent] == [1, 1, 1, 1, 2]
+    assert [delay for _, delay in scene.backlog.sent] == [1, 1, 2, 4, 8]
     assert scene.row(client).lane is Lane.LIVE
 
 

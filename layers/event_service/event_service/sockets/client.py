@@ -50,6 +50,7 @@ class Client:
         saved: the connection as it is stored.
         slowest: the longest that one of its posts took, in seconds.
         posting_since: since when a call about it is under way.
+        is_not_open: its $connect has not been answered yet, as far as posts tell.
     """
 
     connection: Connection
@@ -57,6 +58,7 @@ class Client:
     step: Step | None = None
     slowest: float = 0.0
     posting_since: datetime | None = None
+    is_not_open: bool = False
     task: asyncio.Task[None] | None = field(default=None)
 
     @property
@@ -243,6 +245,7 @@ class ClientServing:
                     self._note_sent(client)
                 if outcome is not Posted.GONE:
                     return outcome
+            client.is_not_open = True
             return Posted.UNKNOWN
         self._report.gone += 1
         await self.forget(client)

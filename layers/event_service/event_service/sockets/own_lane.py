@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from event_service.base.errors import RateLimited, Unavailable
@@ -28,8 +28,10 @@ from event_service.sockets.waking import wake_group
 
 TURN_SECONDS: Final = 5.0
 """Of one connection; then others have theirs."""
-LONGEST_DELAY_SECONDS: Final = 60
+LONGEST_DELAY_SECONDS: Final = 600
 """Between two tries to close a socket."""
+LONGEST_PAUSE_SECONDS: Final = 8
+"""Between two posts to a client that takes nothing."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -165,7 +167,7 @@ class OwnLane:
         """The row first: a turn whose message is lost is overdue, one whose row is old would be dropped."""
         outside, now = self._outside, self._outside.clock()
         trouble = client.step is Step.TROUBLE
-        delay = _delay(client.connection, now) if trouble else int(failed)
+        delay = _delay(client, now) if trouble else int(failed)
         connection = leave(client.connection, now, delay, trouble=trouble)
         await outside.call(lambda: outside.connections.save([connection]))
         await outside.call(lambda: outside.backlog.send([own_turn(connection)], delay))
@@ -203,10 +205,11 @@ def _is_meant(turn: OwnTurn, row: Connection, now: datetime) -> bool:
     return row.turn == turn.turn or is_overdue
 
 
-def _delay(connection: Connection, now: datetime) -> int:
+def _delay(client: Client, now: datetime) -> int:
     """Seconds to the next try: longer the longer nothing worked."""
-    if connection.is_young(now):
+    if client.is_not_open:
         return 1
-    age = now - (connection.trouble_since or now)
-    longest = LONGEST_DELAY_SECONDS if connection.closing else 8
-    return max(1, min(longest, int(age / timedelta(seconds=2))))
+    age = (now - (client.connection.trouble_since or now)).total_seconds()
+    if client.connection.closing:
+        return max(1, min(LONGEST_DELAY_SECONDS, int(age / 4)))
+    return max(1, min(LONGEST_PAUSE_SECONDS, int(age)))
