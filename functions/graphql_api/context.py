@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 import strawberry
 from graphql import DocumentNode
-from strawberry.dataloader import DataLoader
 
 from event_service.access.token import Token, TokenKind
+from event_service.base.actor import Actor, acting
 from event_service.base.allowance import Allowance
 from event_service.base.errors import Forbidden, TooLarge
-from event_service.configuration.endpoint import Endpoint
-from event_service.filters.event_filter import EventFilter
 from functions.graphql_api import limits
 from functions.graphql_api.limits import NodeBudget
+from functions.graphql_api.loaders import Loaders
 from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.explain.backtest import Backtest
+    from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
 
 P = ParamSpec("P")
@@ -33,8 +35,8 @@ T = TypeVar("T")
 
 MAXIMUM_THREADS = 10
 """Of one request. A list of events has 16 more; the pool of connections holds 32."""
-ROWS_PER_BATCH = 100
-"""DynamoDB reads at most 100 rows a call."""
+TOKEN_ID_CHARACTERS = 16
+"""Of the hash by which tokens are listed and revoked: enough to name one in the history of changes."""
 
 
 class Context:
@@ -102,6 +104,24 @@ class Context:
         return self._use_cases.replay()
 
     @property
+    def changes(self) -> Changes:
+        """The history of the configuration."""
+        self._require_access()
+        return self._use_cases.changes()
+
+    @property
+    def backtest(self) -> Backtest:
+        """Trying event filters."""
+        self._require_access()
+        return self._use_cases.backtest()
+
+    @property
+    def explanations(self) -> Explanations:
+        """Why events did or did not arrive."""
+        self._require_access()
+        return self._use_cases.explanations()
+
+    @property
     def publishing(self) -> Publishing:
         """Accepting events: open to agents."""
         return self._use_cases.publishing()
@@ -136,8 +156,13 @@ class Context:
                 f"This mutation may take {seconds:.0f} s, and {max(left, 0):.0f} s are left of the time that one request has: it was not "
                 "begun. What stands before it is done. Send it again by itself."
             )
+
+        def run() -> T:
+            with acting(Actor(self.token.name, self.token.token_hash[:TOKEN_ID_CHARACTERS])):
+                return use_case(*args, **kwargs)
+
         try:
-            return await self._in_thread(lambda: use_case(*args, **kwargs))
+            return await self._in_thread(run)
         finally:
             self._forget()
 
@@ -147,16 +172,7 @@ class Context:
 
     def _forget(self) -> None:
         """What was loaded before a change must not be shown after it."""
-        self.event_filters_of: DataLoader[str, list[EventFilter]] = DataLoader(self._load_event_filters, max_batch_size=ROWS_PER_BATCH)
-        self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_PER_BATCH)
-
-    async def _load_event_filters(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
-        found = await self.read(self.configuration.event_filters.of_endpoints, self.workspace_id, endpoint_ids, self.nodes.expect)
-        return [found.get(endpoint_id, []) for endpoint_id in endpoint_ids]
-
-    async def _load_endpoints(self, event_filter_ids: list[str]) -> list[list[Endpoint]]:
-        found = await self.read(self.configuration.endpoints.of_event_filters, self.workspace_id, event_filter_ids, self.nodes.expect)
-        return [found.get(event_filter_id, []) for event_filter_id in event_filter_ids]
+        self.loaders = Loaders(self)
 
     def _require_access(self) -> None:
         if self.token.kind is not TokenKind.ACCESS:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from event_service.settings import get_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from botocore.credentials import ReadOnlyCredentials
     from botocore.session import Session
     from pynamodb.connection import Connection
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
+    from event_service.explain.backtest import Backtest
+    from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -148,6 +153,7 @@ def webhook_endpoints() -> Endpoints:
 
 def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -> Configuration:
     from event_service.configuration.configuration import ConfigurationStores, assemble
+    from event_service.configuration.event_filters import ConditionReading
     from event_service.configuration.existence import Quotas
 
     settings = get_settings()
@@ -156,7 +162,7 @@ def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -
         observers=observers,
         destinations=destinations(),
         quotas=Quotas(settings.max_endpoints, settings.max_event_filters),
-        check_pattern=_check_pattern,
+        reading=ConditionReading(_check_pattern, _index_entries),
         clock=clock,
         tells_everyone=tells_everyone,
     )
@@ -166,6 +172,12 @@ def _check_pattern(given: Any) -> dict[str, Any]:
     from event_service.filters.patterns.compile import parse_pattern
 
     return parse_pattern(given)
+
+
+def _index_entries(condition: Mapping[str, Any]) -> int:
+    from event_service.filters.matching.size import index_entries
+
+    return index_entries(condition)
 
 
 @cache
@@ -474,6 +486,52 @@ def replay() -> Replay:
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
+        make_matcher=Matcher,
+        clock=clock,
+    )
+
+
+# -- explaining --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def changes() -> Changes:
+    """The history of the configuration."""
+    from event_service.explain.changes import Changes
+
+    return Changes(change_log())
+
+
+@cache
+def explanations() -> Explanations:
+    """Why events did or did not arrive."""
+    from event_service.explain.delivery import Explanations
+    from event_service.explain.socket_places import SocketPlaces
+    from event_service.filters.matching.matcher import Matcher
+
+    return Explanations(
+        configuration=configuration(),
+        history=change_log(),
+        events=event_store(),
+        deliveries=delivery_log(),
+        sockets=SocketPlaces(socket_log_store(), socket_retention()),
+        destinations=destinations(),
+        make_matcher=Matcher,
+        clock=clock,
+    )
+
+
+@cache
+def backtest() -> Backtest:
+    """Trying event filters."""
+    from event_service.explain.backtest import Backtest
+    from event_service.filters.matching.matcher import Matcher
+
+    return Backtest(
+        configuration=configuration(),
+        store=event_store(),
+        accepted=events_reading(),
+        check_pattern=_check_pattern,
         make_matcher=Matcher,
         clock=clock,
     )

@@ -81,7 +81,7 @@ class Sockets:
         self.observer = SocketObserver(self.store, self.log_store, self.queue)
         self.log = SocketLog(self.log_store, self.queue, self.backlog, self.clock, RETENTION)
         self.events = DynamoEventStore(self.database, self.clock, 14)
-        self.rows = DynamoConfigurationRows(self.database, self.clock)
+        self.rows = DynamoConfigurationRows(self.database, self.clock, monotonic=lambda: 0.0)
         self.tokens = DynamoTokenStore(self.database)
 
     def delivery(self, poster: Poster) -> SocketDelivery:

@@ -1,36 +1,41 @@
-"""Endpoints: creating, changing, deleting, pausing and listing them."""
+"""Endpoints: creating, changing, deleting and pausing them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import NotFound, TooLarge
 from event_service.base.identifiers import new_id, parse_optional_uuids, parse_uuid, parse_uuids
+from event_service.base.marks import NO_MARKS, GivenMarks, as_input
 from event_service.base.names import parse_name
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
+from event_service.configuration.change_note import replaced
 from event_service.configuration.changes import Counts, DeleteEndpoints, Link, Operation, PutEndpoint, SetState
 from event_service.configuration.codec import endpoint_fields, endpoint_of, without_none
 from event_service.configuration.destinations import Destinations, Feature, Settings
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint_lists import EndpointLists
 from event_service.configuration.existence import (
     Quotas,
-    in_order,
+    refuse_taken_key,
     refuse_too_many_rows,
     refuse_unknown,
     require_endpoints,
     require_event_filters,
     require_room_for_links,
 )
-from event_service.configuration.ports import Beside, ConfigurationRows, EndpointPage
+from event_service.configuration.ports import Beside, ConfigurationRows
 from event_service.configuration.requests import Requests
 from event_service.configuration.secrets import EndpointSecrets, new_secret
+from event_service.filters.event_filter import EventFilter
 
 
-class Endpoints:
+class Endpoints(EndpointLists):
     """The endpoints of workspaces. Ids are taken in any case; a foreign id is an unknown id."""
 
     def __init__(
@@ -42,8 +47,7 @@ class Endpoints:
         quotas: Quotas,
         clock: Clock,
     ) -> None:
-        self._chain = chain
-        self._rows = rows
+        super().__init__(chain, rows)
         self._requests = requests
         self._destinations = destinations
         self._quotas = quotas
@@ -57,6 +61,7 @@ class Endpoints:
         settings: Settings | None = None,
         event_filter_ids: Sequence[str] | None = None,
         idempotency_key: str | None = None,
+        marks: GivenMarks | None = None,
     ) -> Endpoint:
         """Creates an endpoint; linked from the start, so no event slips in between. One whose requests are signed gets a
         secret of its own.
@@ -69,10 +74,10 @@ class Endpoints:
         created.
 
         Raises:
-            BadUserInput: a bad name, id, setting or key; all faults together.
+            BadUserInput: a bad name, id, setting, mark or idempotency key; all faults together.
             NotFound: an unknown event filter.
             TooLarge: the workspace holds as many endpoints as it may.
-            Conflict: the key was used for other input.
+            Conflict: the idempotency key was used for other input, or another endpoint has the key.
         """
         destination = self._destinations.of(endpoint_type)
         given = settings or Settings()
@@ -80,7 +85,8 @@ class Endpoints:
         parsed_name = problems.collect(lambda: parse_name(name), "")
         checked = problems.collect(lambda: destination.settings_of_new(given), given)
         filter_ids = problems.collect(lambda: parse_optional_uuids(event_filter_ids, "eventFiltersIds"), [])
-        asked = [endpoint_type.value, parsed_name, checked.url, checked.method, filter_ids]
+        parsed_marks = problems.collect(lambda: (marks or GivenMarks()).over(NO_MARKS), NO_MARKS)
+        asked = [endpoint_type.value, parsed_name, checked.url, checked.method, filter_ids, *as_input(parsed_marks)]
         request = problems.collect(lambda: self._requests.begin(workspace_id, "createEndpoint", idempotency_key, asked), None)
         problems.refuse()
         now = self._clock()
@@ -95,6 +101,7 @@ class Endpoints:
             status_reason=None,
             created=now,
             modified=now,
+            marks=parsed_marks,
         )
         secrets = {endpoint.id: EndpointSecrets(new_secret())} if self._destinations.can(endpoint_type, Feature.SECRET) else {}
         beside = Beside(secrets, request.remembering(without_none(endpoint_fields(endpoint))) if request else None)
@@ -108,29 +115,40 @@ class Endpoints:
                 return Plan((), counts)
             if counts.endpoints >= self._quotas.endpoints:
                 raise TooLarge(f"This workspace holds {counts.endpoints:,} endpoints, as many as it may; delete some first.")
+            self._refuse_taken_key(endpoint)
             operations: list[Operation] = [PutEndpoint(endpoint)]
+            linked: list[EventFilter] = []
             if filter_ids:
-                require_event_filters(self._rows, workspace_id, filter_ids)
+                linked = list(require_event_filters(self._rows, workspace_id, filter_ids).values())
                 require_room_for_links(self._rows, workspace_id, [endpoint.id], filter_ids)
                 operations.append(Link((endpoint.id,), tuple(filter_ids)))
-            return Plan(tuple(operations), counts.plus(endpoint_type, 1), beside=beside)
+            return Plan(tuple(operations), counts.plus(endpoint_type, 1), beside=beside, touched=(endpoint, *linked))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, destination.creation)
         return created
 
-    def update(self, workspace_id: str, endpoint_id: str, name: str | None = None, settings: Settings | None = None) -> Endpoint:
+    def update(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        name: str | None = None,
+        settings: Settings | None = None,
+        marks: GivenMarks | None = None,
+    ) -> Endpoint:
         """Changes what is given and leaves the rest.
 
         Raises:
             BadUserInput: bad values, nothing given, or settings that the endpoint's type does not have.
             NotFound: an unknown endpoint.
+            Conflict: another endpoint has the key.
         """
-        given = settings or Settings()
+        given, given_marks = settings or Settings(), marks or GivenMarks()
         problems = Problems()
         parsed_id = problems.collect(lambda: parse_uuid(endpoint_id, "id"), "")
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else None
-        if name is None and given == Settings():
-            problems.add("updateEndpoint: nothing to change was given; give name, url or method.")
+        problems.collect(lambda: given_marks.over(NO_MARKS), NO_MARKS)
+        if name is None and given == Settings() and given_marks.is_empty:
+            problems.add("updateEndpoint: nothing to change was given; give name, url, method, key, description or labels.")
         # Its type says which settings are right: read before, so that all faults are told together.
         existing = self._rows.endpoints(workspace_id, [parsed_id]).get(parsed_id) if parsed_id else None
         if existing is not None:
@@ -147,11 +165,14 @@ class Endpoints:
                 url=endpoint.url if given.url is None else given.url,
                 method=endpoint.method if given.method is None else given.method,
                 modified=self._clock(),
+                marks=given_marks.over(endpoint.marks),
             )
+            self._refuse_taken_key(changed)
             updated[:] = [changed]
-            return Plan((PutEndpoint(changed),), counts)
+            before = {endpoint.id: replaced(endpoint_fields(endpoint), endpoint_fields(changed))}
+            return Plan((PutEndpoint(changed),), counts, touched=(changed,), before=before)
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "updateEndpoint")
         return updated[0]
 
     def delete(self, workspace_id: str, ids: Sequence[str]) -> None:
@@ -174,16 +195,17 @@ class Endpoints:
             refuse_too_many_rows("ids", "endpoints", [3 + len(links[one]) for one in existing])
             for endpoint in existing.values():
                 counts = counts.plus(endpoint.type, -1)
-            return Plan((DeleteEndpoints(tuple(existing), tuple(one.type for one in existing.values())),), counts)
+            deletion = DeleteEndpoints(tuple(existing), tuple(one.type for one in existing.values()))
+            return Plan((deletion,), counts, touched=list(existing.values()))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "deleteEndpoints")
 
     def pause(self, workspace_id: str, ids: Sequence[str]) -> None:
         """Stops sending and keeps collecting. A DISABLED endpoint stays DISABLED, with its reason.
 
         Raises: as :meth:`delete`.
         """
-        self._set_status(workspace_id, parse_uuids(ids, "ids"), EndpointStatus.PAUSED, None)
+        self._set_status(workspace_id, parse_uuids(ids, "ids"), EndpointStatus.PAUSED, None, "pauseEndpoints")
 
     def resume(self, workspace_id: str, ids: Sequence[str]) -> None:
         """Sends again, beginning with the backlog; re-enables a DISABLED endpoint as well. One that lost its last event
@@ -199,9 +221,10 @@ class Endpoints:
             if not affected:
                 return Plan((), counts)
             state = SetState(_ids(affected), format_date(self._clock()), EndpointStatus.ENABLED, None, matches_nothing=False)
-            return Plan((state,), counts, resuming=[one for one in affected if one.status is not EndpointStatus.ENABLED])
+            resuming = [one for one in affected if one.status is not EndpointStatus.ENABLED]
+            return Plan((state,), counts, resuming, touched=affected, before=_states(affected, state))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "resumeEndpoints")
 
     def disable_endpoint(self, workspace_id: str, endpoint_id: str, reason: str) -> bool:
         """Disables an ENABLED endpoint on the service's own account.
@@ -210,35 +233,14 @@ class Endpoints:
             Whether it was ENABLED until now; ``False`` as well when it does not exist any more.
         """
         try:
-            return self._set_status(workspace_id, [endpoint_id], EndpointStatus.DISABLED, reason)
+            return self._set_status(workspace_id, [endpoint_id], EndpointStatus.DISABLED, reason, reason)
         except NotFound:
             return False
 
-    def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
-        """One endpoint."""
-        self._chain.refresh(workspace_id)
-        return self._rows.endpoints(workspace_id, [endpoint_id]).get(endpoint_id)
+    def _refuse_taken_key(self, endpoint: Endpoint) -> None:
+        refuse_taken_key("endpoint", endpoint.marks.key, endpoint.id, self._rows.endpoint_with_key, endpoint.workspace_id)
 
-    def page(self, workspace_id: str, page: EndpointPage) -> list[Endpoint]:
-        """One page of endpoints."""
-        self._chain.refresh(workspace_id)
-        return self._rows.endpoint_page(workspace_id, page)
-
-    def count(self, workspace_id: str, endpoint_type: EndpointType | None = None) -> int:
-        """How many there are: one read, however many there are."""
-        return self._chain.counts(workspace_id).of(endpoint_type)
-
-    def of_event_filters(
-        self, workspace_id: str, event_filter_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
-    ) -> dict[str, list[Endpoint]]:
-        """The linked endpoints of each event filter, in creation order; every given id is a key. ``expect`` is told how many
-        there are before they are read, and may refuse by raising."""
-        linked = self._rows.endpoint_ids_of(workspace_id, event_filter_ids)
-        expect(sum(map(len, linked.values())))
-        endpoints = self._rows.endpoints(workspace_id, sorted(set().union(*linked.values())))
-        return {one: in_order(endpoints, ids) for one, ids in linked.items()}
-
-    def _set_status(self, workspace_id: str, ids: Sequence[str], status: EndpointStatus, reason: str | None) -> bool:
+    def _set_status(self, workspace_id: str, ids: Sequence[str], status: EndpointStatus, reason: str | None, operation: str) -> bool:
         """Of those that are ENABLED; returns whether there were any."""
         changed: list[Endpoint] = []
 
@@ -247,11 +249,17 @@ class Endpoints:
             changed[:] = [one for one in existing.values() if one.status is EndpointStatus.ENABLED]
             if not changed:
                 return Plan((), counts)
-            return Plan((SetState(_ids(changed), format_date(self._clock()), status, reason),), counts)
+            state = SetState(_ids(changed), format_date(self._clock()), status, reason)
+            return Plan((state,), counts, touched=changed, before=_states(changed, state))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, operation)
         return bool(changed)
 
 
 def _ids(endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
     return tuple(one.id for one in endpoints)
+
+
+def _states(endpoints: Sequence[Endpoint], state: SetState) -> dict[str, dict[str, Any]]:
+    """What of each a new state replaces."""
+    return {one.id: replaced(endpoint_fields(one), endpoint_fields(state.applied_to(one))) for one in endpoints}
