@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.report.page import Goal, Section, Table
-from tests.simulation.sockets import scenarios
+from tests.simulation.sockets import memory, scenarios
 from tests.simulation.sockets.world import quick, silent, slow, stuck
 
 
@@ -98,9 +98,18 @@ def _many(quick_run: bool) -> Iterator[Goal]:
         yield _goal(f"{rate:g} publishes a second to one endpoint by 50 routers", text, "< 0.1 % put off, in order", good)
 
 
+def _memory(quick_run: bool) -> Iterator[Goal]:
+    for shape in ("empty objects", "a frame") if quick_run else memory.SHAPES:
+        found = memory.measured(shape)
+        share = found.megabytes / memory.FUNCTION_MEGABYTES
+        text = f"{found.megabytes} MB ({share:.0%} of the function's)"
+        what = f"memory of one invocation, ten groups of 100 clients behind 100 events ({shape})"
+        yield _goal(what, text, "≤ 60 %", share <= 0.6 and not found.faults)
+
+
 def run(quick: bool = False) -> Section:
     """All scenarios, one after the other."""
-    goals = [*_depth(quick), *_isolated(20.0 if quick else 60.0), *_hopeless(), *_backlogs(quick), *_many(quick)]
+    goals = [*_depth(quick), *_isolated(20.0 if quick else 60.0), *_hopeless(), *_backlogs(quick), *_many(quick), *_memory(quick)]
     rows = [[goal.what, goal.measured, goal.goal, "met" if goal.reached else "missed"] for goal in goals]
     return Section(
         title="Sockets when it is full",
