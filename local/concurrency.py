@@ -15,6 +15,7 @@ POLLERS: Final = {
     "RouterMaximumConcurrency": 50,
     "WebhookMaximumConcurrency": 100,
     "SocketMaximumConcurrency": 50,
+    "SocketBacklogMaximumConcurrency": 50,
 }
 """Parameter: executions it gets where the account's limit is high enough. Beyond about 300 webhook executions one event
 with thousands of endpoints reaches the write limit of its log's partition."""

@@ -99,6 +99,7 @@ class LocalStack:
             "RouterMaximumConcurrency": str(max(2, CORES)),
             "WebhookMaximumConcurrency": str(max(4, 3 * CORES)),
             "SocketMaximumConcurrency": str(max(2, CORES)),
+            "SocketBacklogMaximumConcurrency": str(max(2, CORES)),
             **(parameters or {}),
         }
 
