@@ -1,0 +1,605 @@
+// Written by local/console_documents.py from the .graphql files beside it and docs/schema.graphql. Do not edit.
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** An operation with the types of its answer and of its variables. */
+export interface Operation<Answer, Variables> {
+  readonly name: string;
+  readonly kind: "query" | "mutation";
+  readonly text: string;
+  /** Never there: it carries the types. */
+  readonly types?: { answer: Answer; variables: Variables };
+}
+
+export interface DeliveryFilters {
+  id?: IdLookup | null;
+  eventId?: IdLookup | null;
+  endpointId?: IdLookup | null;
+  status?: DeliveryStatusLookup | null;
+}
+
+export type DeliveryStatus = "PENDING" | "DELIVERED" | "FAILED" | "DISCARDED";
+
+export interface EndpointFilters {
+  id?: IdLookup | null;
+  type?: EndpointTypeLookup | null;
+}
+
+export type EndpointStatus = "ENABLED" | "PAUSED" | "DISABLED";
+
+export type EndpointType = "WEB_SOCKET" | "WEB_HOOK";
+
+export interface EventFilters {
+  id?: IdLookup | null;
+  type?: EventTypeLookup | null;
+  date?: DateLookup | null;
+  dataIdentificationDataProfileId?: IdLookup | null;
+  activityId?: IdLookup | null;
+}
+
+export interface EventFiltersInput {
+  in?: ConditionFields | null;
+  pattern?: Json | null;
+}
+
+export interface EventInput {
+  id?: string | null;
+  type: string;
+  date?: string | null;
+  data: Json;
+  agentId?: string | null;
+  cameraId?: string | null;
+}
+
+export interface ConditionFields {
+  cameraIds?: string[] | null;
+  agentIds?: string[] | null;
+  profileGroupIds?: string[] | null;
+  eventTypes?: string[] | null;
+}
+
+export interface DateLookup {
+  exact?: string | null;
+  gt?: string | null;
+  gte?: string | null;
+  lt?: string | null;
+  lte?: string | null;
+}
+
+export interface DeliveryStatusLookup {
+  exact?: DeliveryStatus | null;
+}
+
+export interface EndpointTypeLookup {
+  exact?: EndpointType | null;
+}
+
+export interface EventTypeLookup {
+  exact?: string | null;
+}
+
+export interface IdLookup {
+  exact?: string | null;
+}
+
+export type Endpoint = {
+  id: string;
+  name: string;
+  type: EndpointType;
+  meta: Json;
+  status: EndpointStatus;
+  statusReason: string | null;
+  creationDate: string;
+  lastModified: string;
+  eventFilters: {
+    id: string;
+    name: string;
+    meta: Json;
+  }[];
+};
+
+export type EventFilter = {
+  id: string;
+  name: string;
+  meta: Json;
+  creationDate: string;
+  lastModified: string;
+  endpoints: {
+    id: string;
+    name: string;
+    type: EndpointType;
+    status: EndpointStatus;
+  }[];
+};
+
+export type Event = {
+  id: string;
+  type: string;
+  date: string;
+  data: Json;
+  agentId: string | null;
+  cameraId: string | null;
+  workspaceId: string;
+  creationDate: string;
+  lastModified: string;
+};
+
+export type Attempt = {
+  number: number;
+  date: string;
+  durationMs: number;
+  statusCode: number | null;
+  error: string | null;
+  responseBody: string | null;
+};
+
+export type Delivery = {
+  id: string;
+  eventId: string;
+  endpointId: string;
+  status: DeliveryStatus;
+  attempts: Attempt[];
+  nextAttemptDate: string | null;
+  creationDate: string;
+  lastModified: string;
+};
+
+export type SignInAnswer = {
+  endpoints: {
+    collectionItems: {
+      id: string;
+      workspaceId: string;
+    }[];
+  };
+};
+export type SignInVariables = Record<string, never>;
+export const SignIn: Operation<SignInAnswer, SignInVariables> = {
+  name: "SignIn",
+  kind: "query",
+  text: "query SignIn {\n  endpoints(pagination: { limit: 1 }) {\n    collectionItems {\n      id\n      workspaceId\n    }\n  }\n}",
+};
+
+export type EndpointsAnswer = {
+  endpoints: {
+    collectionItems: Endpoint[];
+  };
+};
+export type EndpointsVariables = {
+  filters?: EndpointFilters | null;
+  offset?: number | null;
+  limit?: number | null;
+};
+export const Endpoints: Operation<EndpointsAnswer, EndpointsVariables> = {
+  name: "Endpoints",
+  kind: "query",
+  text: "query Endpoints($filters: EndpointFilters, $offset: Int = 0, $limit: Int = 50) {\n  endpoints(\n    filters: $filters\n    order: { creationDate: DESC }\n    pagination: { offset: $offset, limit: $limit }\n  ) {\n    collectionItems {\n      ...Endpoint\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+};
+
+export type EndpointNamesAnswer = {
+  endpoints: {
+    collectionItems: {
+      id: string;
+      name: string;
+      type: EndpointType;
+      status: EndpointStatus;
+    }[];
+  };
+};
+export type EndpointNamesVariables = {
+  offset?: number | null;
+};
+export const EndpointNames: Operation<EndpointNamesAnswer, EndpointNamesVariables> = {
+  name: "EndpointNames",
+  kind: "query",
+  text: "query EndpointNames($offset: Int = 0) {\n  endpoints(pagination: { offset: $offset, limit: 1000 }) {\n    collectionItems {\n      id\n      name\n      type\n      status\n    }\n  }\n}",
+};
+
+export type OneEndpointAnswer = {
+  endpoints: {
+    collectionItems: Endpoint[];
+  };
+};
+export type OneEndpointVariables = {
+  id: string;
+};
+export const OneEndpoint: Operation<OneEndpointAnswer, OneEndpointVariables> = {
+  name: "OneEndpoint",
+  kind: "query",
+  text: "query OneEndpoint($id: ID!) {\n  endpoints(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Endpoint\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+};
+
+export type EndpointSecretAnswer = {
+  endpointSecret: string;
+};
+export type EndpointSecretVariables = {
+  id: string;
+};
+export const EndpointSecret: Operation<EndpointSecretAnswer, EndpointSecretVariables> = {
+  name: "EndpointSecret",
+  kind: "query",
+  text: "query EndpointSecret($id: ID!) {\n  endpointSecret(id: $id)\n}",
+};
+
+export type EventFiltersAnswer = {
+  eventsFilters: {
+    collectionItems: EventFilter[];
+  };
+};
+export type EventFiltersVariables = {
+  offset?: number | null;
+  limit?: number | null;
+};
+export const EventFilters: Operation<EventFiltersAnswer, EventFiltersVariables> = {
+  name: "EventFilters",
+  kind: "query",
+  text: "query EventFilters($offset: Int = 0, $limit: Int = 50) {\n  eventsFilters(\n    order: { lastModified: DESC }\n    pagination: { offset: $offset, limit: $limit }\n  ) {\n    collectionItems {\n      ...EventFilter\n    }\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+};
+
+export type OneEventFilterAnswer = {
+  eventsFilters: {
+    collectionItems: EventFilter[];
+  };
+};
+export type OneEventFilterVariables = {
+  id: string;
+};
+export const OneEventFilter: Operation<OneEventFilterAnswer, OneEventFilterVariables> = {
+  name: "OneEventFilter",
+  kind: "query",
+  text: "query OneEventFilter($id: ID!) {\n  eventsFilters(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...EventFilter\n    }\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+};
+
+export type EventsAnswer = {
+  events: {
+    collectionItems: Event[];
+  };
+};
+export type EventsVariables = {
+  filters?: EventFilters | null;
+  offset?: number | null;
+  limit?: number | null;
+};
+export const Events: Operation<EventsAnswer, EventsVariables> = {
+  name: "Events",
+  kind: "query",
+  text: "query Events($filters: EventFilters, $offset: Int = 0, $limit: Int = 50) {\n  events(filters: $filters, pagination: { offset: $offset, limit: $limit }) {\n    collectionItems {\n      ...Event\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
+};
+
+export type OneEventAnswer = {
+  events: {
+    collectionItems: Event[];
+  };
+  deliveries: {
+    collectionItems: Delivery[];
+  };
+};
+export type OneEventVariables = {
+  id: string;
+};
+export const OneEvent: Operation<OneEventAnswer, OneEventVariables> = {
+  name: "OneEvent",
+  kind: "query",
+  text: "query OneEvent($id: ID!) {\n  events(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Event\n    }\n  }\n  deliveries(filters: { eventId: { exact: $id } }, pagination: { limit: 200 }) {\n    collectionItems {\n      ...Delivery\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+};
+
+export type DeliveriesAnswer = {
+  deliveries: {
+    collectionItems: Delivery[];
+  };
+};
+export type DeliveriesVariables = {
+  filters?: DeliveryFilters | null;
+  offset?: number | null;
+  limit?: number | null;
+};
+export const Deliveries: Operation<DeliveriesAnswer, DeliveriesVariables> = {
+  name: "Deliveries",
+  kind: "query",
+  text: "query Deliveries($filters: DeliveryFilters, $offset: Int = 0, $limit: Int = 50) {\n  deliveries(filters: $filters, pagination: { offset: $offset, limit: $limit }) {\n    collectionItems {\n      ...Delivery\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+};
+
+export type OneDeliveryAnswer = {
+  deliveries: {
+    collectionItems: Delivery[];
+  };
+};
+export type OneDeliveryVariables = {
+  id: string;
+};
+export const OneDelivery: Operation<OneDeliveryAnswer, OneDeliveryVariables> = {
+  name: "OneDelivery",
+  kind: "query",
+  text: "query OneDelivery($id: ID!) {\n  deliveries(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Delivery\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+};
+
+export type CreateWebhookEndpointAnswer = {
+  createWebhookEndpoint: Endpoint | null;
+};
+export type CreateWebhookEndpointVariables = {
+  name: string;
+  url: string;
+  method?: string | null;
+  eventFiltersIds?: string[] | null;
+  idempotencyKey?: string | null;
+};
+export const CreateWebhookEndpoint: Operation<CreateWebhookEndpointAnswer, CreateWebhookEndpointVariables> = {
+  name: "CreateWebhookEndpoint",
+  kind: "mutation",
+  text: "mutation CreateWebhookEndpoint($name: String!, $url: String!, $method: String, $eventFiltersIds: [ID!], $idempotencyKey: String) {\n  createWebhookEndpoint(\n    name: $name\n    url: $url\n    method: $method\n    eventFiltersIds: $eventFiltersIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+};
+
+export type CreateWebSocketEndpointAnswer = {
+  createWebSocketEndpoint: Endpoint | null;
+};
+export type CreateWebSocketEndpointVariables = {
+  name: string;
+  eventFiltersIds?: string[] | null;
+  idempotencyKey?: string | null;
+};
+export const CreateWebSocketEndpoint: Operation<CreateWebSocketEndpointAnswer, CreateWebSocketEndpointVariables> = {
+  name: "CreateWebSocketEndpoint",
+  kind: "mutation",
+  text: "mutation CreateWebSocketEndpoint($name: String!, $eventFiltersIds: [ID!], $idempotencyKey: String) {\n  createWebSocketEndpoint(\n    name: $name\n    eventFiltersIds: $eventFiltersIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+};
+
+export type UpdateEndpointAnswer = {
+  updateEndpoint: Endpoint | null;
+};
+export type UpdateEndpointVariables = {
+  id: string;
+  name?: string | null;
+  url?: string | null;
+  method?: string | null;
+};
+export const UpdateEndpoint: Operation<UpdateEndpointAnswer, UpdateEndpointVariables> = {
+  name: "UpdateEndpoint",
+  kind: "mutation",
+  text: "mutation UpdateEndpoint($id: ID!, $name: String, $url: String, $method: String) {\n  updateEndpoint(id: $id, name: $name, url: $url, method: $method) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+};
+
+export type DeleteEndpointsAnswer = {
+  deleteEndpoints: {
+    ok: boolean;
+  } | null;
+};
+export type DeleteEndpointsVariables = {
+  ids: string[];
+};
+export const DeleteEndpoints: Operation<DeleteEndpointsAnswer, DeleteEndpointsVariables> = {
+  name: "DeleteEndpoints",
+  kind: "mutation",
+  text: "mutation DeleteEndpoints($ids: [ID!]!) {\n  deleteEndpoints(ids: $ids) {\n    ok\n  }\n}",
+};
+
+export type PauseEndpointsAnswer = {
+  pauseEndpoints: {
+    ok: boolean;
+  } | null;
+};
+export type PauseEndpointsVariables = {
+  ids: string[];
+};
+export const PauseEndpoints: Operation<PauseEndpointsAnswer, PauseEndpointsVariables> = {
+  name: "PauseEndpoints",
+  kind: "mutation",
+  text: "mutation PauseEndpoints($ids: [ID!]!) {\n  pauseEndpoints(ids: $ids) {\n    ok\n  }\n}",
+};
+
+export type ResumeEndpointsAnswer = {
+  resumeEndpoints: {
+    ok: boolean;
+  } | null;
+};
+export type ResumeEndpointsVariables = {
+  ids: string[];
+};
+export const ResumeEndpoints: Operation<ResumeEndpointsAnswer, ResumeEndpointsVariables> = {
+  name: "ResumeEndpoints",
+  kind: "mutation",
+  text: "mutation ResumeEndpoints($ids: [ID!]!) {\n  resumeEndpoints(ids: $ids) {\n    ok\n  }\n}",
+};
+
+export type RotateEndpointSecretAnswer = {
+  rotateEndpointSecret: string | null;
+};
+export type RotateEndpointSecretVariables = {
+  id: string;
+  gracePeriodSeconds?: number | null;
+};
+export const RotateEndpointSecret: Operation<RotateEndpointSecretAnswer, RotateEndpointSecretVariables> = {
+  name: "RotateEndpointSecret",
+  kind: "mutation",
+  text: "mutation RotateEndpointSecret($id: ID!, $gracePeriodSeconds: Int) {\n  rotateEndpointSecret(id: $id, gracePeriodSeconds: $gracePeriodSeconds)\n}",
+};
+
+export type TestEndpointAnswer = {
+  testEndpoint: Attempt | null;
+};
+export type TestEndpointVariables = {
+  id: string;
+};
+export const TestEndpoint: Operation<TestEndpointAnswer, TestEndpointVariables> = {
+  name: "TestEndpoint",
+  kind: "mutation",
+  text: "mutation TestEndpoint($id: ID!) {\n  testEndpoint(id: $id) {\n    ...Attempt\n  }\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+};
+
+export type CreateEventFiltersAnswer = {
+  createEventFilters: EventFilter | null;
+};
+export type CreateEventFiltersVariables = {
+  name?: string | null;
+  eventFiltersInput: EventFiltersInput;
+  endpointIds?: string[] | null;
+  idempotencyKey?: string | null;
+};
+export const CreateEventFilters: Operation<CreateEventFiltersAnswer, CreateEventFiltersVariables> = {
+  name: "CreateEventFilters",
+  kind: "mutation",
+  text: "mutation CreateEventFilters($name: String, $eventFiltersInput: EventFiltersInput!, $endpointIds: [ID!], $idempotencyKey: String) {\n  createEventFilters(\n    name: $name\n    eventFiltersInput: $eventFiltersInput\n    endpointIds: $endpointIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+};
+
+export type UpdateEventFiltersAnswer = {
+  updateEventFilters: EventFilter | null;
+};
+export type UpdateEventFiltersVariables = {
+  id: string;
+  name?: string | null;
+  eventFiltersInput?: EventFiltersInput | null;
+};
+export const UpdateEventFilters: Operation<UpdateEventFiltersAnswer, UpdateEventFiltersVariables> = {
+  name: "UpdateEventFilters",
+  kind: "mutation",
+  text: "mutation UpdateEventFilters($id: ID!, $name: String, $eventFiltersInput: EventFiltersInput) {\n  updateEventFilters(id: $id, name: $name, eventFiltersInput: $eventFiltersInput) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+};
+
+export type DeleteEventFiltersAnswer = {
+  deleteEventFilters: {
+    ok: boolean;
+  } | null;
+};
+export type DeleteEventFiltersVariables = {
+  ids: string[];
+};
+export const DeleteEventFilters: Operation<DeleteEventFiltersAnswer, DeleteEventFiltersVariables> = {
+  name: "DeleteEventFilters",
+  kind: "mutation",
+  text: "mutation DeleteEventFilters($ids: [ID!]!) {\n  deleteEventFilters(ids: $ids) {\n    ok\n  }\n}",
+};
+
+export type LinkEndpointsAnswer = {
+  linkEndpointsToEventFilters: {
+    ok: boolean;
+  } | null;
+};
+export type LinkEndpointsVariables = {
+  endpointIds: string[];
+  eventFiltersId: string;
+};
+export const LinkEndpoints: Operation<LinkEndpointsAnswer, LinkEndpointsVariables> = {
+  name: "LinkEndpoints",
+  kind: "mutation",
+  text: "mutation LinkEndpoints($endpointIds: [ID!]!, $eventFiltersId: ID!) {\n  linkEndpointsToEventFilters(\n    endpointIds: $endpointIds\n    eventFiltersId: $eventFiltersId\n  ) {\n    ok\n  }\n}",
+};
+
+export type UnlinkEndpointsAnswer = {
+  unlinkEndpointsToEventFilters: {
+    ok: boolean;
+  } | null;
+};
+export type UnlinkEndpointsVariables = {
+  endpointIds: string[];
+  eventFiltersId: string;
+};
+export const UnlinkEndpoints: Operation<UnlinkEndpointsAnswer, UnlinkEndpointsVariables> = {
+  name: "UnlinkEndpoints",
+  kind: "mutation",
+  text: "mutation UnlinkEndpoints($endpointIds: [ID!]!, $eventFiltersId: ID!) {\n  unlinkEndpointsToEventFilters(\n    endpointIds: $endpointIds\n    eventFiltersId: $eventFiltersId\n  ) {\n    ok\n  }\n}",
+};
+
+export type PublishEventsAnswer = {
+  publishEvents: {
+    ok: boolean;
+    ids: string[];
+    duplicateIds: string[];
+  } | null;
+};
+export type PublishEventsVariables = {
+  events: EventInput[];
+};
+export const PublishEvents: Operation<PublishEventsAnswer, PublishEventsVariables> = {
+  name: "PublishEvents",
+  kind: "mutation",
+  text: "mutation PublishEvents($events: [EventInput!]!) {\n  publishEvents(events: $events) {\n    ok\n    ids\n    duplicateIds\n  }\n}",
+};
+
+export type RetryDeliveriesAnswer = {
+  retryDeliveries: {
+    ok: boolean;
+  } | null;
+};
+export type RetryDeliveriesVariables = {
+  ids: string[];
+};
+export const RetryDeliveries: Operation<RetryDeliveriesAnswer, RetryDeliveriesVariables> = {
+  name: "RetryDeliveries",
+  kind: "mutation",
+  text: "mutation RetryDeliveries($ids: [ID!]!) {\n  retryDeliveries(ids: $ids) {\n    ok\n  }\n}",
+};
+
+export type ReplayEventsAnswer = {
+  replayEvents: {
+    ok: boolean;
+    count: number;
+    continueSince: string | null;
+  } | null;
+};
+export type ReplayEventsVariables = {
+  endpointId: string;
+  since: string;
+  until?: string | null;
+  missingOnly?: boolean | null;
+};
+export const ReplayEvents: Operation<ReplayEventsAnswer, ReplayEventsVariables> = {
+  name: "ReplayEvents",
+  kind: "mutation",
+  text: "mutation ReplayEvents($endpointId: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean) {\n  replayEvents(\n    endpointId: $endpointId\n    since: $since\n    until: $until\n    missingOnly: $missingOnly\n  ) {\n    ok\n    count\n    continueSince\n  }\n}",
+};
+
+export type LatestEventsAnswer = {
+  events: {
+    collectionItems: {
+      id: string;
+      creationDate: string;
+    }[];
+  };
+};
+export type LatestEventsVariables = {
+  since: string;
+};
+export const LatestEvents: Operation<LatestEventsAnswer, LatestEventsVariables> = {
+  name: "LatestEvents",
+  kind: "query",
+  text: "query LatestEvents($since: DateTime!) {\n  events(filters: { date: { gte: $since } }, pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      creationDate\n    }\n  }\n}",
+};
+
+export type LatestDeliveriesAnswer = {
+  deliveries: {
+    collectionItems: ({
+      id: string;
+      eventId: string;
+      endpointId: string;
+      status: DeliveryStatus;
+      creationDate: string;
+      nextAttemptDate: string | null;
+      attempts: ({
+        durationMs: number;
+        statusCode: number | null;
+      })[];
+    })[];
+  };
+};
+export type LatestDeliveriesVariables = Record<string, never>;
+export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliveriesVariables> = {
+  name: "LatestDeliveries",
+  kind: "query",
+  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
+};
+
+export type EndpointStatesAnswer = {
+  endpoints: {
+    collectionItems: ({
+      id: string;
+      name: string;
+      type: EndpointType;
+      status: EndpointStatus;
+      statusReason: string | null;
+    })[];
+  };
+};
+export type EndpointStatesVariables = Record<string, never>;
+export const EndpointStates: Operation<EndpointStatesAnswer, EndpointStatesVariables> = {
+  name: "EndpointStates",
+  kind: "query",
+  text: "query EndpointStates {\n  endpoints(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      name\n      type\n      status\n      statusReason\n    }\n  }\n}",
+};

@@ -1,0 +1,39 @@
+import { call } from "../api/client";
+import { EventFilters, type EventFilter } from "../api/documents";
+import { usePages } from "../api/query";
+import { More } from "../parts/controls";
+import { Icon } from "../parts/icon";
+import { Head } from "../parts/page";
+import { Empty, Failed, Loading } from "../parts/states";
+import { Text, Time } from "../parts/text";
+import { link } from "../state/route";
+
+export function FiltersScreen() {
+  const pages = usePages<EventFilter>(async (offset, limit) => (await call(EventFilters, { offset, limit })).eventsFilters.collectionItems, "", { every: 15 });
+  const create = <a class="button primary" href={link(["new-filter"])}><Icon name="plus" />New filter</a>;
+  return (
+    <>
+      <Head title="Event filters" name="Event filters" actions={create}>Which events an endpoint wants.</Head>
+      {pages.error && pages.items.length === 0 ? <Failed error={pages.error} again={pages.reload} /> : pages.first ? <Loading what="event filters" /> : pages.items.length === 0 ? (
+        <Empty title="No event filter yet" icon="filters">
+          <p>Without one, an endpoint receives every event. A filter says which types, ids or fields it wants.</p>
+          {create}
+        </Empty>
+      ) : (
+        <div style={{ "--columns": "minmax(0, 1.3fr) minmax(0, 2fr) minmax(0, 1fr) 8rem" }}>
+          <ul class="rows" aria-label="Event filters">
+            {pages.items.map((one) => (
+              <li key={one.id}>
+                <div><a class="cover name" href={link(["filters", one.id])}><Text value={one.name} /></a></div>
+                <div class="small mono line wide muted"><Text value={JSON.stringify(one.meta).slice(0, 300)} /></div>
+                <div class="small end">{one.endpoints.length} {one.endpoints.length === 1 ? "endpoint" : "endpoints"}</div>
+                <div class="muted small wide">changed <Time at={one.lastModified} /></div>
+              </li>
+            ))}
+          </ul>
+          <More pages={pages} />
+        </div>
+      )}
+    </>
+  );
+}
