@@ -20,6 +20,7 @@ from tests.integration.cli.conftest import TOKEN, Run
 DATE = "2026-03-01T12:00:00.000000+00:00"
 ENDPOINT_ID = "357fe643-2396-4919-bd9e-a30f0ac28818"
 FILTER_ID = "36ce940c-d8c7-4770-8f76-2d03a3aa8275"
+NO_KEY = {"idempotencyKey": None}
 
 
 def endpoint(number: int = 0, **changed: Any) -> dict[str, Any]:
@@ -176,8 +177,14 @@ def test_endpoints_are_created_with_their_filters(api: GraphqlDouble, run: Run) 
 
     assert ENDPOINT_ID in webhook.stdout
     assert json.loads(socket.stdout)["type"] == "WEB_SOCKET"
-    assert api.calls[0].arguments == {"name": "Orders", "url": "https://example.com/hook", "method": "PUT", "eventFiltersIds": [FILTER_ID]}
-    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None}
+    assert api.calls[0].arguments == {
+        "name": "Orders",
+        "url": "https://example.com/hook",
+        "method": "PUT",
+        "eventFiltersIds": [FILTER_ID],
+        **NO_KEY,
+    }
+    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None, **NO_KEY}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
 
     assert run("endpoints", "secret", ENDPOINT_ID).stdout == "whsec_old\n"
     assert json.loads(run("endpoints", "rotate-secret", ENDPOINT_ID, "--grace", "60", "--json").stdout)["secret"] == "whsec_new"
-    assert api.calls[1].arguments == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60}
+    assert api.calls[1].arguments == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60, **NO_KEY}
 
 
 def test_a_test_event_that_is_not_taken_is_a_failure(api: GraphqlDouble, run: Run) -> None:

@@ -322,13 +322,13 @@ def test_arguments_and_a_terminal_in_latin_1_are_no_traceback() -> None:
 
 
 def test_an_interrupt_is_130() -> None:
-    listening = socket.create_server(("127.0.0.1", 0))
-    command = tool(f"http://127.0.0.1:{listening.getsockname()[1]}/", "events", "list")
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        listening.accept()
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
-    listening.close()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = tool(f"http://127.0.0.1:{listening.getsockname()[1]}/", "events", "list")
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            connection, _ = listening.accept()
+            with connection:  # kept open: a closed one would end the tool before the signal does
+                process.send_signal(signal.SIGINT)
+                _, told = process.communicate(timeout=60)
 
     assert process.returncode == ExitStatus.INTERRUPTED
     assert b"Traceback" not in told

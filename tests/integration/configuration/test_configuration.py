@@ -69,7 +69,7 @@ def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
     secrets: DynamoSecretStore | FakeSecretStore
     if request.param == "dynamodb":
         database: Database = request.getfixturevalue("database")
-        changes, rows = DynamoChangeLog(database), DynamoConfigurationRows(database, clock)
+        changes, rows = DynamoChangeLog(database), DynamoConfigurationRows(database, clock, monotonic=lambda: 0.0)
         secrets = DynamoSecretStore(database)
     else:
         secrets = FakeSecretStore()

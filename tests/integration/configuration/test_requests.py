@@ -41,7 +41,9 @@ def secrets(database: Database) -> DynamoSecretStore:
 @pytest.fixture
 def configuration(database: Database, secrets: DynamoSecretStore, clock: TickingClock) -> Configuration:
     return assemble(
-        stores=ConfigurationStores(DynamoChangeLog(database), DynamoConfigurationRows(database, clock), secrets, secrets),
+        stores=ConfigurationStores(
+            DynamoChangeLog(database), DynamoConfigurationRows(database, clock, monotonic=lambda: 0.0), secrets, secrets
+        ),
         observers=(),
         destinations=destinations(),
         quotas=Quotas(100, 100),

@@ -118,7 +118,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.changes = DynamoChangeLog(self.database)
-        self.rows = DynamoConfigurationRows(self.database, self.clock)
+        self.rows = DynamoConfigurationRows(self.database, self.clock, monotonic=lambda: 0.0)
         secrets = DynamoSecretStore(self.database)
         self.configuration = assemble(
             stores=ConfigurationStores(self.changes, self.rows, secrets, secrets),

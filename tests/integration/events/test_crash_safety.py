@@ -45,6 +45,8 @@ KNOWN = {
     ("route", "SendMessage routing"): "the continuation of a large fan-out",
     ("route", "PutItem EndpointsTable"): "the repair of a change whose maker died",
     ("route", "BatchGetItem EndpointsTable"): "which rows of such a change are written",
+    ("route", "UpdateItem EndpointsByIdTable"): "the same repair, where delivery reads",
+    ("route", "BatchGetItem EndpointsByIdTable"): "the same question, where delivery reads",
 }
 
 
@@ -330,7 +332,11 @@ OWN_CALLS = {
     "plain": {name for name in KNOWN if name != ("route", "SendMessage routing")},
     "router stores": {("publish", "SendMessage routing"), ("route", "BatchWriteItem EventIndexTable"), ("route", "PutItem EventsTable")},
     "large fan-out": {("route", "SendMessageBatch webhook"), ("route", "SendMessage routing")},
-    "maker died": {("route", "PutItem EndpointsTable"), ("route", "BatchGetItem EndpointsTable")},
+    "maker died": {
+        ("route", f"{call} {table}")
+        for table, write in (("EndpointsTable", "PutItem"), ("EndpointsByIdTable", "UpdateItem"))
+        for call in (write, "BatchGetItem")
+    },
 }
 """What each scene is there for. The plain one breaks every call it makes; breaking the same again elsewhere shows nothing new."""
 

@@ -72,7 +72,7 @@ class Sockets:
         self.connections = SocketConnections(self.store, self.log_store, self.queue, self.clock, RETENTION)
         self.log = SocketLog(self.log_store, self.queue, self.clock, RETENTION)
         self.events = DynamoEventStore(self.database, self.clock, 14)
-        self.rows = DynamoConfigurationRows(self.database, self.clock)
+        self.rows = DynamoConfigurationRows(self.database, self.clock, monotonic=lambda: 0.0)
         self.tokens = DynamoTokenStore(self.database)
 
     def configure(self, *operations: Operation) -> None:
