@@ -36,10 +36,11 @@ def shape_of(document: str) -> Shape:
     return root
 
 
-def fits(value: Any, shape: Shape | None) -> bool:
-    """Whether a value, or each value of a list, has the fields of a shape."""
-    if shape is None:
+def fits(value: Any, shape: Shape | None, depth: int = 0) -> bool:
+    """Whether a value, or each value of a list, has the fields of a shape. ``depth``: 0 for a whole answer. Objects below the
+    fields of the operation itself may be null."""
+    if shape is None or (value is None and depth > 1):
         return True
     if isinstance(value, list):
-        return all(isinstance(item, dict) and fits(item, shape) for item in value)
-    return isinstance(value, dict) and all(name in value and fits(value[name], inner) for name, inner in shape.items())
+        return all(isinstance(item, dict) and fits(item, shape, depth) for item in value)
+    return isinstance(value, dict) and all(name in value and fits(value[name], inner, depth + 1) for name, inner in shape.items())

@@ -49,6 +49,40 @@ EVENTS: Final = f"""query Events($filters: EventFilters, $order: EventOrder, $pa
   events(filters: $filters, order: $order, pagination: $pagination) {{ collectionItems {{ {_EVENT} }} }}
 }}"""
 
+CHANGES: Final = """query Changes($first: Int, $after: String) {
+  changes(first: $first, after: $after) {
+    collectionItems { version date actor actorId operation sentence before after }
+    endCursor hasNextPage
+  }
+}"""
+
+MATCH_EVENTS: Final = f"""query MatchEvents($input: MatchEventsInput!) {{
+  matchEvents(input: $input) {{
+    examined matched complete endCursor gained lost
+    histogram {{ start examined matched }}
+    matches {{ {_EVENT} }}
+    nearMisses {{ event {{ {_EVENT} }} clause {{ path present found wanted sentence }} }}
+  }}
+}}"""
+EXPLAIN: Final = """query Explain($event: ID!, $endpoint: ID!) {
+  explainDelivery(eventId: $event, endpointId: $endpoint) {
+    outcome sentence configurationVersion asRouted sequence endpoint { id name type status }
+    delivery { id status nextAttemptDate attempts { number date durationMs statusCode error responseBody } }
+    filters {
+      eventFiltersId name matched failed { path present found wanted sentence } lastChange { version date actor operation sentence }
+    }
+  }
+}"""
+DESTINATIONS: Final = """query Destinations($event: ID!, $first: Int, $after: String) {
+  events(filters: {id: {exact: $event}}) {
+    collectionItems {
+      destinations(first: $first, after: $after) {
+        collectionItems { endpoint { id name type status } outcome sentence } endCursor hasNextPage
+      }
+    }
+  }
+}"""
+
 DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination: PaginationInput) {{
   deliveries(filters: $filters, pagination: $pagination) {{
     collectionItems {{ id eventId endpointId status nextAttemptDate creationDate lastModified attempts {{ {_ATTEMPT} }} }}

@@ -19,6 +19,8 @@ from event_service.base.errors import BadUserInput
 PAGE: Final = 1000
 """The most that one page of the API has."""
 IDS_PER_CALL: Final = 100
+ITEMS_PER_PAGE: Final = 50
+"""Of a list that is paged by cursors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,27 @@ def pages(session: Session, document: str, collection: str, *, limit: int, offse
         yield from items
         given += len(items)
         if len(items) < wanted:
+            return
+
+
+def connection(session: Session, document: str, field: str, *, limit: int, **variables: Any) -> Iterator[dict[str, Any]]:
+    """The items of a list that is paged by cursors, asked for page by page.
+
+    Args:
+        session: whom to ask.
+        document: a query with the variables ``first`` and ``after``.
+        field: the field that holds the page.
+        limit: the most to give; 0 for all.
+        variables: the query's other variables.
+    """
+    given, after = 0, None
+    while limit == 0 or given < limit:
+        first = ITEMS_PER_PAGE if limit == 0 else min(ITEMS_PER_PAGE, limit - given)
+        page = session.target.graphql.execute(document, **variables, first=first, after=after)[field]
+        yield from page["collectionItems"]
+        given += len(page["collectionItems"])
+        after = page["endCursor"]
+        if not page["hasNextPage"]:
             return
 
 

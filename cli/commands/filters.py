@@ -9,10 +9,11 @@ import typer
 
 from cli import documents
 from cli.errors import UsageError
+from cli.filter_test import show
 from cli.json_input import NotJson, read_json
-from cli.session import in_groups, pages, session_of
+from cli.session import in_groups, moment, pages, session_of
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, create, change, delete, link and unlink event filters.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, create, try, change, delete, link and unlink event filters.")
 
 Types = Annotated[list[str] | None, typer.Option("--type", help="Events of this type; may be repeated.")]
 Cameras = Annotated[list[str] | None, typer.Option("--camera", metavar="ID", help="Of this camera; may be repeated.")]
@@ -115,6 +116,36 @@ def _links(context: typer.Context, document: str, event_filter: str, endpoints: 
     for group in in_groups(endpoints):
         session.target.graphql.execute(document, endpoints=group, filter=event_filter)
     session.output.done(f"{done} {len(endpoints)}.", ok=True, eventFilterId=event_filter, endpointIds=endpoints)
+
+
+@app.command("test")
+def try_on_events(  # noqa: PLR0917 - Typer calls it, by name
+    context: typer.Context,
+    event_filter: Annotated[str | None, typer.Argument(metavar="[ID]", help="A filter that exists; or else give a condition.")] = None,
+    types: Types = None,
+    cameras: Cameras = None,
+    agents: Agents = None,
+    groups: Groups = None,
+    pattern: Pattern = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="ID", help="What would it gain and lose with this filter alone?")] = None,
+    since: Annotated[str | None, typer.Option(help="Accepted on or after this date, or 90s, 15m, 2h, 7d before now.")] = None,
+    until: Annotated[str | None, typer.Option(help="Accepted before this date; likewise.")] = None,
+    events: Annotated[list[str] | None, typer.Option("--event", metavar="ID", help="Only this event; may be repeated.")] = None,
+) -> None:
+    """Try a filter on the events that are retained: how many match, which, and which nearly do. Nothing is changed."""
+    condition = _condition(types, cameras, agents, groups, pattern)
+    if (condition is None) == (event_filter is None):
+        raise UsageError("Give the id of a filter, or a condition: --type, --camera, --agent, --profile-group or --pattern.")
+    session = session_of(context)
+    question = {
+        "eventFiltersInput": condition,
+        "eventFiltersId": event_filter,
+        "endpointId": endpoint,
+        "since": moment(since, "--since"),
+        "until": moment(until, "--until"),
+        "eventIds": events or None,
+    }
+    show(session, {name: value for name, value in question.items() if value is not None})
 
 
 def _condition(

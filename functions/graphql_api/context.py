@@ -13,6 +13,7 @@ from graphql import DocumentNode
 from strawberry.dataloader import DataLoader
 
 from event_service.access.token import Token, TokenKind
+from event_service.base.actor import Actor, acting
 from event_service.base.allowance import Allowance
 from event_service.base.errors import Forbidden, TooLarge
 from event_service.configuration.endpoint import Endpoint
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.explain.backtest import Backtest
+    from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
 
 P = ParamSpec("P")
@@ -35,6 +39,8 @@ MAXIMUM_THREADS = 10
 """Of one request. A list of events has 16 more; the pool of connections holds 32."""
 ROWS_PER_BATCH = 100
 """DynamoDB reads at most 100 rows a call."""
+TOKEN_ID_CHARACTERS = 16
+"""Of the hash by which tokens are listed and revoked: enough to name one in the history of changes."""
 
 
 class Context:
@@ -102,6 +108,24 @@ class Context:
         return self._use_cases.replay()
 
     @property
+    def changes(self) -> Changes:
+        """The history of the configuration."""
+        self._require_access()
+        return self._use_cases.changes()
+
+    @property
+    def backtest(self) -> Backtest:
+        """Trying event filters."""
+        self._require_access()
+        return self._use_cases.backtest()
+
+    @property
+    def explanations(self) -> Explanations:
+        """Why events did or did not arrive."""
+        self._require_access()
+        return self._use_cases.explanations()
+
+    @property
     def publishing(self) -> Publishing:
         """Accepting events: open to agents."""
         return self._use_cases.publishing()
@@ -136,8 +160,13 @@ class Context:
                 f"This mutation may take {seconds:.0f} s, and {max(left, 0):.0f} s are left of the time that one request has: it was not "
                 "begun. What stands before it is done. Send it again by itself."
             )
+
+        def run() -> T:
+            with acting(Actor(self.token.name, self.token.token_hash[:TOKEN_ID_CHARACTERS])):
+                return use_case(*args, **kwargs)
+
         try:
-            return await self._in_thread(lambda: use_case(*args, **kwargs))
+            return await self._in_thread(run)
         finally:
             self._forget()
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from event_service.delivery.history import DeliveryHistory
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
+    from event_service.explain.backtest import Backtest
+    from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
 
 
@@ -37,3 +40,12 @@ class UseCases(Protocol):
 
     def replay(self) -> Replay:
         """Sending retained events again."""
+
+    def changes(self) -> Changes:
+        """The history of the configuration."""
+
+    def explanations(self) -> Explanations:
+        """Why events did or did not arrive."""
+
+    def backtest(self) -> Backtest:
+        """Trying event filters."""

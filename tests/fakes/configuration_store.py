@@ -59,6 +59,10 @@ class FakeChangeLog:
         self.before("changes.after")
         return [one for one in self.chains.get(workspace_id, []) if one.version > version][:limit]
 
+    def newest(self, workspace_id: str, before: int | None, limit: int) -> list[ChangeSet]:
+        self.before("changes.newest")
+        return [one for one in self.chains.get(workspace_id, [])[::-1] if before is None or one.version < before][:limit]
+
     def unapplied(self, workspace_id: str) -> list[ChangeSet]:
         self.before("changes.unapplied")
         return [one for one in self.chains.get(workspace_id, []) if not one.applied]

@@ -6,8 +6,9 @@ lists, so that a test sees what the door handed over.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,11 +25,18 @@ from event_service.delivery.attempt import Attempt, Delivery, FailureClass
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
+from event_service.events.ports import StoredEvent
 from event_service.events.publishing import Publishing, PublishResult
 from event_service.events.reading import EventQuery, EventsReading
+from event_service.explain.backtest import Backtest
+from event_service.explain.changes import Changes
+from event_service.explain.delivery import Explanations
+from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.matcher import Matcher
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.sockets import FakeSocketTables
 
 
 class TickingClock:
@@ -170,6 +178,39 @@ class FakeReplay(Replay):
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
 
+class FakePublished:
+    """What was published, by id."""
+
+    def __init__(self, publishing: FakePublishing) -> None:
+        self._publishing = publishing
+
+    def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
+        found = [one for one in self._publishing.events if one.workspace_id == workspace_id and one.id in event_ids]
+        return {one.id: StoredEvent(one, "nonce", len(one.as_json())) for one in found}
+
+    def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
+        yield from self.get(workspace_id, event_ids).values()
+
+    def accepted(
+        self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[datetime, str]]:
+        check()
+        events = [one for one in self._publishing.events if one.workspace_id == workspace_id and since <= one.created < until]
+        for one in sorted(events, key=lambda one: (one.created, one.id), reverse=descending):
+            yield one.created, one.id
+
+
+class FakeRecords:
+    """The deliveries that a test put into the log, by endpoint and event."""
+
+    def __init__(self, deliveries: FakeDeliveries) -> None:
+        self._deliveries = deliveries
+
+    def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        found = {(one.endpoint_id, one.event_id): one for one in self._deliveries.log.get(workspace_id, [])}
+        return {key: found[key] for key in keys if key in found}
+
+
 class FakeServices:
     """All of them. ``calls`` counts operations on the fake stores by name; ``before`` may fail one."""
 
@@ -181,9 +222,9 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
-        self.changes = FakeChangeLog(self._count, self.secrets)
+        self.change_log = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
-            stores=ConfigurationStores(self.changes, self.rows, self.secrets, self.secrets),
+            stores=ConfigurationStores(self.change_log, self.rows, self.secrets, self.secrets),
             observers=(),
             destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),
@@ -194,6 +235,9 @@ class FakeServices:
         self._publishing = FakePublishing(self.clock)
         self._events_reading = FakeEventsReading(self._publishing)
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
+        self.socket_logs = FakeSocketTables()
+        self.seconds_per_look = 0.0
+        self._looks = itertools.count()
 
     def tokens(self) -> Tokens:
         return self._tokens
@@ -210,8 +254,38 @@ class FakeServices:
     def deliveries(self) -> FakeDeliveries:
         return self._deliveries
 
+    def changes(self) -> Changes:
+        return Changes(self.change_log)
+
+    def backtest(self) -> Backtest:
+        return Backtest(
+            configuration=self._configuration,
+            store=FakePublished(self._publishing),
+            accepted=FakePublished(self._publishing),
+            check_pattern=_check_pattern,
+            make_matcher=Matcher,
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
+
+    def explanations(self) -> Explanations:
+        return Explanations(
+            configuration=self._configuration,
+            history=self.change_log,
+            events=FakePublished(self._publishing),
+            deliveries=FakeRecords(self._deliveries),
+            sockets=SocketPlaces(self.socket_logs, timedelta(hours=24)),
+            destinations=destinations(_check_url),
+            make_matcher=Matcher,
+            clock=self.clock,
+        )
+
     def replay(self) -> FakeReplay:
         return FakeReplay(self._deliveries)
+
+    def monotonic(self) -> float:
+        """Time in which each look takes ``seconds_per_look``."""
+        return next(self._looks) * self.seconds_per_look
 
     def add_token(self, text: str, workspace_id: str, kind: TokenKind = TokenKind.ACCESS, **changes: Any) -> Token:
         """Makes ``text`` a token; ``changes`` are fields of :class:`Token` such as ``revoked``."""

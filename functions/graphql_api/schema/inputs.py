@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import strawberry
 
 from event_service.configuration.endpoint import EndpointType
 from event_service.delivery.attempt import DeliveryStatus
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 from functions.graphql_api.schema.types import ID, Ordering
+
+if TYPE_CHECKING:
+    from event_service.events.new_event import NewEvent
 
 
 @strawberry.input
@@ -138,3 +143,9 @@ class EventInput:
     data: JSON = strawberry.field(description="A JSON object.")
     agent_id: ID | None = None
     camera_id: ID | None = None
+
+    def as_new_event(self) -> NewEvent:
+        """The event, not yet checked."""
+        from event_service.events.new_event import NewEvent
+
+        return NewEvent(type=self.type, data=self.data, id=self.id, date=self.date, agent_id=self.agent_id, camera_id=self.camera_id)

@@ -9,7 +9,6 @@ import strawberry
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.secret_rotation import DEFAULT_GRACE_SECONDS
-from event_service.events.new_event import NewEvent
 from event_service.observability import Metric, count
 from event_service.webhooks.destination import DEFAULT_METHOD
 from functions.graphql_api import limits
@@ -178,17 +177,7 @@ class Mutation:
     async def publish_events(self, info: Info, events: list[EventInput]) -> PublishOutput | None:
         """The ids, in the order given."""
         context = info.context
-        given = [
-            NewEvent(
-                type=event.type,
-                data=event.data,
-                id=event.id,
-                date=event.date,
-                agent_id=event.agent_id,
-                camera_id=event.camera_id,
-            )
-            for event in events
-        ]
+        given = [event.as_new_event() for event in events]
         result = await context.change(context.publishing.publish, context.token, given, context.traceparent)
         count(Metric.PUBLISHED, len(result.ids) - len(result.duplicate_ids))
         count(Metric.DUPLICATES, len(result.duplicate_ids))

@@ -10,6 +10,9 @@ from strawberry.extensions.base_extension import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from functions.graphql_api.schema.changes import ChangeQueries
+from functions.graphql_api.schema.explanations import ExplanationQueries
+from functions.graphql_api.schema.matching import MatchingQueries
 from functions.graphql_api.schema.mutations import Mutation
 from functions.graphql_api.schema.queries import Query
 from functions.graphql_api.schema.scalars import SCALARS
@@ -41,6 +44,11 @@ class Schema(strawberry.Schema):
         return self._schema
 
 
+@strawberry.type(name="Query")
+class RootQuery(Query, ChangeQueries, ExplanationQueries, MatchingQueries):
+    """Everything that can be read."""
+
+
 def build_schema() -> Schema:
     """The schema of the contract."""
-    return Schema(Query, Mutation, extensions=[PreparedDocument], config=StrawberryConfig(scalar_map=SCALARS))
+    return Schema(RootQuery, Mutation, extensions=[PreparedDocument], config=StrawberryConfig(scalar_map=SCALARS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, cast
 
 import strawberry
 
@@ -19,6 +19,9 @@ from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.context import Info, Once
 from functions.graphql_api.schema.look_ahead import selects
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
+
+if TYPE_CHECKING:
+    from functions.graphql_api.schema.explanations import DestinationConnection
 
 ID = strawberry.ID
 
@@ -120,6 +123,17 @@ class EventOutput:
     workspace_id: ID
     creation_date: DateTime = strawberry.field(description="When it was accepted.")
     last_modified: DateTime
+
+    @strawberry.field(
+        description="What became of it at each endpoint of the workspace, matched or not, in order of their creation. `first`: 1 to 50."
+    )
+    async def destinations(
+        self, info: Info, first: int | None = 50, after: str | None = None
+    ) -> Annotated[DestinationConnection, strawberry.lazy("functions.graphql_api.schema.explanations")]:
+        """Explained only when selected."""
+        from functions.graphql_api.schema.explanations import destinations_of
+
+        return await destinations_of(info, self.id, 50 if first is None else first, after)
 
     @classmethod
     def of(cls, event: Event) -> EventOutput:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
+    from event_service.explain.backtest import Backtest
+    from event_service.explain.changes import Changes
+    from event_service.explain.delivery import Explanations
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -443,6 +446,52 @@ def replay() -> Replay:
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
+        make_matcher=Matcher,
+        clock=clock,
+    )
+
+
+# -- explaining --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def changes() -> Changes:
+    """The history of the configuration."""
+    from event_service.explain.changes import Changes
+
+    return Changes(change_log())
+
+
+@cache
+def explanations() -> Explanations:
+    """Why events did or did not arrive."""
+    from event_service.explain.delivery import Explanations
+    from event_service.explain.socket_places import SocketPlaces
+    from event_service.filters.matching.matcher import Matcher
+
+    return Explanations(
+        configuration=configuration(),
+        history=change_log(),
+        events=event_store(),
+        deliveries=delivery_log(),
+        sockets=SocketPlaces(socket_log_store(), socket_retention()),
+        destinations=destinations(),
+        make_matcher=Matcher,
+        clock=clock,
+    )
+
+
+@cache
+def backtest() -> Backtest:
+    """Trying event filters."""
+    from event_service.explain.backtest import Backtest
+    from event_service.filters.matching.matcher import Matcher
+
+    return Backtest(
+        configuration=configuration(),
+        store=event_store(),
+        accepted=events_reading(),
+        check_pattern=_check_pattern,
         make_matcher=Matcher,
         clock=clock,
     )

@@ -115,6 +115,21 @@ def test_every_field_of_a_health_record_comes_back(database: Database) -> None:
     assert store.get(workspace_id, health.endpoint_id) == health
 
 
+def test_the_version_that_routed_an_event_comes_back_from_queue_row_and_log(database: Database) -> None:
+    """It is no part of what a delivery is compared by, so the tests above do not see it."""
+    message, record = filled(WebhookMessage), filled(LogRecord)
+    read = parse_webhook_queue(message.text())
+    assert isinstance(read, WebhookMessage)
+    assert read.delivery.configuration_version == message.delivery.configuration_version == 7
+    row = codec.read_row(codec.row_attributes(message.attempt))
+    assert row.delivery.configuration_version == 7
+    log = DynamoDeliveryLog(database, lambda: NOW, 14)
+    log.write([record])
+    found = log.delivery(record.delivery.workspace_id, record.delivery.endpoint_id, record.delivery.event_id)
+    assert found is not None
+    assert found.configuration_version == record.delivery.configuration_version
+
+
 def test_another_version_is_refused_and_not_guessed_at() -> None:
     with pytest.raises(ValueError, match="format 2"):
         parse_webhook_queue('{"v":2}\nbody')

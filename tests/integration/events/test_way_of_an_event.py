@@ -43,3 +43,14 @@ def test_event_reaches_no_endpoint_that_lost_its_last_filter_and_none_is_kept_fo
     world.route_all()
     assert [message.pair for message in world.handed_over()] == [(hook, "4")]
     assert world.log_of(socket) == ["4"]
+
+
+def test_a_delivery_says_by_which_version_of_the_configuration_it_was_routed(world: World) -> None:
+    hook = world.webhook()
+    world.publishing.publish(token(), [NewEvent(type="a", data={}, id="1")])
+    world.route_all()
+    world.event_filter(eventTypes=["unrelated"])
+    world.publishing.publish(token(), [NewEvent(type="a", data={}, id="2")])
+    world.route_all()
+
+    assert [(message.pair, message.head["configuration"]) for message in world.handed_over()] == [((hook, "1"), 1), ((hook, "2"), 2)]

@@ -98,6 +98,55 @@ def test_what_was_created_is_listed_at_once(door: Door) -> None:
     assert [one["id"] for one in answered["collectionItems"][1]["eventFilters"][0]["endpoints"]] == ids[1:]
 
 
+def test_a_backtest_reads_each_event_once_and_their_index(door: Door, calls: list[str]) -> None:
+    for number in range(3):
+        door.ask(f'mutation {{ publishEvents(events: [{{id: "e-{number}", type: A, data: {{n: {number}}}}}]) {{ ok }} }}', token=door.token)
+    calls.clear()
+
+    answered = door.ask(
+        "query($input: MatchEventsInput!) { matchEvents(input: $input) { examined matched complete nearMisses { clause { sentence } } } }",
+        {"input": {"eventFiltersInput": {"pattern": {"type": ["A"], "data": {"n": [{"numeric": [">", 1]}]}}}}},
+        token=door.token,
+    ).data["matchEvents"]
+
+    # 16 shards of both indexes of acceptance
+    assert Counter(calls) == {"Query": 32, "BatchGetItem": 1}
+    assert (answered["examined"], answered["matched"], answered["complete"]) == (3, 1, True)
+    assert [one["clause"]["sentence"] for one in answered["nearMisses"]] == ["`data.n`: 1 is not > 1.", "`data.n`: 0 is not > 1."]
+
+
+def test_an_explanation_takes_few_calls_and_its_sentence_is_right(door: Door, calls: list[str]) -> None:
+    filter_id = create_filter(door)
+    endpoint_id = create_webhook(door, "Orders", [filter_id])
+    door.ask('mutation { publishEvents(events: [{id: "order-17", type: B, data: {}}]) { ok } }', token=door.token)
+    calls.clear()
+
+    query = 'query($id: ID!) { explainDelivery(eventId: "order-17", endpointId: $id) { outcome sentence } }'
+    answered = door.ask(query, {"id": endpoint_id}, token=door.token).data["explainDelivery"]
+
+    # the event, the endpoint, its links, its filters; its delivery; the changes back to the last one of the filter
+    assert Counter(calls) == {"GetItem": 1, "BatchGetItem": 3, "Query": 2}
+    assert answered["outcome"] == "NOT_MATCHED"
+    assert '`in.eventTypes`: "B" is not "A".' in answered["sentence"]
+
+
+def test_the_history_is_read_in_one_call_and_names_what_is_gone(door: Door, calls: list[str]) -> None:
+    filter_id = create_filter(door)
+    endpoint_id = create_webhook(door, "Orders", [filter_id])
+    door.ask(f'mutation {{ deleteEndpoints(ids: ["{endpoint_id}"]) {{ ok }} }}', token=door.token)
+    calls.clear()
+
+    answered = door.ask("{ changes(first: 2) { collectionItems { version sentence before } hasNextPage } }", token=door.token).data[
+        "changes"
+    ]
+
+    assert calls == ["Query"]
+    assert [one["version"] for one in answered["collectionItems"]] == [3, 2]
+    assert answered["collectionItems"][0]["sentence"] == 'Deleted the endpoint "Orders".'
+    assert answered["collectionItems"][0]["before"] == {endpoint_id: {"name": "Orders"}}
+    assert answered["hasNextPage"] is True
+
+
 def test_deleting_pausing_and_unlinking_are_seen_at_once(door: Door) -> None:
     filter_id = create_filter(door)
     first, second = (create_webhook(door, name, [filter_id]) for name in "ab")

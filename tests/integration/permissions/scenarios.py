@@ -166,6 +166,13 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
         delivered = client.ask(f"{{ deliveries{filters} {{ totalCount collectionItems {{ id attempts {{ number }} }} }} }}")
         assert delivered["totalCount"] >= 1
     one = client.ask("{ deliveries { collectionItems { id } } }")["collectionItems"][0]["id"]
+    client.ask("{ changes { collectionItems { version sentence } } }")
+    condition = {"pattern": {"data": {"x": [1]}}}
+    client.ask("query($input: MatchEventsInput!) { matchEvents(input: $input) { examined } }", input={"eventFiltersInput": condition})
+    explanation = "explainDelivery(eventId: $event, endpointId: $endpoint) { outcome sentence }"
+    socket = client.ask('mutation { createWebSocketEndpoint(name: "screen") { id } }')["id"]
+    for endpoint in (hook, socket):
+        client.ask(f"query($event: ID!, $endpoint: ID!) {{ {explanation} }}", event="known", endpoint=endpoint)
     client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
     client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
     replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"

@@ -38,7 +38,7 @@ def _commands(group: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:
 
 KNOWN = _commands(typer.main.get_group(app))
 GROUPS = {name.split()[0] for name in KNOWN}
-NAMED = re.findall(r"`(?:event-service )?((?:deliveries|endpoints|filters|events|token|replay|listen|publish)\b[^`]*)`", PAGE)
+NAMED = re.findall(r"`(?:event-service )?((?:deliveries|endpoints|filters|events|changes|why|token|replay|listen|publish)\b[^`]*)`", PAGE)
 
 
 def test_every_row_has_a_symptom_a_cause_and_a_cure() -> None:

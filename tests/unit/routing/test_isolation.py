@@ -207,7 +207,7 @@ def test_through_the_function_one_sick_workspace_fails_no_other() -> None:
     endpoints = services.configuration().endpoints
     for workspace_id in (SICK, HEALTHY):
         endpoints.create(workspace_id, EndpointType.WEB_HOOK, "hook", Settings("https://web-hook.server.com"))
-    log = services.changes
+    log = services.change_log
     after = log.after
 
     def unknown(workspace_id: str, version: int, limit: int) -> Any:

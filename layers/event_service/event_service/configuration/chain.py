@@ -11,11 +11,15 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
 
+from event_service.base.actor import current_actor
+from event_service.base.clock import Clock
 from event_service.base.errors import Conflict, DomainError, Unavailable
+from event_service.configuration.change_note import Named, note_of
 from event_service.configuration.changes import ChangeSet, Counts, Head, Operation
 from event_service.configuration.effects import Effects
 from event_service.configuration.endpoint import Endpoint
@@ -44,12 +48,16 @@ class Plan:
         counts: what the workspace holds afterwards.
         resuming: endpoints, as they are, of which observers are told before the commit.
         beside: stored by the same commit.
+        touched: what the change is about, as it is now, for the names in its note.
+        before: stored fields of what it changes, by id, as they are now, for its note.
     """
 
     operations: tuple[Operation, ...]
     counts: Counts
     resuming: Sequence[Endpoint] = ()
     beside: Beside | None = None
+    touched: Sequence[Named] = ()
+    before: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +77,23 @@ class Waiting:
 class Chain:
     """Commits changes and brings the rows to the head of the chain."""
 
-    def __init__(self, log: ChangeLog, rows: ConfigurationRows, effects: Effects, waiting: Waiting | None = None) -> None:
+    def __init__(self, log: ChangeLog, rows: ConfigurationRows, effects: Effects, clock: Clock, waiting: Waiting | None = None) -> None:
         self._log = log
+        self._clock = clock
         self._rows = rows
         self._effects = effects
         self._waiting = waiting or Waiting()
         # Workspaces whose rows do not show what this process committed.
         self._late: set[str] = set()
 
-    def commit(self, workspace_id: str, plan: Callable[[Counts], Plan]) -> None:
+    def commit(self, workspace_id: str, plan: Callable[[Counts], Plan], operation: str) -> None:
         """Plans and commits until one commit wins.
 
         Args:
             workspace_id: whose configuration.
             plan: checks the change against the rows as they are; called again after each lost race. What it raises ends
                 the mutation with nothing changed.
+            operation: the mutation, or the service's own reason, for the note of the change.
 
         Raises:
             Conflict: other changes kept winning for 12 s; nothing was changed.
@@ -97,7 +107,8 @@ class Chain:
             if not planned.operations:
                 return
             self._effects.resuming(planned.resuming)
-            change = ChangeSet(workspace_id, head.version + 1 if head else 1, planned.operations, planned.counts)
+            note = note_of(self._clock(), operation, current_actor(), planned.touched, planned.before)
+            change = ChangeSet(workspace_id, head.version + 1 if head else 1, planned.operations, planned.counts, note=note)
             if self._log.append(change, planned.beside):
                 self._finish(change, in_order=head is None or head.applied)
                 return

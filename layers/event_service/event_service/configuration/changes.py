@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from event_service.configuration import codec
+from event_service.configuration.change_note import NO_NOTE, ChangeNote
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.filters.event_filter import EventFilter
 
@@ -151,13 +152,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """One link of the chain. ``applied`` says that the rows already show it, and all before it."""
+    """One link of the chain. ``applied`` says that the rows already show it, and all before it; ``note`` how it came about."""
 
     workspace_id: str
     version: int
     operations: tuple[Operation, ...]
     counts: Counts
     applied: bool = field(default=False, compare=False)
+    note: ChangeNote = NO_NOTE
 
     @property
     def head(self) -> Head:

@@ -80,7 +80,7 @@ def assemble(
     """
     rows, secrets = stores.rows, stores.secrets
     effects = Effects(observers, rows, secrets, destinations, tells_everyone=tells_everyone)
-    chain = Chain(stores.changes, rows, effects, waiting)
+    chain = Chain(stores.changes, rows, effects, clock, waiting)
     requests = Requests(stores.requests, clock)
     return Configuration(
         Endpoints(chain, rows, requests, destinations, quotas, clock),

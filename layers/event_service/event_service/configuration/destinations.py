@@ -51,6 +51,10 @@ class Destination(Protocol):
         """Its value in the contract."""
 
     @property
+    def creation(self) -> str:
+        """The mutation that creates one."""
+
+    @property
     def outlet(self) -> Outlet:
         """Where routing hands over."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
@@ -12,6 +13,7 @@ from event_service.base.identifiers import new_id, parse_optional_uuids, parse_u
 from event_service.base.names import parse_name
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
+from event_service.configuration.change_note import replaced
 from event_service.configuration.changes import Counts, DeleteEndpoints, Link, Operation, PutEndpoint, SetState
 from event_service.configuration.codec import endpoint_fields, endpoint_of, without_none
 from event_service.configuration.destinations import Destinations, Feature, Settings
@@ -28,6 +30,7 @@ from event_service.configuration.existence import (
 from event_service.configuration.ports import Beside, ConfigurationRows, EndpointPage
 from event_service.configuration.requests import Requests
 from event_service.configuration.secrets import EndpointSecrets, new_secret
+from event_service.filters.event_filter import EventFilter
 
 
 class Endpoints:
@@ -109,13 +112,14 @@ class Endpoints:
             if counts.endpoints >= self._quotas.endpoints:
                 raise TooLarge(f"This workspace holds {counts.endpoints:,} endpoints, as many as it may; delete some first.")
             operations: list[Operation] = [PutEndpoint(endpoint)]
+            linked: list[EventFilter] = []
             if filter_ids:
-                require_event_filters(self._rows, workspace_id, filter_ids)
+                linked = list(require_event_filters(self._rows, workspace_id, filter_ids).values())
                 require_room_for_links(self._rows, workspace_id, [endpoint.id], filter_ids)
                 operations.append(Link((endpoint.id,), tuple(filter_ids)))
-            return Plan(tuple(operations), counts.plus(endpoint_type, 1), beside=beside)
+            return Plan(tuple(operations), counts.plus(endpoint_type, 1), beside=beside, touched=(endpoint, *linked))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, destination.creation)
         return created
 
     def update(self, workspace_id: str, endpoint_id: str, name: str | None = None, settings: Settings | None = None) -> Endpoint:
@@ -149,9 +153,10 @@ class Endpoints:
                 modified=self._clock(),
             )
             updated[:] = [changed]
-            return Plan((PutEndpoint(changed),), counts)
+            before = {endpoint.id: replaced(endpoint_fields(endpoint), endpoint_fields(changed))}
+            return Plan((PutEndpoint(changed),), counts, touched=(changed,), before=before)
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "updateEndpoint")
         return updated[0]
 
     def delete(self, workspace_id: str, ids: Sequence[str]) -> None:
@@ -174,16 +179,17 @@ class Endpoints:
             refuse_too_many_rows("ids", "endpoints", [3 + len(links[one]) for one in existing])
             for endpoint in existing.values():
                 counts = counts.plus(endpoint.type, -1)
-            return Plan((DeleteEndpoints(tuple(existing), tuple(one.type for one in existing.values())),), counts)
+            deletion = DeleteEndpoints(tuple(existing), tuple(one.type for one in existing.values()))
+            return Plan((deletion,), counts, touched=list(existing.values()))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "deleteEndpoints")
 
     def pause(self, workspace_id: str, ids: Sequence[str]) -> None:
         """Stops sending and keeps collecting. A DISABLED endpoint stays DISABLED, with its reason.
 
         Raises: as :meth:`delete`.
         """
-        self._set_status(workspace_id, parse_uuids(ids, "ids"), EndpointStatus.PAUSED, None)
+        self._set_status(workspace_id, parse_uuids(ids, "ids"), EndpointStatus.PAUSED, None, "pauseEndpoints")
 
     def resume(self, workspace_id: str, ids: Sequence[str]) -> None:
         """Sends again, beginning with the backlog; re-enables a DISABLED endpoint as well. One that lost its last event
@@ -199,9 +205,10 @@ class Endpoints:
             if not affected:
                 return Plan((), counts)
             state = SetState(_ids(affected), format_date(self._clock()), EndpointStatus.ENABLED, None, matches_nothing=False)
-            return Plan((state,), counts, resuming=[one for one in affected if one.status is not EndpointStatus.ENABLED])
+            resuming = [one for one in affected if one.status is not EndpointStatus.ENABLED]
+            return Plan((state,), counts, resuming, touched=affected, before=_states(affected, state))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "resumeEndpoints")
 
     def disable_endpoint(self, workspace_id: str, endpoint_id: str, reason: str) -> bool:
         """Disables an ENABLED endpoint on the service's own account.
@@ -210,7 +217,7 @@ class Endpoints:
             Whether it was ENABLED until now; ``False`` as well when it does not exist any more.
         """
         try:
-            return self._set_status(workspace_id, [endpoint_id], EndpointStatus.DISABLED, reason)
+            return self._set_status(workspace_id, [endpoint_id], EndpointStatus.DISABLED, reason, reason)
         except NotFound:
             return False
 
@@ -238,7 +245,7 @@ class Endpoints:
         endpoints = self._rows.endpoints(workspace_id, sorted(set().union(*linked.values())))
         return {one: in_order(endpoints, ids) for one, ids in linked.items()}
 
-    def _set_status(self, workspace_id: str, ids: Sequence[str], status: EndpointStatus, reason: str | None) -> bool:
+    def _set_status(self, workspace_id: str, ids: Sequence[str], status: EndpointStatus, reason: str | None, operation: str) -> bool:
         """Of those that are ENABLED; returns whether there were any."""
         changed: list[Endpoint] = []
 
@@ -247,11 +254,17 @@ class Endpoints:
             changed[:] = [one for one in existing.values() if one.status is EndpointStatus.ENABLED]
             if not changed:
                 return Plan((), counts)
-            return Plan((SetState(_ids(changed), format_date(self._clock()), status, reason),), counts)
+            state = SetState(_ids(changed), format_date(self._clock()), status, reason)
+            return Plan((state,), counts, touched=changed, before=_states(changed, state))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, operation)
         return bool(changed)
 
 
 def _ids(endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
     return tuple(one.id for one in endpoints)
+
+
+def _states(endpoints: Sequence[Endpoint], state: SetState) -> dict[str, dict[str, Any]]:
+    """What of each a new state replaces."""
+    return {one.id: replaced(endpoint_fields(one), endpoint_fields(state.applied_to(one))) for one in endpoints}

@@ -13,8 +13,10 @@ from event_service.base.identifiers import new_id, parse_optional_uuids, parse_u
 from event_service.base.names import parse_name
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
+from event_service.configuration.change_note import Named, replaced
 from event_service.configuration.changes import Counts, DeleteEventFilters, Operation, PutEventFilter, SetState
 from event_service.configuration.codec import event_filter_fields, event_filter_of
+from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.existence import (
     Quotas,
     in_order,
@@ -96,13 +98,15 @@ class EventFilters:
             if counts.event_filters >= self._quotas.event_filters:
                 raise TooLarge(f"This workspace holds {counts.event_filters:,} event filters, as many as it may; delete some first.")
             operations: list[Operation] = [PutEventFilter(event_filter)]
+            existing: dict[str, Endpoint] = {}
             if linked:
                 existing = require_endpoints(self._rows, workspace_id, linked)
                 require_room_for_links(self._rows, workspace_id, linked, [event_filter.id])
                 operations.extend(linking(existing.values(), event_filter.id, self._clock()))
-            return Plan(tuple(operations), counts.plus_event_filters(1), beside=beside)
+            touched: list[Named] = [event_filter, *existing.values()]
+            return Plan(tuple(operations), counts.plus_event_filters(1), beside=beside, touched=touched)
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "createEventFilters")
         return created
 
     def update(
@@ -134,9 +138,10 @@ class EventFilters:
                 modified=self._clock(),
             )
             updated[:] = [changed]
-            return Plan((PutEventFilter(changed),), counts)
+            before = {parsed_id: replaced(event_filter_fields(event_filter), event_filter_fields(changed))}
+            return Plan((PutEventFilter(changed),), counts, touched=(changed,), before=before)
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "updateEventFilters")
         return updated[0]
 
     def delete(self, workspace_id: str, ids: Sequence[str]) -> None:
@@ -165,11 +170,12 @@ class EventFilters:
             refuse_too_many_rows("ids", "event filters", [2 + 3 * len(linked[one]) for one in existing])
             affected = self._losing_their_last(workspace_id, existing, set().union(*linked.values()))
             if affected:
-                operations.append(SetState(affected, format_date(self._clock()), matches_nothing=True))
+                operations.append(SetState(tuple(affected), format_date(self._clock()), matches_nothing=True))
             operations.append(DeleteEventFilters(tuple(existing)))
-            return Plan(tuple(operations), counts.plus_event_filters(-len(existing)))
+            touched: list[Named] = [*existing.values(), *affected.values()]
+            return Plan(tuple(operations), counts.plus_event_filters(-len(existing)), touched=touched)
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "deleteEventFilters")
 
     def event_filter(self, workspace_id: str, event_filter_id: str) -> EventFilter | None:
         """One event filter."""
@@ -195,10 +201,10 @@ class EventFilters:
         event_filters = self._rows.event_filters(workspace_id, sorted(set().union(*linked.values())))
         return {one: in_order(event_filters, ids) for one, ids in linked.items()}
 
-    def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter], linked: set[str]) -> tuple[str, ...]:
+    def _losing_their_last(self, workspace_id: str, deleted: Mapping[str, EventFilter], linked: set[str]) -> dict[str, Endpoint]:
         losing = [
             endpoint_id
             for endpoint_id, filters in self._rows.event_filter_ids_of(workspace_id, sorted(linked)).items()
             if filters and not filters - deleted.keys()
         ]
-        return tuple(self._rows.endpoints(workspace_id, losing))
+        return self._rows.endpoints(workspace_id, losing)

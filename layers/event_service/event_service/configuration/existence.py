@@ -47,19 +47,22 @@ def require_event_filters(rows: ConfigurationRows, workspace_id: str, ids: Seque
     return _require("event filter", rows.event_filters(workspace_id, ids), ids)
 
 
-def require_both(rows: ConfigurationRows, workspace_id: str, endpoint_ids: Sequence[str], event_filter_id: str) -> dict[str, Endpoint]:
-    """The endpoints, if the event filter exists as well.
+def require_both(
+    rows: ConfigurationRows, workspace_id: str, endpoint_ids: Sequence[str], event_filter_id: str
+) -> tuple[dict[str, Endpoint], EventFilter]:
+    """The endpoints and the event filter.
 
     Raises:
         NotFound: all ids that do not exist, together.
     """
     existing = rows.endpoints(workspace_id, endpoint_ids)
     missing = [one for one in endpoint_ids if one not in existing]
-    if event_filter_id not in rows.event_filters(workspace_id, [event_filter_id]):
+    event_filter = rows.event_filters(workspace_id, [event_filter_id]).get(event_filter_id)
+    if event_filter is None:
         raise NotFound("event filter" if not missing else "event filter or endpoint", [event_filter_id, *missing])
     if missing:
         raise NotFound("endpoint", missing)
-    return existing
+    return existing, event_filter
 
 
 def refuse_unknown(what: str, missing: Sequence[str], deleted: Callable[[str, Sequence[str]], set[str]], workspace_id: str) -> None:

@@ -36,11 +36,12 @@ class Links:
         parsed, filter_id = _arguments(endpoint_ids, event_filter_id)
 
         def plan(counts: Counts) -> Plan:
-            existing = require_both(self._rows, workspace_id, parsed, filter_id)
+            existing, event_filter = require_both(self._rows, workspace_id, parsed, filter_id)
             require_room_for_links(self._rows, workspace_id, parsed, [filter_id])
-            return Plan(tuple(linking(existing.values(), filter_id, self._clock())), counts)
+            operations = tuple(linking(existing.values(), filter_id, self._clock()))
+            return Plan(operations, counts, touched=(event_filter, *existing.values()))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "linkEndpointsToEventFilters")
 
     def unlink(self, workspace_id: str, endpoint_ids: Sequence[str], event_filter_id: str) -> None:
         """Unlinks endpoints from an event filter; those that are not linked stay so. An endpoint without any linked
@@ -53,10 +54,10 @@ class Links:
         parsed, filter_id = _arguments(endpoint_ids, event_filter_id)
 
         def plan(counts: Counts) -> Plan:
-            require_both(self._rows, workspace_id, parsed, filter_id)
-            return Plan((Unlink(tuple(parsed), (filter_id,)),), counts)
+            existing, event_filter = require_both(self._rows, workspace_id, parsed, filter_id)
+            return Plan((Unlink(tuple(parsed), (filter_id,)),), counts, touched=(event_filter, *existing.values()))
 
-        self._chain.commit(workspace_id, plan)
+        self._chain.commit(workspace_id, plan, "unlinkEndpointsToEventFilters")
 
 
 def linking(endpoints: Iterable[Endpoint], event_filter_id: str, now: datetime) -> list[Operation]:

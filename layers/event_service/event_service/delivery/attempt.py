@@ -7,7 +7,7 @@ for its endpoint or was discarded. Records are only added, never changed: what a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -44,12 +44,19 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryKey:
-    """Which delivery: one event at one endpoint. ``accepted_at`` is the event's acceptance, a stored date."""
+    """Which delivery: one event at one endpoint.
+
+    Attributes:
+        accepted_at: the event's acceptance, a stored date.
+        configuration_version: by which the event was routed here; ``None`` where it was sent again later. It is carried
+            along to the log, so that the log can say why the event was sent.
+    """
 
     workspace_id: str
     endpoint_id: str
     event_id: str
     accepted_at: str
+    configuration_version: int | None = field(default=None, compare=False)
 
     @property
     def event(self) -> tuple[str, str]:
@@ -168,6 +175,8 @@ class Delivery:
     next_attempt: datetime | None
     created: datetime
     modified: datetime
+    configuration_version: int | None = None
+    """By which its event was routed; ``None`` where no record says."""
 
     @property
     def id(self) -> str:
@@ -199,4 +208,7 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
         next_attempt=last.next_attempt if last.status is DeliveryStatus.PENDING else None,
         created=from_stored(last.delivery.accepted_at),
         modified=max(ends),
+        configuration_version=next(
+            (record.delivery.configuration_version for record in ordered if record.delivery.configuration_version), None
+        ),
     )

@@ -49,13 +49,15 @@ def written_attempt(attempt: PendingAttempt) -> dict[str, Any]:
         written["listed"] = True
     if attempt.traceparent is not None:
         written["traceparent"] = attempt.traceparent
+    if key.configuration_version is not None:
+        written["configuration"] = key.configuration_version
     return written
 
 
 def read_attempt(written: dict[str, Any]) -> PendingAttempt:
     """Reads what :func:`written_attempt` made."""
     return PendingAttempt(
-        DeliveryKey(written["workspaceId"], written["endpointId"], written["eventId"], written["acceptedAt"]),
+        DeliveryKey(written["workspaceId"], written["endpointId"], written["eventId"], written["acceptedAt"], written.get("configuration")),
         written.get("attempt", 1),
         written.get("scheduleStart", 1),
         written.get("listed", False),
@@ -135,6 +137,8 @@ def record_attributes(record: LogRecord) -> AttributeMap:
         "date": {"S": format_date(record.date)},
         "accepted": {"S": record.delivery.accepted_at},
     }
+    if record.delivery.configuration_version is not None:
+        item["configuration"] = {"N": str(record.delivery.configuration_version)}
     if record.next_attempt is not None:
         item["next"] = {"S": format_date(record.next_attempt)}
     if record.schedule_start != 1:
@@ -165,8 +169,9 @@ def read_record(item: AttributeMap, workspace_id: str, endpoint_id: str, event_i
     """
     _check(int(item["v"]["N"]), "record of the log")
     date = from_stored(item["date"]["S"])
+    version = int(item["configuration"]["N"]) if "configuration" in item else None
     return LogRecord(
-        delivery=DeliveryKey(workspace_id, endpoint_id, event_id, item["accepted"]["S"]),
+        delivery=DeliveryKey(workspace_id, endpoint_id, event_id, item["accepted"]["S"], version),
         status=DeliveryStatus(item["status"]["S"]),
         date=date,
         next_attempt=from_stored(item["next"]["S"]) if "next" in item else None,

@@ -270,7 +270,8 @@ def _parse_ids(ids: Sequence[str]) -> list[str]:
 def send_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> WebhookMessage:
     """The next attempt. A repeat, because the same number may be under way from elsewhere: the log decides."""
     number = 1 if delivery is None else delivery.last_number + 1
-    key = DeliveryKey(event.workspace_id, endpoint_id, event.id, format_date(event.created))
+    version = None if delivery is None else delivery.configuration_version
+    key = DeliveryKey(event.workspace_id, endpoint_id, event.id, format_date(event.created), version)
     attempt = PendingAttempt(key, number, schedule_start=number, listed=delivery is not None)
     return WebhookMessage(attempt, event.as_json(), repeat=True)
 

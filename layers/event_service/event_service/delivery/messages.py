@@ -38,10 +38,11 @@ class WebhookMessage:
         traceparent: str | None,
         body: str,
         *,
+        configuration_version: int | None = None,
         repeat: bool = False,
     ) -> WebhookMessage:
         """The first attempt of a delivery."""
-        key = DeliveryKey(workspace_id, endpoint_id, event_id, accepted_at)
+        key = DeliveryKey(workspace_id, endpoint_id, event_id, accepted_at, configuration_version)
         return cls(PendingAttempt(key, traceparent=traceparent), body, repeat=repeat)
 
     @property

@@ -99,7 +99,7 @@ class FanOut:
                 body = bodies.get(event.id)
                 if body is None:
                     body = bodies[event.id] = event.as_json()
-                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body))
+                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body, table.version))
                 used += max(MESSAGE_PARTS, len(body) * PARTS_PER_CALL // CALL_BYTES)
         return used
 
@@ -123,7 +123,7 @@ class FanOut:
         return dict(per_endpoint)
 
 
-def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, body: str) -> WebhookMessage:
+def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, body: str, version: int) -> WebhookMessage:
     return WebhookMessage.first(
         workspace_id=received.message.workspace_id,
         endpoint_id=endpoint_id,
@@ -131,5 +131,6 @@ def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, 
         accepted_at=received.message.accepted_at,
         traceparent=received.message.traceparent,
         body=body,
+        configuration_version=version,
         repeat=received.repeat,
     )

@@ -13,6 +13,7 @@ class SocketDestination:
     """Implements :class:`~event_service.configuration.destinations.Destination`."""
 
     type = EndpointType.WEB_SOCKET
+    creation = "createWebSocketEndpoint"
     outlet = Outlet.LOG
     lacks: Mapping[Feature, str] = {
         Feature.SECRET: "only WEB_HOOK endpoints have a secret; this one is a WEB_SOCKET.",

@@ -19,6 +19,7 @@ class WebhookDestination:
     """Implements :class:`~event_service.configuration.destinations.Destination`."""
 
     type = EndpointType.WEB_HOOK
+    creation = "createWebhookEndpoint"
     outlet = Outlet.QUEUE
     lacks: Mapping[Feature, str] = {}
 

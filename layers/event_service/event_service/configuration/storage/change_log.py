@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -13,6 +14,7 @@ from pynamodb.models import Model
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key, TransactionCanceled, Write
 from event_service.base.errors import RateLimited, TooLarge, Unavailable
 from event_service.base.identifiers import new_id
+from event_service.configuration.change_note import NO_NOTE, note_from_json, note_to_json
 from event_service.configuration.changes import (
     ChangeSet,
     Head,
@@ -43,6 +45,8 @@ class ChangeItem(Model):
     version = NumberAttribute(range_key=True)
     format = NumberAttribute(default=FORMAT)
     operations = UnicodeAttribute()
+    note = UnicodeAttribute(null=True)
+    """When, by whom and by which mutation: for the history, which alone reads it."""
     counts = UnicodeAttribute()
     head = NumberAttribute()
     """The version again, as the key of the index ``heads``: a change set may be 380 KB, and a read of its head must not be."""
@@ -67,8 +71,8 @@ class DynamoChangeLog:
         return Head(workspace_id, int(row.version), counts_from_json(json.loads(row.counts)), bool(row.applied))
 
     def append(self, change: ChangeSet, beside: Beside | None = None) -> bool:
-        text = _json(operations_to_json(change.operations))
-        size = len(text.encode())
+        text, note = _json(operations_to_json(change.operations)), _json(note_to_json(change.note))
+        size = len(text.encode()) + len(note.encode())
         if size > MAXIMUM_CHANGE_BYTES:
             raise TooLarge(
                 f"This change would touch too much at once ({size:,} bytes as stored, at most {MAXIMUM_CHANGE_BYTES:,}); "
@@ -79,6 +83,7 @@ class DynamoChangeLog:
             change.workspace_id,
             change.version,
             operations=text,
+            note=note,
             counts=_json(counts_to_json(change.counts)),
             head=change.version,
             nonce=nonce,
@@ -117,6 +122,13 @@ class DynamoChangeLog:
                 break
         return changes
 
+    def newest(self, workspace_id: str, before: int | None, limit: int) -> list[ChangeSet]:
+        condition = ChangeItem.workspace_id == workspace_id
+        if before is not None:
+            condition &= ChangeItem.version < before
+        items = self._database.query_all(ChangeItem, condition, descending=True, limit=limit, consistent=True)
+        return [_change(item) for item in islice(items, limit)]
+
     def unapplied(self, workspace_id: str) -> list[ChangeSet]:
         # Changes are applied in order, so everything at or below an applied one is applied.
         found: list[ChangeSet] = []
@@ -147,6 +159,7 @@ def _change(item: AttributeMap) -> ChangeSet:
         operations=operations_from_json(json.loads(row.operations)),
         counts=counts_from_json(json.loads(row.counts)),
         applied=bool(row.applied),
+        note=note_from_json(json.loads(row.note)) if row.note else NO_NOTE,
     )
 
 

@@ -1,0 +1,247 @@
+"""Why an event did or did not reach an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from event_service.base.clock import Clock
+from event_service.base.errors import BadUserInput, NotFound, TooLarge
+from event_service.base.identifiers import parse_uuid
+from event_service.configuration.changes import ChangeSet
+from event_service.configuration.configuration import Configuration
+from event_service.configuration.destinations import Destinations, Outlet
+from event_service.configuration.endpoint import Endpoint
+from event_service.configuration.ports import EndpointPage
+from event_service.delivery.attempt import Delivery
+from event_service.events.event import Event, parse_event_id
+from event_service.explain import sentences
+from event_service.explain.configuration_then import ConfigurationThen, EndpointThen, Routed
+from event_service.explain.cursor import read_cursor, write_cursor
+from event_service.explain.outcome import DeliveryOutcome
+from event_service.explain.ports import ChangeHistory, Deliveries, Events
+from event_service.explain.socket_places import SocketPlaces
+from event_service.filters.event_filter import EventFilter
+from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
+from event_service.filters.matching.explanation import STEPS_OF_AN_EXPLANATION, Explainer, Explanation, FailedClause
+from event_service.routing.table import Matcher, RoutingTable
+
+MAXIMUM_DESTINATIONS: Final = 50
+"""Of one page."""
+MAXIMUM_FILTERS: Final = 1_000
+"""That are explained in one answer: each has up to 32 KiB."""
+ON_ITS_WAY: Final = timedelta(minutes=1)
+"""So long after its acceptance a missing record says nothing yet."""
+_LIST: Final = "destinations"
+
+
+@dataclass(frozen=True, slots=True)
+class FilterExplanation:
+    """One event filter and the event.
+
+    Attributes:
+        event_filter: as it was judged by.
+        failed: the clauses that the event does not fulfil; none where it matches.
+        complete: whether all clauses could be judged within the budget.
+        last_change: the newest change of the filter, or of its link to the endpoint; ``None``: not kept any more.
+    """
+
+    event_filter: EventFilter
+    failed: tuple[FailedClause, ...]
+    complete: bool
+    last_change: ChangeSet | None
+
+    @property
+    def matched(self) -> bool:
+        """Whether the event fulfils it."""
+        return not self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryExplanation:
+    """What became of an event at an endpoint, and why.
+
+    Attributes:
+        endpoint: as it is now.
+        sentence: the answer, for a person.
+        delivery: its record, for a WEB_HOOK endpoint.
+        sequence: where it stands in the log of a WEB_SOCKET endpoint.
+        routed: by which version of the configuration.
+        as_routed: whether ``filters`` are those that the event was routed by; otherwise they are those of now.
+    """
+
+    endpoint: Endpoint
+    outcome: DeliveryOutcome
+    sentence: str
+    delivery: Delivery | None
+    sequence: int | None
+    routed: Routed
+    as_routed: bool
+    filters: tuple[FilterExplanation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationPage:
+    """Some endpoints of a workspace and what became of one event there, in order of their creation."""
+
+    explanations: list[DeliveryExplanation]
+    end: str | None
+    more: bool
+
+
+class Explanations:
+    """The use cases behind ``explainDelivery`` and ``event.destinations``."""
+
+    def __init__(
+        self,
+        *,
+        configuration: Configuration,
+        history: ChangeHistory,
+        events: Events,
+        deliveries: Deliveries,
+        sockets: SocketPlaces,
+        destinations: Destinations,
+        make_matcher: Callable[[], Matcher],
+        clock: Clock,
+    ) -> None:
+        self._configuration = configuration
+        self._history = history
+        self._events = events
+        self._deliveries = deliveries
+        self._sockets = sockets
+        self._destinations = destinations
+        self._make_matcher = make_matcher
+        self._clock = clock
+
+    def explain(self, workspace_id: str, event_id: str, endpoint_id: str) -> DeliveryExplanation:
+        """What became of one event at one endpoint, and why.
+
+        Raises:
+            BadUserInput: malformed ids.
+            NotFound: an unknown event or endpoint.
+            TooLarge: the endpoint has more event filters than one answer explains.
+        """
+        parsed_event, parsed_endpoint = parse_event_id(event_id, "eventId"), parse_uuid(endpoint_id, "endpointId")
+        event = self._event(workspace_id, parsed_event)
+        endpoint = self._configuration.endpoints.endpoint(workspace_id, parsed_endpoint)
+        if endpoint is None:
+            raise NotFound("endpoint", [parsed_endpoint])
+        (explanation,) = self._explain(event, [endpoint])
+        return explanation
+
+    def destinations(self, workspace_id: str, event_id: str, first: int, after: str | None = None) -> DestinationPage:
+        """What became of one event at each endpoint of the workspace, matched or not.
+
+        Args:
+            workspace_id: the token's workspace.
+            event_id: the event.
+            first: how many endpoints, 1 to 50.
+            after: ``end`` of the page before.
+
+        Raises: as :meth:`explain`.
+        """
+        if not 1 <= first <= MAXIMUM_DESTINATIONS:
+            raise BadUserInput(f"first: {first} is not from 1 to {MAXIMUM_DESTINATIONS}.")
+        offset = 0 if after is None else _offset_in(after, event_id)
+        event = self._event(workspace_id, event_id)
+        found = self._configuration.endpoints.page(workspace_id, EndpointPage(None, descending=False, offset=offset, limit=first + 1))
+        page = found[:first]
+        end = write_cursor(_LIST, event_id, str(offset + len(page))) if page else None
+        return DestinationPage(self._explain(event, page), end, len(found) > first)
+
+    def _event(self, workspace_id: str, event_id: str) -> Event:
+        stored = self._events.get(workspace_id, [event_id]).get(event_id)
+        if stored is None:
+            raise NotFound("event", [event_id])
+        return stored.event
+
+    def _explain(self, event: Event, endpoints: Sequence[Endpoint]) -> list[DeliveryExplanation]:
+        workspace_id, ids = event.workspace_id, [one.id for one in endpoints]
+        linked = self._configuration.event_filters.of_endpoints(workspace_id, ids, _refuse_many)
+        hooks = [one.id for one in endpoints if self._destinations.outlet_of(one.type) is Outlet.QUEUE]
+        found = self._deliveries.deliveries(workspace_id, [(one, event.id) for one in hooks]) if hooks else {}
+        then = ConfigurationThen(self._history, workspace_id)
+        budget = Budget(2 * STEPS_PER_EVENT)
+        return [self._explain_one(event, one, linked[one.id], found.get((one.id, event.id)), then, budget) for one in endpoints]
+
+    def _explain_one(
+        self,
+        event: Event,
+        endpoint: Endpoint,
+        linked: Sequence[EventFilter],
+        delivery: Delivery | None,
+        then: ConfigurationThen,
+        budget: Budget,
+    ) -> DeliveryExplanation:
+        routed = then.routed(event.created, None if delivery is None else delivery.configuration_version)
+        # Where it is not known which of several versions it was, the oldest is looked at, and the sentence says between which.
+        version = routed.low if routed.version is None else routed.version
+        known = then.endpoint_at(version, endpoint, linked)
+        selected = self._selects(event, endpoint, known)
+        changes = then.last_changes({one.id for one in known.filters}, endpoint.id)
+        filters = tuple(_explain_filter(event, one, changes, budget) for one in known.filters)
+        sequence: int | None = None
+        if delivery is not None:
+            outcome, sentence = sentences.of_delivery(delivery, endpoint)
+        elif self._destinations.outlet_of(endpoint.type) is Outlet.LOG and (selected or not known.as_routed or routed.version is None):
+            outcome, sentence, sequence = self._in_log(event, endpoint, selected=selected)
+        elif selected:
+            outcome, sentence = self._on_its_way(event)
+        else:
+            outcome, sentence = DeliveryOutcome.NOT_MATCHED, ""
+        if outcome is DeliveryOutcome.NOT_MATCHED:
+            sentence = sentences.not_matched(event, endpoint, known, [(one.event_filter.name, one.failed) for one in filters])
+        if outcome in (DeliveryOutcome.NOT_MATCHED, DeliveryOutcome.NOT_ROUTED_YET):
+            sentence += sentences.uncertainty(routed, known)
+        return DeliveryExplanation(endpoint, outcome, sentence, delivery, sequence, routed, known.as_routed, filters)
+
+    def _selects(self, event: Event, endpoint: Endpoint, known: EndpointThen) -> bool:
+        """The verdict of routing itself."""
+        if not known.exists:
+            return False
+        table = RoutingTable(event.workspace_id, self._make_matcher())
+        nothing = [endpoint.id] if known.matches_nothing else []
+        table.load(0, {endpoint.id: endpoint.type}, known.filters, {endpoint.id: [one.id for one in known.filters]}, nothing)
+        return table.selects(endpoint.id, event)
+
+    def _on_its_way(self, event: Event) -> tuple[DeliveryOutcome, str]:
+        age = self._clock() - event.created
+        return DeliveryOutcome.NOT_ROUTED_YET, sentences.on_its_way(age, late=age > ON_ITS_WAY)
+
+    def _in_log(self, event: Event, endpoint: Endpoint, *, selected: bool) -> tuple[DeliveryOutcome, str, int | None]:
+        head = self._sockets.head(endpoint.id)
+        sequence = None if head is None else self._sockets.sequence_of(endpoint.id, head, event.id, event.created)
+        if sequence is not None:
+            return DeliveryOutcome.LOGGED, sentences.logged(sequence), sequence
+        if not selected:
+            return DeliveryOutcome.NOT_MATCHED, "", None
+        age = self._clock() - event.created
+        if age <= ON_ITS_WAY:
+            return *self._on_its_way(event), None
+        return DeliveryOutcome.DISCARDED, sentences.not_in_log(self._sockets.retention, expired=age > self._sockets.retention), None
+
+
+def _explain_filter(event: Event, event_filter: EventFilter, changes: Mapping[str, ChangeSet], budget: Budget) -> FilterExplanation:
+    budget.allow(STEPS_OF_AN_EXPLANATION)
+    try:
+        explanation = Explainer(event_filter.condition).explain(event.as_delivered(), budget)
+    except (BadUserInput, TooLarge) as error:
+        refused = FailedClause("", False, None, [], f"This release cannot read the condition, so it matches nothing: {error.message}")
+        explanation = Explanation((refused,))
+    return FilterExplanation(event_filter, explanation.failed, explanation.complete, changes.get(event_filter.id))
+
+
+def _refuse_many(number: int) -> None:
+    if number > MAXIMUM_FILTERS:
+        raise TooLarge(
+            f"These endpoints have {number:,} event filters; at most {MAXIMUM_FILTERS:,} are explained at once. Ask for fewer endpoints."
+        )
+
+
+def _offset_in(cursor: str, event_id: str) -> int:
+    position = read_cursor(_LIST, event_id, cursor)
+    if not (position.isascii() and position.isdecimal()) or len(position) > 9:
+        raise BadUserInput("after: this is no cursor; give the endCursor of the page before, as it is.")
+    return int(position)
