@@ -17,6 +17,7 @@ export const NAVIGATION: { name: string; text: string; icon: IconName }[] = [
   { name: "endpoints", text: "Endpoints", icon: "endpoints" },
   { name: "filters", text: "Filters", icon: "filters" },
   { name: "deliveries", text: "Deliveries", icon: "deliveries" },
+  { name: "changes", text: "Changes", icon: "changes" },
   { name: "settings", text: "Settings", icon: "settings" },
 ];
 

@@ -18,6 +18,8 @@ export interface DeliveryFilters {
   status?: DeliveryStatusLookup | null;
 }
 
+export type DeliveryOutcome = "DELIVERED" | "WAITING" | "FAILED" | "DISCARDED" | "NOT_MATCHED" | "NOT_ROUTED_YET" | "LOGGED";
+
 export type DeliveryStatus = "PENDING" | "DELIVERED" | "FAILED" | "DISCARDED";
 
 export interface EndpointFilters {
@@ -49,6 +51,17 @@ export interface EventInput {
   data: Json;
   agentId?: string | null;
   cameraId?: string | null;
+}
+
+export interface MatchEventsInput {
+  eventFiltersInput?: EventFiltersInput | null;
+  eventFiltersId?: string | null;
+  endpointId?: string | null;
+  since?: string | null;
+  until?: string | null;
+  eventIds?: string[] | null;
+  events?: EventInput[] | null;
+  after?: string | null;
 }
 
 export interface ConditionFields {
@@ -142,6 +155,52 @@ export type Delivery = {
   nextAttemptDate: string | null;
   creationDate: string;
   lastModified: string;
+};
+
+export type Clause = {
+  path: string;
+  present: boolean;
+  found: Json | null;
+  wanted: Json;
+  sentence: string;
+};
+
+export type Change = {
+  version: number;
+  date: string;
+  actor: string | null;
+  actorId: string | null;
+  operation: string;
+  sentence: string;
+  before: Json | null;
+  after: Json | null;
+};
+
+export type Explanation = {
+  endpoint: {
+    id: string;
+    name: string;
+    type: EndpointType;
+    status: EndpointStatus;
+  };
+  outcome: DeliveryOutcome;
+  sentence: string;
+  sequence: number | null;
+  asRouted: boolean;
+  configurationVersion: number | null;
+  delivery: Delivery | null;
+  filters: ({
+    eventFiltersId: string;
+    name: string;
+    matched: boolean;
+    failed: Clause[];
+    lastChange: {
+      version: number;
+      date: string;
+      actor: string | null;
+      sentence: string;
+    } | null;
+  })[];
 };
 
 export type SignInAnswer = {
@@ -269,9 +328,6 @@ export type OneEventAnswer = {
   events: {
     collectionItems: Event[];
   };
-  deliveries: {
-    collectionItems: Delivery[];
-  };
 };
 export type OneEventVariables = {
   id: string;
@@ -279,7 +335,94 @@ export type OneEventVariables = {
 export const OneEvent: Operation<OneEventAnswer, OneEventVariables> = {
   name: "OneEvent",
   kind: "query",
-  text: "query OneEvent($id: ID!) {\n  events(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Event\n    }\n  }\n  deliveries(filters: { eventId: { exact: $id } }, pagination: { limit: 200 }) {\n    collectionItems {\n      ...Delivery\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+  text: "query OneEvent($id: ID!) {\n  events(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Event\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
+};
+
+export type DestinationsAnswer = {
+  events: {
+    collectionItems: (Event & {
+      destinations: {
+        collectionItems: Explanation[];
+        endCursor: string | null;
+        hasNextPage: boolean;
+      };
+    })[];
+  };
+};
+export type DestinationsVariables = {
+  id: string;
+  after?: string | null;
+};
+export const Destinations: Operation<DestinationsAnswer, DestinationsVariables> = {
+  name: "Destinations",
+  kind: "query",
+  text: "query Destinations($id: ID!, $after: String) {\n  events(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Event\n      destinations(first: 50, after: $after) {\n        collectionItems {\n          ...Explanation\n        }\n        endCursor\n        hasNextPage\n      }\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}\n\nfragment Explanation on DeliveryExplanation {\n  endpoint {\n    id\n    name\n    type\n    status\n  }\n  outcome\n  sentence\n  sequence\n  asRouted\n  configurationVersion\n  delivery {\n    ...Delivery\n  }\n  filters {\n    eventFiltersId\n    name\n    matched\n    failed {\n      ...Clause\n    }\n    lastChange {\n      version\n      date\n      actor\n      sentence\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
+};
+
+export type ExplainDeliveryAnswer = {
+  explainDelivery: Explanation;
+};
+export type ExplainDeliveryVariables = {
+  eventId: string;
+  endpointId: string;
+};
+export const ExplainDelivery: Operation<ExplainDeliveryAnswer, ExplainDeliveryVariables> = {
+  name: "ExplainDelivery",
+  kind: "query",
+  text: "query ExplainDelivery($eventId: ID!, $endpointId: ID!) {\n  explainDelivery(eventId: $eventId, endpointId: $endpointId) {\n    ...Explanation\n  }\n}\n\nfragment Explanation on DeliveryExplanation {\n  endpoint {\n    id\n    name\n    type\n    status\n  }\n  outcome\n  sentence\n  sequence\n  asRouted\n  configurationVersion\n  delivery {\n    ...Delivery\n  }\n  filters {\n    eventFiltersId\n    name\n    matched\n    failed {\n      ...Clause\n    }\n    lastChange {\n      version\n      date\n      actor\n      sentence\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
+};
+
+export type ChangesAnswer = {
+  changes: {
+    collectionItems: Change[];
+    endCursor: string | null;
+    hasNextPage: boolean;
+  };
+};
+export type ChangesVariables = {
+  after?: string | null;
+};
+export const Changes: Operation<ChangesAnswer, ChangesVariables> = {
+  name: "Changes",
+  kind: "query",
+  text: "query Changes($after: String) {\n  changes(first: 100, after: $after) {\n    collectionItems {\n      ...Change\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Change on Change {\n  version\n  date\n  actor\n  actorId\n  operation\n  sentence\n  before\n  after\n}",
+};
+
+export type MatchEventsAnswer = {
+  matchEvents: {
+    examined: number;
+    matched: number;
+    complete: boolean;
+    endCursor: string | null;
+    histogram: {
+      start: string;
+      examined: number;
+      matched: number;
+    }[];
+    matches: {
+      id: string;
+      type: string;
+      date: string;
+    }[];
+    nearMisses: {
+      event: {
+        id: string;
+        type: string;
+        date: string;
+      };
+      clause: Clause;
+    }[];
+    gained: number | null;
+    lost: number | null;
+  };
+};
+export type MatchEventsVariables = {
+  input: MatchEventsInput;
+};
+export const MatchEvents: Operation<MatchEventsAnswer, MatchEventsVariables> = {
+  name: "MatchEvents",
+  kind: "query",
+  text: "query MatchEvents($input: MatchEventsInput!) {\n  matchEvents(input: $input) {\n    examined\n    matched\n    complete\n    endCursor\n    histogram {\n      start\n      examined\n      matched\n    }\n    matches {\n      id\n      type\n      date\n    }\n    nearMisses {\n      event {\n        id\n        type\n        date\n      }\n      clause {\n        ...Clause\n      }\n    }\n    gained\n    lost\n  }\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
 };
 
 export type DeliveriesAnswer = {

@@ -20,6 +20,11 @@ export function Text({ value }: { value: string }) {
   );
 }
 
+/** A sentence of the API, in which names stand between backticks. */
+export function Sentence({ value }: { value: string }) {
+  return <>{value.split("`").map((part, index) => (index % 2 === 0 ? <Text key={index} value={part} /> : <code key={index}><Text value={part} /></code>))}</>;
+}
+
 export function escaped(character: string): string {
   return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
 }

@@ -15,6 +15,7 @@ import { Code, duration, Id, Text, Time } from "../parts/text";
 import { wantNames } from "../state/endpoint-names";
 import { say } from "../state/notices";
 import { go, link, route } from "../state/route";
+import { changesOf } from "./changes";
 import { DeliveryList } from "./deliveries";
 import { address } from "./endpoints";
 
@@ -133,6 +134,7 @@ function Overview({ endpoint }: Part) {
         <section class="panel">
           <header>
             <h2>About</h2>
+            <a class="small" href={changesOf(endpoint.id)}>Its changes</a>
             {webhook && <Action icon="send" run={async () => setResult((await call(TestEndpoint, { id: endpoint.id })).testEndpoint)}>Send a test event</Action>}
           </header>
           <div class="body">

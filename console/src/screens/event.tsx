@@ -1,23 +1,29 @@
-import { OneEvent, type Delivery, type Event } from "../api/documents";
+import { useState } from "preact/hooks";
+import { call } from "../api/client";
+import {
+  Destinations as DestinationsOperation, type Delivery, type DeliveryOutcome, type DestinationsAnswer, type Event, type Explanation,
+} from "../api/documents";
 import { useQuery } from "../api/query";
 import { EndpointName } from "../parts/endpoint-name";
-import { Icon } from "../parts/icon";
+import { Action } from "../parts/controls";
+import { Icon, type IconName } from "../parts/icon";
 import { JsonTree } from "../parts/json";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
-import { Status } from "../parts/status";
-import { copy, duration, Id, Text, Time } from "../parts/text";
+import { copy, duration, Id, Sentence, Text, Time } from "../parts/text";
 import { link } from "../state/route";
 import { lastAttempt } from "./deliveries";
 
+type DestinationPage = DestinationsAnswer["events"]["collectionItems"][number]["destinations"];
+
 export function EventScreen({ id }: { id: string }) {
-  const query = useQuery(OneEvent, { id }, { every: 5 });
+  const query = useQuery(DestinationsOperation, { id }, { every: 5 });
   const event = query.answer?.events.collectionItems[0];
   const crumb = { text: "Events", href: link(["events"]) };
   if (query.error && !event) return <><Head title="Event" name="Event" crumb={crumb} /><Failed error={query.error} again={query.reload} /></>;
   if (!query.answer) return <><Head title="Event" name="Event" crumb={crumb} /><Loading what="the event" /></>;
   if (!event) return <><Head title="Event" name="Event" crumb={crumb} /><Empty title="There is no such event"><p>It expired, or belongs to another workspace.</p></Empty></>;
-  const deliveries = query.answer.deliveries.collectionItems;
+  const deliveries = event.destinations.collectionItems.flatMap((one) => one.delivery ?? []);
   return (
     <>
       <Head title={<Text value={event.type} />} name={event.type} crumb={crumb} actions={
@@ -32,7 +38,7 @@ export function EventScreen({ id }: { id: string }) {
         <div>
           <section class="panel">
             <header><h2>Where did it go</h2></header>
-            <div class="body"><Destinations deliveries={deliveries} /></div>
+            <div class="body"><Destinations id={event.id} found={event.destinations} /></div>
           </section>
           <section class="panel">
             <header><h2>Time line</h2></header>
@@ -59,25 +65,78 @@ export function EventScreen({ id }: { id: string }) {
   );
 }
 
-function Destinations({ deliveries }: { deliveries: Delivery[] }) {
-  if (deliveries.length === 0) {
-    return (
-      <>
-        <p class="muted">No webhook has been sent this event.</p>
-        <p class="muted small">Endpoints get what is published while they are linked to a filter that matches it. Sockets read it when they connect.</p>
-      </>
-    );
+const OUTCOMES: Record<DeliveryOutcome, { text: string; look: string; icon: IconName }> = {
+  DELIVERED: { text: "Delivered", look: "good", icon: "check" },
+  LOGGED: { text: "In the log", look: "good", icon: "check" },
+  WAITING: { text: "Waiting", look: "warn", icon: "clock" },
+  NOT_ROUTED_YET: { text: "On its way", look: "warn", icon: "clock" },
+  FAILED: { text: "Failed", look: "bad", icon: "cross" },
+  DISCARDED: { text: "Discarded", look: "", icon: "trash" },
+  NOT_MATCHED: { text: "Not wanted", look: "", icon: "filters" },
+};
+
+function Destinations({ id, found }: { id: string; found: DestinationPage }) {
+  const [more, setMore] = useState<DestinationPage | null>(null);
+  const items = [...found.collectionItems, ...(more?.collectionItems ?? [])];
+  const last = more ?? found;
+  if (items.length === 0) {
+    return <><p class="muted">The workspace has no endpoint that it could go to.</p><div class="actions"><a class="button" href={link(["new-endpoint"])}>New endpoint</a></div></>;
   }
   return (
-    <ul class="rows" style={{ "--columns": "minmax(0, 1.5fr) minmax(0, 2fr) 7.5rem" }} aria-label="Deliveries of this event">
-      {deliveries.map((one) => (
-        <li key={one.id}>
-          <div class="name"><EndpointName id={one.endpointId} /></div>
-          <div class="muted small wide"><a class="cover" href={link(["deliveries", one.id])}><Text value={lastAttempt(one)} /></a></div>
-          <div class="end"><Status of={one.status} /></div>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul class="rows" style={{ "--columns": "minmax(0, 1fr) 7.5rem" }} aria-label="Endpoints">
+        {items.map((one) => <li key={one.endpoint.id}><Destination of={one} eventId={id} /></li>)}
+      </ul>
+      {last.hasNextPage && (
+        <div class="more">
+          <Action run={async () => {
+            const page = (await call(DestinationsOperation, { id, after: last.endCursor })).events.collectionItems[0]?.destinations;
+            if (page) setMore({ ...page, collectionItems: [...(more?.collectionItems ?? []), ...page.collectionItems] });
+          }}>Show more endpoints</Action>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Destination({ of, eventId }: { of: Explanation; eventId: string }) {
+  const { text, look, icon } = OUTCOMES[of.outcome];
+  return (
+    <>
+      <div>
+        <a class="name" href={link(["endpoints", of.endpoint.id])}><Text value={of.endpoint.name} /></a>
+        <p class="small"><Sentence value={of.sentence} /></p>
+      </div>
+      <div class="end"><span class={`badge ${look}`}><Icon name={icon} />{text}</span></div>
+      {(of.filters.length > 0 || of.delivery) && (
+        <details class="wide small" style={{ gridColumn: "1 / -1" }}>
+          <summary>Why</summary>
+          <Why of={of} eventId={eventId} />
+        </details>
+      )}
+    </>
+  );
+}
+
+/** Each filter that was asked, and the clauses that did not hold. */
+export function Why({ of, eventId }: { of: Explanation; eventId: string }) {
+  return (
+    <div class="why">
+      {of.delivery && <p><a href={link(["deliveries", of.delivery.id])}>Its attempts: <Text value={lastAttempt(of.delivery)} /></a></p>}
+      {!of.asRouted && of.filters.length > 0 && <p class="muted">These are the filters of now: by which the event was routed is not known any more.</p>}
+      <ul>
+        {of.filters.map((filter) => (
+          <li key={filter.eventFiltersId}>
+            <span class="actions">
+              <span class={filter.matched ? "badge good" : "badge"}><Icon name={filter.matched ? "check" : "cross"} />{filter.matched ? "matches" : "does not match"}</span>
+              <a href={link(["filters", filter.eventFiltersId], { event: eventId })}><Text value={filter.name} /></a>
+            </span>
+            {filter.failed.map((clause) => <p key={clause.path} class="clause"><Sentence value={clause.sentence} /></p>)}
+            {filter.lastChange && <p class="muted">Last changed <Time at={filter.lastChange.date} />{filter.lastChange.actor && <> by <Text value={filter.lastChange.actor} /></>}: <Text value={filter.lastChange.sentence} /></p>}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 

@@ -1,10 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
 import {
-  CreateEventFilters, DeleteEventFilters, OneEventFilter, UpdateEventFilters, type ConditionFields, type EventFilter, type EventFiltersInput, type Json,
+  CreateEventFilters, DeleteEventFilters, Events, OneEvent, OneEventFilter, UpdateEventFilters, type ConditionFields, type EventFilter, type EventFiltersInput, type Json,
 } from "../api/documents";
 import { useQuery } from "../api/query";
 import { Action, Confirmed, Field } from "../parts/controls";
+import { JsonTree } from "../parts/json";
 import { JsonField } from "../parts/json-field";
 import { jsonFault, placedFaults, type PlacedFault } from "../parts/json-places";
 import { format } from "../parts/json-format";
@@ -15,6 +16,7 @@ import { Status } from "../parts/status";
 import { Text } from "../parts/text";
 import { say } from "../state/notices";
 import { go, link, route } from "../state/route";
+import { FilterTrial, SendMissed } from "./filter-trial";
 
 export function FilterScreen({ id }: { id: string | null }) {
   return id === null ? <Editor filter={null} reload={() => Promise.resolve()} /> : <Existing id={id} />;
@@ -54,15 +56,12 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
   const [pattern, setPattern] = useState(meta.pattern === undefined ? "" : format(meta.pattern));
   const [faults, setFaults] = useState<readonly PlacedFault[]>([]);
   const [error, setError] = useState<ApiError | null>(null);
+  const [picked, setPicked] = useState(route.value.query.get("event") ?? "");
   const key = useRef(crypto.randomUUID());
   useEffect(() => { key.current = crypto.randomUUID(); }, [name, lists, pattern]);
 
-  const input = (): EventFiltersInput | null => {
-    const broken = pattern.trim() ? jsonFault(pattern) : null;
-    if (broken) {
-      setFaults([{ path: [], message: broken.message }]);
-      return null;
-    }
+  const broken = pattern.trim() ? jsonFault(pattern) : null;
+  const input = (): EventFiltersInput => {
     const given = Object.fromEntries(LISTS.filter(({ key: one }) => words(lists[one] ?? "").length).map(({ key: one }) => [one, words(lists[one] ?? "")]));
     return {
       ...(Object.keys(given).length ? { in: given } : {}),
@@ -70,11 +69,13 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
     };
   };
 
-  const save = async () => {
+  const written = !broken && Object.keys(input()).length > 0 ? input() : null;
+
+  const save = async (): Promise<boolean> => {
     setError(null);
-    setFaults([]);
+    setFaults(broken ? [{ path: [], message: broken.message }] : []);
+    if (broken) return false;
     const eventFiltersInput = input();
-    if (!eventFiltersInput) return;
     try {
       if (filter) {
         const before = { id: filter.id, name: filter.name, eventFiltersInput: filter.meta as EventFiltersInput };
@@ -88,11 +89,13 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
         say(endpoint ? "Created and linked." : "Created. Link it to the endpoints that it is for.");
         if (made) go(endpoint ? ["endpoints", endpoint] : ["filters", made.id], endpoint ? { tab: "filters" } : {});
       }
+      return true;
     } catch (failure) {
       if (!(failure instanceof ApiError) || failure.fault === "signed-out") throw failure;
       const { placed, others } = placedFaults(failure.problems, "eventFiltersInput.pattern");
       setFaults(placed);
       setError(others.length || !placed.length ? failure : null);
+      return false;
     }
   };
 
@@ -119,7 +122,8 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
             complete={completePattern} change={(text) => { setPattern(text); if (faults.length) setFaults([]); }} />
           {error && <Problems error={error} />}
           <div class="actions">
-            <Action class="primary" run={save}>{filter ? "Save" : "Create filter"}</Action>
+            <Action class="primary" run={async () => void (await save())}>{filter ? "Save" : "Create filter"}</Action>
+            {filter && <SendMissed filter={filter} save={save} />}
             {filter && (
               <Confirmed label="Delete" title="Delete this event filter?" icon="trash" danger run={async () => {
                 await call(DeleteEventFilters, { ids: [filter.id] });
@@ -131,10 +135,66 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
             )}
           </div>
         </form>
-        <div>{filter && <Linked filter={filter} />}</div>
+        <div>
+          <FilterTrial input={written} filter={filter} pick={setPicked} />
+          <Fields id={picked} change={setPicked} pick={(path, value) => {
+            if (broken) say("The pattern is no JSON now. Repair or empty it first.", { bad: true });
+            else setPattern(format(withClause(pattern, path, value)));
+          }} />
+          {filter && <Linked filter={filter} />}
+        </div>
       </div>
     </>
   );
+}
+
+/** An event whose fields are clicked into the pattern. */
+function Fields({ id, change, pick }: { id: string; change: (id: string) => void; pick: (path: string[], value: Json) => void }) {
+  const latest = useQuery(Events, { limit: 20 });
+  const chosen = useQuery(OneEvent, { id }, { skip: !id });
+  const event = chosen.answer?.events.collectionItems[0];
+  const all = latest.answer?.events.collectionItems ?? [];
+  if (all.length === 0 && !id) return null;
+  return (
+    <section class="panel">
+      <header><h2>Write it from an event</h2></header>
+      <div class="body">
+        <Field label="Event">
+          {(attributes) => (
+            <select {...attributes} value={id} onChange={(chosenNow) => change(chosenNow.currentTarget.value)}>
+              <option value="">choose one</option>
+              {id && !all.some((one) => one.id === id) && <option value={id}>{id}</option>}
+              {all.map((one) => <option key={one.id} value={one.id}>{`${one.type} ${one.id}`}</option>)}
+            </select>
+          )}
+        </Field>
+        {id && event && (
+          <>
+            <p class="muted small">Click a value: the pattern wants it.</p>
+            <JsonTree value={{ type: event.type, agentId: event.agentId, cameraId: event.cameraId, data: event.data }} label="event" pick={pick} />
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** The pattern with one more value wanted at a path. Indexes are left out: a pattern wants some element of a list. */
+export function withClause(text: string, path: string[], value: Json): Json {
+  const parsed = JSON.parse(text || "{}") as Json;
+  const top = parsed !== null && typeof parsed === "object" && !Array.isArray(parsed) ? parsed : {};
+  const keys = path.filter((key) => !/^\d+$/.test(key));
+  let at = top;
+  for (const key of keys.slice(0, -1)) {
+    const next = at[key];
+    at = at[key] = next !== null && typeof next === "object" && !Array.isArray(next) ? next : {};
+  }
+  const last = keys.at(-1);
+  if (last !== undefined) {
+    const known = at[last];
+    at[last] = Array.isArray(known) ? (known.some((one) => one === value) ? known : [...known, value]) : [value];
+  }
+  return top;
 }
 
 function List({ of, lists, change }: { of: (typeof LISTS)[number]; lists: Record<string, string>; change: (lists: Record<string, string>) => void }) {

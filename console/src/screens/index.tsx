@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { route } from "../state/route";
+import { ChangesScreen } from "./changes";
 import { DeliveriesScreen } from "./deliveries";
 import { DeliveryScreen } from "./delivery";
 import { EndpointScreen } from "./endpoint";
@@ -29,6 +30,7 @@ export function Screen({ unknown }: { unknown: ComponentChildren }) {
         case "filters": return <FiltersScreen />;
         case "new-filter": return <FilterScreen id={null} />;
         case "deliveries": return <DeliveriesScreen />;
+        case "changes": return <ChangesScreen />;
         case "settings": return <SettingsScreen />;
       }
     } else {

@@ -326,6 +326,8 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     client.publish("seen", "seen too")
     account.route()
     account.wake()
+    found = client.ask('{ events(filters: {id: {exact: "seen"}}) { collectionItems { destinations { collectionItems { outcome sequence } } } } }')
+    assert {"outcome": "LOGGED", "sequence": 1} in found["collectionItems"][0]["destinations"]["collectionItems"]
     assert connect("c2", after="0") == {"statusCode": 200}
     account.wake()
     client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[socket])
