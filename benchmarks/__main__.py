@@ -119,6 +119,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Data], Section] | None]] = {
     "graphql_operations": ("speed.graphql_operations", "GraphQL operations", None),
     "matcher": ("speed.matcher", "matching", _matcher),
     "hostile": ("speed.hostile", "filters and events made to hurt", _hostile),
+    "backtest": ("speed.backtest", "a filter over retained events", None),
     "router": ("speed.router", "routing", lambda data: Section("Routing", tables=page.tables_of(data))),
     "growth": ("speed.growth", "lists and publishing as more is stored", None),
     "webhook_delivery": ("speed.webhook_delivery", "webhook delivery", None),

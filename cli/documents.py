@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-_ENDPOINT = "id name type status statusReason meta creationDate lastModified eventFilters { id name }"
-_FILTER = "id name meta creationDate lastModified endpoints { id name }"
+_PAGE = "endCursor hasNextPage"
+_ENDPOINT = "id name key description labels type status statusReason meta creationDate lastModified eventFilters { id name }"
+_FILTER = "id name key description labels meta creationDate lastModified endpoints { id name }"
 _ATTEMPT = "number date durationMs statusCode error responseBody"
 _EVENT = "id type date data agentId cameraId workspaceId creationDate lastModified"
 
-ENDPOINTS: Final = f"""query Endpoints($filters: EndpointFilters, $pagination: PaginationInput) {{
-  endpoints(filters: $filters, pagination: $pagination) {{ collectionItems {{ {_ENDPOINT} }} }}
+ENDPOINTS: Final = f"""query Endpoints($filters: EndpointFilters, $pagination: PaginationInput, $first: Int, $after: String) {{
+  endpoints(filters: $filters, pagination: $pagination, first: $first, after: $after) {{ collectionItems {{ {_ENDPOINT} }} {_PAGE} }}
 }}"""
-CREATE_WEBHOOK: Final = f"""mutation CreateWebhook($name: String!, $url: String!, $method: String, $filters: [ID!]) {{
-  createWebhookEndpoint(name: $name, url: $url, method: $method, eventFiltersIds: $filters) {{ {_ENDPOINT} }}
+CREATE_WEBHOOK: Final = f"""mutation CreateWebhook(
+  $name: String!, $url: String!, $method: String, $filters: [ID!], $key: String, $description: String, $labels: JSON
+) {{
+  createWebhookEndpoint(
+    name: $name, url: $url, method: $method, eventFiltersIds: $filters, key: $key, description: $description, labels: $labels
+  ) {{ {_ENDPOINT} }}
 }}"""
-CREATE_SOCKET: Final = f"""mutation CreateSocket($name: String!, $filters: [ID!]) {{
-  createWebSocketEndpoint(name: $name, eventFiltersIds: $filters) {{ {_ENDPOINT} }}
+CREATE_SOCKET: Final = f"""mutation CreateSocket($name: String!, $filters: [ID!], $key: String, $description: String, $labels: JSON) {{
+  createWebSocketEndpoint(name: $name, eventFiltersIds: $filters, key: $key, description: $description, labels: $labels) {{ {_ENDPOINT} }}
+}}"""
+UPDATE_ENDPOINT: Final = f"""mutation UpdateEndpoint(
+  $id: ID!, $name: String, $url: String, $method: String, $key: String, $description: String, $labels: JSON
+) {{
+  updateEndpoint(id: $id, name: $name, url: $url, method: $method, key: $key, description: $description, labels: $labels) {{ {_ENDPOINT} }}
 }}"""
 DELETE_ENDPOINTS: Final = "mutation DeleteEndpoints($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }"
 PAUSE_ENDPOINTS: Final = "mutation PauseEndpoints($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }"
@@ -27,14 +37,20 @@ ROTATE_SECRET: Final = """mutation RotateSecret($id: ID!, $gracePeriodSeconds: I
 }"""  # noqa: S105 - as above
 TEST_ENDPOINT: Final = f"mutation TestEndpoint($id: ID!) {{ testEndpoint(id: $id) {{ {_ATTEMPT} }} }}"
 
-EVENT_FILTERS: Final = f"""query EventFilters($filters: EventFiltersFilters, $pagination: PaginationInput) {{
-  eventsFilters(filters: $filters, pagination: $pagination) {{ collectionItems {{ {_FILTER} }} }}
+EVENT_FILTERS: Final = f"""query EventFilters($filters: EventFiltersFilters, $pagination: PaginationInput, $first: Int, $after: String) {{
+  eventsFilters(filters: $filters, pagination: $pagination, first: $first, after: $after) {{ collectionItems {{ {_FILTER} }} {_PAGE} }}
 }}"""
-CREATE_FILTER: Final = f"""mutation CreateFilter($input: EventFiltersInput!, $name: String, $endpoints: [ID!]) {{
-  createEventFilters(eventFiltersInput: $input, name: $name, endpointIds: $endpoints) {{ {_FILTER} }}
+CREATE_FILTER: Final = f"""mutation CreateFilter(
+  $input: EventFiltersInput!, $name: String, $endpoints: [ID!], $key: String, $description: String, $labels: JSON
+) {{
+  createEventFilters(
+    eventFiltersInput: $input, name: $name, endpointIds: $endpoints, key: $key, description: $description, labels: $labels
+  ) {{ {_FILTER} }}
 }}"""
-UPDATE_FILTER: Final = f"""mutation UpdateFilter($id: ID!, $input: EventFiltersInput, $name: String) {{
-  updateEventFilters(id: $id, eventFiltersInput: $input, name: $name) {{ {_FILTER} }}
+UPDATE_FILTER: Final = f"""mutation UpdateFilter(
+  $id: ID!, $input: EventFiltersInput, $name: String, $key: String, $description: String, $labels: JSON
+) {{
+  updateEventFilters(id: $id, eventFiltersInput: $input, name: $name, key: $key, description: $description, labels: $labels) {{ {_FILTER} }}
 }}"""
 DELETE_FILTERS: Final = "mutation DeleteFilters($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }"
 LINK: Final = """mutation Link($endpoints: [ID!]!, $filter: ID!) {
@@ -45,8 +61,10 @@ UNLINK: Final = """mutation Unlink($endpoints: [ID!]!, $filter: ID!) {
 }"""
 
 PUBLISH: Final = "mutation Publish($events: [EventInput!]!) { publishEvents(events: $events) { ok ids duplicateIds } }"
-EVENTS: Final = f"""query Events($filters: EventFilters, $order: EventOrder, $pagination: PaginationInput) {{
-  events(filters: $filters, order: $order, pagination: $pagination) {{ collectionItems {{ {_EVENT} }} }}
+EVENTS: Final = f"""query Events($filters: EventFilters, $order: EventOrder, $pagination: PaginationInput, $first: Int, $after: String) {{
+  events(filters: $filters, order: $order, pagination: $pagination, first: $first, after: $after) {{
+    collectionItems {{ {_EVENT} }} {_PAGE}
+  }}
 }}"""
 
 CHANGES: Final = """query Changes($first: Int, $after: String) {
@@ -83,12 +101,13 @@ DESTINATIONS: Final = """query Destinations($event: ID!, $first: Int, $after: St
   }
 }"""
 
-DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination: PaginationInput) {{
-  deliveries(filters: $filters, pagination: $pagination) {{
+DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination: PaginationInput, $first: Int, $after: String) {{
+  deliveries(filters: $filters, pagination: $pagination, first: $first, after: $after) {{
     collectionItems {{ id eventId endpointId status nextAttemptDate creationDate lastModified attempts {{ {_ATTEMPT} }} }}
+    {_PAGE}
   }}
 }}"""
 RETRY_DELIVERIES: Final = "mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }"
-REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean) {
-  replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly) { ok count continueSince }
+REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {
+  replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly, dryRun: $dryRun) { ok count continueSince }
 }"""

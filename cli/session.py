@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import typer
 
-from cli.errors import UsageError
+from cli.errors import CommandError, UsageError
 from cli.output import Output
 from cli.target import Target
 from event_service.base.dates import format_date, parse_date
@@ -40,25 +40,41 @@ def session_of(context: typer.Context) -> Session:
 
 
 def pages(session: Session, document: str, collection: str, *, limit: int, offset: int = 0, **variables: Any) -> Iterator[dict[str, Any]]:
-    """The items of a list, asked for page by page.
+    """The items of a list, asked for page by page. Each page goes on where the one before ended, whatever was added meanwhile.
 
     Args:
         session: whom to ask.
-        document: a query with the variable ``pagination``.
+        document: a query with the variables ``pagination``, ``first`` and ``after``.
         collection: the field that holds the page.
         limit: the most to give; 0 for all.
         offset: how many to skip.
         variables: the query's other variables.
     """
     given = 0
-    while limit == 0 or given < limit:
-        wanted = PAGE if limit == 0 else min(PAGE, limit - given)
-        data = session.target.graphql.execute(document, **variables, pagination={"offset": offset + given, "limit": wanted})
-        items = data[collection]["collectionItems"]
-        yield from items
-        given += len(items)
-        if len(items) < wanted:
+    where: dict[str, Any] = {"pagination": {"offset": offset, "limit": min(PAGE, limit or PAGE)}}
+    while True:
+        page = session.target.graphql.execute(document, **variables, **where)[collection]
+        yield from page["collectionItems"]
+        given += len(page["collectionItems"])
+        if not page["hasNextPage"] or (limit and given >= limit):
             return
+        where = {"first": min(PAGE, limit - given if limit else PAGE), "after": following(page, where.get("after"))}
+
+
+def following(page: dict[str, Any], before: str | None) -> str:
+    """The cursor of the next page.
+
+    Args:
+        page: the one that says there is more.
+        before: the cursor by which it was asked for.
+
+    Raises:
+        CommandError: it ends where it began, so that asking on would never end.
+    """
+    cursor = page["endCursor"]
+    if not isinstance(cursor, str) or cursor == before:
+        raise CommandError("The service says that there is more, and does not get any further. Try again later.")
+    return cursor
 
 
 def connection(session: Session, document: str, field: str, *, limit: int, **variables: Any) -> Iterator[dict[str, Any]]:

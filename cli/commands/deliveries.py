@@ -35,12 +35,13 @@ def list_deliveries(
     context: typer.Context,
     event: Annotated[str | None, typer.Option(metavar="ID", help="Only of this event.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="ID", help="Only to this endpoint.")] = None,
-    status: Annotated[_Status | None, typer.Option(help="Only these.")] = None,
+    status: Annotated[list[_Status] | None, typer.Option(help="Only these; may be repeated.")] = None,
+    status_code: Annotated[int | None, typer.Option(help="Whose last attempt was answered with this.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 20,
 ) -> None:
     """List deliveries, the newest first. The list may lag by seconds; --json shows every attempt."""
     session = session_of(context)
-    found = pages(session, documents.DELIVERIES, "deliveries", limit=limit, filters=_filters(event, endpoint, status))
+    found = pages(session, documents.DELIVERIES, "deliveries", limit=limit, filters=_filters(event, endpoint, status, status_code))
     session.output.rows(list(found), _COLUMNS)
 
 
@@ -56,7 +57,7 @@ def retry(
         raise UsageError("Give the ids of deliveries, or --endpoint for all that failed to an endpoint.")
     chosen = list(ids or [])
     if endpoint:
-        failed = pages(session, documents.DELIVERIES, "deliveries", limit=0, filters=_filters(None, endpoint, _Status.FAILED))
+        failed = pages(session, documents.DELIVERIES, "deliveries", limit=0, filters=_filters(None, endpoint, [_Status.FAILED]))
         chosen = [delivery["id"] for delivery in failed]
     for number, group in enumerate(in_groups(chosen), 1):
         session.target.graphql.execute(documents.RETRY_DELIVERIES, ids=group)
@@ -65,6 +66,11 @@ def retry(
     session.output.done(f"Started {len(chosen)} again.", ok=True, count=len(chosen))
 
 
-def _filters(event: str | None, endpoint: str | None, status: _Status | None) -> dict[str, Any] | None:
-    chosen = {"eventId": event, "endpointId": endpoint, "status": status.value if status else None}
-    return {key: {"exact": value} for key, value in chosen.items() if value} or None
+def _filters(
+    event: str | None, endpoint: str | None, statuses: list[_Status] | None, status_code: int | None = None
+) -> dict[str, Any] | None:
+    exact = {"eventId": event, "endpointId": endpoint, "statusCode": status_code}
+    chosen: dict[str, Any] = {key: {"exact": value} for key, value in exact.items() if value}
+    if statuses:
+        chosen["status"] = {"exact": statuses[0].value} if len(statuses) == 1 else {"in": [one.value for one in statuses]}
+    return chosen or None

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import documents
-from cli.errors import CommandError
+from cli.errors import CommandError, UsageError
+from cli.marks import Description, Key, Labels, given_marks, read_labels
 from cli.session import in_groups, pages, session_of
 
 app = typer.Typer(
@@ -24,6 +25,12 @@ FilterIds = Annotated[
 _COLUMNS: Final = {"id": "id", "type": "type", "status": "status", "name": "name", "eventFilters": "filters", "meta": "target"}
 
 
+class _Status(StrEnum):
+    ENABLED = "ENABLED"
+    PAUSED = "PAUSED"
+    DISABLED = "DISABLED"
+
+
 class _Kind(StrEnum):
     WEB_HOOK = "WEB_HOOK"
     WEB_SOCKET = "WEB_SOCKET"
@@ -34,16 +41,23 @@ def list_endpoints(
     context: typer.Context,
     endpoint: Annotated[str | None, typer.Option("--id", help="Only this one.")] = None,
     kind: Annotated[_Kind | None, typer.Option("--type", help="Only these.")] = None,
+    name: Annotated[str | None, typer.Option(help="Whose name has this in it, in any case.")] = None,
+    status: Annotated[_Status | None, typer.Option(help="Only these.")] = None,
+    *,
+    key: Annotated[str | None, typer.Option(help="With this key.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="With this label; may be repeated.")] = None,
+    event_filter: Annotated[str | None, typer.Option("--filter", metavar="ID", help="Linked to this event filter.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 100,
     offset: Annotated[int, typer.Option(min=0, help="Skip so many.")] = 0,
 ) -> None:
     """List endpoints, the oldest first."""
     session = session_of(context)
-    chosen: dict[str, Any] = {}
-    if endpoint:
-        chosen["id"] = {"exact": endpoint}
-    if kind:
-        chosen["type"] = {"exact": kind.value}
+    exact = {"id": endpoint, "type": kind, "status": status, "key": key, "eventFiltersId": event_filter}
+    chosen: dict[str, Any] = {field: {"exact": value} for field, value in exact.items() if value}
+    if name:
+        chosen["name"] = {"contains": name}
+    if labels:
+        chosen["labels"] = read_labels(labels)
     found = pages(session, documents.ENDPOINTS, "endpoints", limit=limit, offset=offset, filters=chosen or None)
     session.output.rows(list(found), _COLUMNS)
 
@@ -55,19 +69,52 @@ def create_webhook(
     url: Annotated[str, typer.Argument(help="Where events are sent.")],
     method: Annotated[str, typer.Option(help="POST, PUT or PATCH.")] = "POST",
     filters: FilterIds = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
 ) -> None:
     """Create an endpoint to which events are sent by HTTP."""
     session = session_of(context)
-    data = session.target.graphql.execute(documents.CREATE_WEBHOOK, name=name, url=url, method=method, filters=filters or None)
+    marks = given_marks(key, description, labels)
+    data = session.target.graphql.execute(documents.CREATE_WEBHOOK, name=name, url=url, method=method, filters=filters or None, **marks)
     _show(context, data["createWebhookEndpoint"])
 
 
 @app.command("create-socket")
-def create_socket(context: typer.Context, name: Annotated[str, typer.Argument(help="For people.")], filters: FilterIds = None) -> None:
+def create_socket(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="For people.")],
+    filters: FilterIds = None,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
+) -> None:
     """Create an endpoint that programs connect to by WebSocket (see `event-service listen`)."""
     session = session_of(context)
-    data = session.target.graphql.execute(documents.CREATE_SOCKET, name=name, filters=filters or None)
+    marks = given_marks(key, description, labels)
+    data = session.target.graphql.execute(documents.CREATE_SOCKET, name=name, filters=filters or None, **marks)
     _show(context, data["createWebSocketEndpoint"])
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    endpoint: Id,
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    url: Annotated[str | None, typer.Option(help="Of a webhook: where events are sent.")] = None,
+    method: Annotated[str | None, typer.Option(help="Of a webhook: POST, PUT or PATCH.")] = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
+) -> None:
+    """Change what is given of an endpoint, and leave the rest."""
+    given = {"name": name, "url": url, "method": method} | given_marks(key, description, labels)
+    if all(value is None for value in given.values()):
+        raise UsageError("Nothing to change: give --name, --url, --method, --key, --description or --label.")
+    session = session_of(context)
+    _show(context, session.target.graphql.execute(documents.UPDATE_ENDPOINT, id=endpoint, **given)["updateEndpoint"])
 
 
 @app.command()

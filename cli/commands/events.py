@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import documents
+from cli.commands.export import export
 from cli.errors import CommandError
 from cli.session import moment, pages, session_of
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List events and read one.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List and export events, and read one.")
+app.command("export")(export)
 
 _COLUMNS: Final = {"date": "date", "type": "type", "id": "id", "data": "data"}
 
@@ -18,9 +20,13 @@ _COLUMNS: Final = {"date": "date", "type": "type", "id": "id", "data": "data"}
 @app.command("list")
 def list_events(
     context: typer.Context,
-    event_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
+    event_types: Annotated[list[str] | None, typer.Option("--type", help="Only this type; may be repeated.")] = None,
+    prefix: Annotated[str | None, typer.Option("--type-prefix", help="Whose type begins so, in any case.")] = None,
     since: Annotated[str | None, typer.Option(help="On or after this date, or 90s, 15m, 2h, 7d before now.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this date; likewise.")] = None,
+    *,
+    agent_id: Annotated[str | None, typer.Option(help="Of this agent.")] = None,
+    camera_id: Annotated[str | None, typer.Option(help="Of this camera.")] = None,
     profile_id: Annotated[str | None, typer.Option(help="With this profile in data.identification_data.")] = None,
     activity_id: Annotated[str | None, typer.Option(help="With this data.activity_id.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 20,
@@ -29,15 +35,15 @@ def list_events(
     """List events by date, the newest first. The list may lag by seconds."""
     session = session_of(context)
     chosen: dict[str, Any] = {}
-    if event_type:
-        chosen["type"] = {"exact": event_type}
+    if event_types or prefix:
+        several = event_types if event_types and len(event_types) > 1 else None
+        lookup = {"exact": None if several or not event_types else event_types[0], "in": several, "startsWith": prefix}
+        chosen["type"] = {key: value for key, value in lookup.items() if value}
     dates = {"gte": moment(since, "--since"), "lt": moment(until, "--until")}
     if any(dates.values()):
         chosen["date"] = {key: value for key, value in dates.items() if value}
-    if profile_id:
-        chosen["dataIdentificationDataProfileId"] = {"exact": profile_id}
-    if activity_id:
-        chosen["activityId"] = {"exact": activity_id}
+    exact = {"dataIdentificationDataProfileId": profile_id, "activityId": activity_id, "agentId": agent_id, "cameraId": camera_id}
+    chosen |= {field: {"exact": value} for field, value in exact.items() if value}
     order = {"date": "ASC" if oldest_first else "DESC"}
     found = pages(session, documents.EVENTS, "events", limit=limit, filters=chosen or None, order=order)
     session.output.rows(list(found), _COLUMNS)

@@ -11,6 +11,7 @@ from cli import documents
 from cli.errors import UsageError
 from cli.filter_test import show
 from cli.json_input import NotJson, read_json
+from cli.marks import Description, Key, Labels, given_marks, read_labels
 from cli.session import in_groups, moment, pages, session_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, create, try, change, delete, link and unlink event filters.")
@@ -32,13 +33,26 @@ _COLUMNS: Final = {"id": "id", "name": "name", "endpoints": "endpoints", "meta":
 def list_filters(
     context: typer.Context,
     event_filter: Annotated[str | None, typer.Option("--id", help="Only this one.")] = None,
+    name: Annotated[str | None, typer.Option(help="Whose name has this in it, in any case.")] = None,
+    *,
+    key: Annotated[str | None, typer.Option(help="With this key.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="With this label; may be repeated.")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="ID", help="Linked to this endpoint.")] = None,
+    unlinked: Annotated[bool, typer.Option("--unlinked", help="Linked to no endpoint.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 100,
     offset: Annotated[int, typer.Option(min=0, help="Skip so many.")] = 0,
 ) -> None:
     """List event filters, the oldest first."""
     session = session_of(context)
-    chosen = {"id": {"exact": event_filter}} if event_filter else None
-    found = pages(session, documents.EVENT_FILTERS, "eventsFilters", limit=limit, offset=offset, filters=chosen)
+    exact = {"id": event_filter, "key": key, "endpointId": endpoint}
+    chosen: dict[str, Any] = {field: {"exact": value} for field, value in exact.items() if value}
+    if name:
+        chosen["name"] = {"contains": name}
+    if labels:
+        chosen["labels"] = read_labels(labels)
+    if unlinked:
+        chosen["linked"] = False
+    found = pages(session, documents.EVENT_FILTERS, "eventsFilters", limit=limit, offset=offset, filters=chosen or None)
     session.output.rows(list(found), _COLUMNS)
 
 
@@ -52,13 +66,18 @@ def create(
     groups: Groups = None,
     pattern: Pattern = None,
     endpoints: Annotated[list[str] | None, typer.Option("--endpoint", metavar="ID", help="Endpoint to link; may be repeated.")] = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
 ) -> None:
     """Create an event filter: any of each list, all lists given, and the pattern."""
     condition = _condition(types, cameras, agents, groups, pattern)
     if condition is None:
         raise UsageError("A filter needs a condition: --type, --camera, --agent, --profile-group or --pattern.")
     session = session_of(context)
-    data = session.target.graphql.execute(documents.CREATE_FILTER, input=condition, name=name, endpoints=endpoints or None)
+    marks = given_marks(key, description, labels)
+    data = session.target.graphql.execute(documents.CREATE_FILTER, input=condition, name=name, endpoints=endpoints or None, **marks)
     _show(context, data["createEventFilters"])
 
 
@@ -72,13 +91,18 @@ def update(
     agents: Agents = None,
     groups: Groups = None,
     pattern: Pattern = None,
+    *,
+    key: Key = None,
+    description: Description = None,
+    labels: Labels = None,
 ) -> None:
     """Change an event filter. A condition that is given replaces the whole condition."""
     condition = _condition(types, cameras, agents, groups, pattern)
-    if condition is None and name is None:
-        raise UsageError("Nothing to change: give --name or a condition.")
+    marks = given_marks(key, description, labels)
+    if condition is None and name is None and not marks:
+        raise UsageError("Nothing to change: give --name, --key, --description, --label or a condition.")
     session = session_of(context)
-    data = session.target.graphql.execute(documents.UPDATE_FILTER, id=event_filter, input=condition, name=name)
+    data = session.target.graphql.execute(documents.UPDATE_FILTER, id=event_filter, input=condition, name=name, **marks)
     _show(context, data["updateEventFilters"])
 
 

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 import strawberry
 from graphql import DocumentNode
-from strawberry.dataloader import DataLoader
 
 from event_service.access.token import Token, TokenKind
 from event_service.base.actor import Actor, acting
 from event_service.base.allowance import Allowance
 from event_service.base.errors import Forbidden, TooLarge
-from event_service.configuration.endpoint import Endpoint
-from event_service.filters.event_filter import EventFilter
 from functions.graphql_api import limits
 from functions.graphql_api.limits import NodeBudget
+from functions.graphql_api.loaders import Loaders
 from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
@@ -37,8 +35,6 @@ T = TypeVar("T")
 
 MAXIMUM_THREADS = 10
 """Of one request. A list of events has 16 more; the pool of connections holds 32."""
-ROWS_PER_BATCH = 100
-"""DynamoDB reads at most 100 rows a call."""
 TOKEN_ID_CHARACTERS = 16
 """Of the hash by which tokens are listed and revoked: enough to name one in the history of changes."""
 
@@ -176,16 +172,7 @@ class Context:
 
     def _forget(self) -> None:
         """What was loaded before a change must not be shown after it."""
-        self.event_filters_of: DataLoader[str, list[EventFilter]] = DataLoader(self._load_event_filters, max_batch_size=ROWS_PER_BATCH)
-        self.endpoints_of: DataLoader[str, list[Endpoint]] = DataLoader(self._load_endpoints, max_batch_size=ROWS_PER_BATCH)
-
-    async def _load_event_filters(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
-        found = await self.read(self.configuration.event_filters.of_endpoints, self.workspace_id, endpoint_ids, self.nodes.expect)
-        return [found.get(endpoint_id, []) for endpoint_id in endpoint_ids]
-
-    async def _load_endpoints(self, event_filter_ids: list[str]) -> list[list[Endpoint]]:
-        found = await self.read(self.configuration.endpoints.of_event_filters, self.workspace_id, event_filter_ids, self.nodes.expect)
-        return [found.get(event_filter_id, []) for event_filter_id in event_filter_ids]
+        self.loaders = Loaders(self)
 
     def _require_access(self) -> None:
         if self.token.kind is not TokenKind.ACCESS:

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from event_service.base.errors import BadUserInput, DomainError, ErrorCode, NotFound, Unavailable
+from event_service.base.errors import BadUserInput, Conflict, DomainError, ErrorCode, NotFound, Unavailable
 from event_service.observability import Metric, count
 
 _LOG = logging.getLogger(__name__)
@@ -23,6 +23,11 @@ MAXIMUM_OWN_CHARACTERS = 4_500
 """Of a sentence of ours: one may list 100 ids."""
 
 # graphql-core hides these where the document is validated, but not where variables are coerced.
+_ARGUMENT = re.compile(r"([a-z][A-Za-z0-9]*(?:\.[^\s:\[\]]+|\[\d+\])*): ")
+_COERCED = re.compile(
+    r"\A(?:Variable '\$(\w+)'|Argument '(?:[\w.]+\()?(\w+)(?::\))?') (?:of type|has invalid value(?: at ([.\[]\S*?))?:)", re.DOTALL
+)
+"""As graphql-core begins these sentences."""
 _SUGGESTION = re.compile(r" Did you mean [^?]{0,1000}\?")
 
 
@@ -43,10 +48,15 @@ def to_graphql(error: GraphQLError, request_id: str, *, suggestions: bool = True
     cause = _cause_of(error)
     if isinstance(cause, DomainError):
         formatted["message"] = _cut(cause.message, MAXIMUM_OWN_CHARACTERS)
-        formatted["extensions"] = _extensions_of(cause)
+        formatted["extensions"] = _extensions_of(cause, _coerced(error))
+        if formatted["extensions"].get("argument") in (error.path or ()):
+            # Some sentences begin with the field that was called.
+            del formatted["extensions"]["argument"]
     elif isinstance(cause, GraphQLError):
         # graphql-core's own errors: syntax, validation, coercion of variables and arguments.
         formatted["extensions"] = {"code": ErrorCode.BAD_USER_INPUT.value}
+        if (argument := _coerced(error)) is not None:
+            formatted["extensions"]["argument"] = argument
     else:
         count(Metric.FAULTS)
         path = ".".join(str(key) for key in error.path or ())
@@ -101,13 +111,30 @@ def _cause_of(error: GraphQLError) -> BaseException:
     return cause
 
 
-def _extensions_of(error: DomainError) -> dict[str, Any]:
+def _extensions_of(error: DomainError, coerced: str | None = None) -> dict[str, Any]:
     extensions: dict[str, Any] = {"code": error.code.value}
-    if isinstance(error, NotFound):
+    argument = coerced or argument_of(error.message)
+    if argument is not None:
+        extensions["argument"] = argument
+    if error.retry_after_seconds is not None:
+        extensions["retryAfterSeconds"] = error.retry_after_seconds
+    if isinstance(error, NotFound | Conflict) and error.ids:
         extensions["ids"] = error.ids
     elif isinstance(error, BadUserInput) and len(error.problems) > 1:
         extensions["problems"] = [_cut(problem) for problem in error.problems[:MAXIMUM_ERRORS]]
     return extensions
+
+
+def argument_of(problem: str) -> str | None:
+    """The path of the wrong input, with which the sentences of this API begin: ``filters.id.exact: 'x' is not a UUID …``."""
+    match = _ARGUMENT.match(problem)
+    return match[1] if match else None
+
+
+def _coerced(error: GraphQLError) -> str | None:
+    """The path of a value that graphql-core could not read, as its sentence has it."""
+    match = _COERCED.search(error.message)
+    return f"{match[1] or match[2]}{match[3] or ''}" if match else None
 
 
 def _cut(message: str, limit: int = MAXIMUM_MESSAGE_CHARACTERS) -> str:

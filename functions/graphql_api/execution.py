@@ -14,7 +14,7 @@ from typing import Any
 from graphql import OperationDefinitionNode, OperationType
 
 from event_service.access.token import Token
-from event_service.base.errors import DomainError, TooLarge, Unavailable
+from event_service.base.errors import STATUSES, BadUserInput, DomainError, ErrorCode, TooLarge, Unavailable
 from event_service.observability import Metric, count, logging_context
 from functions.graphql_api import limits
 from functions.graphql_api.answers import encode_answer
@@ -22,6 +22,7 @@ from functions.graphql_api.context import Context
 from functions.graphql_api.documents import Documents, InvalidDocument, UnreadableDocument, choose_operation
 from functions.graphql_api.errors import all_to_graphql, from_domain, masked, to_graphql
 from functions.graphql_api.http.callers import Caller
+from functions.graphql_api.http.negotiation import Accepted
 from functions.graphql_api.http.requests import GraphQLRequest
 from functions.graphql_api.http.responses import encode
 from functions.graphql_api.schema.schema import Schema
@@ -32,10 +33,30 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status and a JSON body."""
+    """A JSON body, and what became of the request.
 
-    status: int
+    Attributes:
+        body: JSON.
+        refused: why nothing was executed; ``None`` when something was.
+        unreadable: the query is not GraphQL.
+        wrong_method: a mutation was asked for where only queries may be.
+    """
+
     body: bytes
+    refused: ErrorCode | None = None
+    unreadable: bool = False
+    wrong_method: bool = False
+
+    def status(self, accepted: Accepted) -> int:
+        """The HTTP status for a client that accepts this."""
+        if self.refused is None:
+            return 200
+        if self.wrong_method:
+            return 405
+        if accepted.graphql_response:
+            return STATUSES[self.refused].http
+        # Clients that say nothing, or anything goes, have always been told so by the status.
+        return 400 if self.unreadable and not accepted.named_json else 200
 
 
 class Executor:
@@ -59,13 +80,21 @@ class Executor:
             # In this thread: nothing else may go on before it is known who asks, and mostly it is remembered.
             return self._use_cases.tokens().authenticate(caller.token)
         except DomainError as error:
-            return _refused(200, from_domain(error))
+            return _refused(error.code, from_domain(error))
         except Unavailable as error:
             count(Metric.FAULTS)
             _LOG.exception("the caller's token could not be checked")
-            return _refused(200, masked(error, caller.request_id))
+            return _refused(ErrorCode.INTERNAL, masked(error, caller.request_id))
 
-    async def execute(self, request: GraphQLRequest, caller: Caller, time_left: Callable[[], float], token: Token | None = None) -> Answer:
+    async def execute(
+        self,
+        request: GraphQLRequest,
+        caller: Caller,
+        time_left: Callable[[], float],
+        token: Token | None = None,
+        *,
+        only_queries: bool = False,
+    ) -> Answer:
         """Runs one request.
 
         Args:
@@ -73,9 +102,7 @@ class Executor:
             caller: who asks.
             time_left: seconds that the request may still take.
             token: the caller's, where :meth:`authenticate` has found it already.
-
-        Returns:
-            Status 200, also when there are errors; 400 when the query is not GraphQL.
+            only_queries: refuse mutations.
         """
         authenticated = token or self.authenticate(caller)
         if isinstance(authenticated, Answer):
@@ -84,11 +111,14 @@ class Executor:
             document = self._documents.read(request.query)
             operation = choose_operation(document, request.operation_name)
         except UnreadableDocument as unreadable:
-            return _refused(400, to_graphql(unreadable.error, caller.request_id))
+            return _refused(ErrorCode.BAD_USER_INPUT, to_graphql(unreadable.error, caller.request_id), unreadable=True)
         except InvalidDocument as invalid:
-            return _refused(200, *all_to_graphql(invalid.errors, caller.request_id, alike_once=False))
+            return _refused(ErrorCode.BAD_USER_INPUT, *all_to_graphql(invalid.errors, caller.request_id, alike_once=False))
         except DomainError as error:
-            return _refused(200, from_domain(error))
+            return _refused(error.code, from_domain(error))
+        if only_queries and operation.operation is not OperationType.QUERY:
+            refusal = BadUserInput("A mutation is sent by POST: what is asked for by GET may be asked again by anybody on the way.")
+            return _refused(refusal.code, from_domain(refusal), wrong_method=True)
         with logging_context(workspace_id=authenticated.workspace_id):
             is_query = operation.operation is OperationType.QUERY
             # A mutation shows what it did for as long as there is time.
@@ -112,13 +142,16 @@ class Executor:
                     operation_name=operation.name.value if operation.name else None,
                 )
         except TimeoutError:
-            return _refused(200, from_domain(_too_slow(seconds or 0)))
+            return _refused(ErrorCode.TOO_LARGE, from_domain(_too_slow(seconds or 0)))
         errors = all_to_graphql(result.errors or (), caller.request_id, alike_once=result.data is None, suggestions=self._introspection)
-        return Answer(200, encode_answer(result.data, errors, changed=seconds is None))
+        if result.data is None and not any("path" in error for error in errors):
+            # No field was begun: variables could not be read.
+            return _refused(ErrorCode.BAD_USER_INPUT, *errors)
+        return Answer(encode_answer(result.data, errors, changed=seconds is None))
 
 
-def _refused(status: int, *errors: dict[str, Any]) -> Answer:
-    return Answer(status, encode({"errors": list(errors)}))
+def _refused(code: ErrorCode, *errors: dict[str, Any], unreadable: bool = False, wrong_method: bool = False) -> Answer:
+    return Answer(encode({"errors": list(errors)}), code, unreadable, wrong_method)
 
 
 def _too_slow(seconds: float) -> TooLarge:

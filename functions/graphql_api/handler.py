@@ -8,11 +8,13 @@ from functools import cache
 from typing import Any
 
 from mangum import Mangum
+from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
 from event_service import wiring
 from event_service.observability import configure, invocation
 from event_service.settings import Settings, get_settings
 from functions.graphql_api.app import create_app
+from functions.graphql_api.http.negotiation import GRAPHQL_RESPONSE
 from functions.graphql_api.use_cases import UseCases
 
 
@@ -25,7 +27,8 @@ def create_handler(use_cases: UseCases, settings: Settings) -> Callable[[dict[st
     """
     asyncio.set_event_loop(_event_loop())
     # lifespan="off": Mangum would run the lifespan on every invocation, not once.
-    adapter = Mangum(create_app(use_cases, settings), lifespan="off")
+    # What is not listed as text is sent in base64, a third longer: an answer of 5 MB would not fit.
+    adapter = Mangum(create_app(use_cases, settings), lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, GRAPHQL_RESPONSE])
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         # Mangum takes the thread's current loop, which since Python 3.14 is there only if somebody has set it.

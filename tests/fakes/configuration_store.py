@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from event_service.base.clock import Clock
+from event_service.base.dates import format_date
+from event_service.base.page import place
 from event_service.configuration.changes import (
     ChangeSet,
     DeleteEndpoints,
@@ -135,6 +137,16 @@ class FakeConfigurationRows:
         found = {one: self.endpoint_rows.get((workspace_id, one), (0, None))[1] for one in ids}
         return {one: endpoint for one, endpoint in found.items() if endpoint is not None}
 
+    def endpoint_with_key(self, workspace_id: str, key: str) -> str | None:
+        self.before("rows.endpoint_with_key")
+        rows = self.endpoint_rows.items()
+        return next((one for (workspace, one), (_, row) in rows if workspace == workspace_id and row and row.marks.key == key), None)
+
+    def event_filter_with_key(self, workspace_id: str, key: str) -> str | None:
+        self.before("rows.event_filter_with_key")
+        rows = self.filter_rows.items()
+        return next((one for (workspace, one), (_, row) in rows if workspace == workspace_id and row and row.marks.key == key), None)
+
     def deleted_endpoints(self, workspace_id: str, ids: Sequence[str]) -> set[str]:
         return self._deleted(self.endpoint_rows, workspace_id, ids)
 
@@ -143,6 +155,8 @@ class FakeConfigurationRows:
         rows = [row for (workspace, _), (_, row) in self.endpoint_rows.items() if workspace == workspace_id and row]
         rows = [row for row in rows if page.type in (None, row.type)]
         rows.sort(key=lambda row: (row.created, row.id), reverse=page.descending)
+        if page.after is not None:
+            rows = [row for row in rows if _is_behind(place(format_date(row.created), row.id), page.after, descending=page.descending)]
         return rows[page.offset : page.offset + page.limit]
 
     def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
@@ -156,7 +170,13 @@ class FakeConfigurationRows:
     def event_filter_page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
         self.before("rows.event_filter_page")
         rows = [row for (workspace, _), (_, row) in self.filter_rows.items() if workspace == workspace_id and row]
-        rows.sort(key=lambda row: (row.modified if page.by_modification else row.created, row.id), reverse=page.descending)
+
+        def date(row: EventFilter) -> datetime:
+            return row.modified if page.by_modification else row.created
+
+        rows.sort(key=lambda row: (date(row), row.id), reverse=page.descending)
+        if page.after is not None:
+            rows = [row for row in rows if _is_behind(place(format_date(date(row)), row.id), page.after, descending=page.descending)]
         return rows[page.offset : page.offset + page.limit]
 
     def event_filter_ids_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, set[str]]:
@@ -185,6 +205,10 @@ class FakeConfigurationRows:
     def _deleted(self, rows: dict[tuple[str, str], tuple[int, T | None]], workspace: str, ids: Sequence[str]) -> set[str]:
         horizon = self._clock().timestamp() - timedelta(hours=24).total_seconds()
         return {one for one in ids if rows.get((workspace, one), (0, "never"))[1] is None and self.deleted_at[workspace, one] > horizon}
+
+
+def _is_behind(own: str, after: str, *, descending: bool) -> bool:
+    return own < after if descending else own > after
 
 
 def destinations(check_url: Callable[[str], object] = lambda url: url) -> Destinations:

@@ -127,13 +127,14 @@ class FakeEventIndexes:
     ) -> EntryPage:
         self.reads.append((key, shard, limit))
         events = [stored.event for (workspace, _), stored in self._store.items.items() if workspace == key.workspace_id]
-        found = sorted(
-            entry
+        keys = sorted(
+            own
             for event in [*events, *self.stale]
             if shard_of(event.id, SHARDS) == shard and event.id not in self.hidden
-            for entry in self._entries(event, key)
-            if dates[0] <= entry.date < dates[1]
+            for own in self._keys(event, key)
+            if dates[0] <= own <= dates[1]
         )
+        found = [read_sort_key(own) for own in keys]
         if descending:
             found.reverse()
         start = position if isinstance(position, int) else 0
@@ -151,7 +152,7 @@ class FakeEventIndexes:
         return EntryPage(entries, position)
 
     @staticmethod
-    def _entries(event: Event, key: TrackKey) -> list[EventEntry]:
+    def _keys(event: Event, key: TrackKey) -> list[str]:
         date = event.created if key.track is Track.ACCEPTANCE else event.date
         wanted = {
             Track.DATE: True,
@@ -159,8 +160,7 @@ class FakeEventIndexes:
             Track.PROFILE: key.value in indexed_profile_ids(event.data),
             Track.ACTIVITY: key.value == activity_id(event.data),
         }[key.track]
-        entry = read_sort_key(sort_key(event, date, expiry(event.created, RETENTION_DAYS)))
-        return [entry] if wanted else []
+        return [sort_key(event, date, expiry(event.created, RETENTION_DAYS))] if wanted else []
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,9 +17,11 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.access.tokens import Tokens
 from event_service.base.errors import BadUserInput, NotFound
 from event_service.base.identifiers import new_id, parse_uuid
+from event_service.base.page import Page
 from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass
@@ -34,6 +37,7 @@ from event_service.explain.delivery import Explanations
 from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
+from event_service.filters.matching.size import index_entries
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 from tests.fakes.sockets import FakeSocketTables
@@ -91,12 +95,23 @@ class FakeEventsReading(EventsReading):
     def __init__(self, publishing: FakePublishing) -> None:
         self._publishing = publishing
         self.queries: list[EventQuery] = []
+        self.lookups: list[tuple[list[str], bool]] = []
         self.counts = 0
 
-    def page(self, workspace_id: str, query: EventQuery) -> list[Event]:
+    def read_page(self, workspace_id: str, query: EventQuery) -> Page[Event]:
         self.queries.append(query)
         found = self._of(workspace_id, query)
-        return found[query.offset : query.offset + query.limit]
+        if query.after is not None:
+            found = (
+                [event for event in found if event.id > query.after] if not query.descending else [e for e in found if e.id < query.after]
+            )
+        shown = found[query.offset : query.offset + query.limit]
+        return Page(shown, shown[-1].id if shown else query.after, len(found) > query.offset + query.limit)
+
+    def by_ids(self, workspace_id: str, ids: Sequence[str], *, with_data: bool = True) -> dict[str, Event]:
+        self.lookups.append((list(ids), with_data))
+        found = [event for event in self._publishing.events if event.workspace_id == workspace_id and event.id in ids]
+        return {event.id: event if with_data else replace(event, data={}) for event in found}
 
     def count(self, workspace_id: str, query: EventQuery) -> int:
         self.counts += 1
@@ -114,17 +129,26 @@ class FakeDeliveries(DeliveryHistory):
         self._configuration = configuration
         self._clock = clock
         self.log: dict[str, list[Delivery]] = {}
+        self.queries: list[DeliveryQuery] = []
+        self.lookups: list[list[tuple[str, str]]] = []
         self.retried: list[str] = []
         self.replayed: list[tuple[str, datetime, datetime | None, bool]] = []
         self.counts = 0
 
-    def page(self, workspace_id: str, query: DeliveryQuery) -> list[Delivery]:
+    def read_page(self, workspace_id: str, query: DeliveryQuery) -> Page[Delivery]:
+        self.queries.append(query)
         found = [one for one in self.log.get(workspace_id, []) if query.id in (None, one.id) and query.status in (None, one.status)]
-        return found[query.offset : query.offset + query.limit]
+        shown = found[query.offset : query.offset + query.limit]
+        return Page(shown, shown[-1].event_id if shown else query.after, len(found) > query.offset + query.limit)
 
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
         self.counts += 1
         return len(self.page(workspace_id, query))
+
+    def by_keys(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        self.lookups.append(list(keys))
+        found = {(one.endpoint_id, one.event_id): one for one in self.log.get(workspace_id, [])}
+        return {key: found[key] for key in keys if key in found}
 
     def retry(self, workspace_id: str, ids: Sequence[str]) -> None:
         known = {one.id for one in self.log.get(workspace_id, [])}
@@ -174,7 +198,11 @@ class FakeReplay(Replay):
         until: datetime | None = None,
         missing_only: bool = True,
         time_left: Callable[[], float] = lambda: 29.0,
+        *,
+        dry_run: bool = False,
     ) -> tuple[int, datetime | None]:
+        if dry_run:
+            return 1, None
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
 
@@ -228,7 +256,7 @@ class FakeServices:
             observers=(),
             destinations=destinations(_check_url),
             quotas=Quotas(100_000, 100_000),
-            check_pattern=_check_pattern,
+            reading=ConditionReading(_check_pattern, index_entries),
             clock=self.clock,
             waiting=Waiting(sleep=lambda seconds: None),
         )

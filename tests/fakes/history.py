@@ -48,9 +48,14 @@ class Log:
         found = {key: self.delivery(workspace_id, *key) for key in keys}
         return {key: delivery for key, delivery in found.items() if delivery is not None}
 
-    def of_event(self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int) -> list[Delivery]:
+    def of_event(
+        self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int, *, descending: bool = False
+    ) -> list[Delivery]:
         ids = sorted(endpoint for workspace, endpoint, event in self.records if (workspace, event) == (workspace_id, event_id))
-        chosen = [one for one in ids if after_endpoint_id is None or one > after_endpoint_id][:limit]
+        if descending:
+            ids.reverse()
+        behind = [one for one in ids if after_endpoint_id is None or (one < after_endpoint_id if descending else one > after_endpoint_id)]
+        chosen = behind[:limit]
         return [delivery_of(self.records[workspace_id, one, event_id]) for one in chosen]
 
     def of_endpoint(
@@ -68,9 +73,10 @@ class Log:
             records[0] for (workspace, endpoint, _), records in self.records.items() if (workspace, endpoint) == (workspace_id, endpoint_id)
         ]
         refs = sorted(((record.delivery.accepted_at, record.delivery.event_id) for record in own), reverse=descending)
-        start = int(position or 0)
-        page = refs[start : start + limit]
-        return DeliveryRefPage([DeliveryRef(*ref) for ref in page], str(start + limit) if len(page) == limit else None)
+        if position is not None:
+            refs = [ref for ref in refs if ("#".join(ref) < position if descending else "#".join(ref) > position)]
+        page = refs[:limit]
+        return DeliveryRefPage([DeliveryRef(*ref) for ref in page], "#".join(page[-1]) if len(page) == limit else None)
 
 
 @dataclass

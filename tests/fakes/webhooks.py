@@ -102,7 +102,9 @@ class FakeDeliveryLog:
         found = {key: self.delivery(workspace_id, *key) for key in keys}
         return {key: delivery for key, delivery in found.items() if delivery is not None}
 
-    def of_event(self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int) -> list[Delivery]:
+    def of_event(
+        self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int, *, descending: bool = False
+    ) -> list[Delivery]:
         raise NotImplementedError
 
     def of_endpoint(

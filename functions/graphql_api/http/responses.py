@@ -7,7 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-_JSON = "application/json; charset=utf-8"
+from functions.graphql_api.http.negotiation import Accepted, compressed
+
+_PLAIN = Accepted()
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
@@ -17,11 +19,15 @@ def encode(value: Any) -> bytes:
     return _encoder.encode(value).encode()
 
 
-def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None, accepted: Accepted = _PLAIN) -> Response:
     """Finished JSON. Answers depend on the token, so no cache may keep them."""
-    return Response(body, status, {"cache-control": "no-store", **(headers or {})}, _JSON)
+    sent = {"cache-control": "no-store", "vary": "accept, accept-encoding", **(headers or {})}
+    packed = compressed(body) if accepted.gzip else None
+    if packed is not None:
+        body, sent["content-encoding"] = packed, "gzip"
+    return Response(body, status, sent, f"{accepted.media_type}; charset=utf-8")
 
 
-def error_response(status: int, *errors: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+def error_response(status: int, *errors: dict[str, Any], headers: dict[str, str] | None = None, accepted: Accepted = _PLAIN) -> Response:
     """Errors without data: the request was not executed."""
-    return json_response(encode({"errors": list(errors)}), status, headers)
+    return json_response(encode({"errors": list(errors)}), status, headers, accepted)

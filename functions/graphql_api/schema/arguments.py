@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from event_service.base.problems import Problems
@@ -28,14 +29,42 @@ def exact(lookup: Lookup[T] | None) -> T | None:
     return None if lookup is None else lookup.exact
 
 
-def page_of(pagination: PaginationInput | None, problems: Problems) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which part of a list.
+
+    Attributes:
+        offset: items to skip.
+        limit: items to take.
+        stepwise: the caller goes on by cursor, so that a page may end early.
+    """
+
+    offset: int
+    limit: int
+    stepwise: bool
+
+
+def span_of(pagination: PaginationInput | None, first: int | None, after: str | None, problems: Problems) -> Span:
+    """What a caller asked for in one of the two ways."""
+    if first is not None or after is not None:
+        if pagination is not None and (pagination.limit is not None or pagination.offset):
+            problems.add("pagination: it was given beside first or after; give the one or the other.")
+        return Span(0, first_of(first, problems), stepwise=True)
     offset = pagination.offset if pagination and pagination.offset is not None else 0
     limit = pagination.limit if pagination and pagination.limit is not None else DEFAULT_LIMIT
     if offset < 0:
         problems.add(f"pagination.offset: {offset} is negative; give 0 or more.")
     if not 0 <= limit <= MAXIMUM_LIMIT:
         problems.add(f"pagination.limit: {limit} is not from 0 to {MAXIMUM_LIMIT}; without one it is {DEFAULT_LIMIT}.")
-    return offset, limit
+    return Span(offset, limit, stepwise=False)
+
+
+def first_of(first: int | None, problems: Problems) -> int:
+    """How many items to take."""
+    taken = DEFAULT_LIMIT if first is None else first
+    if not 1 <= taken <= MAXIMUM_LIMIT:
+        problems.add(f"first: {taken} is not from 1 to {MAXIMUM_LIMIT}; without one it is {DEFAULT_LIMIT}.")
+    return taken
 
 
 def order_of(keys: dict[str, Ordering | None], problems: Problems) -> tuple[str, Ordering] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import strawberry
 
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import EndpointStatus, EndpointType
 from event_service.delivery.attempt import DeliveryStatus
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 from functions.graphql_api.schema.types import ID, Ordering
@@ -26,13 +26,38 @@ class EndpointTypeLookup:
 
 
 @strawberry.input
-class EventTypeLookup:
-    exact: EventType | None = None
+class EndpointStatusLookup:
+    exact: EndpointStatus | None = None
+
+
+@strawberry.input(description="A text compared exactly.")
+class KeyLookup:
+    exact: str | None = None
 
 
 @strawberry.input
+class TextLookup:
+    contains: str | None = strawberry.field(default=None, description="In any case.")
+
+
+@strawberry.input(description="All that are given must hold.")
+class EventTypeLookup:
+    exact: EventType | None = None
+    in_: list[EventType] | None = strawberry.field(name="in", default=None, description="One of these, at most 100.")
+    starts_with: str | None = strawberry.field(
+        default=None, description="In any case. No index knows it: events are read and dropped, see `EventFilters`."
+    )
+
+
+@strawberry.input(description="All that are given must hold.")
 class DeliveryStatusLookup:
     exact: DeliveryStatus | None = None
+    in_: list[DeliveryStatus] | None = strawberry.field(name="in", default=None, description="One of these.")
+
+
+@strawberry.input
+class StatusCodeLookup:
+    exact: int | None = None
 
 
 @strawberry.input(description="All that are given must hold.")
@@ -50,10 +75,19 @@ class PaginationInput:
     limit: int | None = None
 
 
-@strawberry.input
+@strawberry.input(
+    description="All that are given must hold. By id, key or event filter endpoints are found directly. By name, status or labels they "
+    "are looked at one by one: with `first` or `after` a page ends after 1,000 of them, and may be empty while `hasNextPage` is true; "
+    "without, more than 10,000 are refused."
+)
 class EndpointFilters:
     id: IdLookup | None = None
     type: EndpointTypeLookup | None = None
+    name: TextLookup | None = None
+    status: EndpointStatusLookup | None = None
+    key: KeyLookup | None = None
+    labels: JSON | None = strawberry.field(default=None, description='All of these pairs, such as `{team: "shop"}`.')
+    event_filters_id: IdLookup | None = strawberry.field(default=None, description="A linked event filter.")
 
 
 @strawberry.input(description="One key only; both spellings mean the same.")
@@ -62,9 +96,18 @@ class EndpointOrder:
     creation_date: Ordering | None = None
 
 
-@strawberry.input
+@strawberry.input(
+    description="All that are given must hold. By id, key or endpoint event filters are found directly. By name, labels or `linked` they "
+    "are looked at one by one: with `first` or `after` a page ends after 1,000 of them, and may be empty while `hasNextPage` is true; "
+    "without, more than 10,000 are refused."
+)
 class EventFiltersFilters:
     id: IdLookup | None = None
+    name: TextLookup | None = None
+    key: KeyLookup | None = None
+    labels: JSON | None = strawberry.field(default=None, description='All of these pairs, such as `{team: "shop"}`.')
+    endpoint_id: IdLookup | None = strawberry.field(default=None, description="A linked endpoint.")
+    linked: bool | None = strawberry.field(default=None, description="false: those that no endpoint is linked to.")
 
 
 @strawberry.input(description="One key only; both spellings mean the same.")
@@ -75,7 +118,11 @@ class EventFiltersOrder:
     last_modified: Ordering | None = None
 
 
-@strawberry.input(description="All that are given must hold.")
+@strawberry.input(
+    description="All that are given must hold. Indexes know id, type (`exact`, `in`), date, profile and activity. By `startsWith`, agent "
+    "or camera events are read one by one: with `first` or `after` a page ends after 1,000 of them, and may be empty while `hasNextPage` "
+    "is true; without, more than 10,000 are refused."
+)
 class EventFilters:
     id: IdLookup | None = None
     type: EventTypeLookup | None = None
@@ -84,6 +131,8 @@ class EventFilters:
         default=None, description="One of the first 100 profile_id in data.identification_data is this."
     )
     activity_id: IdLookup | None = strawberry.field(default=None, description="data.activity_id.")
+    agent_id: IdLookup | None = None
+    camera_id: IdLookup | None = None
 
 
 @strawberry.input
@@ -91,12 +140,16 @@ class EventOrder:
     date: Ordering | None = None
 
 
-@strawberry.input(description="All that are given must hold.")
+@strawberry.input(
+    description="All that are given must hold. By status and status code deliveries are looked at one by one: with `first` or `after` a "
+    "page ends after 1,000 of them, and may be empty while `hasNextPage` is true; without, it may take 10 s."
+)
 class DeliveryFilters:
     id: IdLookup | None = None
     event_id: IdLookup | None = None
     endpoint_id: IdLookup | None = None
     status: DeliveryStatusLookup | None = None
+    status_code: StatusCodeLookup | None = strawberry.field(default=None, description="Of the last attempt.")
 
 
 @strawberry.input(description="OR inside a list, AND across the lists given. An empty list matches nothing.")

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 import strawberry
 
+from event_service.base.marks import GivenMarks
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.secret_rotation import DEFAULT_GRACE_SECONDS
@@ -14,7 +15,7 @@ from event_service.webhooks.destination import DEFAULT_METHOD
 from functions.graphql_api import limits
 from functions.graphql_api.context import Info
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
-from functions.graphql_api.schema.scalars import DateTime
+from functions.graphql_api.schema.scalars import JSON, DateTime
 from functions.graphql_api.schema.types import (
     ID,
     AttemptOutput,
@@ -34,6 +35,18 @@ IdempotencyKey = Annotated[
         "answer the same, or CONFLICT if their input is another."
     ),
 ]
+Key = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Your own id for it, up to 128 characters: no other of its kind in the workspace has it. An update with an empty text "
+        "takes it away."
+    ),
+]
+Description = Annotated[str | None, strawberry.argument(description="For people, up to 1,024 characters.")]
+Labels = Annotated[
+    JSON | None,
+    strawberry.argument(description='Up to 20 pairs of texts, such as `{team: "shop"}`; an update replaces all of them.'),
+]
 
 
 @strawberry.type
@@ -44,12 +57,22 @@ class Mutation:
 
     @strawberry.mutation(description="Creates an endpoint that programs connect to by WebSocket.")
     async def create_web_socket_endpoint(
-        self, info: Info, name: str, event_filters_ids: list[ID] | None = None, idempotency_key: IdempotencyKey = None
+        self,
+        info: Info,
+        name: str,
+        event_filters_ids: list[ID] | None = None,
+        idempotency_key: IdempotencyKey = None,
+        *,
+        key: Key = None,
+        description: Description = None,
+        labels: Labels = None,
     ) -> EndpointOutput | None:
         """Linked at once, so that no event slips through in between."""
-        context = info.context
+        context, marks = info.context, GivenMarks(key, description, labels)
         create, kind = context.configuration.endpoints.create, EndpointType.WEB_SOCKET
-        return EndpointOutput.of(await context.change(create, context.workspace_id, kind, name, None, event_filters_ids, idempotency_key))
+        return EndpointOutput.of(
+            await context.change(create, context.workspace_id, kind, name, None, event_filters_ids, idempotency_key, marks)
+        )
 
     @strawberry.mutation(description="Creates an endpoint to which events are sent by HTTP. The method is POST, PUT or PATCH.")
     async def create_webhook_endpoint(
@@ -60,12 +83,16 @@ class Mutation:
         method: str | None = DEFAULT_METHOD,
         event_filters_ids: list[ID] | None = None,
         idempotency_key: IdempotencyKey = None,
+        *,
+        key: Key = None,
+        description: Description = None,
+        labels: Labels = None,
     ) -> EndpointOutput | None:
         """Linked at once, so that no event slips through in between."""
-        context = info.context
+        context, marks = info.context, GivenMarks(key, description, labels)
         create, kind, settings = context.configuration.endpoints.create, EndpointType.WEB_HOOK, Settings(url, method)
         return EndpointOutput.of(
-            await context.change(create, context.workspace_id, kind, name, settings, event_filters_ids, idempotency_key)
+            await context.change(create, context.workspace_id, kind, name, settings, event_filters_ids, idempotency_key, marks)
         )
 
     @strawberry.mutation(description="Changes what is given and leaves the rest.")
@@ -76,10 +103,14 @@ class Mutation:
         name: str | None = None,
         url: str | None = None,
         method: str | None = None,
+        *,
+        key: Key = None,
+        description: Description = None,
+        labels: Labels = None,
     ) -> EndpointOutput | None:
-        context = info.context
+        context, marks = info.context, GivenMarks(key, description, labels)
         update, settings = context.configuration.endpoints.update, Settings(url, method)
-        return EndpointOutput.of(await context.change(update, context.workspace_id, endpoint_id, name, settings))
+        return EndpointOutput.of(await context.change(update, context.workspace_id, endpoint_id, name, settings, marks))
 
     @strawberry.mutation(description="Deletes endpoints, their links and their open sockets.")
     async def delete_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
@@ -129,12 +160,18 @@ class Mutation:
         name: str | None = None,
         endpoint_ids: list[ID] | None = None,
         idempotency_key: IdempotencyKey = None,
+        *,
+        key: Key = None,
+        description: Description = None,
+        labels: Labels = None,
     ) -> EventFiltersOutput | None:
         """One event filter, whatever the plural in the name says."""
-        context = info.context
+        context, marks = info.context, GivenMarks(key, description, labels)
         create = context.configuration.event_filters.create
         condition = event_filters_input.as_condition()
-        return EventFiltersOutput.of(await context.change(create, context.workspace_id, condition, name, endpoint_ids, idempotency_key))
+        return EventFiltersOutput.of(
+            await context.change(create, context.workspace_id, condition, name, endpoint_ids, idempotency_key, marks)
+        )
 
     @strawberry.mutation(description="Changes what is given and leaves the rest.")
     async def update_event_filters(
@@ -143,12 +180,16 @@ class Mutation:
         event_filter_id: Id,
         event_filters_input: EventFiltersInput | None = None,
         name: str | None = None,
+        *,
+        key: Key = None,
+        description: Description = None,
+        labels: Labels = None,
     ) -> EventFiltersOutput | None:
         """The event filter as it is then."""
-        context = info.context
+        context, marks = info.context, GivenMarks(key, description, labels)
         update = context.configuration.event_filters.update
         condition = None if event_filters_input is None else event_filters_input.as_condition()
-        return EventFiltersOutput.of(await context.change(update, context.workspace_id, event_filter_id, condition, name))
+        return EventFiltersOutput.of(await context.change(update, context.workspace_id, event_filter_id, condition, name, marks))
 
     @strawberry.mutation(
         description="Deletes event filters. An endpoint that loses its last one is DISABLED: no event is routed to it until one is "
@@ -189,15 +230,32 @@ class Mutation:
         await context.change(context.deliveries.retry, context.workspace_id, ids)
         return OperationOutput()
 
-    @strawberry.mutation(description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match.")
+    @strawberry.mutation(
+        description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match. With `dryRun` "
+        "it only counts them."
+    )
     async def replay_events(
-        self, info: Info, endpoint_id: ID, since: DateTime, until: DateTime | None = None, missing_only: bool | None = True
+        self,
+        info: Info,
+        endpoint_id: ID,
+        since: DateTime,
+        until: DateTime | None = None,
+        missing_only: bool | None = True,
+        dry_run: bool | None = False,
     ) -> ReplayOutput | None:
         """How many, and where to go on."""
         context = info.context
         replay = context.replay.replay
         only_missing = True if missing_only is None else missing_only
         count, continue_since = await context.change_within(
-            limits.LEAST_REPLAY_SECONDS, replay, context.workspace_id, endpoint_id, since, until, only_missing, context.time_left
+            limits.LEAST_REPLAY_SECONDS,
+            replay,
+            context.workspace_id,
+            endpoint_id,
+            since,
+            until,
+            only_missing,
+            context.time_left,
+            dry_run=bool(dry_run),
         )
         return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))

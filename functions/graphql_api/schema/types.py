@@ -6,9 +6,8 @@ costs a read (``totalCount``, items, nested lists) is a resolver, so it is done 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 
@@ -16,14 +15,21 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
-from functions.graphql_api.context import Info, Once
+from functions.graphql_api.context import Info
 from functions.graphql_api.schema.look_ahead import selects
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 
 if TYPE_CHECKING:
+    from functions.graphql_api.schema.collections import DeliveryCollection
     from functions.graphql_api.schema.explanations import DestinationConnection
 
 ID = strawberry.ID
+Deliveries = Annotated["DeliveryCollection", strawberry.lazy("functions.graphql_api.schema.collections")]
+First = Annotated[int | None, strawberry.argument(description="1 to 1000 items, 100 by default; with `after` instead of `pagination`.")]
+After = Annotated[
+    str | None,
+    strawberry.argument(description="`endCursor` of the page before. What is added meanwhile shifts nothing, and far pages cost no more."),
+]
 
 strawberry.enum(EndpointType, description="How an endpoint gets its events.")
 strawberry.enum(EndpointStatus, description="PAUSED by a person, DISABLED by the service. What arrives meanwhile waits.")
@@ -38,9 +44,6 @@ strawberry.enum(
 class Ordering(StrEnum):
     ASC = "ASC"
     DESC = "DESC"
-
-
-T = TypeVar("T")
 
 
 @strawberry.type(description="The flag of successful completion.")
@@ -61,13 +64,24 @@ class EndpointOutput:
     workspace_id: ID
     status: EndpointStatus
     status_reason: str | None = strawberry.field(description="Why it is DISABLED.")
+    key: str | None = strawberry.field(description="Its owner's own id for it.")
+    description: str | None
+    labels: JSON = strawberry.field(description="Pairs of texts; `{}` when there are none.")
 
     @strawberry.field(description="The linked event filters; with none, the endpoint receives every event of the workspace.")
     async def event_filters(self, info: Info) -> list[EventFiltersOutput]:
         """Batched over all endpoints of the result."""
-        found = await info.context.event_filters_of.load(self.id)
+        found = await info.context.loaders.event_filters_of.load(self.id)
         info.context.nodes.take(len(found))
         return [EventFiltersOutput.of(event_filter) for event_filter in found]
+
+    @strawberry.field(description="The latest first. A WEB_SOCKET endpoint has none.")
+    async def deliveries(self, info: Info, status: DeliveryStatus | None = None, first: First = None, after: After = None) -> Deliveries:
+        """The pages of all endpoints of the result are read together."""
+        from event_service.delivery.history import DeliveryQuery
+        from functions.graphql_api.schema.collections import deliveries_below
+
+        return deliveries_below(info, DeliveryQuery(endpoint_id=self.id, status=status), first, after)
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> EndpointOutput:
@@ -81,6 +95,9 @@ class EndpointOutput:
             workspace_id=ID(endpoint.workspace_id),
             status=endpoint.shown_status,
             status_reason=endpoint.shown_reason,
+            key=endpoint.marks.key,
+            description=endpoint.marks.description,
+            labels=JSON(dict(endpoint.marks.labels)),
         )
 
 
@@ -92,11 +109,14 @@ class EventFiltersOutput:
     name: str
     meta: JSON = strawberry.field(description='The condition as it was given: `{"in": …}` and/or `{"pattern": …}`.')
     workspace_id: ID
+    key: str | None = strawberry.field(description="Its owner's own id for it.")
+    description: str | None
+    labels: JSON = strawberry.field(description="Pairs of texts; `{}` when there are none.")
 
     @strawberry.field(description="The linked endpoints.")
     async def endpoints(self, info: Info) -> list[EndpointOutput]:
         """Batched over all event filters of the result."""
-        found = await info.context.endpoints_of.load(self.id)
+        found = await info.context.loaders.endpoints_of.load(self.id)
         info.context.nodes.take(len(found))
         return [EndpointOutput.of(endpoint) for endpoint in found]
 
@@ -109,6 +129,9 @@ class EventFiltersOutput:
             name=event_filter.name,
             meta=JSON(event_filter.condition),
             workspace_id=ID(event_filter.workspace_id),
+            key=event_filter.marks.key,
+            description=event_filter.marks.description,
+            labels=JSON(dict(event_filter.marks.labels)),
         )
 
 
@@ -134,6 +157,14 @@ class EventOutput:
         from functions.graphql_api.schema.explanations import destinations_of
 
         return await destinations_of(info, self.id, 50 if first is None else first, after)
+
+    @strawberry.field(description="Its ways to WEB_HOOK endpoints.")
+    async def deliveries(self, info: Info, first: First = None, after: After = None) -> Deliveries:
+        """The pages of all events of the result are read together."""
+        from event_service.delivery.history import DeliveryQuery
+        from functions.graphql_api.schema.collections import deliveries_below
+
+        return deliveries_below(info, DeliveryQuery(event_id=self.id), first, after)
 
     @classmethod
     def of(cls, event: Event) -> EventOutput:
@@ -182,6 +213,16 @@ class DeliveryOutput:
     creation_date: DateTime
     last_modified: DateTime
 
+    @strawberry.field(description="null when its retention is over.")
+    async def event(self, info: Info) -> EventOutput | None:
+        """Batched over all deliveries of the result."""
+        return await event_by_id(info, self.event_id)
+
+    @strawberry.field(description="null when it was deleted.")
+    async def endpoint(self, info: Info) -> EndpointOutput | None:
+        """Batched over all deliveries of the result."""
+        return await endpoint_by_id(info, self.endpoint_id)
+
     @classmethod
     def of(cls, delivery: Delivery) -> DeliveryOutput:
         return cls(
@@ -196,83 +237,18 @@ class DeliveryOutput:
         )
 
 
-class Selected(Generic[T]):
-    """The two halves of a list; each is fetched only when it is selected."""
-
-    def __init__(self, items: Once[list[T]], count: Once[int]) -> None:
-        self.items = items
-        self.count = count
-
-    async def counted_items(self, info: Info) -> list[T]:
-        """The items, counted against the size of the result."""
-        items = await self.items.get()
-        info.context.nodes.take(len(items))
-        return items
+async def endpoint_by_id(info: Info, endpoint_id: str) -> EndpointOutput | None:
+    """One endpoint, counted against the size of the result."""
+    found = await info.context.loaders.endpoints.load(endpoint_id)
+    info.context.nodes.take(1)
+    return None if found is None else EndpointOutput.of(found)
 
 
-@strawberry.type(description="A page of endpoints.")
-class EndpointCollection:
-    selected: strawberry.Private[Selected[Endpoint]]
-
-    @strawberry.field(description="How many there are on all pages.")
-    async def total_count(self) -> int:
-        """Counted only when selected."""
-        return await self.selected.count.get()
-
-    @strawberry.field
-    async def collection_items(self, info: Info) -> list[EndpointOutput]:
-        """Read only when selected."""
-        return [EndpointOutput.of(item) for item in await self.selected.counted_items(info)]
-
-
-@strawberry.type(description="A page of event filters.")
-class EventFiltersCollection:
-    selected: strawberry.Private[Selected[EventFilter]]
-
-    @strawberry.field(description="How many there are on all pages.")
-    async def total_count(self) -> int:
-        """Counted only when selected."""
-        return await self.selected.count.get()
-
-    @strawberry.field
-    async def collection_items(self, info: Info) -> list[EventFiltersOutput]:
-        """Read only when selected."""
-        return [EventFiltersOutput.of(item) for item in await self.selected.counted_items(info)]
-
-
-@strawberry.type(description="A page of events.")
-class EventCollection:
-    page: strawberry.Private[Callable[[bool], Awaitable[list[Event]]]]
-    count: strawberry.Private[Once[int]]
-
-    @strawberry.field(description="How many there are on all pages. It reads all their index entries: give a date range.")
-    async def total_count(self) -> int:
-        """Counted only when selected."""
-        return await self.count.get()
-
-    @strawberry.field
-    async def collection_items(self, info: Info) -> list[EventOutput]:
-        """Read only when selected."""
-        items = await self.page(selects(info, "data"))
-        info.context.nodes.take(len(items))
-        return [EventOutput.of(item) for item in items]
-
-
-@strawberry.type(description="A page of deliveries.")
-class DeliveryCollection:
-    selected: strawberry.Private[Selected[Delivery]]
-
-    @strawberry.field(description="How many there are on all pages. It reads them all: give an endpoint or an event.")
-    async def total_count(self) -> int:
-        """Counted only when selected."""
-        return await self.selected.count.get()
-
-    @strawberry.field
-    async def collection_items(self, info: Info) -> list[DeliveryOutput]:
-        """Read only when selected."""
-        items = await self.selected.counted_items(info)
-        info.context.nodes.take(sum(len(item.attempts) for item in items))
-        return [DeliveryOutput.of(item) for item in items]
+async def event_by_id(info: Info, event_id: str) -> EventOutput | None:
+    """One event, counted against the size of the result; with its data where that is selected."""
+    found = await info.context.loaders.events.load((event_id, selects(info, "data")))
+    info.context.nodes.take(1)
+    return None if found is None else EventOutput.of(found)
 
 
 @strawberry.type(description="What became of a publish.")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from event_service.settings import get_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from botocore.credentials import ReadOnlyCredentials
     from botocore.session import Session
     from pynamodb.connection import Connection
@@ -152,6 +154,7 @@ def webhook_endpoints() -> Endpoints:
 
 def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -> Configuration:
     from event_service.configuration.configuration import ConfigurationStores, assemble
+    from event_service.configuration.event_filters import ConditionReading
     from event_service.configuration.existence import Quotas
 
     settings = get_settings()
@@ -160,7 +163,7 @@ def _configuration(observers: list[EndpointObserver], *, tells_everyone: bool) -
         observers=observers,
         destinations=destinations(),
         quotas=Quotas(settings.max_endpoints, settings.max_event_filters),
-        check_pattern=_check_pattern,
+        reading=ConditionReading(_check_pattern, _index_entries),
         clock=clock,
         tells_everyone=tells_everyone,
     )
@@ -170,6 +173,12 @@ def _check_pattern(given: Any) -> dict[str, Any]:
     from event_service.filters.patterns.compile import parse_pattern
 
     return parse_pattern(given)
+
+
+def _index_entries(condition: Mapping[str, Any]) -> int:
+    from event_service.filters.matching.size import index_entries
+
+    return index_entries(condition)
 
 
 @cache

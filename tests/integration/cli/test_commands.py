@@ -21,6 +21,7 @@ DATE = "2026-03-01T12:00:00.000000+00:00"
 ENDPOINT_ID = "357fe643-2396-4919-bd9e-a30f0ac28818"
 FILTER_ID = "36ce940c-d8c7-4770-8f76-2d03a3aa8275"
 NO_KEY = {"idempotencyKey": None}
+NO_MARKS = {"key": None, "description": None, "labels": None}
 
 
 def endpoint(number: int = 0, **changed: Any) -> dict[str, Any]:
@@ -34,6 +35,9 @@ def endpoint(number: int = 0, **changed: Any) -> dict[str, Any]:
         "creationDate": DATE,
         "lastModified": DATE,
         "eventFilters": [],
+        "key": None,
+        "description": None,
+        "labels": {},
         **changed,
     }
 
@@ -46,6 +50,9 @@ def event_filter(**changed: Any) -> dict[str, Any]:
         "creationDate": DATE,
         "lastModified": DATE,
         "endpoints": [],
+        "key": None,
+        "description": None,
+        "labels": {},
         **changed,
     }
 
@@ -65,9 +72,12 @@ def delivery(number: int, status: str = "FAILED") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(items: list[dict[str, Any]], pagination: dict[str, int]) -> dict[str, Any]:
-    offset = pagination.get("offset", 0)
-    return {"totalCount": len(items), "collectionItems": items[offset : offset + pagination["limit"]]}
+def page(items: list[dict[str, Any]], given: dict[str, Any]) -> dict[str, Any]:
+    """A page as the API gives it. The double's cursor is the number of items before it."""
+    pagination = given.get("pagination") or {}
+    begin = int(given["after"]) if given.get("after") else pagination.get("offset", 0)
+    end = begin + (given.get("first") or pagination["limit"])
+    return {"totalCount": len(items), "collectionItems": items[begin:end], "endCursor": str(end), "hasNextPage": end < len(items)}
 
 
 def _given(value: Any) -> Any:
@@ -84,7 +94,7 @@ def test_every_operation_fits_the_schema(name: str) -> None:
 
 
 def test_a_list_is_a_table_for_people_and_one_document_for_programs(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["endpoints"] = lambda pagination, **_: page([endpoint(0), endpoint(1, status="DISABLED")], pagination)
+    api.resolvers["endpoints"] = lambda **given: page([endpoint(0), endpoint(1, status="DISABLED")], given)
 
     text, machine = run("endpoints", "list"), run("endpoints", "list", "--json")
 
@@ -100,29 +110,46 @@ def test_a_list_is_a_table_for_people_and_one_document_for_programs(api: Graphql
 
 def test_all_of_a_list_is_asked_for_page_by_page(api: GraphqlDouble, run: Run) -> None:
     everything = [endpoint(number) for number in range(1, 2_501)]
-    api.resolvers["endpoints"] = lambda pagination, **_: page(everything, pagination)
+    api.resolvers["endpoints"] = lambda **given: page(everything, given)
 
     result = run("endpoints", "list", "--limit", "0", "--json")
 
     assert len(json.loads(result.stdout)) == 2_500
-    assert [call.arguments["pagination"] for call in api.calls] == [
-        {"offset": 0, "limit": 1000},
-        {"offset": 1000, "limit": 1000},
-        {"offset": 2000, "limit": 1000},
-    ]
+    asked = [(call.arguments["pagination"], call.arguments["first"], call.arguments["after"]) for call in api.calls]
+    assert asked == [({"offset": 0, "limit": 1000}, None, None), (None, 1000, "1000"), (None, 1000, "2000")]
+
+
+def test_a_limit_and_an_offset_are_kept_over_pages(api: GraphqlDouble, run: Run) -> None:
+    everything = [endpoint(number) for number in range(1, 2_501)]
+    api.resolvers["endpoints"] = lambda **given: page(everything, given)
+
+    result = run("endpoints", "list", "--offset", "10", "--limit", "1500", "--json")
+
+    assert [row["name"] for row in json.loads(result.stdout)] == [f"Orders {number}" for number in range(11, 1_511)]
+    assert [call.arguments["first"] for call in api.calls] == [None, 500]
+
+
+def test_a_service_that_does_not_get_further_ends_the_list(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["endpoints"] = lambda **given: page([endpoint()], given) | {"hasNextPage": True, "endCursor": "1"}
+
+    result = run("endpoints", "list", "--limit", "0")
+
+    assert result.exit_code == 1
+    assert "does not get any further" in result.stderr
+    assert len(api.calls) == 2
 
 
 def test_an_empty_list_says_so_and_is_an_empty_document_for_programs(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["eventsFilters"] = lambda pagination, **_: page([], pagination)
+    api.resolvers["eventsFilters"] = lambda **given: page([], given)
 
     assert run("filters", "list").stderr == "nothing found\n"
     assert run("--json", "filters", "list").stdout == "[]\n"
 
 
 def test_lists_pass_their_conditions_on(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["endpoints"] = lambda pagination, **_: page([], pagination)
-    api.resolvers["events"] = lambda pagination, **_: page([], pagination)
-    api.resolvers["deliveries"] = lambda pagination, **_: page([], pagination)
+    api.resolvers["endpoints"] = lambda **given: page([], given)
+    api.resolvers["events"] = lambda **given: page([], given)
+    api.resolvers["deliveries"] = lambda **given: page([], given)
 
     run("endpoints", "list", "--type", "WEB_SOCKET", "--id", ENDPOINT_ID)
     run(
@@ -156,6 +183,64 @@ def test_lists_pass_their_conditions_on(api: GraphqlDouble, run: Run) -> None:
     assert deliveries["pagination"]["limit"] == 5
 
 
+@pytest.mark.parametrize(
+    ("words", "filters"),
+    [
+        (
+            [
+                "endpoints",
+                "list",
+                "--name",
+                "ord",
+                "--status",
+                "PAUSED",
+                "--key",
+                "k",
+                "--label",
+                "a=b",
+                "--label",
+                "c=d",
+                "--filter",
+                FILTER_ID,
+            ],
+            {
+                "name": {"contains": "ord"},
+                "status": {"exact": "PAUSED"},
+                "key": {"exact": "k"},
+                "labels": {"a": "b", "c": "d"},
+                "eventFiltersId": {"exact": FILTER_ID},
+            },
+        ),
+        (
+            ["filters", "list", "--name", "x", "--key", "k", "--label", "a=b", "--endpoint", ENDPOINT_ID, "--unlinked"],
+            {
+                "name": {"contains": "x"},
+                "key": {"exact": "k"},
+                "labels": {"a": "b"},
+                "endpointId": {"exact": ENDPOINT_ID},
+                "linked": False,
+            },
+        ),
+        (["events", "list", "--type", "a", "--type", "b"], {"type": {"in": ["a", "b"]}}),
+        (
+            ["events", "list", "--type-prefix", "order.", "--agent-id", "a", "--camera-id", "c"],
+            {"type": {"startsWith": "order."}, "agentId": {"exact": "a"}, "cameraId": {"exact": "c"}},
+        ),
+        (
+            ["deliveries", "list", "--status", "FAILED", "--status", "PENDING", "--status-code", "503"],
+            {"status": {"in": ["FAILED", "PENDING"]}, "statusCode": {"exact": 503}},
+        ),
+    ],
+)
+def test_every_condition_of_a_list_is_passed_on(words: list[str], filters: dict[str, Any], api: GraphqlDouble, run: Run) -> None:
+    for name in ("endpoints", "eventsFilters", "events", "deliveries"):
+        api.resolvers[name] = lambda **given: page([], given)
+
+    assert run(*words).exit_code == 0
+
+    assert _given(api.calls[0].arguments["filters"]) == filters
+
+
 def test_a_date_that_is_none_is_explained_before_anything_is_asked(api: GraphqlDouble, run: Run) -> None:
     result = run("events", "list", "--since", "yesterday")
 
@@ -183,8 +268,49 @@ def test_endpoints_are_created_with_their_filters(api: GraphqlDouble, run: Run) 
         "method": "PUT",
         "eventFiltersIds": [FILTER_ID],
         **NO_KEY,
+        **NO_MARKS,
     }
-    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None, **NO_KEY}
+    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None, **NO_KEY, **NO_MARKS}
+
+
+def test_endpoints_and_filters_are_created_and_changed_with_marks(api: GraphqlDouble, run: Run) -> None:
+    for name in ("createWebhookEndpoint", "createWebSocketEndpoint", "updateEndpoint"):
+        api.resolvers[name] = lambda **_: endpoint()
+    for name in ("createEventFilters", "updateEventFilters"):
+        api.resolvers[name] = lambda **_: event_filter()
+    marks = ["--key", "orders", "--description", "For the shop.", "--label", "team=shop", "--label", "query=a=b"]
+
+    for words in (
+        ["endpoints", "create-webhook", "Orders", "https://example.com/hook"],
+        ["endpoints", "create-socket", "Dashboard"],
+        ["endpoints", "update", ENDPOINT_ID],
+        ["filters", "create", "--type", "a"],
+        ["filters", "update", FILTER_ID],
+    ):
+        assert run(*words, *marks).exit_code == 0, words
+
+    for call in api.calls:
+        assert {key: call.arguments[key] for key in ("key", "description", "labels")} == {
+            "key": "orders",
+            "description": "For the shop.",
+            "labels": {"team": "shop", "query": "a=b"},
+        }
+
+
+def test_empty_marks_take_away_and_others_stay(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["updateEndpoint"] = lambda **_: endpoint()
+
+    run("endpoints", "update", ENDPOINT_ID, "--key", "", "--label", "")
+
+    assert _given(api.calls[0].arguments) == {"id": ENDPOINT_ID, "key": "", "labels": {}}
+
+
+@pytest.mark.parametrize("label", ["team", "=shop"])
+def test_a_label_is_a_name_and_a_value(label: str, run: Run) -> None:
+    result = run("endpoints", "update", ENDPOINT_ID, "--label", label)
+
+    assert result.exit_code == 2
+    assert "is not NAME=VALUE" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -260,6 +386,7 @@ def test_a_filter_s_condition_is_put_together_from_options_and_files(api: Graphq
     [
         (["filters", "create"], "A filter needs a condition"),
         (["filters", "update", FILTER_ID], "Nothing to change"),
+        (["endpoints", "update", ENDPOINT_ID], "Nothing to change"),
         (["filters", "create", "--pattern", "{"], "--pattern: this is no JSON"),
         (["filters", "create", "--pattern", "@/nowhere"], "/nowhere cannot be read"),
         (["publish"], "Give a file"),
@@ -366,7 +493,7 @@ def test_a_broken_file_publishes_nothing(api: GraphqlDouble, run: Run, text: str
 
 
 def test_an_event_is_read_or_reported_missing(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["events"] = lambda pagination, filters, **_: page([event()] if filters["id"]["exact"] == "order-17" else [], pagination)
+    api.resolvers["events"] = lambda **given: page([event()] if given["filters"]["id"]["exact"] == "order-17" else [], given)
 
     assert json.loads(run("events", "get", "order-17").stdout)["data"] == {"total": 120}
     missing = run("events", "get", "order-18")
@@ -376,7 +503,7 @@ def test_an_event_is_read_or_reported_missing(api: GraphqlDouble, run: Run) -> N
 
 def test_all_that_failed_to_an_endpoint_is_started_again(api: GraphqlDouble, run: Run) -> None:
     failed = [delivery(number) for number in range(230)]
-    api.resolvers["deliveries"] = lambda pagination, **_: page(failed, pagination)
+    api.resolvers["deliveries"] = lambda **given: page(failed, given)
     api.resolvers["retryDeliveries"] = lambda **_: {"ok": True}
 
     result = run("deliveries", "retry", "--endpoint", ENDPOINT_ID, "--json")
@@ -385,7 +512,7 @@ def test_all_that_failed_to_an_endpoint_is_started_again(api: GraphqlDouble, run
     retried = [call.arguments["ids"] for call in api.calls if call.name == "retryDeliveries"]
     assert [len(ids) for ids in retried] == [100, 100, 30]
     assert [one for ids in retried for one in ids] == [one["id"] for one in failed]
-    assert {key: value for key, value in api.calls[0].arguments["filters"].items() if value}["status"] == {"exact": "FAILED"}
+    assert _given(api.calls[0].arguments["filters"])["status"] == {"exact": "FAILED"}
 
 
 def test_a_replay_goes_on_until_all_is_done(api: GraphqlDouble, run: Run) -> None:
@@ -407,6 +534,15 @@ def test_a_replay_goes_on_until_all_is_done(api: GraphqlDouble, run: Run) -> Non
     ]
     assert {call.arguments["missingOnly"] for call in api.calls} == {False}
     assert result.stderr.splitlines()[0] == "10000 so far, up to 2026-03-02T00:00:00Z"
+
+
+def test_a_replay_can_be_counted_first(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["replayEvents"] = lambda **_: {"ok": True, "count": 12, "continueSince": None}
+
+    result = run("replay", ENDPOINT_ID, "--since", "1d", "--dry-run")
+
+    assert result.stdout == "12 events would be sent again; nothing was sent.\n"
+    assert api.calls[0].arguments["dryRun"] is True
 
 
 def test_a_replay_that_stands_still_does_not_go_on_for_ever(api: GraphqlDouble, run: Run) -> None:
@@ -482,7 +618,7 @@ def test_without_a_stack_the_tool_says_how_to_get_one(tmp_path: Path) -> None:
 
 
 def test_local_stack_is_found_by_its_file(api: GraphqlDouble, tmp_path: Path) -> None:
-    api.resolvers["endpoints"] = lambda pagination, **_: page([], pagination)
+    api.resolvers["endpoints"] = lambda **given: page([], given)
     file = tmp_path / "stack.json"
     file.write_text(json.dumps({"graphqlUrl": api.url, "webSocketUrl": "ws://127.0.0.1:1", "token": "of the file", "workspaceId": "w"}))
 

@@ -17,6 +17,7 @@ from event_service.configuration.chain import Waiting
 from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, Link, PutEndpoint, PutEventFilter
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import MAXIMUM_ROWS, Quotas, refuse_too_many_rows
 from event_service.configuration.ports import EventFilterPage
 from event_service.configuration.storage.change_log import DynamoChangeLog
@@ -25,6 +26,7 @@ from event_service.configuration.storage.row_writer import WRITE_SECONDS, WRITER
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
 from event_service.filters.event_filter import MAXIMUM_CONDITION_BYTES, EventFilter
+from event_service.filters.matching.size import index_entries
 from tests.fakes.configuration_store import destinations
 from tests.support.metering import item_size
 from tests.template_file import template
@@ -80,7 +82,7 @@ def configuration(database: Database, rows: DynamoConfigurationRows) -> Configur
         observers=(),
         destinations=destinations(),
         quotas=Quotas(1_000, 1_000),
-        check_pattern=lambda pattern: pattern,
+        reading=ConditionReading(lambda pattern: pattern, index_entries),
         clock=lambda: NOW,
         waiting=Waiting(sleep=lambda seconds: None),
     )

@@ -16,12 +16,14 @@ from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import EndpointPage, RememberedRequest
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore, secret_item
+from event_service.filters.matching.size import index_entries
 from tests.fakes.configuration_store import destinations
 from tests.integration.conftest import TickingClock
 from tests.support.filled import START, filled
@@ -47,7 +49,7 @@ def configuration(database: Database, secrets: DynamoSecretStore, clock: Ticking
         observers=(),
         destinations=destinations(),
         quotas=Quotas(100, 100),
-        check_pattern=lambda pattern: pattern,
+        reading=ConditionReading(lambda pattern: pattern, index_entries),
         clock=clock,
         waiting=Waiting(sleep=lambda seconds: None),
     )

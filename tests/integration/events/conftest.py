@@ -23,6 +23,7 @@ from event_service.aws.sqs import connect as connect_sqs
 from event_service.configuration.configuration import ConfigurationStores, assemble
 from event_service.configuration.destinations import Settings as EndpointSettings
 from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
@@ -34,6 +35,7 @@ from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
 from event_service.filters.matching.matcher import Matcher
+from event_service.filters.matching.size import index_entries
 from event_service.routing.fan_out import CALLS_PER_INVOCATION
 from event_service.routing.refused_filters import RefusedFilterEvents
 from event_service.routing.router import Routing
@@ -125,7 +127,7 @@ class World:
             observers=[],
             destinations=destinations(),
             quotas=Quotas(10_000, 100_000),
-            check_pattern=lambda given: given,
+            reading=ConditionReading(lambda given: given, index_entries),
             clock=self.clock,
         )
         self.store = DynamoEventStore(self.database, self.clock, RETENTION_DAYS)

@@ -198,6 +198,23 @@ def test_equal_dates_page_through_without_gap_or_repeat(world: World) -> None:
     assert [one.id for page in pages for one in page] == [f"{number:02d}" for number in range(59, -1, -1)]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_each_page_begins_behind_the_one_before_on_the_real_indexes(descending: bool, world: World) -> None:
+    data = {"activity_id": "x"}
+    world.publishing.publish(token(), [NewEvent(type="a", data=data, id=f"{number:02d}") for number in range(30)])
+    world.publishing.publish(token(), [NewEvent(type="a", data=data, id=one) for one in ("𝄞" * 256, "𝄞" * 255 + "a", "0", "00a")])
+    for filters in ({}, {"activity_id": "x"}, {"type": "A"}):
+        found: list[str] = []
+        after, more = None, True
+        while more:
+            page = world.reading.read_page(WORKSPACE, EventQuery(**filters, descending=descending, limit=7, after=after))  # type: ignore[arg-type]
+            found.extend(one.id for one in page.items)
+            after, more = page.end, page.more
+
+        assert found == [one.id for one in world.reading.page(WORKSPACE, EventQuery(**filters, descending=descending))]  # type: ignore[arg-type]
+        assert len(found) == len(set(found)) == 34
+
+
 def test_the_longest_ids_are_listed_whole(world: World) -> None:
     longest = ["𝄞" * 256, "𝄞" * 255 + "a"]
     world.publishing.publish(token(), [NewEvent(type="a", data={"activity_id": "x"}, id=one) for one in longest])

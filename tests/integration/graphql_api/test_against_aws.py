@@ -205,6 +205,24 @@ def test_nested_lists_cost_the_same_calls_however_many_there_are(number: int, do
     assert calls == ["Query", "BatchGetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem"]
 
 
+def test_objects_by_id_are_one_call_for_each_kind(door: Door, calls: list[str]) -> None:
+    filter_id = create_filter(door)
+    ids = [create_webhook(door, name) for name in "abc"]
+    events = [{"id": f"e-{number}", "type": "A", "data": {"n": number}} for number in range(3)]
+    door.ask("mutation($e: [EventInput!]!) { publishEvents(events: $e) { ok } }", {"e": events}, token=door.token)
+    calls.clear()
+
+    endpoints = " ".join(f'e{number}: endpoint(id: "{one}") {{ id }}' for number, one in enumerate(ids))
+    answered = door.ask(
+        f'{{ {endpoints} a: event(id: "e-0") {{ data }} b: event(id: "e-2") {{ data }} eventFilter(id: "{filter_id}") {{ name }} }}',
+        token=door.token,
+    ).data
+
+    assert [answered[f"e{number}"]["id"] for number in range(3)] == ids
+    assert (answered["a"], answered["b"]) == ({"data": {"n": 0}}, {"data": {"n": 2}})
+    assert calls == ["BatchGetItem", "BatchGetItem", "BatchGetItem"]
+
+
 def test_a_secret_is_shown_and_rotated(door: Door) -> None:
     endpoint_id = create_webhook(door, "a")
     query = f'{{ endpointSecret(id: "{endpoint_id}") }}'

@@ -111,8 +111,8 @@ def configuration_is_made_listed_and_changed(client: Client) -> None:
     hook = client.webhook(first, second)
     socket = client.ask('mutation { createWebSocketEndpoint(name: "socket", idempotencyKey: "k") { id } }')["id"]
     assert client.ask('mutation { createWebSocketEndpoint(name: "socket", idempotencyKey: "k") { id } }')["id"] == socket
-    client.ask('mutation($id: ID!) { updateEndpoint(id: $id, name: "other") { id } }', id=hook)
-    client.ask('mutation($id: ID!) { updateEventFilters(id: $id, name: "other") { id endpoints { id } } }', id=first)
+    client.ask('mutation($id: ID!) { updateEndpoint(id: $id, name: "other", key: "k") { id } }', id=hook)
+    client.ask('mutation($id: ID!) { updateEventFilters(id: $id, name: "other", key: "k") { id endpoints { id } } }', id=first)
     link = "endpointIds: [$hook, $socket], eventFiltersId: $filter"
     ids = {"hook": hook, "socket": socket, "filter": first}
     client.ask(f"mutation($hook: ID!, $socket: ID!, $filter: ID!) {{ linkEndpointsToEventFilters({link}) {{ ok }} }}", **ids)
@@ -125,10 +125,21 @@ def configuration_is_made_listed_and_changed(client: Client) -> None:
         "(filters: {type: {exact: WEB_HOOK}})",
         f'(filters: {{id: {{exact: "{hook}"}}}})',
         "(order: {creationDate: DESC})",
+        '(filters: {key: {exact: "k"}})',
+        f'(filters: {{eventFiltersId: {{exact: "{second}"}}}})',
+        '(filters: {name: {contains: "o"}} first: 1)',
     ):
         client.ask(f"{{ endpoints{arguments} {{ totalCount collectionItems {{ id eventFilters {{ id endpoints {{ id }} }} }} }} }}")
-    for arguments in ("", f'(filters: {{id: {{exact: "{first}"}}}})', "(order: {lastModified: ASC})"):
+    for arguments in (
+        "",
+        f'(filters: {{id: {{exact: "{first}"}}}})',
+        "(order: {lastModified: ASC})",
+        '(filters: {key: {exact: "k"}})',
+        "(filters: {linked: false})",
+    ):
         client.ask(f"{{ eventsFilters{arguments} {{ totalCount collectionItems {{ id endpoints {{ id }} }} }} }}")
+    client.ask("query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } } }", id=hook)
+    client.ask("query($id: ID!) { eventFilter(id: $id) { name } }", id=first)
     client.ask("mutation($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }", ids=[first, second])
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
@@ -152,6 +163,9 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     account.route()
     account.deliver()
     assert len(account.received) == 4
+    found = client.ask('{ event(id: "known") { data deliveries { collectionItems { id } } } }')
+    delivery = found["deliveries"]["collectionItems"][0]["id"]
+    client.ask("query($id: ID!) { delivery(id: $id) { status event { id } endpoint { id } } }", id=delivery)
     for filters in (
         '{id: {exact: "known"}}',
         '{type: {exact: "door.opened"}}',

@@ -123,6 +123,30 @@ def test_an_event_lists_its_deliveries_by_endpoint_page_by_page(log: DynamoDeliv
     assert found == endpoints
 
 
+def test_an_event_lists_its_deliveries_backwards_page_by_page(log: DynamoDeliveryLog) -> None:
+    endpoints = sorted(new_id() for _ in range(25))
+    log.write([record(number, endpoint_id=endpoint) for endpoint in endpoints for number in (1, 2)])
+    found: list[str] = []
+    after = None
+    while page := log.of_event(WORKSPACE, "e", after, 10, descending=True):
+        assert all(len(delivery.attempts) == 2 for delivery in page)
+        found.extend(delivery.endpoint_id for delivery in page)
+        after = found[-1]
+    assert found == endpoints[::-1]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_list_goes_on_behind_any_entry(log: DynamoDeliveryLog, descending: bool) -> None:
+    names = ["a", "b", "\U0001f600" * 256, "\U0001f600" * 255]
+    log.write([record(1, name) for name in names])
+    everything = log.of_endpoint(WORKSPACE, ENDPOINT, descending=descending).refs
+    for number, ref in enumerate(everything):
+        if ref.event_id[0] == "\U0001f600":
+            continue  # both are cut to the same key
+        rest = log.of_endpoint(WORKSPACE, ENDPOINT, descending=descending, position=f"{ref.accepted_at}#{ref.event_id}").refs
+        assert rest == everything[number + 1 :]
+
+
 def test_an_endpoint_lists_its_deliveries_newest_first_each_once(log: DynamoDeliveryLog) -> None:
     accepted = {f"event {number}": NOW - timedelta(seconds=number // 2) for number in range(75)}
     log.write([record(1, event_id, accepted=date) for event_id, date in accepted.items()])

@@ -15,8 +15,10 @@ from event_service.configuration.chain import COMMIT_SECONDS, Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import EndpointPage, EndpointReference
+from event_service.filters.matching.size import index_entries
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 from tests.support.virtual_threads import VirtualThreads
 
@@ -51,7 +53,7 @@ class Race:
             observers=(),
             destinations=destinations(),
             quotas=Quotas(10_000, 10_000),
-            check_pattern=lambda pattern: pattern,
+            reading=ConditionReading(lambda pattern: pattern, index_entries),
             clock=self.now,
             waiting=Waiting(self.time.sleep, self.time.monotonic, self._random.random),
         )
@@ -145,7 +147,7 @@ class Service:
             observers=self.observers,
             destinations=destinations(),
             quotas=Quotas(100, 100),
-            check_pattern=lambda pattern: pattern,
+            reading=ConditionReading(lambda pattern: pattern, index_entries),
             clock=lambda: START,
             waiting=Waiting(sleep=lambda seconds: None),
         )
@@ -249,7 +251,7 @@ def test_a_process_that_tells_not_all_observers_leaves_it_to_one_that_does() -> 
         observers=(),
         destinations=destinations(),
         quotas=Quotas(100, 100),
-        check_pattern=lambda pattern: pattern,
+        reading=ConditionReading(lambda pattern: pattern, index_entries),
         clock=lambda: START,
         tells_everyone=False,
         waiting=Waiting(sleep=lambda seconds: None),

@@ -355,3 +355,24 @@ def test_any_combination_gives_what_a_plain_look_at_all_events_gives(
 
     assert page == ordered[query.offset : query.offset + query.limit]
     assert library.reading.count(WORKSPACE, query) == len(ordered)
+
+
+# -- by id -----------------------------------------------------------------------------------------------------------
+
+
+def test_events_are_read_by_their_ids(library: Library) -> None:
+    library.add("a", data_field=1)
+    library.add("b")
+    library.add("theirs", workspace_id="53989c34-9729-4081-ab02-9e064de2884c")
+
+    found = library.reading.by_ids(WORKSPACE, ["a", "b", "theirs", "unknown"])
+
+    assert {event_id: event.data for event_id, event in found.items()} == {"a": {"data_field": 1}, "b": {}}
+    assert library.reading.by_ids(WORKSPACE, ["a"], with_data=False)["a"].data == {}
+
+
+def test_an_expired_event_is_not_read_by_its_id(library: Library) -> None:
+    library.add("a")
+    library.now += timedelta(days=15)
+
+    assert library.reading.by_ids(WORKSPACE, ["a"]) == {}

@@ -45,7 +45,7 @@ class Verdict:
     """
 
     call: str
-    foreign: str | dict[str, Any] = field(default="NOT_FOUND")
+    foreign: str | dict[str, Any] | None = field(default="NOT_FOUND")
     agent: bool = False
 
 
@@ -62,6 +62,10 @@ VERDICTS: dict[str, Verdict] = {
         '{ matchEvents(input: {eventFiltersId: "%(filter)s", endpointId: "%(endpoint)s", eventIds: ["%(event)s"]}) { matched } }'
     ),
     "endpointSecret": Verdict('{ endpointSecret(id: "%(endpoint)s") }'),
+    "endpoint": Verdict('{ endpoint(id: "%(endpoint)s") { id } }', None),
+    "eventFilter": Verdict('{ eventFilter(id: "%(filter)s") { id } }', None),
+    "event": Verdict('{ event(id: "%(event)s") { id } }', None),
+    "delivery": Verdict('{ delivery(id: "%(delivery)s") { id } }', None),
     # -- mutations
     "createWebSocketEndpoint": Verdict('mutation { createWebSocketEndpoint(name: "a", eventFiltersIds: ["%(filter)s"]) { id } }'),
     "createWebhookEndpoint": Verdict(
@@ -216,6 +220,31 @@ def test_nested_lists_stay_in_the_workspace(door: Door, services: FakeServices) 
 
     ((only,),) = ([item["eventFilters"] for item in answered["endpoints"]["collectionItems"]],)
     assert only == [{"id": OUR_FILTER, "endpoints": [{"id": OURS}]}]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f'{{ endpoints(filters: {{eventFiltersId: {{exact: "{THEIR_FILTER}"}}}}) {{ totalCount collectionItems {{ id }} }} }}',
+        f'{{ eventsFilters(filters: {{endpointId: {{exact: "{THEIRS}"}}}}) {{ totalCount collectionItems {{ id }} }} }}',
+        '{ endpoints(filters: {key: {exact: "theirs"}}) { totalCount collectionItems { id } } }',
+        '{ eventsFilters(filters: {key: {exact: "theirs"}}) { totalCount collectionItems { id } } }',
+    ],
+)
+def test_filters_by_what_another_workspace_has_find_nothing(query: str, door: Door) -> None:
+    for call in (f'updateEndpoint(id: "{THEIRS}", key: "theirs")', f'updateEventFilters(id: "{THEIR_FILTER}", key: "theirs")'):
+        door.ask(f"mutation {{ {call} {{ id }} }}", token=OTHER_TOKEN)
+
+    assert list(door.ask(query).data.values()) == [EMPTY]
+    assert list(door.ask(query, token=OTHER_TOKEN).data.values()) != [EMPTY]
+
+
+def test_edges_of_a_delivery_stay_in_the_workspace(door: Door, services: FakeServices) -> None:
+    services.add_delivery(WORKSPACE, THEIRS, "e-theirs", status=DeliveryStatus.FAILED, attempts=(), next_attempt=None)
+
+    answered = door.ask(f'{{ delivery(id: "{delivery_id(THEIRS, "e-theirs")}") {{ id event {{ id }} endpoint {{ id }} }} }}').data
+
+    assert answered["delivery"] == {"id": delivery_id(THEIRS, "e-theirs"), "event": None, "endpoint": None}
 
 
 def test_an_agent_publishes_only_for_itself(door: Door, services: FakeServices) -> None:

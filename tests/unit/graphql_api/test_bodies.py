@@ -217,7 +217,7 @@ SUGGESTING = [
     ("query($f: EndpointFilters) { endpoints(filters: $f) { totalCount } }", {"f": {"typ": {}}}),
     ("query($f: EndpointFilters) { endpoints(filters: $f) { totalCount } }", {"f": {"type": {"exact": "WEB_HOK"}}}),
     ("mutation($e: [EventInput!]!) { publishEvents(events: $e) { ok } }", {"e": [{"typ": "x"}]}),
-    ("{ endpoint { totalCount } }", {}),
+    ("{ endpoinds { totalCount } }", {}),
     ("{ endpoints(filters: {typ: {exact: WEB_HOOK}}) { totalCount } }", {}),
 ]
 

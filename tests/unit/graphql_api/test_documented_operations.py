@@ -177,6 +177,17 @@ def test_sample_payloads_of_our_own_operations_work(
     assert json.loads(json.dumps(expected)) == {key: ("<date>" if key == "lastModified" else value) for key, value in answered.items()}
 
 
+def test_the_sample_of_single_objects_finds_what_there_is(door: Door, services: FakeServices) -> None:
+    services.put_endpoint(WORKSPACE, WEBHOOK)
+    services.put_event_filter(WORKSPACE, FILTER, [WEBHOOK])
+
+    answered = door.invoke(payload("single_objects")).data
+
+    assert answered["endpoint"] == {"id": WEBHOOK, "name": "test", "status": "ENABLED", "eventFilters": [{"id": FILTER}]}
+    assert answered["eventFilter"] == {"id": FILTER, "name": "filter"}
+    assert (answered["event"], answered["delivery"]) == (None, None)
+
+
 def test_a_rotated_secret_is_the_endpoints_secret(door: Door, services: FakeServices) -> None:
     services.put_endpoint(WORKSPACE, WEBHOOK)
     before = door.invoke(payload("endpoint_secret")).data["endpointSecret"]

@@ -88,16 +88,6 @@ def test_other_methods_are_a_405_that_says_which_is_right(method: str, door: Doo
         assert response.code == "BAD_USER_INPUT"
 
 
-def test_a_query_in_the_url_is_not_executed(door: Door, services: FakeServices) -> None:
-    event = payload("endpoints")
-    event["requestContext"]["http"]["method"] = "GET"
-    event["rawQueryString"] = "query=%7Bendpoints%7BtotalCount%7D%7D"
-    event["headers"]["accept"] = "*/*"
-
-    assert door.invoke(event).status == 405
-    assert not services.calls
-
-
 @pytest.mark.parametrize("path", ["/", "/event-service", PATH + "/", PATH + "/../x", "/graphql"])
 def test_an_unknown_path_is_a_404_in_the_same_shape(path: str, door: Door) -> None:
     response = door.send(QUERY, path=path)

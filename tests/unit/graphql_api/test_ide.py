@@ -81,7 +81,7 @@ def test_the_ide_can_be_turned_off(services: FakeServices) -> None:
     door = Door(services, GRAPHQL_IDE="false")
 
     assert browse(door).status == 405
-    assert browse(door).headers["allow"] == "POST"
+    assert browse(door).headers["allow"] == "GET, POST"
     assert browse(door, f"{PATH}/ide/page.js").status == 404
 
 

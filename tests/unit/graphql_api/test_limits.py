@@ -114,8 +114,8 @@ def test_introspection_can_be_turned_off(query: str, services: FakeServices) -> 
 
 
 def test_without_introspection_errors_suggest_no_names(services: FakeServices) -> None:
-    assert "endpoints" not in Door(services, GRAPHQL_INTROSPECTION="false").ask("{ endpoint { x } }").error["message"]
-    assert "endpoints" in Door(services).ask("{ endpoint { x } }").error["message"]
+    assert "endpoints" not in Door(services, GRAPHQL_INTROSPECTION="false").ask("{ endpoinds { x } }").error["message"]
+    assert "endpoints" in Door(services).ask("{ endpoinds { x } }").error["message"]
 
 
 # -- results -----------------------------------------------------------------------------------------------------------

@@ -103,6 +103,13 @@ def test_replay_takes_its_defaults_for_null(door: Door, services: FakeServices) 
     assert missing_only is True
 
 
+def test_a_dry_run_of_a_replay_sends_nothing(door: Door, services: FakeServices) -> None:
+    replay = f'replayEvents(endpointId: "{IDS[0]}", since: "2026-03-01T00:00:00Z", dryRun: true) {{ count continueSince }}'
+
+    assert door.ask(f"mutation {{ {replay} }}").data["replayEvents"] == {"count": 1, "continueSince": None}
+    assert services.deliveries().replayed == []
+
+
 def test_endpoints_are_filtered_by_type_and_id_in_any_case(door: Door) -> None:
     assert ids_of(door, "(filters: {type: {exact: WEB_SOCKET}})") == [IDS[2]]
     assert ids_of(door, f'(filters: {{id: {{exact: "{IDS[3].upper()}"}}}})') == [IDS[3]]

@@ -36,6 +36,21 @@ def test_a_replay_sends_what_is_missing_in_the_span_of_acceptance(world: World) 
     ]
 
 
+@pytest.mark.parametrize("missing_only", [True, False])
+def test_a_dry_run_counts_what_a_replay_would_send_and_sends_nothing(world: World, missing_only: bool) -> None:
+    events = [world.event(str(number), number) for number in range(5)]
+    world.record(events[0], DeliveryStatus.DELIVERED)
+    world.record(events[1], DeliveryStatus.FAILED)
+
+    counted = world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only, dry_run=True)
+
+    assert counted == (4 if missing_only else 5, None)
+    assert world.queue.sent == []
+    assert world.slept == 0
+    assert world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only) == counted
+    assert len(world.queue.sent) == counted[0]
+
+
 def test_a_replay_of_everything_sends_what_was_delivered_too(world: World) -> None:
     world.record(world.event("done", 1), DeliveryStatus.DELIVERED)
     assert world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only=False) == (1, None)

@@ -66,6 +66,11 @@ class Allowance:
         """In seconds."""
         return 0.0 if self._ended else max(0.0, self._end - self._monotonic())
 
+    @property
+    def read_left(self) -> int:
+        """Bytes that the database may still answer with."""
+        return self._read_left
+
     def check(self) -> None:
         """
         Raises:

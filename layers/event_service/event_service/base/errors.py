@@ -50,7 +50,9 @@ STATUSES: Final[Mapping[ErrorCode, Status]] = MappingProxyType(
         ErrorCode.FORBIDDEN: Status("A valid token that may not do this.", 403, 403, 4),
         ErrorCode.NOT_FOUND: Status("Ids that do not exist in the token's workspace.", 404, 404, 1),
         ErrorCode.BAD_USER_INPUT: Status("Input that breaks a stated rule; all faults are named together.", 400, 400, 1),
-        ErrorCode.CONFLICT: Status("Another change was faster, or an idempotency key was used for other input.", 409, 409, 1),
+        ErrorCode.CONFLICT: Status(
+            "Another change was faster, a key is taken, or an idempotency key was used for other input.", 409, 409, 1
+        ),
         ErrorCode.TOO_LARGE: Status("A limit on size, count or time was passed; the message names what would fit.", 413, 413, 1),
         ErrorCode.RATE_LIMITED: Status("Too much at once; try again in a few seconds.", 429, 429, 1),
         ErrorCode.INTERNAL: Status("A fault of the service; the request id is in its log.", 500, 500, 1),
@@ -60,9 +62,11 @@ STATUSES: Final[Mapping[ErrorCode, Status]] = MappingProxyType(
 
 
 class DomainError(Exception):
-    """An error whose text is written for the person who made the call."""
+    """An error whose text is written for the person who made the call. ``retry_after_seconds`` says when the same call may
+    succeed; ``None``: it will not, or nobody knows."""
 
     code: ErrorCode = ErrorCode.INTERNAL
+    retry_after_seconds: int | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -102,9 +106,14 @@ class BadUserInput(DomainError):
 
 
 class Conflict(DomainError):
-    """Other changes kept winning; the caller may try again."""
+    """Other changes kept winning, so that the caller may try again; or what was asked for is taken. ``ids`` say by whom."""
 
     code = ErrorCode.CONFLICT
+
+    def __init__(self, message: str, ids: Sequence[str] = (), retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.ids = list(ids)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class TooLarge(DomainError):
@@ -117,6 +126,7 @@ class RateLimited(DomainError):
     """AWS throttled us, also after our own retries."""
 
     code = ErrorCode.RATE_LIMITED
+    retry_after_seconds = 5
 
 
 class Unavailable(Exception):

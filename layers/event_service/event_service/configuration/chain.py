@@ -114,7 +114,8 @@ class Chain:
                 return
             if self._waiting.monotonic() >= end:
                 raise Conflict(
-                    f"Other changes to this workspace were faster for {COMMIT_SECONDS:.0f} seconds; nothing was changed. Try again."
+                    f"Other changes to this workspace were faster for {COMMIT_SECONDS:.0f} seconds; nothing was changed. Try again.",
+                    retry_after_seconds=1,
                 )
             self._waiting.pause(number)
             number += 1

@@ -64,9 +64,12 @@ def note_of(date: datetime, operation: str, actor: Actor, touched: Iterable[Name
     return ChangeNote(format_date(date), operation, actor.name, actor.id or None, names, dict(before))
 
 
+_NOT_SET_BY_ANYBODY: Final = ("modified", "indexEntries")
+
+
 def replaced(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of ``before`` that are others in ``after``, dates of modification left out."""
-    return {name: value for name, value in before.items() if name != "modified" and after.get(name) != value}
+    """The fields of ``before`` that are others in ``after``, without what nobody sets."""
+    return {name: value for name, value in before.items() if name not in _NOT_SET_BY_ANYBODY and after.get(name) != value}
 
 
 def note_to_json(note: ChangeNote) -> dict[str, Any]:

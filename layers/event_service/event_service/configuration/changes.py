@@ -10,7 +10,7 @@ of the same version would be taken for a repeat.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -120,6 +120,7 @@ class Counts:
 
     endpoints_by_type: Mapping[EndpointType, int] = field(default_factory=lambda: MappingProxyType({}))
     event_filters: int = 0
+    index_entries: int = 0
 
     @property
     def endpoints(self) -> int:
@@ -133,11 +134,11 @@ class Counts:
     def plus(self, endpoint_type: EndpointType, number: int) -> Counts:
         """With ``number`` more (or fewer) endpoints of a type."""
         by_type = {**self.endpoints_by_type, endpoint_type: self.of(endpoint_type) + number}
-        return Counts(MappingProxyType(by_type), self.event_filters)
+        return replace(self, endpoints_by_type=MappingProxyType(by_type))
 
-    def plus_event_filters(self, number: int) -> Counts:
-        """With ``number`` more (or fewer) event filters."""
-        return Counts(self.endpoints_by_type, self.event_filters + number)
+    def plus_event_filters(self, number: int, index_entries: int) -> Counts:
+        """With ``number`` more (or fewer) event filters, which take ``index_entries`` more (or fewer)."""
+        return replace(self, event_filters=self.event_filters + number, index_entries=self.index_entries + index_entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +170,17 @@ class ChangeSet:
 
 def counts_to_json(counts: Counts) -> dict[str, Any]:
     """The stored form of counts."""
-    return {"endpoints": {kind.value: number for kind, number in counts.endpoints_by_type.items()}, "eventFilters": counts.event_filters}
+    return {
+        "endpoints": {kind.value: number for kind, number in counts.endpoints_by_type.items()},
+        "eventFilters": counts.event_filters,
+        "indexEntries": counts.index_entries,
+    }
 
 
 def counts_from_json(value: Mapping[str, Any]) -> Counts:
     """Reads what :func:`counts_to_json` made."""
     by_type = {EndpointType(kind): int(number) for kind, number in value["endpoints"].items()}
-    return Counts(MappingProxyType(by_type), int(value["eventFilters"]))
+    return Counts(MappingProxyType(by_type), int(value["eventFilters"]), int(value.get("indexEntries", 0)))
 
 
 def operations_to_json(operations: Iterable[Operation]) -> list[dict[str, Any]]:
@@ -209,7 +214,7 @@ def _operation_to_json(operation: Operation) -> dict[str, Any]:
                 "matchesNothing": matches_nothing,
             }
         case PutEventFilter(event_filter):
-            return {"op": "putEventFilter", "eventFilter": codec.event_filter_fields(event_filter)}
+            return {"op": "putEventFilter", "eventFilter": codec.without_none(codec.event_filter_fields(event_filter))}
         case DeleteEventFilters(ids):
             return {"op": "deleteEventFilters", "ids": list(ids)}
         case Link(endpoint_ids, event_filter_ids):

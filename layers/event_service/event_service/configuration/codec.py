@@ -8,14 +8,19 @@ of the chain, and what webhook delivery reads for each batch. What is ``None`` o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from event_service.base import json_values
 from event_service.base.dates import format_date, from_stored
+from event_service.base.marks import NO_MARKS, Marks
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.filters.event_filter import EventFilter
 
 FORMAT: Final = 1
+MARKS: Final = frozenset(("key", "description", "labels"))
+"""Fields that are for their owner alone: delivery reads endpoints without them."""
 
 Fields = dict[str, Any]
 
@@ -35,6 +40,7 @@ def endpoint_fields(endpoint: Endpoint) -> Fields:
         "created": format_date(endpoint.created),
         "modified": format_date(endpoint.modified),
         "matchesNothing": endpoint.matches_nothing or None,
+        **_marks_fields(endpoint.marks),
     }
 
 
@@ -57,11 +63,12 @@ def endpoint_of(fields: Mapping[str, Any]) -> Endpoint:
         created=from_stored(fields["created"]),
         modified=from_stored(fields["modified"]),
         matches_nothing=bool(fields.get("matchesNothing", False)),
+        marks=_marks_of(fields),
     )
 
 
 def event_filter_fields(event_filter: EventFilter) -> Fields:
-    """An event filter as it is stored; ``condition`` is a JSON object."""
+    """An event filter as it is stored; ``condition`` is a JSON object. ``None`` stands for what is left out."""
     return {
         "format": FORMAT,
         "id": event_filter.id,
@@ -70,6 +77,8 @@ def event_filter_fields(event_filter: EventFilter) -> Fields:
         "condition": event_filter.condition,
         "created": format_date(event_filter.created),
         "modified": format_date(event_filter.modified),
+        "indexEntries": event_filter.index_entries,
+        **_marks_fields(event_filter.marks),
     }
 
 
@@ -87,7 +96,20 @@ def event_filter_of(fields: Mapping[str, Any]) -> EventFilter:
         condition=fields["condition"],
         created=from_stored(fields["created"]),
         modified=from_stored(fields["modified"]),
+        index_entries=int(fields.get("indexEntries", 0)),
+        marks=_marks_of(fields),
     )
+
+
+def _marks_fields(marks: Marks) -> Fields:
+    return {"key": marks.key, "description": marks.description, "labels": json_values.dumps(dict(marks.labels)) if marks.labels else None}
+
+
+def _marks_of(fields: Mapping[str, Any]) -> Marks:
+    if MARKS.isdisjoint(fields):
+        return NO_MARKS
+    labels = fields.get("labels")
+    return Marks(fields.get("key"), fields.get("description"), tuple(json.loads(labels).items()) if labels else ())
 
 
 def without_none(fields: Mapping[str, Any]) -> Fields:

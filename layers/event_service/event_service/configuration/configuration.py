@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from event_service.base.clock import Clock
 from event_service.configuration.chain import Chain, Waiting
@@ -12,7 +11,7 @@ from event_service.configuration.destinations import Destinations
 from event_service.configuration.effects import Effects
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.endpoints import Endpoints
-from event_service.configuration.event_filters import EventFilters
+from event_service.configuration.event_filters import ConditionReading, EventFilters
 from event_service.configuration.existence import Quotas
 from event_service.configuration.links import Links
 from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointObserver, RequestMemory, SecretStore
@@ -61,7 +60,7 @@ def assemble(
     observers: Sequence[EndpointObserver],
     destinations: Destinations,
     quotas: Quotas,
-    check_pattern: Callable[[Any], dict[str, Any]],
+    reading: ConditionReading,
     clock: Clock,
     tells_everyone: bool = True,
     waiting: Waiting | None = None,
@@ -73,7 +72,7 @@ def assemble(
         observers: told of changed endpoints, in this order.
         destinations: the types of endpoints.
         quotas: what a workspace may hold.
-        check_pattern: reads an event pattern, raising ``BadUserInput``.
+        reading: how conditions of event filters are read and weighed.
         clock: the time.
         tells_everyone: whether ``observers`` are those of all types.
         waiting: how time passes.
@@ -84,7 +83,7 @@ def assemble(
     requests = Requests(stores.requests, clock)
     return Configuration(
         Endpoints(chain, rows, requests, destinations, quotas, clock),
-        EventFilters(chain, rows, requests, check_pattern, quotas, clock),
+        EventFilters(chain, rows, requests, reading, quotas, clock),
         Links(chain, rows, clock),
         SecretRotation(rows, secrets, requests, destinations, clock),
     )

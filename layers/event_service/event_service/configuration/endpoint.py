@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from event_service.base.marks import NO_MARKS, Marks
+
 
 class EndpointType(StrEnum):
     """The contract's enum."""
@@ -39,6 +41,7 @@ class Endpoint:
         status: PAUSED by a person, DISABLED by the service. What an owner is shown is :attr:`shown_status`.
         matches_nothing: its last event filter was deleted; until one is linked, or a person resumes it, no event is
             routed to it. A state of its links: a pause and other reasons to be off stay as they are beside it.
+        marks: its owner's key, description and labels.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Endpoint:
     created: datetime
     modified: datetime
     matches_nothing: bool = False
+    marks: Marks = NO_MARKS
 
     @property
     def shown_status(self) -> EndpointStatus:

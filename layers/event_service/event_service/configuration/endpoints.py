@@ -1,8 +1,8 @@
-"""Endpoints: creating, changing, deleting, pausing and listing them."""
+"""Endpoints: creating, changing, deleting and pausing them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import NotFound, TooLarge
 from event_service.base.identifiers import new_id, parse_optional_uuids, parse_uuid, parse_uuids
+from event_service.base.marks import NO_MARKS, GivenMarks, as_input
 from event_service.base.names import parse_name
 from event_service.base.problems import Problems
 from event_service.configuration.chain import Chain, Plan
@@ -18,22 +19,23 @@ from event_service.configuration.changes import Counts, DeleteEndpoints, Link, O
 from event_service.configuration.codec import endpoint_fields, endpoint_of, without_none
 from event_service.configuration.destinations import Destinations, Feature, Settings
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint_lists import EndpointLists
 from event_service.configuration.existence import (
     Quotas,
-    in_order,
+    refuse_taken_key,
     refuse_too_many_rows,
     refuse_unknown,
     require_endpoints,
     require_event_filters,
     require_room_for_links,
 )
-from event_service.configuration.ports import Beside, ConfigurationRows, EndpointPage
+from event_service.configuration.ports import Beside, ConfigurationRows
 from event_service.configuration.requests import Requests
 from event_service.configuration.secrets import EndpointSecrets, new_secret
 from event_service.filters.event_filter import EventFilter
 
 
-class Endpoints:
+class Endpoints(EndpointLists):
     """The endpoints of workspaces. Ids are taken in any case; a foreign id is an unknown id."""
 
     def __init__(
@@ -45,8 +47,7 @@ class Endpoints:
         quotas: Quotas,
         clock: Clock,
     ) -> None:
-        self._chain = chain
-        self._rows = rows
+        super().__init__(chain, rows)
         self._requests = requests
         self._destinations = destinations
         self._quotas = quotas
@@ -60,6 +61,7 @@ class Endpoints:
         settings: Settings | None = None,
         event_filter_ids: Sequence[str] | None = None,
         idempotency_key: str | None = None,
+        marks: GivenMarks | None = None,
     ) -> Endpoint:
         """Creates an endpoint; linked from the start, so no event slips in between. One whose requests are signed gets a
         secret of its own.
@@ -72,10 +74,10 @@ class Endpoints:
         created.
 
         Raises:
-            BadUserInput: a bad name, id, setting or key; all faults together.
+            BadUserInput: a bad name, id, setting, mark or idempotency key; all faults together.
             NotFound: an unknown event filter.
             TooLarge: the workspace holds as many endpoints as it may.
-            Conflict: the key was used for other input.
+            Conflict: the idempotency key was used for other input, or another endpoint has the key.
         """
         destination = self._destinations.of(endpoint_type)
         given = settings or Settings()
@@ -83,7 +85,8 @@ class Endpoints:
         parsed_name = problems.collect(lambda: parse_name(name), "")
         checked = problems.collect(lambda: destination.settings_of_new(given), given)
         filter_ids = problems.collect(lambda: parse_optional_uuids(event_filter_ids, "eventFiltersIds"), [])
-        asked = [endpoint_type.value, parsed_name, checked.url, checked.method, filter_ids]
+        parsed_marks = problems.collect(lambda: (marks or GivenMarks()).over(NO_MARKS), NO_MARKS)
+        asked = [endpoint_type.value, parsed_name, checked.url, checked.method, filter_ids, *as_input(parsed_marks)]
         request = problems.collect(lambda: self._requests.begin(workspace_id, "createEndpoint", idempotency_key, asked), None)
         problems.refuse()
         now = self._clock()
@@ -98,6 +101,7 @@ class Endpoints:
             status_reason=None,
             created=now,
             modified=now,
+            marks=parsed_marks,
         )
         secrets = {endpoint.id: EndpointSecrets(new_secret())} if self._destinations.can(endpoint_type, Feature.SECRET) else {}
         beside = Beside(secrets, request.remembering(without_none(endpoint_fields(endpoint))) if request else None)
@@ -111,6 +115,7 @@ class Endpoints:
                 return Plan((), counts)
             if counts.endpoints >= self._quotas.endpoints:
                 raise TooLarge(f"This workspace holds {counts.endpoints:,} endpoints, as many as it may; delete some first.")
+            self._refuse_taken_key(endpoint)
             operations: list[Operation] = [PutEndpoint(endpoint)]
             linked: list[EventFilter] = []
             if filter_ids:
@@ -122,19 +127,28 @@ class Endpoints:
         self._chain.commit(workspace_id, plan, destination.creation)
         return created
 
-    def update(self, workspace_id: str, endpoint_id: str, name: str | None = None, settings: Settings | None = None) -> Endpoint:
+    def update(
+        self,
+        workspace_id: str,
+        endpoint_id: str,
+        name: str | None = None,
+        settings: Settings | None = None,
+        marks: GivenMarks | None = None,
+    ) -> Endpoint:
         """Changes what is given and leaves the rest.
 
         Raises:
             BadUserInput: bad values, nothing given, or settings that the endpoint's type does not have.
             NotFound: an unknown endpoint.
+            Conflict: another endpoint has the key.
         """
-        given = settings or Settings()
+        given, given_marks = settings or Settings(), marks or GivenMarks()
         problems = Problems()
         parsed_id = problems.collect(lambda: parse_uuid(endpoint_id, "id"), "")
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else None
-        if name is None and given == Settings():
-            problems.add("updateEndpoint: nothing to change was given; give name, url or method.")
+        problems.collect(lambda: given_marks.over(NO_MARKS), NO_MARKS)
+        if name is None and given == Settings() and given_marks.is_empty:
+            problems.add("updateEndpoint: nothing to change was given; give name, url, method, key, description or labels.")
         # Its type says which settings are right: read before, so that all faults are told together.
         existing = self._rows.endpoints(workspace_id, [parsed_id]).get(parsed_id) if parsed_id else None
         if existing is not None:
@@ -151,7 +165,9 @@ class Endpoints:
                 url=endpoint.url if given.url is None else given.url,
                 method=endpoint.method if given.method is None else given.method,
                 modified=self._clock(),
+                marks=given_marks.over(endpoint.marks),
             )
+            self._refuse_taken_key(changed)
             updated[:] = [changed]
             before = {endpoint.id: replaced(endpoint_fields(endpoint), endpoint_fields(changed))}
             return Plan((PutEndpoint(changed),), counts, touched=(changed,), before=before)
@@ -221,29 +237,8 @@ class Endpoints:
         except NotFound:
             return False
 
-    def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
-        """One endpoint."""
-        self._chain.refresh(workspace_id)
-        return self._rows.endpoints(workspace_id, [endpoint_id]).get(endpoint_id)
-
-    def page(self, workspace_id: str, page: EndpointPage) -> list[Endpoint]:
-        """One page of endpoints."""
-        self._chain.refresh(workspace_id)
-        return self._rows.endpoint_page(workspace_id, page)
-
-    def count(self, workspace_id: str, endpoint_type: EndpointType | None = None) -> int:
-        """How many there are: one read, however many there are."""
-        return self._chain.counts(workspace_id).of(endpoint_type)
-
-    def of_event_filters(
-        self, workspace_id: str, event_filter_ids: Sequence[str], expect: Callable[[int], None] = lambda _number: None
-    ) -> dict[str, list[Endpoint]]:
-        """The linked endpoints of each event filter, in creation order; every given id is a key. ``expect`` is told how many
-        there are before they are read, and may refuse by raising."""
-        linked = self._rows.endpoint_ids_of(workspace_id, event_filter_ids)
-        expect(sum(map(len, linked.values())))
-        endpoints = self._rows.endpoints(workspace_id, sorted(set().union(*linked.values())))
-        return {one: in_order(endpoints, ids) for one, ids in linked.items()}
+    def _refuse_taken_key(self, endpoint: Endpoint) -> None:
+        refuse_taken_key("endpoint", endpoint.marks.key, endpoint.id, self._rows.endpoint_with_key, endpoint.workspace_id)
 
     def _set_status(self, workspace_id: str, ids: Sequence[str], status: EndpointStatus, reason: str | None, operation: str) -> bool:
         """Of those that are ENABLED; returns whether there were any."""

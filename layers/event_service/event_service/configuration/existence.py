@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeVar
 
-from event_service.base.errors import NotFound, TooLarge
+from event_service.base.errors import Conflict, NotFound, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import ConfigurationRows
-from event_service.filters.event_filter import EventFilter
+from event_service.filters.event_filter import MAXIMUM_INDEX_ENTRIES, EventFilter
 
 MAXIMUM_LINKS: Final = 10_000
 """Event filters of one endpoint and endpoints of one event filter: their ids stand in one item of at most 400 KB."""
@@ -27,6 +27,7 @@ class Quotas:
 
     endpoints: int
     event_filters: int
+    index_entries: int = MAXIMUM_INDEX_ENTRIES
 
 
 def require_endpoints(rows: ConfigurationRows, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
@@ -92,6 +93,38 @@ def require_room_for_links(
     for filter_id, endpoints in rows.endpoint_ids_of(workspace_id, event_filter_ids).items():
         if len(endpoints | set(endpoint_ids)) > MAXIMUM_LINKS:
             raise TooLarge(f"The event filter {filter_id} may be linked to at most {MAXIMUM_LINKS:,} endpoints.")
+
+
+def require_room_in_the_index(kept: int, added: int, quota: int) -> None:
+    """Refuses an event filter with which the workspace's routing tables would not fit into memory.
+
+    Args:
+        kept: index entries of the workspace's other event filters.
+        added: entries of this one.
+        quota: entries that a workspace may have.
+
+    Raises:
+        TooLarge: with the number that fits.
+    """
+    if kept + added > quota:
+        raise TooLarge(
+            f"eventFiltersInput: the filter takes {added:,} index entries (its values, path segments and $or alternatives) and the "
+            f"workspace's other filters take {kept:,}; a workspace may have {quota:,}, so one with at most {max(0, quota - kept):,} fits."
+        )
+
+
+def refuse_taken_key(what: str, key: str | None, own_id: str, holder_of: Callable[[str, str], str | None], workspace_id: str) -> None:
+    """Refuses the key of another object. It is asked against rows that show the head of the chain, so that of two changes at
+    once that give one key, the second finds the first.
+
+    Raises:
+        Conflict: it names who has the key.
+    """
+    holder = None if key is None else holder_of(workspace_id, key)
+    if holder is not None and holder != own_id:
+        raise Conflict(
+            f"key: the {what} {holder} has {key!r} already; nothing was changed. Update that one, or give another key.", [holder]
+        )
 
 
 def refuse_too_many_rows(argument: str, what: str, rows_of_each: Sequence[int]) -> None:

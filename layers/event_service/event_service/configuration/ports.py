@@ -13,30 +13,90 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
+from event_service.base.marks import has_marks
 from event_service.configuration.changes import ChangeSet, Head
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.filters.event_filter import EventFilter
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointPage:
-    """Which endpoints: skip ``offset`` of those of ``type`` (all when ``None``) in creation order, then take ``limit``."""
+    """Which endpoints: those that meet everything given, behind the place ``after``; skip ``offset`` of them in creation order, then
+    take ``limit``.
+
+    Attributes:
+        name: a part of the name, in any case.
+        status: as it is shown.
+        key: its owner's.
+        labels: all of these pairs.
+        event_filter_id: a linked event filter.
+        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+    """
 
     type: EndpointType | None
     descending: bool
     offset: int
     limit: int
+    after: str | None = None
+    id: str | None = None
+    name: str | None = None
+    status: EndpointStatus | None = None
+    key: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    event_filter_id: str | None = None
+    stepwise: bool = False
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether each endpoint has to be looked at."""
+        return self.name is not None or self.status is not None or bool(self.labels)
+
+    def matches(self, endpoint: Endpoint) -> bool:
+        """Whether it meets what can be seen of it alone."""
+        return (
+            self.id in (None, endpoint.id)
+            and self.type in (None, endpoint.type)
+            and self.status in (None, endpoint.shown_status)
+            and (self.name is None or self.name.casefold() in endpoint.name.casefold())
+            and has_marks(endpoint.marks, self.key, self.labels)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilterPage:
-    """Which event filters, in order of creation or of last modification."""
+    """Which event filters: as :class:`EndpointPage`, in order of creation or of last modification.
+
+    Attributes:
+        endpoint_id: a linked endpoint.
+        linked: whether any endpoint is linked.
+    """
 
     by_modification: bool
     descending: bool
     offset: int
     limit: int
+    after: str | None = None
+    id: str | None = None
+    name: str | None = None
+    key: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    endpoint_id: str | None = None
+    linked: bool | None = None
+    stepwise: bool = False
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether each event filter has to be looked at."""
+        return self.name is not None or self.linked is not None or bool(self.labels)
+
+    def matches(self, event_filter: EventFilter) -> bool:
+        """Whether it meets what can be seen of it alone."""
+        return (
+            self.id in (None, event_filter.id)
+            and (self.name is None or self.name.casefold() in event_filter.name.casefold())
+            and has_marks(event_filter.marks, self.key, self.labels)
+        )
 
 
 class ChangeLog(Protocol):
@@ -74,11 +134,17 @@ class ConfigurationRows(Protocol):
     def endpoints(self, workspace_id: str, ids: Sequence[str]) -> dict[str, Endpoint]:
         """Those that exist, by id; any number of ids."""
 
+    def endpoint_with_key(self, workspace_id: str, key: str) -> str | None:
+        """The id of the endpoint that has this key."""
+
+    def event_filter_with_key(self, workspace_id: str, key: str) -> str | None:
+        """The id of the event filter that has this key."""
+
     def deleted_endpoints(self, workspace_id: str, ids: Sequence[str]) -> set[str]:
         """Which of the ids were endpoints of this workspace, deleted within 24 hours."""
 
     def endpoint_page(self, workspace_id: str, page: EndpointPage) -> list[Endpoint]:
-        """One page."""
+        """One page of all endpoints, or of those of a type; the other conditions are not looked at."""
 
     def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
         """Those that exist, by id; any number of ids."""
@@ -87,7 +153,7 @@ class ConfigurationRows(Protocol):
         """Which of the ids were event filters of this workspace, deleted within 24 hours."""
 
     def event_filter_page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
-        """One page."""
+        """One page of all event filters; the other conditions are not looked at."""
 
     def event_filter_ids_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, set[str]]:
         """The linked event filters of each endpoint; every given id is a key."""

@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from event_service.base.clock import Clock
-from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
+from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavailable
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
+from event_service.base.look_through import EXAMINED_IN_A_STEP
+from event_service.base.page import Page, place, read_place
+from event_service.base.threads import ContextThreads
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
 from event_service.delivery.messages import WebhookMessage
@@ -28,20 +31,46 @@ from event_service.events.ports import EventStore
 
 MAXIMUM_LIST_SECONDS: Final = 10.0
 EVENTS_SIDE_BY_SIDE: Final = 16
-DELIVERIES_IN_ONE_READ: Final = 100
+ENDPOINTS_SIDE_BY_SIDE: Final = 2
+DELIVERIES_IN_ONE_READ: Final = 101
+"""A page of 100, and the one that says whether more follow."""
+_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryQuery:
-    """Which deliveries of a workspace: those that meet everything given."""
+    """Which deliveries of a workspace: those that meet everything given, behind the place ``after``.
+
+    Attributes:
+        statuses: one of these; ``None`` for any.
+        status_code: of the last attempt.
+        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+    """
 
     id: str | None = None
     event_id: str | None = None
     endpoint_id: str | None = None
     status: DeliveryStatus | None = None
+    statuses: tuple[DeliveryStatus, ...] | None = None
+    status_code: int | None = None
     descending: bool = True
     offset: int = 0
     limit: int = 100
+    after: str | None = None
+    stepwise: bool = False
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether each delivery has to be looked at."""
+        return self.status is not None or self.statuses is not None or self.status_code is not None
+
+    def matches(self, delivery: Delivery) -> bool:
+        """Whether it meets what can be seen of it alone."""
+        return (
+            self.status in (None, delivery.status)
+            and (self.statuses is None or delivery.status in self.statuses)
+            and (self.status_code is None or (bool(delivery.attempts) and delivery.attempts[-1].status_code == self.status_code))
+        )
 
 
 class AcceptedEvents(Protocol):
@@ -92,14 +121,31 @@ class DeliveryHistory:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def page(self, workspace_id: str, query: DeliveryQuery) -> list[Delivery]:
-        """One page.
+        """The deliveries of one page; see :meth:`read_page`."""
+        return self.read_page(workspace_id, query).items
+
+    def read_page(self, workspace_id: str, query: DeliveryQuery) -> Page[Delivery]:
+        """One page, and where the next one begins.
 
         Raises:
+            BadUserInput: ``after`` is no place in a list.
             TooLarge: finding it takes more than 10 s.
         """
         if query.limit == 0:
-            return []
-        return list(itertools.islice(self._found(workspace_id, query), query.offset, query.offset + query.limit))
+            return Page([], query.after, more=True)
+        found: list[Delivery] = []
+        end, more = query.after, False
+        for number, delivery in enumerate(self._candidates(workspace_id, query)):
+            matches = query.matches(delivery)
+            more = (matches and len(found) == query.offset + query.limit) or (
+                query.stepwise and query.is_looked_up and number >= EXAMINED_IN_A_STEP
+            )
+            if more:
+                break
+            if matches:
+                found.append(delivery)
+            end = _place_of(delivery)
+        return Page(found[query.offset :], end, more)
 
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
         """How many there are, whatever ``offset`` and ``limit`` say.
@@ -107,23 +153,30 @@ class DeliveryHistory:
         Raises:
             TooLarge: counting takes more than 10 s.
         """
-        return sum(1 for _ in self._found(workspace_id, query))
+        return sum(1 for delivery in self._candidates(workspace_id, query) if query.matches(delivery))
 
-    def _found(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
-        status = query.status
-        return (delivery for delivery in self._candidates(workspace_id, query) if status is None or delivery.status is status)
+    def read_pages(self, workspace_id: str, queries: Sequence[DeliveryQuery]) -> list[Page[Delivery]]:
+        """As :meth:`read_page` for several, side by side."""
+        # A query for an endpoint makes 16 calls at once by itself, one for an event a single one.
+        of_events = all(query.event_id is not None for query in queries)
+        with ContextThreads(max_workers=EVENTS_SIDE_BY_SIDE if of_events else ENDPOINTS_SIDE_BY_SIDE) as threads:
+            return list(threads.map(lambda query: self.read_page(workspace_id, query), queries))
+
+    def by_keys(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        """Those that exist of many (endpoint id, event id); strongly consistent."""
+        return self._log.deliveries(workspace_id, keys)
 
     def _candidates(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
         check = self._deadline()
+        after = None if query.after is None else _Place.read(query.after)
         keys = self._named(query)
         if keys is not None:
-            return iter(self._log.deliveries(workspace_id, keys).values()) if keys else iter(())
+            return iter(self._log.deliveries(workspace_id, keys).values()) if keys and after is None else iter(())
         if query.event_id is not None:
-            ordered = self._of_event(workspace_id, query.event_id)
-            return reversed(list(ordered)) if query.descending else ordered
+            return self._of_event(workspace_id, query.event_id, after.endpoint_id if after else None, descending=query.descending)
         if query.endpoint_id is not None:
-            return self._of_endpoint(workspace_id, query, check)
-        return self._of_workspace(workspace_id, query, check)
+            return self._of_endpoint(workspace_id, query, after, check)
+        return self._of_workspace(workspace_id, query, after, check)
 
     @staticmethod
     def _named(query: DeliveryQuery) -> list[tuple[str, str]] | None:
@@ -136,18 +189,17 @@ class DeliveryHistory:
             return [named]
         return [(endpoint_id, event_id)] if endpoint_id is not None and event_id is not None else None
 
-    def _of_event(self, workspace_id: str, event_id: str) -> Iterator[Delivery]:
-        after: str | None = None
+    def _of_event(self, workspace_id: str, event_id: str, after: str | None, *, descending: bool) -> Iterator[Delivery]:
         while True:
-            found = self._log.of_event(workspace_id, event_id, after, DELIVERIES_IN_ONE_READ)
+            found = self._log.of_event(workspace_id, event_id, after, DELIVERIES_IN_ONE_READ, descending=descending)
             yield from found
             if len(found) < DELIVERIES_IN_ONE_READ:
                 return
             after = found[-1].endpoint_id
 
-    def _of_endpoint(self, workspace_id: str, query: DeliveryQuery, check: Callable[[], None]) -> Iterator[Delivery]:
+    def _of_endpoint(self, workspace_id: str, query: DeliveryQuery, after: _Place | None, check: Callable[[], None]) -> Iterator[Delivery]:
         endpoint_id = query.endpoint_id or ""
-        position: str | None = None
+        position = None if after is None else place(after.accepted_at, after.event_id)
         while True:
             check()
             refs = self._log.of_endpoint(
@@ -160,14 +212,24 @@ class DeliveryHistory:
             if position is None:
                 return
 
-    def _of_workspace(self, workspace_id: str, query: DeliveryQuery, check: Callable[[], None]) -> Iterator[Delivery]:
+    def _of_workspace(self, workspace_id: str, query: DeliveryQuery, after: _Place | None, check: Callable[[], None]) -> Iterator[Delivery]:
+        descending = query.descending
         since, until = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
-        events = self._accepted.accepted(workspace_id, since, until, descending=query.descending)
+        if after is not None:
+            since, until = (since, from_stored(after.accepted_at) + _TICK) if descending else (from_stored(after.accepted_at), until)
+        events = self._accepted.accepted(workspace_id, since, until, descending=descending)
+        if after is not None:
+            events = itertools.dropwhile(after.is_ahead_of(descending=descending), events)
+
+        def read(entry: tuple[datetime, str]) -> list[Delivery]:
+            behind = after.endpoint_id if after is not None and after.event == entry else None
+            return list(self._of_event(workspace_id, entry[1], behind, descending=descending))
+
         with ThreadPoolExecutor(max_workers=EVENTS_SIDE_BY_SIDE) as threads:
             for some in _in_groups(events, EVENTS_SIDE_BY_SIDE):
                 check()
-                for found in threads.map(lambda entry: list(self._of_event(workspace_id, entry[1])), some):
-                    yield from reversed(found) if query.descending else found
+                for found in threads.map(read, some):
+                    yield from found
 
     def _deadline(self) -> Callable[[], None]:
         end = self._monotonic() + MAXIMUM_LIST_SECONDS
@@ -225,6 +287,37 @@ class DeliveryHistory:
         """
         endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "id", "publish an event and watch its clients")
         return self._tester.test(workspace_id, endpoint.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a delivery stands in every list that has it."""
+
+    accepted_at: str
+    event_id: str
+    endpoint_id: str
+
+    @classmethod
+    def read(cls, text: str) -> _Place:
+        accepted_at, ids = read_place(text)
+        event_id, _, endpoint_id = ids.rpartition("\t")
+        if not event_id:
+            raise BadUserInput("after: it is no place in a list of deliveries; give the endCursor of a page.")
+        return cls(accepted_at, event_id, endpoint_id)
+
+    @property
+    def event(self) -> tuple[datetime, str]:
+        """As the order of acceptance names it."""
+        return from_stored(self.accepted_at), self.event_id
+
+    def is_ahead_of(self, *, descending: bool) -> Callable[[tuple[datetime, str]], bool]:
+        """Whether an event comes before this place's own."""
+        own = self.event
+        return (lambda entry: entry > own) if descending else (lambda entry: entry < own)
+
+
+def _place_of(delivery: Delivery) -> str:
+    return place(format_date(delivery.created), f"{delivery.event_id}\t{delivery.endpoint_id}")
 
 
 def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:

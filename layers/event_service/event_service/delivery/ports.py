@@ -49,9 +49,11 @@ class DeliveryLog(Protocol):
     def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
         """Those that exist of many (endpoint id, event id), side by side, strongly consistent."""
 
-    def of_event(self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int) -> list[Delivery]:
-        """Up to ``limit`` deliveries of one event, ordered by endpoint id, behind ``after_endpoint_id``; strongly
-        consistent."""
+    def of_event(
+        self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int, *, descending: bool = False
+    ) -> list[Delivery]:
+        """Up to ``limit`` deliveries of one event, ordered by endpoint id, behind ``after_endpoint_id``, backwards if
+        ``descending``; strongly consistent."""
 
     def of_endpoint(
         self,
@@ -65,7 +67,8 @@ class DeliveryLog(Protocol):
         position: str | None = None,
     ) -> DeliveryRefPage:
         """Which events were on their way to one endpoint, in order of acceptance, ties by id, newest first unless
-        ``descending`` is false; of those accepted in ``[since, until)``. It may lag by seconds. A page is shorter than
+        ``descending`` is false; of those accepted in ``[since, until)`` and behind ``position``: that of a page, or the
+        acceptance of any entry, ``#`` and its event id. It may lag by seconds. A page is shorter than
         ``limit`` only at the end. An endpoint of another workspace has none."""
 
 

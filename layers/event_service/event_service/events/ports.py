@@ -59,7 +59,8 @@ class EventIndexes(Protocol):
         limit: int,
         position: object | None,
     ) -> EntryPage:
-        """Up to ``limit`` entries of one shard (0 to 15) with ``dates[0] <= date < dates[1]`` (stored dates)."""
+        """Up to ``limit`` entries of one shard (0 to 15) whose sort keys are between ``dates[0]`` and ``dates[1]``: stored dates, or
+        places behind which a page begins."""
 
 
 class RoutingQueue(Protocol):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,9 +19,12 @@ from event_service.base.allowance import Allowance, current_allowance
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import TooLarge
+from event_service.base.look_through import EXAMINED_AT_MOST, EXAMINED_IN_A_STEP
+from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EventIndexes, EventStore, Track, TrackKey
+from event_service.events.search import Search
 from event_service.events.sort_key import EventEntry, activity_id, indexed_profile_ids, type_digest
 
 MAXIMUM_SECONDS: Final = 10.0
@@ -31,8 +33,8 @@ MAXIMUM_PAGE_BYTES: Final = 5_000_000
 BYTES_BESIDE_DATA: Final = 400
 """Of one event in an answer, about."""
 EVENTS_PER_READ: Final = 100
-ENTRIES_PER_READ: Final = 4_000
-"""About what fits into the megabyte that DynamoDB answers with."""
+BYTES_PER_STEP: Final = 16_000_000
+"""What DynamoDB answers one request for 100 items with, at most."""
 
 _FIRST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -66,21 +68,38 @@ class EventQuery:
 
     Attributes:
         type: compared without case.
+        types: one of these, compared without case; ``None`` for any.
+        type_prefix: how the type begins, in any case.
+        agent_id: of the event.
+        camera_id: of the event.
         profile_id: some element of ``data.identification_data`` has this ``profile_id``.
         activity_id: ``data.activity_id``.
         with_data: whether the caller shows ``data``; without it, ``data`` of each event is ``{}`` and a page may hold any
             number of large events.
+        after: the place behind which the list begins.
+        stepwise: a page may end early, so that it ends in time, and say that there may be more.
     """
 
     id: str | None = None
     type: str | None = None
+    types: tuple[str, ...] | None = None
+    type_prefix: str | None = None
     date: DateRange = field(default_factory=DateRange)
     profile_id: str | None = None
     activity_id: str | None = None
+    agent_id: str | None = None
+    camera_id: str | None = None
     descending: bool = True
     offset: int = 0
     limit: int = 100
     with_data: bool = True
+    after: str | None = None
+    stepwise: bool = False
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether each event has to be read to know whether it is one of them."""
+        return self.type_prefix is not None or self.agent_id is not None or self.camera_id is not None
 
 
 class EventsReading:
@@ -93,20 +112,42 @@ class EventsReading:
         self._monotonic = monotonic
 
     def page(self, workspace_id: str, query: EventQuery) -> list[Event]:
-        """One page.
+        """The events of one page; see :meth:`read_page`."""
+        return self.read_page(workspace_id, query).items
+
+    def read_page(self, workspace_id: str, query: EventQuery) -> Page[Event]:
+        """One page, and where the next one begins.
 
         Raises:
+            BadUserInput: ``after`` is no place in a list.
             TooLarge: the events of the page have more than 5 MB, finding them takes more than 10 s, or the request has
                 used up its :class:`~event_service.base.allowance.Allowance`.
         """
-        if query.limit == 0:
-            return []
         if query.id is not None:
-            found = self._by_id(workspace_id, query)
-            return [found] if found is not None and query.offset == 0 else []
-        entries = self._entries(workspace_id, query, expected=query.offset + query.limit)
-        wanted = list(itertools.islice(entries, query.offset, query.offset + query.limit))
-        return self._read(workspace_id, query, [entry.id for entry in wanted])
+            found = self._by_id(workspace_id, query) if query.offset == 0 and query.limit > 0 and query.after is None else None
+            return Page([] if found is None else [found], query.after, more=False)
+        if query.limit == 0:
+            return Page([], query.after, more=True)
+        if query.is_looked_up:
+            return self._look_through(workspace_id, query)
+        # One more than is shown says whether more follow: an index entry, but no event.
+        last = query.offset + query.limit
+        wanted = list(itertools.islice(self._entries(workspace_id, query, expected=last), query.offset, last + 1))
+        shown = wanted[: query.limit]
+        events = self._read(workspace_id, query, [entry.id for entry in shown])
+        return Page(events, place(shown[-1].date, shown[-1].shown_id) if shown else query.after, len(wanted) > query.limit)
+
+    def by_ids(self, workspace_id: str, ids: Sequence[str], *, with_data: bool = True) -> dict[str, Event]:
+        """Those that exist; strongly consistent, any number of ids. Without data, ``data`` of each is ``{}``.
+
+        Raises:
+            TooLarge: they have more than 5 MB.
+        """
+        query, size = EventQuery(with_data=with_data), _PageSize()
+        found: dict[str, Event | None] = {}
+        for first in range(0, len(ids), EVENTS_PER_READ):
+            found |= self._fitting(workspace_id, query, ids[first : first + EVENTS_PER_READ], consistent=True, size=size)
+        return {event_id: event for event_id, event in found.items() if event is not None}
 
     def count(self, workspace_id: str, query: EventQuery) -> int:
         """How many there are, whatever ``offset`` and ``limit`` say.
@@ -119,6 +160,8 @@ class EventsReading:
         search = self._search(workspace_id, query)
         if search is None:
             return 0
+        if query.is_looked_up:
+            return self._count_looking(workspace_id, replace(query, with_data=False, after=None))
         # Each shard is read to its end by a thread of its own: nothing is merged, so nothing waits.
         with ContextThreads(max_workers=SHARDS) as threads:
             return sum(threads.map(search.count, range(SHARDS)))
@@ -138,7 +181,7 @@ class EventsReading:
         ``check`` is called before each read and may end it by raising: what is found may be far between.
         """
         now = self._clock().timestamp()
-        by_date = _Search(
+        by_date = Search(
             self._indexes,
             [TrackKey(workspace_id, Track.DATE)],
             (format_date(since), format_date(until)),
@@ -151,15 +194,48 @@ class EventsReading:
         for entry in merged:
             yield datetime.fromisoformat(entry.date), entry.id
 
+    # -- looking at each event -----------------------------------------------------------------------------------
+
+    def _look_through(self, workspace_id: str, query: EventQuery) -> Page[Event]:
+        allowance, size = current_allowance(), _PageSize()
+        found: list[Event] = []
+        end, examined = query.after, 0
+        entries = self._entries(workspace_id, query, expected=EVENTS_PER_READ)
+        while some := list(itertools.islice(entries, EVENTS_PER_READ)):
+            events = {event.id: event for event in self._read(workspace_id, query, [entry.id for entry in some], size)}
+            for entry in some:
+                if entry.id in events:
+                    if len(found) == query.offset + query.limit:
+                        return Page(found[query.offset :], end, more=True)
+                    found.append(events[entry.id])
+                end = place(entry.date, entry.shown_id)
+            if len(some) < EVENTS_PER_READ:
+                break
+            examined += len(some)
+            # As much as one step may read must be left, or the next one would be refused and what was found be lost.
+            if query.stepwise and (examined >= EXAMINED_IN_A_STEP or (allowance is not None and allowance.read_left < BYTES_PER_STEP)):
+                return Page(found[query.offset :], end, more=True)
+            _refuse_looking_at(examined)
+        return Page(found[query.offset :], end, more=False)
+
+    def _count_looking(self, workspace_id: str, query: EventQuery) -> int:
+        number, examined = 0, 0
+        entries = self._entries(workspace_id, query, expected=EVENTS_PER_READ)
+        while some := list(itertools.islice(entries, EVENTS_PER_READ)):
+            number += len(self._read(workspace_id, query, [entry.id for entry in some], _PageSize()))
+            examined += len(some)
+            _refuse_looking_at(examined)
+        return number
+
     # -- reading events ------------------------------------------------------------------------------------------
 
     def _by_id(self, workspace_id: str, query: EventQuery) -> Event | None:
         found = self._fitting(workspace_id, query, [query.id or ""], consistent=True, size=_PageSize())
         return found.get(query.id or "")
 
-    def _read(self, workspace_id: str, query: EventQuery, ids: Sequence[str]) -> list[Event]:
+    def _read(self, workspace_id: str, query: EventQuery, ids: Sequence[str], size: _PageSize | None = None) -> list[Event]:
         events: list[Event] = []
-        size = _PageSize()
+        size = size or _PageSize()
         for first in range(0, len(ids), EVENTS_PER_READ):
             some = ids[first : first + EVENTS_PER_READ]
             found = self._fitting(workspace_id, query, some, consistent=False, size=size) if len(some) > 1 else {}
@@ -194,8 +270,12 @@ class EventsReading:
         search = self._search(workspace_id, query)
         return iter(()) if search is None else search.merged(expected)
 
-    def _search(self, workspace_id: str, query: EventQuery) -> _Search | None:
-        low, high = query.date.bounds()
+    def _search(self, workspace_id: str, query: EventQuery) -> Search | None:
+        low, high = (format_date(date) for date in query.date.bounds())
+        if query.after is not None:
+            read_place(query.after)
+            # What follows a place in a sort key begins with a tab, and has no character above "~".
+            low, high = (low, min(high, f"{query.after}\t")) if query.descending else (max(low, f"{query.after}\t~"), high)
         if low >= high:
             return None
         keys: list[TrackKey] = []
@@ -203,17 +283,17 @@ class EventsReading:
             keys.append(TrackKey(workspace_id, Track.PROFILE, query.profile_id))
         if query.activity_id is not None:
             keys.append(TrackKey(workspace_id, Track.ACTIVITY, query.activity_id))
-        digest = None if query.type is None else type_digest(query.type)
+        digests = _digests(query)
 
         now = self._clock().timestamp()
 
         def accept(entry: EventEntry) -> bool:
-            return (digest is None or entry.type_digest == digest) and entry.expires > now
+            return (digests is None or entry.type_digest in digests) and entry.expires > now
 
-        return _Search(
+        return Search(
             self._indexes,
             keys or [TrackKey(workspace_id, Track.DATE)],
-            (format_date(low), format_date(high)),
+            (low, high),
             accept=accept,
             check=self._deadline(),
             descending=query.descending,
@@ -254,118 +334,19 @@ class _PageSize:
         self._events += 1
 
 
-@dataclass(slots=True)
-class _Search:
-    """One walk through the indexes. An event is found when every key of ``keys`` names it: all indexes keep an event
-    in the same shard and under the same sort key, so that they can be compared shard by shard."""
-
-    indexes: EventIndexes
-    keys: Sequence[TrackKey]
-    dates: tuple[str, str]
-    accept: Callable[[EventEntry], bool]
-    check: Callable[[], None]
-    descending: bool = False
-
-    def merged(self, expected: int) -> Iterator[EventEntry]:
-        """What is found, in order, read as it is taken.
-
-        Args:
-            expected: how many will probably be taken, which sizes the first reads.
-        """
-        # A fair share each, and what chance may put on top of it. How much more is needed because few entries are
-        # accepted shows when they are read: each read is twice the one before.
-        share = expected / SHARDS
-        first = int(share + 3 * share**0.5) + 2
-        shards = [_Shard(self, number, min(first, ENTRIES_PER_READ)) for number in range(SHARDS)]
-        with ContextThreads(max_workers=SHARDS) as threads:
-
-            def refill() -> None:
-                # One has run dry; the others are about to: all are read together, not one after the other.
-                low = [cursor for shard in shards for cursor in shard.cursors if cursor.is_low]
-                list(threads.map(_Cursor.fetch, low))
-
-            streams = [shard.entries(refill) for shard in shards]
-            yield from heapq.merge(*streams, reverse=self.descending)
-
-    def count(self, shard_number: int) -> int:
-        """How many are found in one shard."""
-        shard = _Shard(self, shard_number, ENTRIES_PER_READ)
-
-        def refill() -> None:
-            for cursor in shard.cursors:
-                if cursor.is_empty:
-                    cursor.fetch()
-
-        return sum(1 for _ in shard.entries(refill))
+def _digests(query: EventQuery) -> frozenset[str] | None:
+    """Of the types that are wanted; ``None`` for all."""
+    if query.type is None:
+        return None if query.types is None else frozenset(map(type_digest, query.types))
+    return frozenset([type_digest(query.type)])
 
 
-class _Cursor:
-    """How far one shard of one index has been read."""
-
-    def __init__(self, search: _Search, key: TrackKey, shard: int, limit: int) -> None:
-        self._search = search
-        self._key = key
-        self._shard = shard
-        self._limit = limit
-        self._position: object | None = None
-        self.buffer: deque[EventEntry] = deque()
-        self.at_end = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is at hand although there may be more."""
-        return not self.buffer and not self.at_end
-
-    @property
-    def is_low(self) -> bool:
-        """Whether it will run dry soon after those that have."""
-        return not self.at_end and len(self.buffer) * 4 <= self._limit
-
-    def fetch(self) -> None:
-        """Reads on, twice as much as the last time."""
-        self._search.check()
-        if self._position is not None:
-            self._limit = min(self._limit * 2, ENTRIES_PER_READ)
-        page = self._search.indexes.read(
-            self._key,
-            self._shard,
-            self._search.dates,
-            descending=self._search.descending,
-            limit=self._limit,
-            position=self._position,
+def _refuse_looking_at(examined: int) -> None:
+    if examined >= EXAMINED_AT_MOST:
+        raise TooLarge(
+            f"events: startsWith, agentId and cameraId are looked up event by event, and the first {examined:,} did not suffice. Ask with "
+            "first and after, page by page, without totalCount; or give a shorter range in filters.date."
         )
-        self.buffer.extend(page.entries)
-        self._position = page.position
-        self.at_end = page.position is None
-
-
-class _Shard:
-    """One shard of all indexes of a search."""
-
-    def __init__(self, search: _Search, number: int, limit: int) -> None:
-        self._search = search
-        self.cursors = [_Cursor(search, key, number, limit) for key in search.keys]
-
-    def entries(self, refill: Callable[[], None]) -> Iterator[EventEntry]:
-        """What is found in the shard, in order; ``refill`` reads on when a cursor is empty."""
-        while True:
-            if any(cursor.is_empty for cursor in self.cursors):
-                refill()
-                continue
-            if not all(cursor.buffer for cursor in self.cursors):
-                return
-            heads = [cursor.buffer[0] for cursor in self.cursors]
-            # The one that is furthest; the others must catch up with it, or name it, too.
-            furthest = min(heads) if self._search.descending else max(heads)
-            behind = [cursor for cursor in self.cursors if cursor.buffer[0] != furthest]
-            if behind:
-                for cursor in behind:
-                    cursor.buffer.popleft()
-                continue
-            for cursor in self.cursors:
-                cursor.buffer.popleft()
-            if self._search.accept(furthest):
-                yield furthest
 
 
 def _matches(event: Event, query: EventQuery) -> bool:
@@ -373,6 +354,10 @@ def _matches(event: Event, query: EventQuery) -> bool:
     return (
         low <= event.date < high
         and (query.type is None or event.type.casefold() == query.type.casefold())
+        and (query.types is None or event.type.casefold() in {one.casefold() for one in query.types})
+        and (query.type_prefix is None or event.type.casefold().startswith(query.type_prefix.casefold()))
+        and query.agent_id in (None, event.agent_id)
+        and query.camera_id in (None, event.camera_id)
         and (query.profile_id is None or query.profile_id in indexed_profile_ids(event.data))
         and (query.activity_id is None or query.activity_id == activity_id(event.data))
     )

@@ -37,10 +37,10 @@ PAGE_SECONDS: Final = 8.0
 PAGE_BYTES: Final = 16_000_000
 """Of events, as JSON; what was read ahead comes on top: 20 MB together."""
 SECONDS_TO_ANSWER: Final = 3.0
-MOST_PER_READ: Final = 100
+MOST_PER_READ: Final = 50
 LEAST_PER_READ: Final = 10
 BYTES_PER_READ: Final = 1_000_000
-READ_AHEAD: Final = 2
+READ_AHEAD: Final = 3
 """Reads under way while events are judged."""
 MAXIMUM_FILTERS: Final = 1_000
 """Of the endpoint that is compared with."""
@@ -149,11 +149,11 @@ class Backtest:
         tally = Tally(timedelta(hours=1) if span <= HOURS_UP_TO else timedelta(days=1))
         if question.events is not None:
             for event in accept_all(question.events, Origin(workspace_id, now, reserved=True), new_id):
-                tally.add(event, judge.judge(event), len(event.as_json()))
+                _add(StoredEvent(event, "", len(event.as_json())), judge, tally)
             return MatchPage(tally, compared, None)
         if question.event_ids is not None:
             for stored in self._named(workspace_id, question.event_ids):
-                tally.add(stored.event, judge.judge(stored.event), stored.data_bytes)
+                _add(stored, judge, tally)
             return MatchPage(tally, compared, None)
         return MatchPage(tally, compared, self._walk(workspace_id, question, now, judge, tally, stop))
 
@@ -216,7 +216,7 @@ class Backtest:
                 if reached is not None and (size > PAGE_BYTES or self._monotonic() > stop):
                     return write_cursor(_LIST, asked, format_date(reached))
                 for stored in events:
-                    tally.add(stored.event, judge.judge(stored.event), stored.data_bytes)
+                    _add(stored, judge, tally)
                     size += stored.data_bytes
                 reached = moment
         except _OutOfTime:
@@ -274,6 +274,10 @@ class _Groups:
         each = max(size / max(number, 1), 1.0)
         self._size = max(1, min(MOST_PER_READ, int(BYTES_PER_READ / each)))
         self.ahead = READ_AHEAD
+
+
+def _add(stored: StoredEvent, judge: Judge, tally: Tally) -> None:
+    tally.add(stored.event, judge.judge(stored.event, explain=tally.wants_near_misses), stored.data_bytes)
 
 
 def _check(question: Question) -> None:

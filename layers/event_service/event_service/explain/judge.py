@@ -63,9 +63,9 @@ class Judge:
             nothing = [one.id] if one.matches_nothing else []
             self._present.load(0, {one.id: one.type}, filters, {one.id: [each.id for each in filters]}, nothing)
 
-    def judge(self, event: Event) -> Judgement:
-        """One event."""
+    def judge(self, event: Event, *, explain: bool = True) -> Judgement:
+        """One event. Without ``explain`` it is not said whether it is a near miss, which takes as long as the verdict."""
         received = None if self._present is None else self._present.selects(self._receiver, event)
         if self._drafted.selects(self._receiver, event):
             return Judgement(True, None, received)
-        return Judgement(False, self._explainer.explain(event.as_delivered()).near_miss, received)
+        return Judgement(False, self._explainer.near_miss(event.as_delivered()) if explain else None, received)

@@ -64,6 +64,11 @@ class Tally:
         """The buckets with events, in order."""
         return [self._buckets[start] for start in sorted(self._buckets)]
 
+    @property
+    def wants_near_misses(self) -> bool:
+        """Whether another one would be shown."""
+        return len(self.near_misses) < SHOWN
+
     def add(self, event: Event, judgement: Judgement, size: int) -> None:
         """One event, of about ``size`` bytes as JSON."""
         bucket = self._bucket(event.created)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from event_service.base import json_values
 from event_service.base.errors import BadUserInput, TooLarge
+from event_service.base.marks import NO_MARKS, Marks
 
 DEFAULT_NAME: Final = "Event filter"
 
@@ -17,6 +18,9 @@ MAXIMUM_VALUES_PER_LIST: Final = 1_000
 MAXIMUM_VALUE_CHARACTERS: Final = 256
 MAXIMUM_CONDITION_BYTES: Final = 32 * 1024
 """A routing process holds every condition of a workspace in memory; AWS allows a pattern 4 KB."""
+MAXIMUM_INDEX_ENTRIES: Final = 2_500_000
+"""Of one workspace, as ``filters/matching/size.py`` counts them: 250 to 500 MB, 750 at worst, which one routing process
+keeps beside what it works on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class EventFilter:
     """One event filter.
 
     ``condition`` is what was given, ``{"in": {…}}`` and/or ``{"pattern": {…}}``: it is both the GraphQL ``meta`` and
-    what the matcher compiles.
+    what the matcher compiles. ``index_entries`` is what it takes in an index, counted when it was written, so that the
+    workspace's sum loses what it got, whatever a later release counts.
     """
 
     id: str
@@ -33,6 +38,8 @@ class EventFilter:
     condition: dict[str, Any]
     created: datetime
     modified: datetime
+    index_entries: int = 0
+    marks: Marks = NO_MARKS
 
 
 def parse_condition(

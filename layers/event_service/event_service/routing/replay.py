@@ -68,6 +68,7 @@ class _Run:
     table: RoutingTable
     missing_only: bool
     stop: float
+    dry_run: bool = False
     sent: int = 0
     looked_at: int = 0
 
@@ -111,6 +112,8 @@ class Replay:
         until: datetime | None = None,
         missing_only: bool = True,
         time_left: Callable[[], float] = lambda: math.inf,
+        *,
+        dry_run: bool = False,
     ) -> tuple[int, datetime | None]:
         """Sends again, to one webhook, the retained events accepted in ``[since, until)`` that its filters match now.
 
@@ -124,6 +127,7 @@ class Replay:
             until: the end; now when left out, so that a replay does not chase what is being published.
             missing_only: leave out what was delivered or is on its way.
             time_left: seconds that this call may still take.
+            dry_run: only counts what would be sent, without the youngest events that may not be found yet.
 
         Returns:
             How many were sent, and from when on to continue (``None``: all are done). Events of one moment stay together.
@@ -140,7 +144,7 @@ class Replay:
         if since >= end:
             raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
         stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_STEP)
-        run = _Run(endpoint, self._routing_of(endpoint), missing_only, stop)
+        run = _Run(endpoint, self._routing_of(endpoint), missing_only, stop, dry_run)
         # What was accepted before is certainly found.
         settled = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))
         continue_since = self._replay_span(run, since, settled)
@@ -153,6 +157,8 @@ class Replay:
 
     def _replay_youngest(self, run: _Run, since: datetime, end: datetime) -> datetime | None:
         """Waits until all that was accepted before ``end`` is found, if there is time for that."""
+        if run.dry_run:
+            return self._replay_span(run, since, end)
         if self._monotonic() + LAG_SECONDS > run.stop:
             return since
         self._sleep(LAG_SECONDS)
@@ -178,7 +184,8 @@ class Replay:
                 messages = self._to_replay(run.endpoint, run.table, [event_id for _, event_id in some], missing_only=run.missing_only)
                 if run.sent and run.sent + len(messages) > MAXIMUM_REPLAYED_EVENTS:
                     return some[0][0]
-                send_now(self._queue, messages)
+                if not run.dry_run:
+                    send_now(self._queue, messages)
                 run.sent += len(messages)
                 run.looked_at += len(some)
                 done_until = some[-1][0] + _TICK

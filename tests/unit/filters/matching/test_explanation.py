@@ -29,6 +29,7 @@ def test_an_explanation_names_a_clause_exactly_where_the_verdict_is_no(condition
 
     assert explanation.complete
     assert (not explanation.failed) is matches(condition, event) is bool(expected({"f": condition}, event))
+    assert Explainer(condition).near_miss(event) == explanation.near_miss
 
 
 @pytest.mark.parametrize(("pattern", "yes", "no"), [row[1:] for row in VERDICTS], ids=[row[0] for row in VERDICTS])
@@ -103,7 +104,7 @@ def test_every_operator_has_words(operator: str) -> None:
         (
             {"pattern": {"a": {"b": [1], "c": [1]}}},
             APART,
-            ["`a.c`: no value fits in the same element of the list in which `a.b` is fulfilled; wanted is 1."],
+            ["`a.c`: no value fits in the same element of the list in which `a.b` holds; wanted is 1."],
         ),
     ],
 )

@@ -34,6 +34,8 @@ class EndpointItem(Model):
     version = NumberAttribute()
     creation_key = UnicodeAttribute(null=True, attr_name="creationKey")
     type_key = UnicodeAttribute(null=True, attr_name="typeKey")
+    key = UnicodeAttribute(null=True)
+    """Its owner's key, of the index ``by_key``."""
     deleted = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True, attr_name="expiresAt")
 
@@ -72,6 +74,7 @@ class EventFilterItem(Model):
     version = NumberAttribute()
     creation_key = UnicodeAttribute(null=True, attr_name="creationKey")
     modification_key = UnicodeAttribute(null=True, attr_name="modificationKey")
+    key = UnicodeAttribute(null=True)
     deleted = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True, attr_name="expiresAt")
 
@@ -116,7 +119,7 @@ def event_filter_item(event_filter: EventFilter, version: int) -> AttributeMap:
     fields = codec.event_filter_fields(event_filter)
     return typed(
         {
-            **fields,
+            **codec.without_none(fields),
             "condition": json.dumps(event_filter.condition, ensure_ascii=False, separators=(",", ":")),
             "version": version,
             "creationKey": f"{fields['created']}#{event_filter.id}",

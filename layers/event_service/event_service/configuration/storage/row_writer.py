@@ -99,7 +99,8 @@ class RowWriter:
         match operation:
             case PutEndpoint(endpoint):
                 fields = codec.endpoint_fields(endpoint)
-                del fields["id"]
+                for name in ("id", *codec.MARKS):
+                    del fields[name]
                 # First where delivery reads: whoever finds no row there takes the endpoint for deleted.
                 yield [self._update(Key(EndpointByIdItem, endpoint.id), fields, self._older(EndpointByIdItem))]
                 yield [self._put(EndpointItem, endpoint.id, endpoint_item(endpoint, self._version))]

@@ -14,6 +14,7 @@ from pynamodb.models import Model
 
 from event_service.aws.dynamodb import AttributeMap, Database, Key
 from event_service.base.clock import Clock
+from event_service.base.page import just_before
 from event_service.configuration.changes import ChangeSet
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.configuration.ports import EndpointPage, EventFilterPage, RoutingRows
@@ -53,12 +54,21 @@ class DynamoConfigurationRows:
 
     def endpoint_page(self, workspace_id: str, page: EndpointPage) -> list[Endpoint]:
         condition: Condition = EndpointItem.workspace_id == workspace_id
-        index = "by_creation"
-        if page.type is not None:
-            condition &= EndpointItem.type_key.startswith(f"{page.type.value}#")
+        if page.type is None:
+            index = "by_creation"
+            if page.after is not None:
+                condition &= EndpointItem.creation_key.between(*_behind(page.after, descending=page.descending))
+        else:
             index = "by_type"
+            condition &= EndpointItem.type_key.between(*_behind(page.after, f"{page.type.value}#", descending=page.descending))
         rows = self._page(EndpointItem, condition, index, page.offset, page.limit, descending=page.descending)
         return [endpoint_of(row) for row in rows]
+
+    def endpoint_with_key(self, workspace_id: str, key: str) -> str | None:
+        return self._with_key(EndpointItem, (EndpointItem.workspace_id == workspace_id) & (EndpointItem.key == key))
+
+    def event_filter_with_key(self, workspace_id: str, key: str) -> str | None:
+        return self._with_key(EventFilterItem, (EventFilterItem.workspace_id == workspace_id) & (EventFilterItem.key == key))
 
     def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
         found = self._items(EventFilterItem, workspace_id, ids)
@@ -70,6 +80,9 @@ class DynamoConfigurationRows:
     def event_filter_page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
         index = "by_modification" if page.by_modification else "by_creation"
         condition: Condition = EventFilterItem.workspace_id == workspace_id
+        if page.after is not None:
+            key = EventFilterItem.modification_key if page.by_modification else EventFilterItem.creation_key
+            condition &= key.between(*_behind(page.after, descending=page.descending))
         # The indexes hold keys alone: with whole rows, 100,000 conditions of 32 KB would fill the 10 GB that DynamoDB gives the
         # items of one key in a table with local indexes.
         keys = self._page(EventFilterItem, condition, index, page.offset, page.limit, descending=page.descending)
@@ -111,6 +124,10 @@ class DynamoConfigurationRows:
         event_filters = (event_filter_of(item) for item in items if not is_deleted(item))
         return RoutingRows(endpoints, {one.id: one for one in event_filters}, links, frozenset(matching_nothing))
 
+    def _with_key(self, model: type[Model], condition: Condition) -> str | None:
+        found = self._database.query(model, condition, index="by_key", consistent=True, limit=1).items
+        return str(found[0]["id"]["S"]) if found else None
+
     def _items(self, model: type[Model], workspace_id: str, ids: Sequence[str]) -> list[AttributeMap]:
         return [item for _, item in self._database.batch_get(Key(model, workspace_id, one) for one in ids)]
 
@@ -145,3 +162,12 @@ class DynamoConfigurationRows:
                 break
             start = page.next
         return rows[skip:]
+
+
+def _behind(after: str | None, prefix: str = "", *, descending: bool) -> tuple[str, str]:
+    """The range of an index's keys behind a place; with ``prefix`` only those that begin so. What follows the prefix begins
+    with a digit."""
+    low, high = f"{prefix}0", f"{prefix}:"
+    if after is None:
+        return low, high
+    return (low, just_before(prefix + after)) if descending else (f"{prefix}{after}\x00", high)

@@ -127,13 +127,16 @@ class DynamoDeliveryLog:
                 found = list(threads.map(read, wanted))
         return {key: delivery for key, delivery in zip(wanted, found, strict=True) if delivery is not None}
 
-    def of_event(self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int) -> list[Delivery]:
+    def of_event(
+        self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int, *, descending: bool = False
+    ) -> list[Delivery]:
         condition: Condition = LogItem.event_key == f"{workspace_id}#{event_id}"
         if after_endpoint_id is not None:
             # "$" follows "#", so that this is behind all records of that endpoint.
-            condition &= LogItem.attempt_key > f"{after_endpoint_id}$"
+            condition &= (LogItem.attempt_key < f"{after_endpoint_id}#") if descending else (LogItem.attempt_key > f"{after_endpoint_id}$")
         # Two records an endpoint at first: most have one.
-        items = self._database.query_all(LogItem, condition, consistent=True, limit=min(2 * limit + 2, 1_000))
+        first = min(2 * limit + 2, 1_000)
+        items = self._database.query_all(LogItem, condition, consistent=True, limit=first, descending=descending)
         groups = itertools.groupby(self._alive(items), key=lambda record: record.delivery.endpoint_id)
         return [self._delivery(records) for _, records in itertools.islice(groups, limit)]
 
@@ -151,6 +154,7 @@ class DynamoDeliveryLog:
         low = format_date(since) if since else f"{FIRST_YEAR}"
         high = format_date(until) if until else f"{LAST_YEAR + 1}"
         if position is not None:
+            position = position[:_ID_AT] + _cut(position[_ID_AT:])
             # The position is the last key that was given out, and whoever comes back begins behind it.
             low, high = (low, position) if descending else (f"{position}\x00", high)
         if low >= high:

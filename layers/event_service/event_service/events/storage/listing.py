@@ -41,7 +41,7 @@ class DynamoEventIndexes:
         limit: int,
         position: object | None,
     ) -> EntryPage:
-        # BETWEEN includes its upper end, but no key equals a bare date: what happened at `dates[1]` itself stays out.
+        # BETWEEN includes its upper end, but no key equals a bare date or place: what happened at `dates[1]` itself stays out.
         where, names = partition(key, shard), _NAMES.get(key.track)
         model: type[Model]
         if names is None:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from sys import getsizeof
 from typing import Any, Final
 
-from event_service.base.errors import TooLarge
 from event_service.filters.matching.conditions import LISTED, Condition, compile_condition
 from event_service.filters.patterns.pattern import FieldCondition
 from event_service.filters.patterns.predicates import (
@@ -30,8 +29,6 @@ from event_service.filters.patterns.predicates import (
 
 CHARACTERS_PER_ENTRY: Final = 64
 ENTRIES_PER_FILTER: Final = 4
-MAXIMUM_INDEX_ENTRIES: Final = 2_500_000
-"""Of one workspace: 250 to 500 MB, 750 at worst, which one routing process keeps beside what it works on."""
 
 # What CPython takes; a test compares the sums with what tracemalloc measures.
 BYTES_PER_FILTER: Final = 150
@@ -71,24 +68,6 @@ def index_entries(condition: Condition | Mapping[str, Any]) -> int:
     alternatives = [(*alternative, *compiled.lists) for alternative in compiled.alternatives]
     distinct = {field for alternative in alternatives for field in alternative}
     return ENTRIES_PER_FILTER + sum(map(len, alternatives)) + sum(_segments(field.path) + _values(field) for field in distinct)
-
-
-def check_index_quota(kept: int, added: int, quota: int) -> None:
-    """Whether a workspace may add filters.
-
-    Args:
-        kept: index entries of its filters without those that are added.
-        added: entries of those that are added.
-        quota: entries that a workspace may have.
-
-    Raises:
-        TooLarge: it may not.
-    """
-    if kept + added > quota:
-        raise TooLarge(
-            f"eventFiltersInput: the filter takes {added:,} index entries (its values, path segments and $or alternatives) and the "
-            f"workspace's other filters take {kept:,}; a workspace may have {quota:,}, so one with at most {max(0, quota - kept):,} fits."
-        )
 
 
 def bytes_of_condition(condition: FieldCondition) -> int:

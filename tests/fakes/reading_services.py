@@ -1,0 +1,58 @@
+"""The GraphQL function's use cases with the real reading of events and deliveries, over stores in memory."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from event_service.base.dates import format_date
+from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
+from event_service.delivery.history import DeliveryHistory
+from event_service.events.event import Event
+from event_service.events.reading import EventsReading
+from tests.fakes.events import FakeEventIndexes, FakeEventStore
+from tests.fakes.graphql_services import FakeServices
+from tests.fakes.history import START, World
+
+
+class ReadingServices(FakeServices):
+    """Events and deliveries that a test puts there; ``indexes`` and ``log`` note what is read."""
+
+    def __init__(self, workspace_id: str) -> None:
+        super().__init__()
+        self._workspace_id = workspace_id
+        self.world = World()
+        self.store = FakeEventStore(lambda: self.world.now)
+        self.indexes = FakeEventIndexes(self.store)
+        self.log = self.world.log
+        self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now)
+        self._history = DeliveryHistory(
+            log=self.log,
+            queue=self.world.queue,
+            store=self.store,
+            accepted=self._reading,
+            endpoints=self.configuration(),
+            tester=self.world,
+            clock=lambda: self.world.now,
+        )
+
+    def events_reading(self) -> EventsReading:  # type: ignore[override]
+        return self._reading
+
+    def deliveries(self) -> DeliveryHistory:  # type: ignore[override]
+        return self._history
+
+    def event(self, event_id: str, minute: float, **fields: Any) -> Event:
+        """An event that happened, and was accepted, so many minutes after the beginning."""
+        moment: datetime = START + timedelta(minutes=minute)
+        given = {"type": "a", "date": moment, "data": {}, "agent_id": None, "camera_id": None, **fields}
+        event = Event(id=event_id, workspace_id=self._workspace_id, created=moment, **given)
+        self.store.put([event], "00")
+        self.world.now = max(self.world.now, moment + timedelta(minutes=1))
+        return event
+
+    def delivery(self, event: Event, endpoint_id: str, status: DeliveryStatus = DeliveryStatus.DELIVERED, status_code: int = 200) -> None:
+        """A delivery with one attempt."""
+        key = DeliveryKey(self._workspace_id, endpoint_id, event.id, format_date(event.created))
+        attempt = Attempt(1, event.created, 5, status_code, None, None, "")
+        self.log.write([LogRecord(key, status, event.created, attempt=attempt)])
