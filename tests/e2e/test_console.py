@@ -26,14 +26,18 @@ class Receiver:
 
     def __init__(self) -> None:
         self.status = 204
+        self.abort = False
+        """Whether it gives each delivery up at once."""
         self.bodies: list[dict[str, Any]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 outer.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                body = b"" if outer.status == 204 else b"the database is locked"
-                self.send_response(outer.status)
+                body = b"" if outer.status == 204 and not outer.abort else b"the database is locked"
+                self.send_response(500 if outer.abort else outer.status)
+                if outer.abort:
+                    self.send_header("webhook-delivery", "abort-message")
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -178,6 +182,50 @@ async def test_an_endpoint_is_paused_undone_renamed_and_deleted(page: Page, clie
     await page.sees("No endpoint yet")
 
 
+async def test_endpoints_are_found_by_name_status_and_label(page: Page, client: Client) -> None:
+    client.webhook("http://127.0.0.1:64999/hook")
+    client.data('mutation { createWebSocketEndpoint(name: "Dashboard", labels: {team: "shop"}) { id } }')
+    await _go(page, "endpoints")
+    await page.sees("2 shown")
+    await page.fill("Name", "dash")
+    await page.sees("1 shown")
+    await page.fill("Name", "")
+    await page.sees("2 shown")
+    await page.choose("Status", "PAUSED")
+    await page.sees("No endpoint is like this")
+    await page.choose("Status", "")
+    await page.click("team=shop")
+    await page.sees("1 shown")
+    await page.sees("Dashboard")
+    # the address says it all: another person sees the same
+    assert await page.run("location.hash") == "#/endpoints?labels=team%3Dshop"
+
+
+async def test_all_that_failed_are_retried_and_a_span_is_sent_again(page: Page, client: Client, receiver: Receiver) -> None:
+    receiver.abort = True
+    endpoint = client.webhook(receiver.url)
+    client.publish(*({"id": f"order-{number}", "type": "order.created", "data": {}} for number in range(3)))
+    await _go(page, "deliveries")
+    await page.choose("Status", "FAILED")
+    await page.sees("3 shown")
+    receiver.abort = False
+    await page.click("Retry all that failed")
+    await page.sees("3 deliveries that fit the filters were given up.")
+    await page.click("Retry 3")
+    await page.sees("3 deliveries are started again.")
+    await page.choose("Status", "DELIVERED")
+    await page.sees("3 shown")
+    assert len(receiver.bodies) == 6
+    await page.run(f"location.hash = '#/endpoints/{endpoint}?tab=settings'; 0")
+    await page.click("Count them first")
+    await page.sees("There is nothing to send.")
+    await page.click("Only what it did not receive")
+    await page.click("Count them first")
+    await page.sees("3 events are to be sent.")
+    await page.click("Send 3")
+    await page.sees("3 events are being sent.")
+
+
 async def test_a_filter_is_written_with_its_faults_shown_and_linked(page: Page, client: Client) -> None:
     endpoint = client.data('mutation { createWebSocketEndpoint(name: "Dashboard") { id } }')["createWebSocketEndpoint"]["id"]
     await _go(page, "filters")
@@ -289,7 +337,7 @@ async def test_an_event_is_published_again_and_its_call_can_be_copied(page: Page
 
 
 async def test_an_event_says_why_it_did_not_arrive(page: Page, client: Client, receiver: Receiver) -> None:
-    create = "mutation ($i: EventFiltersInput!) { createEventFilters(name: \"Large orders\", eventFiltersInput: $i) { id } }"
+    create = 'mutation ($i: EventFiltersInput!) { createEventFilters(name: "Large orders", eventFiltersInput: $i) { id } }'
     wanted = client.data(create, i={"pattern": {"data": {"total": [{"numeric": [">", 100]}]}}})["createEventFilters"]["id"]
     client.webhook(receiver.url, filters=[wanted])
     client.publish({"id": "small", "type": "order.created", "data": {"total": 80}})

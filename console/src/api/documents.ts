@@ -16,6 +16,7 @@ export interface DeliveryFilters {
   eventId?: IdLookup | null;
   endpointId?: IdLookup | null;
   status?: DeliveryStatusLookup | null;
+  statusCode?: StatusCodeLookup | null;
 }
 
 export type DeliveryOutcome = "DELIVERED" | "WAITING" | "FAILED" | "DISCARDED" | "NOT_MATCHED" | "NOT_ROUTED_YET" | "LOGGED";
@@ -25,6 +26,11 @@ export type DeliveryStatus = "PENDING" | "DELIVERED" | "FAILED" | "DISCARDED";
 export interface EndpointFilters {
   id?: IdLookup | null;
   type?: EndpointTypeLookup | null;
+  name?: TextLookup | null;
+  status?: EndpointStatusLookup | null;
+  key?: KeyLookup | null;
+  labels?: Json | null;
+  eventFiltersId?: IdLookup | null;
 }
 
 export type EndpointStatus = "ENABLED" | "PAUSED" | "DISABLED";
@@ -37,6 +43,17 @@ export interface EventFilters {
   date?: DateLookup | null;
   dataIdentificationDataProfileId?: IdLookup | null;
   activityId?: IdLookup | null;
+  agentId?: IdLookup | null;
+  cameraId?: IdLookup | null;
+}
+
+export interface EventFiltersFilters {
+  id?: IdLookup | null;
+  name?: TextLookup | null;
+  key?: KeyLookup | null;
+  labels?: Json | null;
+  endpointId?: IdLookup | null;
+  linked?: boolean | null;
 }
 
 export interface EventFiltersInput {
@@ -81,6 +98,11 @@ export interface DateLookup {
 
 export interface DeliveryStatusLookup {
   exact?: DeliveryStatus | null;
+  in?: DeliveryStatus[] | null;
+}
+
+export interface EndpointStatusLookup {
+  exact?: EndpointStatus | null;
 }
 
 export interface EndpointTypeLookup {
@@ -89,10 +111,24 @@ export interface EndpointTypeLookup {
 
 export interface EventTypeLookup {
   exact?: string | null;
+  in?: string[] | null;
+  startsWith?: string | null;
 }
 
 export interface IdLookup {
   exact?: string | null;
+}
+
+export interface KeyLookup {
+  exact?: string | null;
+}
+
+export interface StatusCodeLookup {
+  exact?: number | null;
+}
+
+export interface TextLookup {
+  contains?: string | null;
 }
 
 export type Endpoint = {
@@ -102,6 +138,9 @@ export type Endpoint = {
   meta: Json;
   status: EndpointStatus;
   statusReason: string | null;
+  key: string | null;
+  description: string | null;
+  labels: Json;
   creationDate: string;
   lastModified: string;
   eventFilters: {
@@ -115,6 +154,7 @@ export type EventFilter = {
   id: string;
   name: string;
   meta: Json;
+  description: string | null;
   creationDate: string;
   lastModified: string;
   endpoints: {
@@ -150,6 +190,10 @@ export type Delivery = {
   id: string;
   eventId: string;
   endpointId: string;
+  endpoint: {
+    id: string;
+    name: string;
+  } | null;
   status: DeliveryStatus;
   attempts: Attempt[];
   nextAttemptDate: string | null;
@@ -221,17 +265,19 @@ export const SignIn: Operation<SignInAnswer, SignInVariables> = {
 export type EndpointsAnswer = {
   endpoints: {
     collectionItems: Endpoint[];
+    endCursor: string | null;
+    hasNextPage: boolean;
   };
 };
 export type EndpointsVariables = {
   filters?: EndpointFilters | null;
-  offset?: number | null;
-  limit?: number | null;
+  first?: number | null;
+  after?: string | null;
 };
 export const Endpoints: Operation<EndpointsAnswer, EndpointsVariables> = {
   name: "Endpoints",
   kind: "query",
-  text: "query Endpoints($filters: EndpointFilters, $offset: Int = 0, $limit: Int = 50) {\n  endpoints(\n    filters: $filters\n    order: { creationDate: DESC }\n    pagination: { offset: $offset, limit: $limit }\n  ) {\n    collectionItems {\n      ...Endpoint\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "query Endpoints($filters: EndpointFilters, $first: Int = 50, $after: String) {\n  endpoints(\n    filters: $filters\n    order: { creationDate: DESC }\n    first: $first\n    after: $after\n  ) {\n    collectionItems {\n      ...Endpoint\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
 };
 
 export type EndpointNamesAnswer = {
@@ -242,21 +288,21 @@ export type EndpointNamesAnswer = {
       type: EndpointType;
       status: EndpointStatus;
     }[];
+    endCursor: string | null;
+    hasNextPage: boolean;
   };
 };
 export type EndpointNamesVariables = {
-  offset?: number | null;
+  after?: string | null;
 };
 export const EndpointNames: Operation<EndpointNamesAnswer, EndpointNamesVariables> = {
   name: "EndpointNames",
   kind: "query",
-  text: "query EndpointNames($offset: Int = 0) {\n  endpoints(pagination: { offset: $offset, limit: 1000 }) {\n    collectionItems {\n      id\n      name\n      type\n      status\n    }\n  }\n}",
+  text: "query EndpointNames($after: String) {\n  endpoints(first: 1000, after: $after) {\n    collectionItems {\n      id\n      name\n      type\n      status\n    }\n    endCursor\n    hasNextPage\n  }\n}",
 };
 
 export type OneEndpointAnswer = {
-  endpoints: {
-    collectionItems: Endpoint[];
-  };
+  endpoint: Endpoint | null;
 };
 export type OneEndpointVariables = {
   id: string;
@@ -264,7 +310,7 @@ export type OneEndpointVariables = {
 export const OneEndpoint: Operation<OneEndpointAnswer, OneEndpointVariables> = {
   name: "OneEndpoint",
   kind: "query",
-  text: "query OneEndpoint($id: ID!) {\n  endpoints(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Endpoint\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "query OneEndpoint($id: ID!) {\n  endpoint(id: $id) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
 };
 
 export type EndpointSecretAnswer = {
@@ -282,22 +328,23 @@ export const EndpointSecret: Operation<EndpointSecretAnswer, EndpointSecretVaria
 export type EventFiltersAnswer = {
   eventsFilters: {
     collectionItems: EventFilter[];
+    endCursor: string | null;
+    hasNextPage: boolean;
   };
 };
 export type EventFiltersVariables = {
-  offset?: number | null;
-  limit?: number | null;
+  filters?: EventFiltersFilters | null;
+  first?: number | null;
+  after?: string | null;
 };
 export const EventFilters: Operation<EventFiltersAnswer, EventFiltersVariables> = {
   name: "EventFilters",
   kind: "query",
-  text: "query EventFilters($offset: Int = 0, $limit: Int = 50) {\n  eventsFilters(\n    order: { lastModified: DESC }\n    pagination: { offset: $offset, limit: $limit }\n  ) {\n    collectionItems {\n      ...EventFilter\n    }\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "query EventFilters($filters: EventFiltersFilters, $first: Int = 50, $after: String) {\n  eventsFilters(\n    filters: $filters\n    order: { lastModified: DESC }\n    first: $first\n    after: $after\n  ) {\n    collectionItems {\n      ...EventFilter\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type OneEventFilterAnswer = {
-  eventsFilters: {
-    collectionItems: EventFilter[];
-  };
+  eventFilter: EventFilter | null;
 };
 export type OneEventFilterVariables = {
   id: string;
@@ -305,29 +352,29 @@ export type OneEventFilterVariables = {
 export const OneEventFilter: Operation<OneEventFilterAnswer, OneEventFilterVariables> = {
   name: "OneEventFilter",
   kind: "query",
-  text: "query OneEventFilter($id: ID!) {\n  eventsFilters(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...EventFilter\n    }\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "query OneEventFilter($id: ID!) {\n  eventFilter(id: $id) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type EventsAnswer = {
   events: {
     collectionItems: Event[];
+    endCursor: string | null;
+    hasNextPage: boolean;
   };
 };
 export type EventsVariables = {
   filters?: EventFilters | null;
-  offset?: number | null;
-  limit?: number | null;
+  first?: number | null;
+  after?: string | null;
 };
 export const Events: Operation<EventsAnswer, EventsVariables> = {
   name: "Events",
   kind: "query",
-  text: "query Events($filters: EventFilters, $offset: Int = 0, $limit: Int = 50) {\n  events(filters: $filters, pagination: { offset: $offset, limit: $limit }) {\n    collectionItems {\n      ...Event\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
+  text: "query Events($filters: EventFilters, $first: Int = 50, $after: String) {\n  events(filters: $filters, first: $first, after: $after) {\n    collectionItems {\n      ...Event\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
 };
 
 export type OneEventAnswer = {
-  events: {
-    collectionItems: Event[];
-  };
+  event: Event | null;
 };
 export type OneEventVariables = {
   id: string;
@@ -335,19 +382,17 @@ export type OneEventVariables = {
 export const OneEvent: Operation<OneEventAnswer, OneEventVariables> = {
   name: "OneEvent",
   kind: "query",
-  text: "query OneEvent($id: ID!) {\n  events(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Event\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
+  text: "query OneEvent($id: ID!) {\n  event(id: $id) {\n    ...Event\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
 };
 
 export type DestinationsAnswer = {
-  events: {
-    collectionItems: (Event & {
-      destinations: {
-        collectionItems: Explanation[];
-        endCursor: string | null;
-        hasNextPage: boolean;
-      };
-    })[];
-  };
+  event: Event & {
+    destinations: {
+      collectionItems: Explanation[];
+      endCursor: string | null;
+      hasNextPage: boolean;
+    };
+  } | null;
 };
 export type DestinationsVariables = {
   id: string;
@@ -356,20 +401,7 @@ export type DestinationsVariables = {
 export const Destinations: Operation<DestinationsAnswer, DestinationsVariables> = {
   name: "Destinations",
   kind: "query",
-  text: "query Destinations($id: ID!, $after: String) {\n  events(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Event\n      destinations(first: 50, after: $after) {\n        collectionItems {\n          ...Explanation\n        }\n        endCursor\n        hasNextPage\n      }\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}\n\nfragment Explanation on DeliveryExplanation {\n  endpoint {\n    id\n    name\n    type\n    status\n  }\n  outcome\n  sentence\n  sequence\n  asRouted\n  configurationVersion\n  delivery {\n    ...Delivery\n  }\n  filters {\n    eventFiltersId\n    name\n    matched\n    failed {\n      ...Clause\n    }\n    lastChange {\n      version\n      date\n      actor\n      sentence\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
-};
-
-export type ExplainDeliveryAnswer = {
-  explainDelivery: Explanation;
-};
-export type ExplainDeliveryVariables = {
-  eventId: string;
-  endpointId: string;
-};
-export const ExplainDelivery: Operation<ExplainDeliveryAnswer, ExplainDeliveryVariables> = {
-  name: "ExplainDelivery",
-  kind: "query",
-  text: "query ExplainDelivery($eventId: ID!, $endpointId: ID!) {\n  explainDelivery(eventId: $eventId, endpointId: $endpointId) {\n    ...Explanation\n  }\n}\n\nfragment Explanation on DeliveryExplanation {\n  endpoint {\n    id\n    name\n    type\n    status\n  }\n  outcome\n  sentence\n  sequence\n  asRouted\n  configurationVersion\n  delivery {\n    ...Delivery\n  }\n  filters {\n    eventFiltersId\n    name\n    matched\n    failed {\n      ...Clause\n    }\n    lastChange {\n      version\n      date\n      actor\n      sentence\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
+  text: "query Destinations($id: ID!, $after: String) {\n  event(id: $id) {\n    ...Event\n    destinations(first: 50, after: $after) {\n      collectionItems {\n        ...Explanation\n      }\n      endCursor\n      hasNextPage\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}\n\nfragment Explanation on DeliveryExplanation {\n  endpoint {\n    id\n    name\n    type\n    status\n  }\n  outcome\n  sentence\n  sequence\n  asRouted\n  configurationVersion\n  delivery {\n    ...Delivery\n  }\n  filters {\n    eventFiltersId\n    name\n    matched\n    failed {\n      ...Clause\n    }\n    lastChange {\n      version\n      date\n      actor\n      sentence\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
 };
 
 export type ChangesAnswer = {
@@ -428,23 +460,44 @@ export const MatchEvents: Operation<MatchEventsAnswer, MatchEventsVariables> = {
 export type DeliveriesAnswer = {
   deliveries: {
     collectionItems: Delivery[];
+    endCursor: string | null;
+    hasNextPage: boolean;
   };
 };
 export type DeliveriesVariables = {
   filters?: DeliveryFilters | null;
-  offset?: number | null;
-  limit?: number | null;
+  first?: number | null;
+  after?: string | null;
 };
 export const Deliveries: Operation<DeliveriesAnswer, DeliveriesVariables> = {
   name: "Deliveries",
   kind: "query",
-  text: "query Deliveries($filters: DeliveryFilters, $offset: Int = 0, $limit: Int = 50) {\n  deliveries(filters: $filters, pagination: { offset: $offset, limit: $limit }) {\n    collectionItems {\n      ...Delivery\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+  text: "query Deliveries($filters: DeliveryFilters, $first: Int = 50, $after: String) {\n  deliveries(filters: $filters, first: $first, after: $after) {\n    collectionItems {\n      ...Delivery\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+};
+
+export type DeliveryIdsAnswer = {
+  deliveries: {
+    collectionItems: {
+      id: string;
+    }[];
+    endCursor: string | null;
+    hasNextPage: boolean;
+  };
+};
+export type DeliveryIdsVariables = {
+  filters?: DeliveryFilters | null;
+  after?: string | null;
+};
+export const DeliveryIds: Operation<DeliveryIdsAnswer, DeliveryIdsVariables> = {
+  name: "DeliveryIds",
+  kind: "query",
+  text: "query DeliveryIds($filters: DeliveryFilters, $after: String) {\n  deliveries(filters: $filters, first: 1000, after: $after) {\n    collectionItems {\n      id\n    }\n    endCursor\n    hasNextPage\n  }\n}",
 };
 
 export type OneDeliveryAnswer = {
-  deliveries: {
-    collectionItems: Delivery[];
-  };
+  delivery: Delivery & {
+    event: Event | null;
+  } | null;
 };
 export type OneDeliveryVariables = {
   id: string;
@@ -452,7 +505,7 @@ export type OneDeliveryVariables = {
 export const OneDelivery: Operation<OneDeliveryAnswer, OneDeliveryVariables> = {
   name: "OneDelivery",
   kind: "query",
-  text: "query OneDelivery($id: ID!) {\n  deliveries(filters: { id: { exact: $id } }) {\n    collectionItems {\n      ...Delivery\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+  text: "query OneDelivery($id: ID!) {\n  delivery(id: $id) {\n    ...Delivery\n    event {\n      ...Event\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
 };
 
 export type CreateWebhookEndpointAnswer = {
@@ -463,12 +516,13 @@ export type CreateWebhookEndpointVariables = {
   url: string;
   method?: string | null;
   eventFiltersIds?: string[] | null;
+  description?: string | null;
   idempotencyKey?: string | null;
 };
 export const CreateWebhookEndpoint: Operation<CreateWebhookEndpointAnswer, CreateWebhookEndpointVariables> = {
   name: "CreateWebhookEndpoint",
   kind: "mutation",
-  text: "mutation CreateWebhookEndpoint($name: String!, $url: String!, $method: String, $eventFiltersIds: [ID!], $idempotencyKey: String) {\n  createWebhookEndpoint(\n    name: $name\n    url: $url\n    method: $method\n    eventFiltersIds: $eventFiltersIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "mutation CreateWebhookEndpoint($name: String!, $url: String!, $method: String, $eventFiltersIds: [ID!], $description: String, $idempotencyKey: String) {\n  createWebhookEndpoint(\n    name: $name\n    url: $url\n    method: $method\n    eventFiltersIds: $eventFiltersIds\n    description: $description\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
 };
 
 export type CreateWebSocketEndpointAnswer = {
@@ -477,12 +531,14 @@ export type CreateWebSocketEndpointAnswer = {
 export type CreateWebSocketEndpointVariables = {
   name: string;
   eventFiltersIds?: string[] | null;
+  description?: string | null;
+  labels?: Json | null;
   idempotencyKey?: string | null;
 };
 export const CreateWebSocketEndpoint: Operation<CreateWebSocketEndpointAnswer, CreateWebSocketEndpointVariables> = {
   name: "CreateWebSocketEndpoint",
   kind: "mutation",
-  text: "mutation CreateWebSocketEndpoint($name: String!, $eventFiltersIds: [ID!], $idempotencyKey: String) {\n  createWebSocketEndpoint(\n    name: $name\n    eventFiltersIds: $eventFiltersIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "mutation CreateWebSocketEndpoint($name: String!, $eventFiltersIds: [ID!], $description: String, $labels: JSON, $idempotencyKey: String) {\n  createWebSocketEndpoint(\n    name: $name\n    eventFiltersIds: $eventFiltersIds\n    description: $description\n    labels: $labels\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
 };
 
 export type UpdateEndpointAnswer = {
@@ -493,11 +549,14 @@ export type UpdateEndpointVariables = {
   name?: string | null;
   url?: string | null;
   method?: string | null;
+  key?: string | null;
+  description?: string | null;
+  labels?: Json | null;
 };
 export const UpdateEndpoint: Operation<UpdateEndpointAnswer, UpdateEndpointVariables> = {
   name: "UpdateEndpoint",
   kind: "mutation",
-  text: "mutation UpdateEndpoint($id: ID!, $name: String, $url: String, $method: String) {\n  updateEndpoint(id: $id, name: $name, url: $url, method: $method) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "mutation UpdateEndpoint($id: ID!, $name: String, $url: String, $method: String, $key: String, $description: String, $labels: JSON) {\n  updateEndpoint(\n    id: $id\n    name: $name\n    url: $url\n    method: $method\n    key: $key\n    description: $description\n    labels: $labels\n  ) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
 };
 
 export type DeleteEndpointsAnswer = {
@@ -579,7 +638,7 @@ export type CreateEventFiltersVariables = {
 export const CreateEventFilters: Operation<CreateEventFiltersAnswer, CreateEventFiltersVariables> = {
   name: "CreateEventFilters",
   kind: "mutation",
-  text: "mutation CreateEventFilters($name: String, $eventFiltersInput: EventFiltersInput!, $endpointIds: [ID!], $idempotencyKey: String) {\n  createEventFilters(\n    name: $name\n    eventFiltersInput: $eventFiltersInput\n    endpointIds: $endpointIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "mutation CreateEventFilters($name: String, $eventFiltersInput: EventFiltersInput!, $endpointIds: [ID!], $idempotencyKey: String) {\n  createEventFilters(\n    name: $name\n    eventFiltersInput: $eventFiltersInput\n    endpointIds: $endpointIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type UpdateEventFiltersAnswer = {
@@ -593,7 +652,7 @@ export type UpdateEventFiltersVariables = {
 export const UpdateEventFilters: Operation<UpdateEventFiltersAnswer, UpdateEventFiltersVariables> = {
   name: "UpdateEventFilters",
   kind: "mutation",
-  text: "mutation UpdateEventFilters($id: ID!, $name: String, $eventFiltersInput: EventFiltersInput) {\n  updateEventFilters(id: $id, name: $name, eventFiltersInput: $eventFiltersInput) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "mutation UpdateEventFilters($id: ID!, $name: String, $eventFiltersInput: EventFiltersInput) {\n  updateEventFilters(id: $id, name: $name, eventFiltersInput: $eventFiltersInput) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type DeleteEventFiltersAnswer = {
@@ -682,11 +741,12 @@ export type ReplayEventsVariables = {
   since: string;
   until?: string | null;
   missingOnly?: boolean | null;
+  dryRun?: boolean | null;
 };
 export const ReplayEvents: Operation<ReplayEventsAnswer, ReplayEventsVariables> = {
   name: "ReplayEvents",
   kind: "mutation",
-  text: "mutation ReplayEvents($endpointId: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean) {\n  replayEvents(\n    endpointId: $endpointId\n    since: $since\n    until: $until\n    missingOnly: $missingOnly\n  ) {\n    ok\n    count\n    continueSince\n  }\n}",
+  text: "mutation ReplayEvents($endpointId: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {\n  replayEvents(\n    endpointId: $endpointId\n    since: $since\n    until: $until\n    missingOnly: $missingOnly\n    dryRun: $dryRun\n  ) {\n    ok\n    count\n    continueSince\n  }\n}",
 };
 
 export type LatestEventsAnswer = {
@@ -712,6 +772,9 @@ export type LatestDeliveriesAnswer = {
       id: string;
       eventId: string;
       endpointId: string;
+      endpoint: {
+        name: string;
+      } | null;
       status: DeliveryStatus;
       creationDate: string;
       nextAttemptDate: string | null;
@@ -726,23 +789,35 @@ export type LatestDeliveriesVariables = Record<string, never>;
 export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliveriesVariables> = {
   name: "LatestDeliveries",
   kind: "query",
-  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
+  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
 };
 
-export type EndpointStatesAnswer = {
-  endpoints: {
+export type EndpointsThatAreOffAnswer = {
+  paused: {
     collectionItems: ({
       id: string;
       name: string;
-      type: EndpointType;
       status: EndpointStatus;
       statusReason: string | null;
     })[];
   };
+  disabled: {
+    collectionItems: ({
+      id: string;
+      name: string;
+      status: EndpointStatus;
+      statusReason: string | null;
+    })[];
+  };
+  any: {
+    collectionItems: {
+      id: string;
+    }[];
+  };
 };
-export type EndpointStatesVariables = Record<string, never>;
-export const EndpointStates: Operation<EndpointStatesAnswer, EndpointStatesVariables> = {
-  name: "EndpointStates",
+export type EndpointsThatAreOffVariables = Record<string, never>;
+export const EndpointsThatAreOff: Operation<EndpointsThatAreOffAnswer, EndpointsThatAreOffVariables> = {
+  name: "EndpointsThatAreOff",
   kind: "query",
-  text: "query EndpointStates {\n  endpoints(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      name\n      type\n      status\n      statusReason\n    }\n  }\n}",
+  text: "query EndpointsThatAreOff {\n  paused: endpoints(filters: { status: { exact: PAUSED } }, first: 50) {\n    collectionItems {\n      id\n      name\n      status\n      statusReason\n    }\n  }\n  disabled: endpoints(filters: { status: { exact: DISABLED } }, first: 50) {\n    collectionItems {\n      id\n      name\n      status\n      statusReason\n    }\n  }\n  any: endpoints(first: 1) {\n    collectionItems {\n      id\n    }\n  }\n}",
 };

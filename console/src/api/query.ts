@@ -57,10 +57,16 @@ export function useQuery<Answer, Variables>(
   return { answer: state.answer, error: state.error, loading: state.loading, reload: load };
 }
 
+/** A page of a list, as every list of the API answers. */
+export interface Page<Item> {
+  collectionItems: Item[];
+  endCursor: string | null;
+  hasNextPage: boolean;
+}
+
 /** All pages that were asked for of a list, one after the other. */
 export interface Pages<Item> {
   items: Item[];
-  /** Whether the last page was full, so that there may be another. */
   more: boolean;
   error: ApiError | null;
   loading: boolean;
@@ -71,34 +77,37 @@ export interface Pages<Item> {
 }
 
 const PAGE = 50;
+const LARGEST_PAGE = 1000;
+const FOLLOWED = 200;
 
+/**
+ * A list, page by page.
+ *
+ * @param fetchPage the first items after a cursor.
+ * @param key of what is asked for: another one begins anew.
+ * @param every seconds after which what is shown is fetched again, as long as it is not long.
+ */
 export function usePages<Item extends { id: string }>(
-  fetchPage: (offset: number, limit: number) => Promise<Item[]>,
+  fetchPage: (first: number, after: string | null) => Promise<Page<Item>>,
   key: string,
   { every = 0 }: { every?: number } = {},
 ): Pages<Item> {
-  const [state, setState] = useState<{ items: Item[]; more: boolean; error: ApiError | null; loading: boolean; first: boolean }>({
-    items: [],
-    more: false,
-    error: null,
-    loading: true,
-    first: true,
-  });
+  const [state, setState] = useState<Omit<Pages<Item>, "reload" | "next">>({ items: [], more: false, error: null, loading: true, first: true });
   const current = useRef(key);
   current.current = key;
   const shown = useRef(0);
+  const cursor = useRef<string | null>(null);
 
-  const load = async (offset: number): Promise<void> => {
+  const load = async (after: string | null): Promise<void> => {
     setState((before) => ({ ...before, loading: true }));
     try {
-      // A reload fetches as many as are shown, at most 1,000, which is the API's largest page.
-      const limit = offset === 0 ? Math.min(1000, Math.max(PAGE, shown.current)) : PAGE;
-      const page = await fetchPage(offset, limit);
+      const page = await fetchPage(after === null ? Math.min(LARGEST_PAGE, Math.max(PAGE, shown.current)) : PAGE, after);
       if (current.current !== key) return;
+      cursor.current = page.endCursor;
       setState((before) => {
-        const items = offset === 0 ? page : [...before.items, ...page.filter((one) => !before.items.some((old) => old.id === one.id))];
+        const items = after === null ? page.collectionItems : [...before.items, ...page.collectionItems.filter((one) => !before.items.some((old) => old.id === one.id))];
         shown.current = items.length;
-        return { items, more: page.length === limit, error: null, loading: false, first: false };
+        return { items, more: page.hasNextPage, error: null, loading: false, first: false };
       });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -110,13 +119,13 @@ export function usePages<Item extends { id: string }>(
   useEffect(() => {
     shown.current = 0;
     setState((before) => ({ ...before, first: true }));
-    void load(0);
+    void load(null);
     if (every === 0) return undefined;
     const timer = setInterval(() => {
-      if (document.visibilityState === "visible" && token.value !== null && shown.current <= 200) void load(0);
+      if (document.visibilityState === "visible" && token.value !== null && shown.current <= FOLLOWED) void load(null);
     }, every * 1000);
     return () => clearInterval(timer);
   }, [key, every]);
 
-  return { ...state, reload: () => load(0), next: () => load(shown.current) };
+  return { ...state, reload: () => load(null), next: () => load(cursor.current) };
 }

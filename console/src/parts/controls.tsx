@@ -22,6 +22,26 @@ export function Field({ label, hint, fault, children }: {
   );
 }
 
+/** A field whose text is taken a moment after the last key, or when it is left. */
+export function Later({ value, change, ...rest }: { value: string; change: (value: string | null) => void; id: string; placeholder: string; "aria-describedby"?: string }) {
+  const [text, setText] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const take = (now: string) => {
+    clearTimeout(timer.current);
+    if (now.trim() !== value) change(now.trim() || null);
+  };
+  return (
+    <input {...rest} value={text} onChange={(event) => take(event.currentTarget.value)} onInput={(event) => {
+      const now = event.currentTarget.value;
+      setText(now);
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => take(now), 400);
+    }} />
+  );
+}
+
 /** A button whose action takes a while. A refusal is said where notices are, unless the action handles it itself. */
 export function Action({ run, icon, children, ...rest }: { run: () => Promise<void>; icon?: IconName; children: ComponentChildren } & Omit<JSX.IntrinsicElements["button"], "onClick" | "icon">) {
   const [busy, setBusy] = useState(false);

@@ -4,11 +4,9 @@ import { namedEndpoints, wantNames } from "../state/endpoint-names";
 import { link } from "../state/route";
 import { Text } from "./text";
 
-/** An endpoint's name as a link to its card; its id until the name is known, or where the endpoint is gone. */
-export function EndpointName({ id, above = true }: { id: string; above?: boolean }) {
-  useEffect(() => void attempt(() => wantNames()), [id]);
-  const known = namedEndpoints.value.get(id);
-  return <a class={above ? "above" : ""} href={link(["endpoints", id])}>{known ? <Text value={known.name} /> : <code>{id.slice(0, 8)}…</code>}</a>;
+/** An endpoint's name as a link to its card; the beginning of its id where the endpoint is gone. */
+export function EndpointName({ id, name, above = true }: { id: string; name: string | undefined; above?: boolean }) {
+  return <a class={above ? "above" : ""} href={link(["endpoints", id])}>{name === undefined ? <code>{id.slice(0, 8)}…</code> : <Text value={name} />}</a>;
 }
 
 export function EndpointChoice({ value, change, id, types }: { value: string; change: (id: string) => void; id?: string; types?: string[] }) {

@@ -31,14 +31,14 @@ export function CommandPalette({ screens, close }: { screens: { name: string; te
   useEffect(() => {
     dialog.current?.showModal();
     void attempt(() => wantNames());
-    void attempt(async () => setFilters((await call(EventFilters, { limit: 1000 })).eventsFilters.collectionItems));
+    void attempt(async () => setFilters((await call(EventFilters, { first: 1000 })).eventsFilters.collectionItems));
   }, []);
   useEffect(() => {
     setEvent(null);
     const id = text.trim();
     if (id.length < 3) return undefined;
     const timer = setTimeout(() => void attempt(async () => {
-      const found = (await call(OneEvent, { id })).events.collectionItems[0];
+      const found = (await call(OneEvent, { id })).event;
       if (found) setEvent({ key: `event ${id}`, text: `${found.type} ${found.id}`, kind: "Event", icon: "events", href: link(["events", found.id]) });
     }), 250);
     return () => clearTimeout(timer);

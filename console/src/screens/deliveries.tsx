@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
-import { Deliveries, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryStatus } from "../api/documents";
+import { Deliveries, DeliveryIds, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryIdsAnswer, type DeliveryStatus } from "../api/documents";
 import { usePages } from "../api/query";
-import { Action, Field, More } from "../parts/controls";
+import { Action, Dialog, Field, Later, More } from "../parts/controls";
 import { EndpointChoice, EndpointName } from "../parts/endpoint-name";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
@@ -15,19 +15,24 @@ const STATUSES: { value: DeliveryStatus; text: string }[] = [
   { value: "PENDING", text: "Pending" }, { value: "DELIVERED", text: "Delivered" }, { value: "FAILED", text: "Failed" }, { value: "DISCARDED", text: "Discarded" },
 ];
 
+/** Ids that one call takes. */
+const PER_CALL = 100;
+
 export function DeliveriesScreen() {
   const query = route.value.query;
   const status = query.get("status") as DeliveryStatus | null;
   const endpoint = query.get("endpoint");
   const event = query.get("event");
+  const code = query.get("code");
   const filters: DeliveryFilters = {
     ...(status ? { status: { exact: status } } : {}),
     ...(endpoint ? { endpointId: { exact: endpoint } } : {}),
     ...(event ? { eventId: { exact: event } } : {}),
+    ...(code && /^\d{3}$/.test(code) ? { statusCode: { exact: Number(code) } } : {}),
   };
   return (
     <>
-      <Head title="Deliveries" name="Deliveries">Each event on its way to each webhook, with every attempt.</Head>
+      <Head title="Deliveries" name="Deliveries" actions={<RetryAll filters={filters} />}>Each event on its way to each webhook, with every attempt.</Head>
       <div class="filters">
         <Field label="Status">
           {(attributes) => (
@@ -41,10 +46,55 @@ export function DeliveriesScreen() {
           {({ id }) => <EndpointChoice id={id} value={endpoint ?? ""} change={(value) => setQuery({ endpoint: value || null })} types={["WEB_HOOK"]} />}
         </Field>
         <Field label="Event">
-          {(attributes) => <input {...attributes} placeholder="id" value={event ?? ""} onChange={(change) => setQuery({ event: change.currentTarget.value.trim() || null })} />}
+          {(attributes) => <Later {...attributes} placeholder="id" value={event ?? ""} change={(value) => setQuery({ event: value })} />}
+        </Field>
+        <Field label="Last answer">
+          {(attributes) => <Later {...attributes} placeholder="status, such as 500" value={code ?? ""} change={(value) => setQuery({ code: value })} />}
         </Field>
       </div>
       <DeliveryList filters={filters} withEndpoint />
+    </>
+  );
+}
+
+/** Starts again all that were given up and fit the filters: counted first, then with its progress. */
+function RetryAll({ filters }: { filters: DeliveryFilters }) {
+  const [ids, setIds] = useState<string[] | null>(null);
+  const [done, setDone] = useState(0);
+  const status = filters.status?.exact;
+  if (status && status !== "FAILED") return null;
+  const count = async () => {
+    const found: string[] = [];
+    let after: string | null = null;
+    do {
+      const page: DeliveryIdsAnswer["deliveries"] = (await call(DeliveryIds, { filters: { ...filters, status: { exact: "FAILED" } }, after })).deliveries;
+      found.push(...page.collectionItems.map((one) => one.id));
+      after = page.hasNextPage ? page.endCursor : null;
+    } while (after !== null);
+    setDone(0);
+    if (found.length === 0) say("No delivery that fits these filters was given up.");
+    else setIds(found);
+  };
+  return (
+    <>
+      <Action icon="retry" run={count}>Retry all that failed</Action>
+      {ids && (
+        <Dialog title="Retry all that failed" close={() => setIds(null)}>
+          <p>{ids.length.toLocaleString("en")} {ids.length === 1 ? "delivery that fits the filters was" : "deliveries that fit the filters were"} given up. Each is started again, with all its attempts.</p>
+          {done > 0 && <><progress max={ids.length} value={done} aria-label="Started again" /><p role="status">{done.toLocaleString("en")} started again</p></>}
+          <div class="actions">
+            <Action class="primary" run={async () => {
+              for (let at = 0; at < ids.length; at += PER_CALL) {
+                await call(RetryDeliveries, { ids: ids.slice(at, at + PER_CALL) });
+                setDone(Math.min(ids.length, at + PER_CALL));
+              }
+              say(`${ids.length.toLocaleString("en")} ${ids.length === 1 ? "delivery is" : "deliveries are"} started again.`);
+              setIds(null);
+            }}>Retry {ids.length.toLocaleString("en")}</Action>
+            <button type="button" onClick={() => setIds(null)}>Cancel</button>
+          </div>
+        </Dialog>
+      )}
     </>
   );
 }
@@ -59,7 +109,7 @@ export function lastAttempt(delivery: Delivery): string {
 export function DeliveryList({ filters, withEndpoint, brief = false }: { filters: DeliveryFilters; withEndpoint: boolean; brief?: boolean }) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const pages = usePages<Delivery>(
-    async (offset, limit) => (await call(Deliveries, { filters, offset, limit })).deliveries.collectionItems,
+    async (first, after) => (await call(Deliveries, { filters, first, after })).deliveries,
     JSON.stringify(filters),
     { every: 5 },
   );
@@ -77,7 +127,7 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
   const failed = shown.filter((one) => one.status === "FAILED");
   const choosing = !brief && failed.length > 0;
   const retry = async (ids: string[]) => {
-    for (let at = 0; at < ids.length; at += 100) await call(RetryDeliveries, { ids: ids.slice(at, at + 100) });
+    for (let at = 0; at < ids.length; at += PER_CALL) await call(RetryDeliveries, { ids: ids.slice(at, at + PER_CALL) });
     say(ids.length === 1 ? "The delivery is started again." : `${ids.length} deliveries are started again.`);
     setChosen(new Set());
     await pages.reload();
@@ -109,7 +159,7 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
               <a class="cover mono line" href={link(["deliveries", one.id])}><Text value={one.eventId} /></a>
               <div class="muted small"><Time at={one.creationDate} /></div>
             </div>
-            {withEndpoint && <div class="wide small"><EndpointName id={one.endpointId} /></div>}
+            {withEndpoint && <div class="wide small"><EndpointName id={one.endpointId} name={one.endpoint?.name} /></div>}
             <div class="muted small wide">
               <div class="line"><Text value={lastAttempt(one)} /></div>
               <div>{one.attempts.length} {one.attempts.length === 1 ? "attempt" : "attempts"}{one.nextAttemptDate && <>, next <Time at={one.nextAttemptDate} /></>}</div>

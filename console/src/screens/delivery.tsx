@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
-import { OneDelivery, OneEndpoint, OneEvent, RetryDeliveries, type Attempt, type Delivery, type Endpoint, type Event } from "../api/documents";
+import { OneDelivery, OneEndpoint, RetryDeliveries, type Attempt, type Delivery, type Endpoint, type Event } from "../api/documents";
 import { useQuery } from "../api/query";
 import { quoted } from "../parts/api-button";
 import { Action } from "../parts/controls";
@@ -15,7 +15,7 @@ import { link } from "../state/route";
 
 export function DeliveryScreen({ id }: { id: string }) {
   const query = useQuery(OneDelivery, { id }, { every: 5 });
-  const delivery = query.answer?.deliveries.collectionItems[0];
+  const delivery = query.answer?.delivery;
   const crumb = { text: "Deliveries", href: link(["deliveries"]) };
   if (query.error && !delivery) return <><Head title="Delivery" name="Delivery" crumb={crumb} /><Failed error={query.error} again={query.reload} /></>;
   if (!query.answer) return <><Head title="Delivery" name="Delivery" crumb={crumb} /><Loading what="the delivery" /></>;
@@ -30,10 +30,10 @@ export function DeliveryScreen({ id }: { id: string }) {
             await query.reload();
           }}>Retry</Action>
         )}>
-        <EndpointName id={delivery.endpointId} above={false} />
+        <EndpointName id={delivery.endpointId} name={delivery.endpoint?.name} above={false} />
       </Head>
       <Outcome delivery={delivery} />
-      <Attempts delivery={delivery} />
+      <Attempts delivery={delivery} event={delivery.event} />
     </>
   );
 }
@@ -44,7 +44,7 @@ function Outcome({ delivery }: { delivery: Delivery }) {
       <div class="body">
         <dl class="facts">
           <dt>Event</dt><dd><a href={link(["events", delivery.eventId])}><Text value={delivery.eventId} /></a></dd>
-          <dt>Endpoint</dt><dd><EndpointName id={delivery.endpointId} above={false} /></dd>
+          <dt>Endpoint</dt><dd><EndpointName id={delivery.endpointId} name={delivery.endpoint?.name} above={false} /></dd>
           <dt>Began</dt><dd><Time at={delivery.creationDate} exact /></dd>
           {delivery.nextAttemptDate && <><dt>Next attempt</dt><dd><Time at={delivery.nextAttemptDate} /> (<Time at={delivery.nextAttemptDate} exact />)</dd></>}
           <dt>Id</dt><dd><Id value={delivery.id} /></dd>
@@ -54,9 +54,8 @@ function Outcome({ delivery }: { delivery: Delivery }) {
   );
 }
 
-function Attempts({ delivery }: { delivery: Delivery }) {
+function Attempts({ delivery, event }: { delivery: Delivery; event: Event | null }) {
   const [chosen, setChosen] = useState<number | null>(null);
-  const event = useQuery(OneEvent, { id: delivery.eventId });
   const endpoint = useQuery(OneEndpoint, { id: delivery.endpointId });
   const attempt = delivery.attempts.find((one) => one.number === chosen) ?? delivery.attempts.at(-1);
   if (!attempt) return <section class="panel"><div class="body"><p class="muted">Not tried yet{delivery.status === "PENDING" ? ": it waits for the endpoint." : "."}</p></div></section>;
@@ -72,7 +71,7 @@ function Attempts({ delivery }: { delivery: Delivery }) {
       </header>
       <div class="body">
         <OneAttempt attempt={attempt} />
-        <Request endpoint={endpoint.answer?.endpoints.collectionItems[0]} event={event.answer?.events.collectionItems[0]} />
+        <Request endpoint={endpoint.answer?.endpoint ?? null} event={event} />
       </div>
     </section>
   );
@@ -92,10 +91,11 @@ export function OneAttempt({ attempt }: { attempt: Attempt }) {
 }
 
 /** The request's body is the event. The headers with the signature differ in each attempt, and are made with the secret. */
-function Request({ endpoint, event }: { endpoint: Endpoint | undefined; event: Event | undefined }) {
-  if (!event) return null;
+function Request({ endpoint, event }: { endpoint: Endpoint | null; event: Event | null }) {
+  if (!event) return <p class="muted">The event's retention is over, so the request cannot be shown any more.</p>;
   const meta = (endpoint?.meta ?? {}) as { url?: string; method?: string };
-  const body = { ...event, lastModified: event.creationDate };
+  const { id, type, date, data, agentId, cameraId, workspaceId, creationDate, lastModified } = event;
+  const body = { id, type, date, data, agentId, cameraId, workspaceId, creationDate, lastModified };
   const command = `curl -i -X ${meta.method ?? "POST"} ${quoted(meta.url ?? "<url>")} -H 'content-type: application/json' -d ${quoted(JSON.stringify(body))}`;
   return (
     <>

@@ -17,6 +17,7 @@ export function NewEndpointScreen() {
   const [name, setName] = useState("");
   const [url, setUrl] = useState("");
   const [method, setMethod] = useState("POST");
+  const [description, setDescription] = useState("");
   const [chosen, setChosen] = useState<string[]>([]);
   const [tryNow, setTryNow] = useState(true);
   const [error, setError] = useState<ApiError | null>(null);
@@ -25,8 +26,8 @@ export function NewEndpointScreen() {
   const [created, setCreated] = useState<{ endpoint: Endpoint; test: TestEndpointAnswer["testEndpoint"] | undefined } | null>(null);
   // A second click, or a retry after a lost answer, must not make a second endpoint.
   const key = useRef(crypto.randomUUID());
-  useEffect(() => { key.current = crypto.randomUUID(); }, [type, name, url, method, chosen]);
-  const filters = useQuery(EventFilters, { limit: 200 });
+  useEffect(() => { key.current = crypto.randomUUID(); }, [type, name, url, method, description, chosen]);
+  const filters = useQuery(EventFilters, { first: 200 });
 
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
@@ -38,7 +39,7 @@ export function NewEndpointScreen() {
     if (Object.keys(found).length) return;
     setBusy(true);
     try {
-      const common = { name: name.trim(), eventFiltersIds: chosen, idempotencyKey: key.current };
+      const common = { name: name.trim(), eventFiltersIds: chosen, description: description.trim() || null, idempotencyKey: key.current };
       const endpoint = type === "WEB_HOOK"
         ? (await call(CreateWebhookEndpoint, { ...common, url: url.trim(), method })).createWebhookEndpoint
         : (await call(CreateWebSocketEndpoint, common)).createWebSocketEndpoint;
@@ -92,6 +93,9 @@ export function NewEndpointScreen() {
             </Field>
           </>
         )}
+        <Field label="Description" hint="For people. May stay empty.">
+          {(attributes) => <input {...attributes} value={description} maxLength={1024} onInput={(event) => setDescription(event.currentTarget.value)} />}
+        </Field>
         <fieldset>
           <legend class="legend">Which events?</legend>
           {all.length === 0 ? (

@@ -17,11 +17,11 @@ import { say } from "../state/notices";
 import { go, link, route } from "../state/route";
 import { changesOf } from "./changes";
 import { DeliveryList } from "./deliveries";
-import { address } from "./endpoints";
+import { address, Labels, labelsOf, pairs } from "./endpoints";
 
 export function EndpointScreen({ id }: { id: string }) {
   const query = useQuery(OneEndpoint, { id }, { every: 10 });
-  const endpoint = query.answer?.endpoints.collectionItems[0];
+  const endpoint = query.answer?.endpoint;
   if (query.error && !endpoint) return <><Head title="Endpoint" name="Endpoint" /><Failed error={query.error} again={query.reload} /></>;
   if (!query.answer) return <><Head title="Endpoint" name="Endpoint" /><Loading what="the endpoint" /></>;
   if (!endpoint) {
@@ -112,7 +112,7 @@ export function TestResult({ result }: { result: TestEndpointAnswer["testEndpoin
 function Overview({ endpoint }: Part) {
   const [result, setResult] = useState<TestEndpointAnswer["testEndpoint"]>(null);
   const webhook = endpoint.type === "WEB_HOOK";
-  const deliveries = useQuery(Deliveries, { filters: { endpointId: { exact: endpoint.id } }, limit: 100 }, { every: 5, skip: !webhook });
+  const deliveries = useQuery(Deliveries, { filters: { endpointId: { exact: endpoint.id } }, first: 100 }, { every: 5, skip: !webhook });
   const items = deliveries.answer?.deliveries.collectionItems ?? [];
   const durations = items.flatMap((one) => one.attempts.filter((attempt) => attempt.statusCode !== null).map((attempt) => attempt.durationMs)).sort((a, b) => a - b);
   const at = (share: number) => durations[Math.min(durations.length - 1, Math.floor(share * durations.length))];
@@ -140,7 +140,10 @@ function Overview({ endpoint }: Part) {
           <div class="body">
             {result && <TestResult result={result} />}
             <dl class="facts">
+              {endpoint.description && <><dt>Description</dt><dd><Text value={endpoint.description} /></dd></>}
               <dt>Id</dt><dd><Id value={endpoint.id} /></dd>
+              {endpoint.key && <><dt>Key</dt><dd><Id value={endpoint.key} what="key" /></dd></>}
+              {Object.keys(labelsOf(endpoint)).length > 0 && <><dt>Labels</dt><dd><Labels of={endpoint} /></dd></>}
               <dt>Type</dt><dd>{webhook ? "Webhook" : "WebSocket"}</dd>
               {webhook && <><dt>Sent to</dt><dd>{address(endpoint)}</dd></>}
               <dt>Receives</dt>
@@ -172,7 +175,7 @@ export function Stat({ label, number }: { label: string; number: number | string
 }
 
 function Filters({ endpoint, reload }: Part) {
-  const filters = useQuery(EventFilters, { limit: 200 });
+  const filters = useQuery(EventFilters, { first: 200 });
   const all = filters.answer?.eventsFilters.collectionItems ?? [];
   const linked = new Set(endpoint.eventFilters.map((one) => one.id));
   if (filters.error) return <Failed error={filters.error} again={filters.reload} />;
@@ -257,6 +260,9 @@ function Settings({ endpoint, reload }: Part) {
   const [name, setName] = useState(endpoint.name);
   const [url, setUrl] = useState(meta.url ?? "");
   const [method, setMethod] = useState(meta.method ?? "POST");
+  const [key, setKey] = useState(endpoint.key ?? "");
+  const [description, setDescription] = useState(endpoint.description ?? "");
+  const [labels, setLabels] = useState(Object.entries(labelsOf(endpoint)).map((pair) => pair.join("=")).join(", "));
   const [error, setError] = useState<ApiError | null>(null);
   const webhook = endpoint.type === "WEB_HOOK";
   return (
@@ -275,13 +281,23 @@ function Settings({ endpoint, reload }: Part) {
             </Field>
           </>
         )}
+        <Field label="Description" hint="For people.">
+          {(attributes) => <input {...attributes} value={description} maxLength={1024} onInput={(event) => setDescription(event.currentTarget.value)} />}
+        </Field>
+        <Field label="Labels" hint="Pairs such as team=shop, stage=test. Lists can be searched by them.">
+          {(attributes) => <input {...attributes} value={labels} onInput={(event) => setLabels(event.currentTarget.value)} />}
+        </Field>
+        <Field label="Key" hint="Your own id for it: no other endpoint of the workspace has it.">
+          {(attributes) => <input {...attributes} value={key} maxLength={128} onInput={(event) => setKey(event.currentTarget.value)} />}
+        </Field>
         {error && <Problems error={error} />}
         <div class="actions">
           <Action class="primary" run={async () => {
             setError(null);
-            const before = { id: endpoint.id, name: endpoint.name, ...(webhook ? { url: meta.url ?? null, method: meta.method ?? null } : {}) };
+            const marks = { key, description, labels: pairs(labels) };
+            const before = { id: endpoint.id, name: endpoint.name, key: endpoint.key ?? "", description: endpoint.description ?? "", labels: endpoint.labels, ...(webhook ? { url: meta.url ?? null, method: meta.method ?? null } : {}) };
             try {
-              await call(UpdateEndpoint, { id: endpoint.id, name, ...(webhook ? { url, method } : {}) });
+              await call(UpdateEndpoint, { id: endpoint.id, name, ...marks, ...(webhook ? { url, method } : {}) });
             } catch (failure) {
               if (!(failure instanceof ApiError) || failure.fault === "signed-out") throw failure;
               setError(failure);
@@ -315,7 +331,21 @@ function Settings({ endpoint, reload }: Part) {
 function Replay({ endpoint }: { endpoint: Endpoint }) {
   const [hours, setHours] = useState(24);
   const [missingOnly, setMissingOnly] = useState(true);
+  const [count, setCount] = useState<number | null>(null);
   const [sent, setSent] = useState<number | null>(null);
+  const change = () => { setCount(null); setSent(null); };
+  const replay = async (dryRun: boolean, show: (count: number) => void) => {
+    let since: string | null = new Date(Date.now() - hours * 3_600_000).toISOString();
+    const until = new Date().toISOString();
+    let all = 0;
+    while (since !== null) {
+      const answer: ReplayEventsAnswer = await call(ReplayEvents, { endpointId: endpoint.id, since, until, missingOnly, dryRun });
+      all += answer.replayEvents?.count ?? 0;
+      since = answer.replayEvents?.continueSince ?? null;
+      if (!dryRun) show(all);
+    }
+    show(all);
+  };
   return (
     <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
       <header><h2>Send again</h2></header>
@@ -323,30 +353,26 @@ function Replay({ endpoint }: { endpoint: Endpoint }) {
         <p class="muted">Sends the retained events of a span that its filters match.</p>
         <Field label="Events of the last">
           {(attributes) => (
-            <select {...attributes} value={String(hours)} onChange={(event) => setHours(Number(event.currentTarget.value))}>
+            <select {...attributes} value={String(hours)} onChange={(event) => { change(); setHours(Number(event.currentTarget.value)); }}>
               <option value="1">hour</option><option value="24">day</option><option value="168">week</option><option value="336">two weeks</option>
             </select>
           )}
         </Field>
         <label class="check">
-          <input type="checkbox" checked={missingOnly} onChange={(event) => setMissingOnly(event.currentTarget.checked)} />
+          <input type="checkbox" checked={missingOnly} onChange={(event) => { change(); setMissingOnly(event.currentTarget.checked); }} />
           <span>Only what it did not receive</span>
         </label>
-        {sent !== null && <Message kind="good"><p>{sent === 0 ? "There was nothing to send." : `${sent.toLocaleString("en")} ${sent === 1 ? "event is" : "events are"} being sent.`}</p></Message>}
+        {sent !== null
+          ? <Message kind="good"><p>{events(sent)} being sent.</p></Message>
+          : count !== null && <Message kind="plain"><p>{count === 0 ? "There is nothing to send." : `${events(count)} to be sent.`}</p></Message>}
         <div class="actions">
-          <Action icon="retry" run={async () => {
-            let since: string | null = new Date(Date.now() - hours * 3_600_000).toISOString();
-            const until = new Date().toISOString();
-            let count = 0;
-            while (since !== null) {
-              const answer: ReplayEventsAnswer = await call(ReplayEvents, { endpointId: endpoint.id, since, until, missingOnly });
-              count += answer.replayEvents?.count ?? 0;
-              setSent(count);
-              since = answer.replayEvents?.continueSince ?? null;
-            }
-          }}>Send again</Action>
+          {count === null || count === 0 || sent !== null
+            ? <Action icon="search" run={async () => { setSent(null); await replay(true, setCount); }}>Count them first</Action>
+            : <Action icon="retry" class="primary" run={() => replay(false, setSent)}>Send {count.toLocaleString("en")}</Action>}
         </div>
       </div>
     </section>
   );
 }
+
+const events = (count: number): string => `${count.toLocaleString("en")} ${count === 1 ? "event is" : "events are"}`;

@@ -14,11 +14,11 @@ import { copy, duration, Id, Sentence, Text, Time } from "../parts/text";
 import { link } from "../state/route";
 import { lastAttempt } from "./deliveries";
 
-type DestinationPage = DestinationsAnswer["events"]["collectionItems"][number]["destinations"];
+type DestinationPage = NonNullable<DestinationsAnswer["event"]>["destinations"];
 
 export function EventScreen({ id }: { id: string }) {
   const query = useQuery(DestinationsOperation, { id }, { every: 5 });
-  const event = query.answer?.events.collectionItems[0];
+  const event = query.answer?.event;
   const crumb = { text: "Events", href: link(["events"]) };
   if (query.error && !event) return <><Head title="Event" name="Event" crumb={crumb} /><Failed error={query.error} again={query.reload} /></>;
   if (!query.answer) return <><Head title="Event" name="Event" crumb={crumb} /><Loading what="the event" /></>;
@@ -90,7 +90,7 @@ function Destinations({ id, found }: { id: string; found: DestinationPage }) {
       {last.hasNextPage && (
         <div class="more">
           <Action run={async () => {
-            const page = (await call(DestinationsOperation, { id, after: last.endCursor })).events.collectionItems[0]?.destinations;
+            const page = (await call(DestinationsOperation, { id, after: last.endCursor })).event?.destinations;
             if (page) setMore({ ...page, collectionItems: [...(more?.collectionItems ?? []), ...page.collectionItems] });
           }}>Show more endpoints</Action>
         </div>
@@ -156,11 +156,11 @@ function TimeLine({ event, deliveries }: { event: Event; deliveries: Delivery[] 
         at: attempt.date,
         look: good ? "good" : "bad",
         text: <>
-          <EndpointName id={delivery.endpointId} above={false} />: {attempt.statusCode === null ? "no answer" : `status ${attempt.statusCode}`} after {duration(attempt.durationMs)}
+          <EndpointName id={delivery.endpointId} name={delivery.endpoint?.name} above={false} />: {attempt.statusCode === null ? "no answer" : `status ${attempt.statusCode}`} after {duration(attempt.durationMs)}
         </>,
       };
     })),
-    ...deliveries.filter((one) => one.nextAttemptDate).map((one): Step => ({ at: one.nextAttemptDate ?? "", look: "warn", text: <><EndpointName id={one.endpointId} above={false} />: next attempt</> })),
+    ...deliveries.filter((one) => one.nextAttemptDate).map((one): Step => ({ at: one.nextAttemptDate ?? "", look: "warn", text: <><EndpointName id={one.endpointId} name={one.endpoint?.name} above={false} />: next attempt</> })),
   ];
   steps.sort((a, b) => new Date(a.at).getTime() - new Date(b.at).getTime());
   const began = new Date(event.creationDate).getTime();

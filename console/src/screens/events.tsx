@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call } from "../api/client";
 import { Events, type Event, type EventFilters } from "../api/documents";
 import { usePages } from "../api/query";
-import { Field, More } from "../parts/controls";
+import { Field, Later, More } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
@@ -16,23 +16,26 @@ const SUMMARY = 140;
 
 export function EventsScreen() {
   const query = route.value.query;
-  const [more, setMore] = useState(query.has("profile") || query.has("activity"));
+  const [more, setMore] = useState(["profile", "activity", "agent", "camera"].some((one) => query.has(one)));
   const type = query.get("type");
   const profile = query.get("profile");
   const activity = query.get("activity");
+  const [agent, camera] = [query.get("agent"), query.get("camera")];
   const span = SPANS.find((one) => one.value === query.get("span"));
   const filtersNow = (): EventFilters => ({
     ...(type ? { type: { exact: type } } : {}),
     ...(profile ? { dataIdentificationDataProfileId: { exact: profile } } : {}),
     ...(activity ? { activityId: { exact: activity } } : {}),
+    ...(agent ? { agentId: { exact: agent } } : {}),
+    ...(camera ? { cameraId: { exact: camera } } : {}),
     ...(span ? { date: { gte: new Date(Date.now() - span.hours * 3_600_000).toISOString() } } : {}),
   });
   const pages = usePages<Event>(
-    async (offset, limit) => (await call(Events, { filters: filtersNow(), offset, limit })).events.collectionItems,
-    JSON.stringify([type, profile, activity, span?.value]),
+    async (first, after) => (await call(Events, { filters: filtersNow(), first, after })).events,
+    JSON.stringify([type, profile, activity, agent, camera, span?.value]),
     { every: 5 },
   );
-  const filtered = Boolean(type || profile || activity || span);
+  const filtered = Boolean(type || profile || activity || agent || camera || span);
   return (
     <>
       <Head title="Events" name="Events" actions={<a class="button primary" href={link(["publish"])}><Icon name="send" />Publish an event</a>}>
@@ -40,7 +43,7 @@ export function EventsScreen() {
       </Head>
       <div class="filters">
         <Field label="Type">
-          {(attributes) => <input {...attributes} placeholder="order.created" value={type ?? ""} onChange={(event) => setQuery({ type: event.currentTarget.value.trim() || null })} />}
+          {(attributes) => <Later {...attributes} placeholder="order.created" value={type ?? ""} change={(value) => setQuery({ type: value })} />}
         </Field>
         <Field label="Date">
           {(attributes) => (
@@ -53,11 +56,13 @@ export function EventsScreen() {
         {more ? (
           <>
             <Field label="Profile">
-              {(attributes) => <input {...attributes} placeholder="profile id" value={profile ?? ""} onChange={(event) => setQuery({ profile: event.currentTarget.value.trim() || null })} />}
+              {(attributes) => <Later {...attributes} placeholder="profile id" value={profile ?? ""} change={(value) => setQuery({ profile: value })} />}
             </Field>
             <Field label="Activity">
-              {(attributes) => <input {...attributes} placeholder="activity id" value={activity ?? ""} onChange={(event) => setQuery({ activity: event.currentTarget.value.trim() || null })} />}
+              {(attributes) => <Later {...attributes} placeholder="activity id" value={activity ?? ""} change={(value) => setQuery({ activity: value })} />}
             </Field>
+            <Field label="Agent">{(attributes) => <Later {...attributes} placeholder="agent id" value={agent ?? ""} change={(value) => setQuery({ agent: value })} />}</Field>
+            <Field label="Camera">{(attributes) => <Later {...attributes} placeholder="camera id" value={camera ?? ""} change={(value) => setQuery({ camera: value })} />}</Field>
           </>
         ) : <button type="button" onClick={() => setMore(true)}>More filters</button>}
       </div>

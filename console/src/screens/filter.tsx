@@ -24,7 +24,7 @@ export function FilterScreen({ id }: { id: string | null }) {
 
 function Existing({ id }: { id: string }) {
   const query = useQuery(OneEventFilter, { id });
-  const filter = query.answer?.eventsFilters.collectionItems[0];
+  const filter = query.answer?.eventFilter;
   const crumb = { text: "Event filters", href: link(["filters"]) };
   if (query.error && !filter) return <><Head title="Event filter" name="Event filter" crumb={crumb} /><Failed error={query.error} again={query.reload} /></>;
   if (!query.answer) return <><Head title="Event filter" name="Event filter" crumb={crumb} /><Loading what="the event filter" /></>;
@@ -150,9 +150,9 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
 
 /** An event whose fields are clicked into the pattern. */
 function Fields({ id, change, pick }: { id: string; change: (id: string) => void; pick: (path: string[], value: Json) => void }) {
-  const latest = useQuery(Events, { limit: 20 });
+  const latest = useQuery(Events, { first: 20 });
   const chosen = useQuery(OneEvent, { id }, { skip: !id });
-  const event = chosen.answer?.events.collectionItems[0];
+  const event = chosen.answer?.event;
   const all = latest.answer?.events.collectionItems ?? [];
   if (all.length === 0 && !id) return null;
   return (

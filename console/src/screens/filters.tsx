@@ -1,20 +1,35 @@
 import { call } from "../api/client";
-import { EventFilters, type EventFilter } from "../api/documents";
+import { EventFilters, type EventFilter, type EventFiltersFilters } from "../api/documents";
 import { usePages } from "../api/query";
-import { More } from "../parts/controls";
+import { Field, Later, More } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Text, Time } from "../parts/text";
-import { link } from "../state/route";
+import { link, route, setQuery } from "../state/route";
 
 export function FiltersScreen() {
-  const pages = usePages<EventFilter>(async (offset, limit) => (await call(EventFilters, { offset, limit })).eventsFilters.collectionItems, "", { every: 15 });
+  const name = route.value.query.get("name");
+  const unused = route.value.query.has("unused");
+  const filters: EventFiltersFilters = { ...(name ? { name: { contains: name } } : {}), ...(unused ? { linked: false } : {}) };
+  const filtered = name !== null || unused;
+  const pages = usePages<EventFilter>(async (first, after) => (await call(EventFilters, { filters, first, after })).eventsFilters, JSON.stringify(filters), { every: 15 });
   const create = <a class="button primary" href={link(["new-filter"])}><Icon name="plus" />New filter</a>;
   return (
     <>
       <Head title="Event filters" name="Event filters" actions={create}>Which events an endpoint wants.</Head>
-      {pages.error && pages.items.length === 0 ? <Failed error={pages.error} again={pages.reload} /> : pages.first ? <Loading what="event filters" /> : pages.items.length === 0 ? (
+      <div class="filters">
+        <Field label="Name">
+          {(attributes) => <Later {...attributes} value={name ?? ""} placeholder="a part of it" change={(value) => setQuery({ name: value })} />}
+        </Field>
+        <label class="check">
+          <input type="checkbox" checked={unused} onChange={(event) => setQuery({ unused: event.currentTarget.checked ? "yes" : null })} />
+          <span>Linked to no endpoint</span>
+        </label>
+      </div>
+      {pages.error && pages.items.length === 0 ? <Failed error={pages.error} again={pages.reload} /> : pages.first ? <Loading what="event filters" /> : pages.items.length === 0 && filtered ? (
+        <Empty title="No event filter is like this" icon="filters" />
+      ) : pages.items.length === 0 ? (
         <Empty title="No event filter yet" icon="filters">
           <p>Without one, an endpoint receives every event. A filter says which types, ids or fields it wants.</p>
           {create}

@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
 import { call } from "../api/client";
-import { EndpointStates, LatestDeliveries, LatestEvents, ResumeEndpoints, type LatestDeliveriesAnswer } from "../api/documents";
+import { EndpointsThatAreOff, LatestDeliveries, LatestEvents, ResumeEndpoints, type LatestDeliveriesAnswer } from "../api/documents";
 import { useQuery } from "../api/query";
 import { Action, Tabs } from "../parts/controls";
 import { Chart } from "../parts/chart";
@@ -31,7 +31,7 @@ export function HomeScreen() {
   const since = end - span.seconds;
   const events = useQuery(LatestEvents, { since: new Date(since * 1000).toISOString() }, { every: 5 });
   const deliveries = useQuery(LatestDeliveries, {}, { every: 5 });
-  const endpoints = useQuery(EndpointStates, {}, { every: 10 });
+  const endpoints = useQuery(EndpointsThatAreOff, {}, { every: 10 });
   const allDeliveries = deliveries.answer?.deliveries.collectionItems ?? [];
   const inSpan = allDeliveries.filter((one) => new Date(one.creationDate).getTime() / 1000 >= since);
   const published = events.answer?.events.collectionItems ?? [];
@@ -45,11 +45,11 @@ export function HomeScreen() {
     return counts;
   };
   const failure = events.error ?? deliveries.error ?? endpoints.error;
-  const known = endpoints.answer?.endpoints.collectionItems;
+  const known = endpoints.answer;
   const head = <Head title="Home" name="Home" actions={<a class="button" href={link(["publish"])}><Icon name="send" />Publish an event</a>}>What happens to your events.</Head>;
   if (failure && (!events.answer || !deliveries.answer || !known)) return <>{head}<Failed error={failure} again={async () => { await Promise.all([events.reload(), deliveries.reload(), endpoints.reload()]); }} /></>;
   if (!events.answer || !deliveries.answer || !known) return <>{head}<Loading what="the overview" /></>;
-  if (known.length === 0 && published.length === 0) {
+  if (known.any.collectionItems.length === 0 && published.length === 0) {
     return (
       <>
         {head}
@@ -96,35 +96,37 @@ export function HomeScreen() {
           </div>
         </section>
       </div>
-      <NeedsYou endpoints={known} deliveries={allDeliveries} reload={endpoints.reload} />
+      <NeedsYou off={[...known.disabled.collectionItems, ...known.paused.collectionItems]} deliveries={allDeliveries} reload={endpoints.reload} />
     </>
   );
 }
 
 interface Need {
   id: string;
+  name: string | undefined;
   text: string;
   kind: "disabled" | "paused" | "failing";
 }
 
-function NeedsYou({ endpoints, deliveries, reload }: {
-  endpoints: { id: string; name: string; status: string; statusReason: string | null }[];
+function NeedsYou({ off, deliveries, reload }: {
+  off: { id: string; name: string; status: string; statusReason: string | null }[];
   deliveries: LatestDelivery[];
   reload: () => Promise<void>;
 }) {
-  const needs: Need[] = [];
-  for (const one of endpoints) {
-    if (one.status === "DISABLED") needs.push({ id: one.id, kind: "disabled", text: one.statusReason ?? "The service disabled it." });
-    else if (one.status === "PAUSED") needs.push({ id: one.id, kind: "paused", text: "A person paused it; what arrives waits." });
-    else {
-      const own = deliveries.filter((delivery) => delivery.endpointId === one.id);
-      const failed = own.filter((delivery) => delivery.status === "FAILED").length;
-      const trying = own.filter((delivery) => delivery.status === "PENDING" && delivery.attempts.length > 0).length;
-      if (failed + trying > 0) {
-        const parts = [trying ? `${trying} ${trying === 1 ? "delivery is" : "deliveries are"} being tried again` : "", failed ? `${failed} ${failed === 1 ? "was" : "were"} given up` : ""];
-        needs.push({ id: one.id, kind: "failing", text: `${parts.filter(Boolean).join(", ")}.` });
-      }
-    }
+  const needs: Need[] = off.map((one) => one.status === "DISABLED"
+    ? { id: one.id, name: one.name, kind: "disabled", text: one.statusReason ?? "The service disabled it." }
+    : { id: one.id, name: one.name, kind: "paused", text: "A person paused it. What arrives goes to its backlog." });
+  const trouble = new Map<string, { name: string | undefined; failed: number; trying: number }>();
+  for (const one of deliveries) {
+    if (one.status !== "FAILED" && !(one.status === "PENDING" && one.attempts.length > 0)) continue;
+    const counted = trouble.get(one.endpointId) ?? { name: one.endpoint?.name, failed: 0, trying: 0 };
+    counted[one.status === "FAILED" ? "failed" : "trying"] += 1;
+    trouble.set(one.endpointId, counted);
+  }
+  for (const [id, { name, failed, trying }] of trouble) {
+    if (name === undefined || needs.some((one) => one.id === id)) continue;
+    const parts = [trying ? `${trying} ${trying === 1 ? "delivery is" : "deliveries are"} being tried again` : "", failed ? `${failed} ${failed === 1 ? "was" : "were"} given up` : ""];
+    needs.push({ id, name, kind: "failing", text: `${parts.filter(Boolean).join(", ")}.` });
   }
   return (
     <section class="panel" style={{ marginTop: "1rem" }}>
@@ -134,7 +136,7 @@ function NeedsYou({ endpoints, deliveries, reload }: {
           <ul class="rows" style={{ "--columns": "minmax(0, 1fr) minmax(0, 2.5fr) 7rem" }}>
             {needs.slice(0, 50).map((one) => (
               <li key={one.id}>
-                <div class="name"><EndpointName id={one.id} /></div>
+                <div class="name"><EndpointName id={one.id} name={one.name} /></div>
                 <div class="small wide"><span class="actions">{one.kind === "failing" ? <span class="badge bad"><Icon name="warn" />Failing</span> : <Status of={one.kind === "disabled" ? "DISABLED" : "PAUSED"} />}<Text value={one.text} /></span></div>
                 {one.kind === "failing"
                   ? <a class="button above" href={link(["endpoints", one.id], { tab: "deliveries" })}>See why</a>

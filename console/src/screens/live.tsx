@@ -25,7 +25,7 @@ export function LiveScreen() {
   const [tail, setTail] = useState<Tail | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [tries, setTries] = useState(0);
-  const filters = useQuery(EventFilters, { limit: 200 });
+  const filters = useQuery(EventFilters, { first: 200 });
   const ready = settings.value !== null;
 
   useEffect(() => {

@@ -31,7 +31,7 @@ export function PublishScreen() {
   useEffect(() => {
     if (!from) return;
     void attempt(async () => {
-      const event = (await call(OneEvent, { id: from })).events.collectionItems[0];
+      const event = (await call(OneEvent, { id: from })).event;
       if (!event) return;
       setType(event.type);
       setData(format(event.data));

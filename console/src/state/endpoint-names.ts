@@ -5,7 +5,7 @@ import { EndpointNames, type EndpointNamesAnswer } from "../api/documents";
 
 export type NamedEndpoint = EndpointNamesAnswer["endpoints"]["collectionItems"][number];
 
-const PAGE = 1000;
+const MOST = 10_000;
 const FRESH_SECONDS = 30;
 
 export const namedEndpoints = signal<ReadonlyMap<string, NamedEndpoint>>(new Map());
@@ -18,11 +18,12 @@ export function wantNames(now = false): Promise<void> {
   if (!now && performance.now() - readAt < FRESH_SECONDS * 1000 && readAt > 0) return Promise.resolve();
   reading = (async () => {
     const found = new Map<string, NamedEndpoint>();
-    for (let offset = 0; ; offset += PAGE) {
-      const page = (await call(EndpointNames, { offset })).endpoints.collectionItems;
-      for (const one of page) found.set(one.id, one);
-      if (page.length < PAGE || found.size >= 10_000) break;
-    }
+    let after: string | null = null;
+    do {
+      const page: EndpointNamesAnswer["endpoints"] = (await call(EndpointNames, { after })).endpoints;
+      for (const one of page.collectionItems) found.set(one.id, one);
+      after = page.hasNextPage ? page.endCursor : null;
+    } while (after !== null && found.size < MOST);
     namedEndpoints.value = found;
     readAt = performance.now();
   })().finally(() => (reading = null));

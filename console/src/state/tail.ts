@@ -23,6 +23,7 @@ export type Row = TailEvent | Gap;
 export type TailState = "connecting" | "open" | "paused" | "lost";
 
 const NAME = "Console live tail";
+const LABELS = { "made-by": "console-live" };
 const KEPT_ROWS = 500;
 const PING_SECONDS = 300;
 const LEFT_OVER_SECONDS = 86_400;
@@ -60,7 +61,7 @@ export class Tail {
   /** Makes the endpoint, linked to the filters given, and connects. */
   async start(eventFiltersIds: string[]): Promise<void> {
     await removeLeftOvers();
-    const made = (await call(CreateWebSocketEndpoint, { name: `${NAME} ${new Date().toISOString().slice(0, 19)}`, eventFiltersIds })).createWebSocketEndpoint;
+    const made = (await call(CreateWebSocketEndpoint, { name: `${NAME} ${new Date().toISOString().slice(0, 19)}`, eventFiltersIds, labels: LABELS })).createWebSocketEndpoint;
     if (!made) return;
     this.endpointId = made.id;
     if (this.ended) this.remove();
@@ -162,7 +163,7 @@ export class Tail {
 
 /** Endpoints of tabs that ended without a word. A connection lasts two hours at most, so a day old one is nobody's. */
 async function removeLeftOvers(): Promise<void> {
-  const all = (await call(Endpoints, { filters: { type: { exact: "WEB_SOCKET" } }, limit: 200 })).endpoints.collectionItems;
-  const old = all.filter((one) => one.name.startsWith(NAME) && Date.now() - new Date(one.creationDate).getTime() > LEFT_OVER_SECONDS * 1000);
+  const all = (await call(Endpoints, { filters: { labels: LABELS }, first: 200 })).endpoints.collectionItems;
+  const old = all.filter((one) => Date.now() - new Date(one.creationDate).getTime() > LEFT_OVER_SECONDS * 1000);
   if (old.length) await call(DeleteEndpoints, { ids: old.slice(0, 100).map((one) => one.id) });
 }

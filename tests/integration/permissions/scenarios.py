@@ -340,7 +340,9 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     client.publish("seen", "seen too")
     account.route()
     account.wake()
-    found = client.ask('{ events(filters: {id: {exact: "seen"}}) { collectionItems { destinations { collectionItems { outcome sequence } } } } }')
+    found = client.ask(
+        '{ events(filters: {id: {exact: "seen"}}) { collectionItems { destinations { collectionItems { outcome sequence } } } } }'
+    )
     assert {"outcome": "LOGGED", "sequence": 1} in found["collectionItems"][0]["destinations"]["collectionItems"]
     assert connect("c2", after="0") == {"statusCode": 200}
     account.wake()
