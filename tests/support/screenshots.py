@@ -30,6 +30,8 @@ LOOKS: Final = {
 }
 SECONDS_TO_DRAW: Final = 1.0
 SECONDS_TO_DELIVER: Final = 12
+SECONDS_TO_SETTLE: Final = 5
+"""So that it is certain by which configuration each event was routed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def make_examples(stack: StackFile, receiver: str) -> Examples:
     webhook("Accounting", "/ok", payments)
     webhook("Old CRM", "/gone", payments)
     socket = ask('mutation { createWebSocketEndpoint(name: "Dashboard") { id } }')["createWebSocketEndpoint"]["id"]
+    time.sleep(SECONDS_TO_SETTLE)
     choice = random.Random(7)
     event = ""
     for number in range(1, 41):
@@ -122,6 +125,7 @@ def screens(made: Examples) -> dict[str, str]:
         "filter": f"filters/{made.filter}",
         "deliveries": "deliveries",
         "delivery": f"deliveries/{quote(made.delivery, safe='')}",
+        "changes": "changes",
         "settings": "settings",
     }
 
@@ -130,6 +134,7 @@ async def take(page: Page, made: Examples) -> None:
     """Takes the pictures of all screens."""
     for name, address in screens(made).items():
         await page.run(f"location.hash = {json.dumps('#/' + address)}; 0")
+        await page.until("!document.querySelector('.skeleton')")
         await asyncio.sleep(SECONDS_TO_DRAW)
         for look, (width, height, dark) in LOOKS.items():
             await page.look(width=width, height=height, dark=dark)

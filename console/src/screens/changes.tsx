@@ -6,6 +6,7 @@ import { EndpointChoice } from "../parts/endpoint-name";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Sentence, Text, Time } from "../parts/text";
+import { TAIL_NAME } from "../state/tail";
 import { link, route, setQuery } from "../state/route";
 
 type Page = ChangesAnswer["changes"];
@@ -27,7 +28,8 @@ export function ChangesScreen() {
   };
   useEffect(() => void load(null), []);
 
-  const shown = (page?.collectionItems ?? []).filter((one) => !of || of in states(one.before) || of in states(one.after));
+  const read = page?.collectionItems ?? [];
+  const shown = read.filter((one) => (of ? of in states(one.before) || of in states(one.after) : !isOwn(one)));
   return (
     <>
       <Head title="Changes" name="Changes">Who changed endpoints, filters and links, when, and how.</Head>
@@ -40,11 +42,11 @@ export function ChangesScreen() {
         </Empty>
       ) : (
         <>
-          <ol class="rows" aria-label="Changes, the latest first" style={{ "--columns": "minmax(0, 1fr) 8rem" }}>
+          <ol class="rows" aria-label="Changes, the latest first" style={{ "--columns": "minmax(0, 1fr) auto" }}>
             {shown.map((one) => <li key={one.version}><OneChange of={one} /></li>)}
           </ol>
           <div class="more" role="status">
-            <span>{shown.length.toLocaleString("en")} shown</span>
+            <span>{shown.length.toLocaleString("en")} shown{!of && shown.length < read.length && `, ${read.length - shown.length} of live tails left out`}</span>
             {page.hasNextPage && <Action run={() => load(page)}>Show older</Action>}
           </div>
         </>
@@ -53,17 +55,21 @@ export function ChangesScreen() {
   );
 }
 
+/** Of an endpoint that a live tail made for itself: it says nothing about the workspace. */
+function isOwn(change: Change): boolean {
+  const all = [...Object.values(states(change.before)), ...Object.values(states(change.after))];
+  return all.length > 0 && all.every((one) => String(states(one)["name"]).startsWith(TAIL_NAME));
+}
+
 function OneChange({ of }: { of: Change }) {
   const lines = differences(states(of.before), states(of.after));
   return (
     <>
-      <div>
-        <span class="name"><Sentence value={of.sentence} /></span>
-        <div class="muted small">{of.actor ? <Text value={of.actor} /> : "by an unknown token"} · <code>{of.operation}</code> · version {of.version}</div>
-      </div>
+      <span class="name"><Sentence value={of.sentence} /></span>
       <div class="muted small end"><Time at={of.date} /></div>
+      <div class="muted small whole">{of.actor ? <Text value={of.actor} /> : "by an unknown token"} · <code>{of.operation}</code> · version {of.version}</div>
       {lines.length > 0 && (
-        <details class="wide small" style={{ gridColumn: "1 / -1" }}>
+        <details class="small whole">
           <summary>What changed</summary>
           <div class="table" role="region" aria-label={`What version ${of.version} changed`} tabIndex={0}>
             <table>

@@ -72,7 +72,7 @@ const OUTCOMES: Record<DeliveryOutcome, { text: string; look: string; icon: Icon
   NOT_ROUTED_YET: { text: "On its way", look: "warn", icon: "clock" },
   FAILED: { text: "Failed", look: "bad", icon: "cross" },
   DISCARDED: { text: "Discarded", look: "", icon: "trash" },
-  NOT_MATCHED: { text: "Not wanted", look: "", icon: "filters" },
+  NOT_MATCHED: { text: "Not sent", look: "", icon: "filters" },
 };
 
 function Destinations({ id, found }: { id: string; found: DestinationPage }) {
@@ -84,7 +84,7 @@ function Destinations({ id, found }: { id: string; found: DestinationPage }) {
   }
   return (
     <>
-      <ul class="rows" style={{ "--columns": "minmax(0, 1fr) 7.5rem" }} aria-label="Endpoints">
+      <ul class="rows" style={{ "--columns": "minmax(0, 1fr) auto" }} aria-label="Endpoints">
         {items.map((one) => <li key={one.endpoint.id}><Destination of={one} eventId={id} /></li>)}
       </ul>
       {last.hasNextPage && (
@@ -103,13 +103,11 @@ function Destination({ of, eventId }: { of: Explanation; eventId: string }) {
   const { text, look, icon } = OUTCOMES[of.outcome];
   return (
     <>
-      <div>
-        <a class="name" href={link(["endpoints", of.endpoint.id])}><Text value={of.endpoint.name} /></a>
-        <p class="small"><Sentence value={of.sentence} /></p>
-      </div>
+      <a class="name" href={link(["endpoints", of.endpoint.id])}><Text value={of.endpoint.name} /></a>
       <div class="end"><span class={`badge ${look}`}><Icon name={icon} />{text}</span></div>
+      <p class="small whole"><Sentence value={of.sentence} /></p>
       {(of.filters.length > 0 || of.delivery) && (
-        <details class="wide small" style={{ gridColumn: "1 / -1" }}>
+        <details class="small whole">
           <summary>Why</summary>
           <Why of={of} eventId={eventId} />
         </details>

@@ -31,15 +31,19 @@ export const signedIn = computed(() => token.value !== null);
 
 /** Takes the token that the address carries, removes it from the address, and else takes this tab's. */
 export function begin(): void {
-  const given = /[#&]token=([^&]+)/.exec(location.hash);
-  if (given?.[1]) {
-    history.replaceState(null, "", location.pathname + location.search + "#/");
-    keep(decodeURIComponent(given[1]));
-  } else {
-    token.value = sessionStorage.getItem(KEY);
-  }
+  if (!takeFromAddress()) token.value = sessionStorage.getItem(KEY);
+  // A sign-in link that is opened in a tab that is already here loads nothing.
+  addEventListener("hashchange", takeFromAddress);
   addEventListener("online", () => (online.value = true));
   addEventListener("offline", () => (online.value = false));
+}
+
+function takeFromAddress(): boolean {
+  const given = /[#&]token=([^&]+)/.exec(location.hash)?.[1];
+  if (!given) return false;
+  history.replaceState(null, "", `${location.pathname}${location.search}#/`);
+  keep(decodeURIComponent(given));
+  return true;
 }
 
 export function keep(text: string): void {

@@ -22,7 +22,8 @@ export type Row = TailEvent | Gap;
 
 export type TailState = "connecting" | "open" | "paused" | "lost";
 
-const NAME = "Console live tail";
+/** What the name of a tail's endpoint begins with. */
+export const TAIL_NAME = "Console live tail";
 const LABELS = { "made-by": "console-live" };
 const KEPT_ROWS = 500;
 const PING_SECONDS = 300;
@@ -61,7 +62,7 @@ export class Tail {
   /** Makes the endpoint, linked to the filters given, and connects. */
   async start(eventFiltersIds: string[]): Promise<void> {
     await removeLeftOvers();
-    const made = (await call(CreateWebSocketEndpoint, { name: `${NAME} ${new Date().toISOString().slice(0, 19)}`, eventFiltersIds, labels: LABELS })).createWebSocketEndpoint;
+    const made = (await call(CreateWebSocketEndpoint, { name: `${TAIL_NAME} ${new Date().toISOString().slice(0, 19)}`, eventFiltersIds, labels: LABELS })).createWebSocketEndpoint;
     if (!made) return;
     this.endpointId = made.id;
     if (this.ended) this.remove();
