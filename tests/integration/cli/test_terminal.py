@@ -31,7 +31,7 @@ def dangerous(text: str) -> set[str]:
     "words", [["events", "list"], ["events", "get", "x"], ["--json", "events", "list"], ["--json", "events", "get", "x"]]
 )
 def test_events_are_shown_escaped(api: GraphqlDouble, run: Run, words: list[str]) -> None:
-    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT]}
+    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT], "hasNextPage": False}
 
     result = run(*words)
 
@@ -72,7 +72,7 @@ def test_a_published_id_is_shown_escaped(api: GraphqlDouble, run: Run) -> None:
 
 
 def test_a_cell_of_a_table_stays_on_its_line(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT | {"type": "a\nb\tc"}]}
+    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT | {"type": "a\nb\tc"}], "hasNextPage": False}
 
     result = run("events", "list")
 
