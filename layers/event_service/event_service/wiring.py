@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.secrets import DynamoSecretStore
     from event_service.delivery.backlog import BacklogTickets
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
     from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -441,6 +443,24 @@ def deliveries() -> DeliveryHistory:
         ),
         clock=clock,
     )
+
+
+@cache
+def receiver_reports() -> ReceiverReports:
+    """How receivers are doing."""
+    from event_service.delivery.receiver_reports import ReceiverReports
+    from event_service.delivery.storage.health_reports import DynamoKnownHealth
+
+    return ReceiverReports(DynamoKnownHealth(database()), delivery_log(), clock)
+
+
+@cache
+def bulk_retry() -> BulkRetry:
+    """Starting many deliveries again."""
+    from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.bulk_retry import BulkRetry
+
+    return BulkRetry(deliveries=deliveries(), store=event_store(), endpoints=configuration(), make_matcher=Matcher)
 
 
 @cache

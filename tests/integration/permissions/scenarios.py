@@ -138,7 +138,7 @@ def configuration_is_made_listed_and_changed(client: Client) -> None:
         "(filters: {linked: false})",
     ):
         client.ask(f"{{ eventsFilters{arguments} {{ totalCount collectionItems {{ id endpoints {{ id }} }} }} }}")
-    client.ask("query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } } }", id=hook)
+    client.ask("query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } health { failingSince } } }", id=hook)
     client.ask("query($id: ID!) { eventFilter(id: $id) { name } }", id=first)
     client.ask("mutation($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }", ids=[first, second])
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
@@ -189,6 +189,8 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
         client.ask(f"query($event: ID!, $endpoint: ID!) {{ {explanation} }}", event="known", endpoint=endpoint)
     client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
     client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
+    client.ask("mutation { retryDeliveries(filters: {status: {exact: DELIVERED}}) { count } }")
+    client.ask("query($id: ID!) { endpoint(id: $id) { health { lastHour { attempts } } } }", id=hook)
     replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
     client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
     account.deliver()

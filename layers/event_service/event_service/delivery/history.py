@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -272,7 +272,15 @@ class DeliveryHistory:
         ]
         if problems:
             raise BadUserInput(*problems)
-        send_now(self._queue, [send_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries])
+        self.send_deliveries(deliveries, {event_id: stored.event for event_id, stored in events.items()})
+
+    def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
+        """Makes another attempt of each now and begins the schedule of retries anew; ``events`` by id.
+
+        Raises:
+            Unavailable: it is not known whether all were sent; asking again repeats none of the attempts.
+        """
+        send_now(self._queue, [send_again(delivery.endpoint_id, events[delivery.event_id], delivery) for delivery in deliveries])
 
     # -- testing -------------------------------------------------------------------------------------------------
 
