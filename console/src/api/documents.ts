@@ -201,6 +201,13 @@ export type Delivery = {
   lastModified: string;
 };
 
+export type Off = {
+  id: string;
+  name: string;
+  status: EndpointStatus;
+  statusReason: string | null;
+};
+
 export type Clause = {
   path: string;
   present: boolean;
@@ -302,7 +309,21 @@ export const EndpointNames: Operation<EndpointNamesAnswer, EndpointNamesVariable
 };
 
 export type OneEndpointAnswer = {
-  endpoint: Endpoint | null;
+  endpoint: Endpoint & {
+    health: {
+      failingSince: string | null;
+      lastFailureDate: string | null;
+      disableDate: string | null;
+      lastHour: {
+        attempts: number;
+        successRate: number | null;
+        lastSuccessDate: string | null;
+        p50Ms: number | null;
+        p95Ms: number | null;
+        complete: boolean;
+      };
+    };
+  } | null;
 };
 export type OneEndpointVariables = {
   id: string;
@@ -310,7 +331,7 @@ export type OneEndpointVariables = {
 export const OneEndpoint: Operation<OneEndpointAnswer, OneEndpointVariables> = {
   name: "OneEndpoint",
   kind: "query",
-  text: "query OneEndpoint($id: ID!) {\n  endpoint(id: $id) {\n    ...Endpoint\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "query OneEndpoint($id: ID!) {\n  endpoint(id: $id) {\n    ...Endpoint\n    health {\n      failingSince\n      lastFailureDate\n      disableDate\n      lastHour {\n        attempts\n        successRate\n        lastSuccessDate\n        p50Ms\n        p95Ms\n        complete\n      }\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
 };
 
 export type EndpointSecretAnswer = {
@@ -473,25 +494,6 @@ export const Deliveries: Operation<DeliveriesAnswer, DeliveriesVariables> = {
   name: "Deliveries",
   kind: "query",
   text: "query Deliveries($filters: DeliveryFilters, $first: Int = 50, $after: String) {\n  deliveries(filters: $filters, first: $first, after: $after) {\n    collectionItems {\n      ...Delivery\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
-};
-
-export type DeliveryIdsAnswer = {
-  deliveries: {
-    collectionItems: {
-      id: string;
-    }[];
-    endCursor: string | null;
-    hasNextPage: boolean;
-  };
-};
-export type DeliveryIdsVariables = {
-  filters?: DeliveryFilters | null;
-  after?: string | null;
-};
-export const DeliveryIds: Operation<DeliveryIdsAnswer, DeliveryIdsVariables> = {
-  name: "DeliveryIds",
-  kind: "query",
-  text: "query DeliveryIds($filters: DeliveryFilters, $after: String) {\n  deliveries(filters: $filters, first: 1000, after: $after) {\n    collectionItems {\n      id\n    }\n    endCursor\n    hasNextPage\n  }\n}",
 };
 
 export type OneDeliveryAnswer = {
@@ -721,12 +723,32 @@ export type RetryDeliveriesAnswer = {
   } | null;
 };
 export type RetryDeliveriesVariables = {
-  ids: string[];
+  ids?: string[] | null;
 };
 export const RetryDeliveries: Operation<RetryDeliveriesAnswer, RetryDeliveriesVariables> = {
   name: "RetryDeliveries",
   kind: "mutation",
-  text: "mutation RetryDeliveries($ids: [ID!]!) {\n  retryDeliveries(ids: $ids) {\n    ok\n  }\n}",
+  text: "mutation RetryDeliveries($ids: [ID!]) {\n  retryDeliveries(ids: $ids) {\n    ok\n  }\n}",
+};
+
+export type RetryAllDeliveriesAnswer = {
+  retryDeliveries: {
+    ok: boolean;
+    count: number | null;
+    skipped: number | null;
+    endCursor: string | null;
+  } | null;
+};
+export type RetryAllDeliveriesVariables = {
+  filters: DeliveryFilters;
+  after?: string | null;
+  dryRun?: boolean | null;
+  unmatchedToo?: boolean | null;
+};
+export const RetryAllDeliveries: Operation<RetryAllDeliveriesAnswer, RetryAllDeliveriesVariables> = {
+  name: "RetryAllDeliveries",
+  kind: "mutation",
+  text: "mutation RetryAllDeliveries($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $unmatchedToo: Boolean) {\n  retryDeliveries(\n    filters: $filters\n    after: $after\n    dryRun: $dryRun\n    unmatchedToo: $unmatchedToo\n  ) {\n    ok\n    count\n    skipped\n    endCursor\n  }\n}",
 };
 
 export type ReplayEventsAnswer = {
@@ -774,6 +796,10 @@ export type LatestDeliveriesAnswer = {
       endpointId: string;
       endpoint: {
         name: string;
+        health: {
+          failingSince: string | null;
+          disableDate: string | null;
+        };
       } | null;
       status: DeliveryStatus;
       creationDate: string;
@@ -789,25 +815,15 @@ export type LatestDeliveriesVariables = Record<string, never>;
 export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliveriesVariables> = {
   name: "LatestDeliveries",
   kind: "query",
-  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
+  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n        health {\n          failingSince\n          disableDate\n        }\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
 };
 
-export type EndpointsThatAreOffAnswer = {
+export type EndpointsToLookAtAnswer = {
   paused: {
-    collectionItems: ({
-      id: string;
-      name: string;
-      status: EndpointStatus;
-      statusReason: string | null;
-    })[];
+    collectionItems: Off[];
   };
   disabled: {
-    collectionItems: ({
-      id: string;
-      name: string;
-      status: EndpointStatus;
-      statusReason: string | null;
-    })[];
+    collectionItems: Off[];
   };
   any: {
     collectionItems: {
@@ -815,9 +831,9 @@ export type EndpointsThatAreOffAnswer = {
     }[];
   };
 };
-export type EndpointsThatAreOffVariables = Record<string, never>;
-export const EndpointsThatAreOff: Operation<EndpointsThatAreOffAnswer, EndpointsThatAreOffVariables> = {
-  name: "EndpointsThatAreOff",
+export type EndpointsToLookAtVariables = Record<string, never>;
+export const EndpointsToLookAt: Operation<EndpointsToLookAtAnswer, EndpointsToLookAtVariables> = {
+  name: "EndpointsToLookAt",
   kind: "query",
-  text: "query EndpointsThatAreOff {\n  paused: endpoints(filters: { status: { exact: PAUSED } }, first: 50) {\n    collectionItems {\n      id\n      name\n      status\n      statusReason\n    }\n  }\n  disabled: endpoints(filters: { status: { exact: DISABLED } }, first: 50) {\n    collectionItems {\n      id\n      name\n      status\n      statusReason\n    }\n  }\n  any: endpoints(first: 1) {\n    collectionItems {\n      id\n    }\n  }\n}",
+  text: "query EndpointsToLookAt {\n  paused: endpoints(filters: { status: { exact: PAUSED } }, first: 50) {\n    collectionItems {\n      ...Off\n    }\n  }\n  disabled: endpoints(filters: { status: { exact: DISABLED } }, first: 50) {\n    collectionItems {\n      ...Off\n    }\n  }\n  any: endpoints(first: 1) {\n    collectionItems {\n      id\n    }\n  }\n}\n\nfragment Off on EndpointOutput {\n  id\n  name\n  status\n  statusReason\n}",
 };

@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
-import { Deliveries, DeliveryIds, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryIdsAnswer, type DeliveryStatus } from "../api/documents";
+import { Deliveries, RetryAllDeliveries, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryStatus, type RetryAllDeliveriesAnswer } from "../api/documents";
 import { usePages } from "../api/query";
-import { Action, Dialog, Field, Later, More } from "../parts/controls";
+import { Action, attempt, Dialog, Field, Later, More } from "../parts/controls";
 import { EndpointChoice, EndpointName } from "../parts/endpoint-name";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
@@ -59,45 +59,62 @@ export function DeliveriesScreen() {
 
 /** Starts again all that were given up and fit the filters: counted first, then with its progress. */
 function RetryAll({ filters }: { filters: DeliveryFilters }) {
-  const [ids, setIds] = useState<string[] | null>(null);
+  const [counted, setCounted] = useState<Counted | null>(null);
+  const [unmatchedToo, setUnmatchedToo] = useState(false);
   const [done, setDone] = useState(0);
   const status = filters.status?.exact;
   if (status && status !== "FAILED") return null;
-  const count = async () => {
-    const found: string[] = [];
+  const run = async (dryRun: boolean, unmatched: boolean, show: (sum: Counted) => void): Promise<Counted> => {
+    const sum = { count: 0, skipped: 0 };
     let after: string | null = null;
     do {
-      const page: DeliveryIdsAnswer["deliveries"] = (await call(DeliveryIds, { filters: { ...filters, status: { exact: "FAILED" } }, after })).deliveries;
-      found.push(...page.collectionItems.map((one) => one.id));
-      after = page.hasNextPage ? page.endCursor : null;
+      const answer: RetryAllDeliveriesAnswer["retryDeliveries"] = (await call(RetryAllDeliveries, { filters, after, dryRun, unmatchedToo: unmatched })).retryDeliveries;
+      sum.count += answer?.count ?? 0;
+      sum.skipped += answer?.skipped ?? 0;
+      after = answer?.endCursor ?? null;
+      show({ ...sum });
     } while (after !== null);
+    return sum;
+  };
+  const count = async (unmatched: boolean) => {
     setDone(0);
-    if (found.length === 0) say("No delivery that fits these filters was given up.");
-    else setIds(found);
+    setUnmatchedToo(unmatched);
+    const sum = await run(true, unmatched, () => undefined);
+    if (sum.count + sum.skipped === 0) say("No delivery that fits these filters was given up.");
+    else setCounted(sum);
   };
   return (
     <>
-      <Action icon="retry" run={count}>Retry all that failed</Action>
-      {ids && (
-        <Dialog title="Retry all that failed" close={() => setIds(null)}>
-          <p>{ids.length.toLocaleString("en")} {ids.length === 1 ? "delivery that fits the filters was" : "deliveries that fit the filters were"} given up. Each is started again, with all its attempts.</p>
-          {done > 0 && <><progress max={ids.length} value={done} aria-label="Started again" /><p role="status">{done.toLocaleString("en")} started again</p></>}
+      <Action icon="retry" run={() => count(false)}>Retry all that failed</Action>
+      {counted && (
+        <Dialog title="Retry all that failed" close={() => setCounted(null)}>
+          <p>{deliveries(counted.count, "that fits the filters was", "that fit the filters were")} given up. Each is started again, with all its attempts.</p>
+          {counted.skipped > 0 && <p class="muted">{deliveries(counted.skipped, "is", "are")} left out: no filter of the endpoint matches the event now, or one of the two is gone.</p>}
+          <label class="check">
+            <input type="checkbox" checked={unmatchedToo} onChange={(event) => void attempt(() => count(event.currentTarget.checked))} />
+            <span>Also events that no filter matches any more</span>
+          </label>
+          {done > 0 && <><progress max={counted.count} value={done} aria-label="Started again" /><p role="status">{done.toLocaleString("en")} started again</p></>}
           <div class="actions">
-            <Action class="primary" run={async () => {
-              for (let at = 0; at < ids.length; at += PER_CALL) {
-                await call(RetryDeliveries, { ids: ids.slice(at, at + PER_CALL) });
-                setDone(Math.min(ids.length, at + PER_CALL));
-              }
-              say(`${ids.length.toLocaleString("en")} ${ids.length === 1 ? "delivery is" : "deliveries are"} started again.`);
-              setIds(null);
-            }}>Retry {ids.length.toLocaleString("en")}</Action>
-            <button type="button" onClick={() => setIds(null)}>Cancel</button>
+            <Action class="primary" disabled={counted.count === 0} run={async () => {
+              const sum = await run(false, unmatchedToo, (now) => setDone(now.count));
+              say(`${deliveries(sum.count, "is", "are")} started again.`);
+              setCounted(null);
+            }}>Retry {counted.count.toLocaleString("en")}</Action>
+            <button type="button" onClick={() => setCounted(null)}>Cancel</button>
           </div>
         </Dialog>
       )}
     </>
   );
 }
+
+interface Counted {
+  count: number;
+  skipped: number;
+}
+
+const deliveries = (count: number, one: string, many: string): string => `${count.toLocaleString("en")} ${count === 1 ? `delivery ${one}` : `deliveries ${many}`}`;
 
 /** The last attempt in a few words. */
 export function lastAttempt(delivery: Delivery): string {

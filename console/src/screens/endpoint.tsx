@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
 import {
-  Deliveries, DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, PauseEndpoints, ReplayEvents, ResumeEndpoints,
-  RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type ReplayEventsAnswer, type TestEndpointAnswer,
+  DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, PauseEndpoints, ReplayEvents, ResumeEndpoints,
+  RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type ReplayEventsAnswer, type TestEndpointAnswer,
 } from "../api/documents";
 import { useQuery } from "../api/query";
 import { Action, Confirmed, Dialog, Field, Tabs } from "../parts/controls";
@@ -11,7 +11,7 @@ import { Head } from "../parts/page";
 import { Receiving } from "../parts/receiving";
 import { Empty, Failed, Loading, Message, Problems } from "../parts/states";
 import { Status } from "../parts/status";
-import { Code, duration, Id, Text, Time } from "../parts/text";
+import { Code, duration, Id, relative, Text, Time } from "../parts/text";
 import { wantNames } from "../state/endpoint-names";
 import { say } from "../state/notices";
 import { go, link, route } from "../state/route";
@@ -32,15 +32,17 @@ export function EndpointScreen({ id }: { id: string }) {
       </>
     );
   }
-  return <Card endpoint={endpoint} reload={query.reload} />;
+  return <Card endpoint={endpoint} health={endpoint.health} reload={query.reload} />;
 }
+
+type Health = NonNullable<OneEndpointAnswer["endpoint"]>["health"];
 
 interface Part {
   endpoint: Endpoint;
   reload: () => Promise<void>;
 }
 
-function Card({ endpoint, reload }: Part) {
+function Card({ endpoint, health, reload }: Part & { health: Health }) {
   const webhook = endpoint.type === "WEB_HOOK";
   const names = webhook ? ["overview", "deliveries", "filters", "receive", "secret", "settings"] : ["overview", "filters", "receive", "settings"];
   const texts: Record<string, string> = {
@@ -60,7 +62,7 @@ function Card({ endpoint, reload }: Part) {
       )}
       <Tabs label="Parts of the endpoint" current={current}
         tabs={names.map((name) => ({ name, text: texts[name] ?? name, href: link(["endpoints", endpoint.id], { tab: name === "overview" ? null : name }) }))} />
-      {current === "overview" && <Overview endpoint={endpoint} reload={reload} />}
+      {current === "overview" && <Overview endpoint={endpoint} health={health} />}
       {current === "deliveries" && <DeliveryList key="all" filters={{ endpointId: { exact: endpoint.id } }} withEndpoint={false} />}
       {current === "filters" && <Filters endpoint={endpoint} reload={reload} />}
       {current === "receive" && <Receiving endpoint={endpoint} />}
@@ -109,25 +111,27 @@ export function TestResult({ result }: { result: TestEndpointAnswer["testEndpoin
   );
 }
 
-function Overview({ endpoint }: Part) {
+function Overview({ endpoint, health }: { endpoint: Endpoint; health: Health }) {
   const [result, setResult] = useState<TestEndpointAnswer["testEndpoint"]>(null);
   const webhook = endpoint.type === "WEB_HOOK";
-  const deliveries = useQuery(Deliveries, { filters: { endpointId: { exact: endpoint.id } }, first: 100 }, { every: 5, skip: !webhook });
-  const items = deliveries.answer?.deliveries.collectionItems ?? [];
-  const durations = items.flatMap((one) => one.attempts.filter((attempt) => attempt.statusCode !== null).map((attempt) => attempt.durationMs)).sort((a, b) => a - b);
-  const at = (share: number) => durations[Math.min(durations.length - 1, Math.floor(share * durations.length))];
-  const count = (status: string) => items.filter((one) => one.status === status).length;
-  const p50 = at(0.5);
-  const p95 = at(0.95);
+  const { attempts, successRate, p50Ms, p95Ms, complete, lastSuccessDate } = health.lastHour;
+  const time = (milliseconds: number | null) => (milliseconds === null ? "–" : duration(milliseconds));
   return (
     <>
-      {webhook && items.length > 0 && (
-        <div class="stats" role="group" aria-label={`The last ${items.length} deliveries`}>
-          <Stat label={`delivered of the last ${items.length}`} number={count("DELIVERED")} />
-          <Stat label="pending" number={count("PENDING")} />
-          <Stat label="failed" number={count("FAILED")} />
-          <Stat label="half answered within" number={p50 === undefined ? "–" : duration(p50)} />
-          <Stat label="95 % answered within" number={p95 === undefined ? "–" : duration(p95)} />
+      {health.failingSince && endpoint.status === "ENABLED" && (
+        <div style={{ marginBottom: "1rem" }}>
+          <Message kind="warn">
+            <p>Nothing succeeded since <Time at={health.failingSince} exact />.{health.disableDate && <> It is disabled on <Time at={health.disableDate} exact /> unless a delivery succeeds before.</>}</p>
+          </Message>
+        </div>
+      )}
+      {webhook && attempts > 0 && (
+        <div class="stats" role="group" aria-label="The last hour">
+          <Stat label={complete ? "attempts in the last hour" : "attempts, of the newest 100 deliveries"} number={attempts} />
+          <Stat label="succeeded" number={successRate === null ? "–" : `${(Math.floor(successRate * 1000) / 10).toLocaleString("en")} %`} />
+          <Stat label="half answered within" number={time(p50Ms)} />
+          <Stat label="95 % answered within" number={time(p95Ms)} />
+          <Stat label="last success" number={lastSuccessDate ? relative(lastSuccessDate, Date.now()) : "–"} />
         </div>
       )}
       <div class="columns">

@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
 import { call } from "../api/client";
-import { EndpointsThatAreOff, LatestDeliveries, LatestEvents, ResumeEndpoints, type LatestDeliveriesAnswer } from "../api/documents";
+import { EndpointsToLookAt, LatestDeliveries, LatestEvents, ResumeEndpoints, type LatestDeliveriesAnswer } from "../api/documents";
 import { useQuery } from "../api/query";
 import { Action, Tabs } from "../parts/controls";
 import { Chart } from "../parts/chart";
@@ -9,7 +9,7 @@ import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Status } from "../parts/status";
-import { duration, Text } from "../parts/text";
+import { absolute, duration, Text } from "../parts/text";
 import { say } from "../state/notices";
 import { link, route } from "../state/route";
 import { Stat } from "./endpoint";
@@ -31,7 +31,7 @@ export function HomeScreen() {
   const since = end - span.seconds;
   const events = useQuery(LatestEvents, { since: new Date(since * 1000).toISOString() }, { every: 5 });
   const deliveries = useQuery(LatestDeliveries, {}, { every: 5 });
-  const endpoints = useQuery(EndpointsThatAreOff, {}, { every: 10 });
+  const endpoints = useQuery(EndpointsToLookAt, {}, { every: 10 });
   const allDeliveries = deliveries.answer?.deliveries.collectionItems ?? [];
   const inSpan = allDeliveries.filter((one) => new Date(one.creationDate).getTime() / 1000 >= since);
   const published = events.answer?.events.collectionItems ?? [];
@@ -116,17 +116,23 @@ function NeedsYou({ off, deliveries, reload }: {
   const needs: Need[] = off.map((one) => one.status === "DISABLED"
     ? { id: one.id, name: one.name, kind: "disabled", text: one.statusReason ?? "The service disabled it." }
     : { id: one.id, name: one.name, kind: "paused", text: "A person paused it. What arrives goes to its backlog." });
-  const trouble = new Map<string, { name: string | undefined; failed: number; trying: number }>();
+  const trouble = new Map<string, { endpoint: NonNullable<LatestDelivery["endpoint"]>; failed: number; trying: number }>();
   for (const one of deliveries) {
-    if (one.status !== "FAILED" && !(one.status === "PENDING" && one.attempts.length > 0)) continue;
-    const counted = trouble.get(one.endpointId) ?? { name: one.endpoint?.name, failed: 0, trying: 0 };
+    if (!one.endpoint || (one.status !== "FAILED" && !(one.status === "PENDING" && one.attempts.length > 0))) continue;
+    const counted = trouble.get(one.endpointId) ?? { endpoint: one.endpoint, failed: 0, trying: 0 };
     counted[one.status === "FAILED" ? "failed" : "trying"] += 1;
     trouble.set(one.endpointId, counted);
   }
-  for (const [id, { name, failed, trying }] of trouble) {
-    if (name === undefined || needs.some((one) => one.id === id)) continue;
+  for (const [id, { endpoint, failed, trying }] of trouble) {
+    if (needs.some((one) => one.id === id)) continue;
+    const { failingSince, disableDate } = endpoint.health;
     const parts = [trying ? `${trying} ${trying === 1 ? "delivery is" : "deliveries are"} being tried again` : "", failed ? `${failed} ${failed === 1 ? "was" : "were"} given up` : ""];
-    needs.push({ id, name, kind: "failing", text: `${parts.filter(Boolean).join(", ")}.` });
+    needs.push({
+      id,
+      name: endpoint.name,
+      kind: "failing",
+      text: `${failingSince ? `Nothing succeeded since ${absolute(failingSince)}: ` : ""}${parts.filter(Boolean).join(", ")}.${disableDate ? ` It is disabled on ${absolute(disableDate)} unless a delivery succeeds before.` : ""}`,
+    });
   }
   return (
     <section class="panel" style={{ marginTop: "1rem" }}>
