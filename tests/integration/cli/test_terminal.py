@@ -44,7 +44,10 @@ def test_events_are_shown_escaped(api: GraphqlDouble, run: Run, words: list[str]
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_errors_and_what_receivers_answered_are_shown_escaped(api: GraphqlDouble, run: Run, as_json: list[str]) -> None:
-    attempt = {"number": 1, "date": DATE, "durationMs": 5, "statusCode": 500, "error": ATTACK, "responseBody": ATTACK}
+    attempt = {
+        "number": 1, "date": DATE, "durationMs": 5, "statusCode": 500, "error": ATTACK, "responseBody": ATTACK, "url": ATTACK,
+        "responseHeaders": [["server", ATTACK]],
+    }  # fmt: skip
     api.resolvers["testEndpoint"] = lambda **_: attempt
 
     def refuse(**_: Any) -> Any:
