@@ -32,6 +32,8 @@ SLOW_SECONDS: Final = 2.0
 """A request that is open for so long says that its endpoint is slow: its time-out would say so too late."""
 CUT_SECONDS: Final = 3.0
 """The shared lane leaves a request that takes longer to the endpoint's own lane."""
+KEPT_URL_OF_A_SUCCESS: Final = 256
+"""Characters: with them the record of a success stays below the kilobyte by which writes are billed."""
 RECORD_SECONDS: Final = 10.0
 """Kept for what follows an attempt: no attempt begins with less than this and its own deadline left."""
 
@@ -132,7 +134,7 @@ class Attempts:
             status=status,
             date=began,
             next_attempt=None if delay is None else now + timedelta(seconds=delay),
-            attempt=attempt_of(attempt.number, began, answer),
+            attempt=attempt_of(attempt.number, began, answer, task.endpoint.url),
             schedule_start=attempt.schedule_start,
             disable_reason=verdict.disable_reason,
             listed=not attempt.listed,
@@ -161,8 +163,10 @@ def to_backlog(task: Task, now: datetime, outcome: Outcome = Outcome.BACKLOG) ->
     return Result(task, outcome, record)
 
 
-def attempt_of(number: int, began: datetime, answer: WebhookAnswer) -> Attempt:
+def attempt_of(number: int, began: datetime, answer: WebhookAnswer, url: str | None) -> Attempt:
     """The attempt as the log keeps it."""
+    if url is not None and answer.failure is None and answer.status is not None and answer.status < 300:
+        url = url[:KEPT_URL_OF_A_SUCCESS]
     return Attempt(
         number=number,
         date=began,
@@ -171,6 +175,8 @@ def attempt_of(number: int, began: datetime, answer: WebhookAnswer) -> Attempt:
         failure=answer.failure,
         explanation=answer.explanation,
         response_body=answer.body,
+        url=url,
+        response_headers=answer.failure_headers,
     )
 
 
