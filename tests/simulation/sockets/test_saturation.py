@@ -113,3 +113,13 @@ def test_thousand_publishes_a_second_are_appended_in_order() -> None:
     assert found.in_order
     assert found.p99 < 1
     assert found.writes_of_a_key <= 1_000
+
+
+def test_herd_costs_six_calls_a_client_and_delays_nobody() -> None:
+    found = scenarios.herd(1_000)
+
+    assert found.served == 1_000
+    assert found.calls_per_client <= 6
+    assert found.first_frame_p99 < 1
+    assert found.live_p99 < 0.2
+    assert found.repeats == 0

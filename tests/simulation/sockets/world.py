@@ -364,6 +364,8 @@ class SimulatedClient:
     """When each event was published, and how much later it came."""
     repeats: int = 0
     gaps: int = 0
+    first_at: float = float("inf")
+    """When the first message came."""
 
 
 class SimulatedPoster:
@@ -496,6 +498,7 @@ class SocketWorld:
         if data.startswith(b'{"notice":"gap"'):
             client.gaps += 1
         now, published = self.loop.time(), self.published[client.endpoint_id]
+        client.first_at = min(client.first_at, now)
         for found in _SEQUENCE.findall(data):
             sequence = int(found)
             if sequence <= client.last:
