@@ -186,7 +186,7 @@ def test_outputs_are_described() -> None:
 
 
 def test_no_account_region_or_partition_is_written_down() -> None:
-    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("template.yaml", "monitoring.yaml"))
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("template.yaml", "monitoring.yaml", "console.yaml"))
 
     assert not re.search(r"\b\d{12}\b|\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b|arn:aws:", text)
 

@@ -136,6 +136,11 @@ class Settings:
         return self._text("WEBHOOK_QUEUE_URL")
 
     @cached_property
+    def own_lane_queue_url(self) -> str:
+        """Asks for the lanes of endpoints in trouble, and for backlogs, to be served."""
+        return self._text("OWN_LANE_QUEUE_URL")
+
+    @cached_property
     def socket_queue_url(self) -> str:
         """Wake-ups for socket delivery (FIFO)."""
         return self._text("SOCKET_QUEUE_URL")
@@ -191,6 +196,11 @@ class Settings:
     def webhook_timeout_seconds(self) -> int:
         """The total deadline of one attempt, from DNS to the last byte."""
         return self._integer("WEBHOOK_TIMEOUT_SECONDS", 15, 1, 60)
+
+    @cached_property
+    def maximum_requests_per_endpoint(self) -> int:
+        """Requests from its backlog that may be open at one receiver at once."""
+        return self._integer("MAXIMUM_REQUESTS_PER_ENDPOINT", 100, 1, 1_000)
 
     @cached_property
     def max_endpoints(self) -> int:

@@ -19,7 +19,7 @@ import asyncio
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -28,7 +28,7 @@ from yarl import URL
 
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest, body_text, kept_bytes
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest, body_text, kept_bytes, kept_headers
 from event_service.webhooks.sending.connection import (
     MAXIMUM_HEADER_LINE_BYTES,
     MAXIMUM_HEADERS,
@@ -70,6 +70,7 @@ class HttpSender:
         guard: Judges every address.
         deadline_seconds: For one attempt, from the look-up of the name to the last byte; a request may shorten it.
         connect_seconds: For its first part: the look-up, the connection and the TLS handshake together.
+        connections_to_one_endpoint: At once; whoever sends bounds its requests itself, this only bounds what a fault of ours opens.
         lookup: Resolves names; the system's resolver by default.
         tls: The context for https; aiohttp's default (the system's certificate authorities) when ``None``.
     """
@@ -80,12 +81,14 @@ class HttpSender:
         *,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
         connect_seconds: float = DEFAULT_CONNECT_SECONDS,
+        connections_to_one_endpoint: int = CONNECTIONS_TO_ONE_ENDPOINT,
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._guard = guard
         self._deadline = deadline_seconds
         self._connect_seconds = connect_seconds
+        self._connections = connections_to_one_endpoint
         self._lookup = lookup or SystemLookup()
         self._tls = tls or _SSL_CONTEXT_VERIFIED
         # RFC 9525, section 6.3: the name stands in subjectAltName. OpenSSL would also take the common name of a certificate without one.
@@ -104,7 +107,7 @@ class HttpSender:
         """
         slots = self._slots.get(request.endpoint_id)
         if slots is None:
-            slots = self._slots[request.endpoint_id] = _Slots()
+            slots = self._slots[request.endpoint_id] = _Slots(asyncio.Semaphore(self._connections))
         slots.users += 1
         try:
             async with slots.semaphore:
@@ -200,6 +203,7 @@ class HttpSender:
             headers=progress.headers,
             body=body,
             body_is_cut=progress.body_is_cut and progress.status is not None,
+            failure_headers=progress.failure_headers,
         )
 
     async def _exchange(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: Progress) -> None:
@@ -239,6 +243,7 @@ class HttpSender:
             if 200 <= response.status <= 299:
                 await _read_success(response, progress)
             else:
+                progress.failure_headers = kept_headers(response.headers.items())
                 await _read_body(response, progress)
 
     def _explain_timeout(self, progress: Progress, host: str, deadline: float) -> str:
@@ -254,7 +259,7 @@ class HttpSender:
 
 @dataclass(slots=True)
 class _Slots:
-    semaphore: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS_TO_ONE_ENDPOINT))
+    semaphore: asyncio.Semaphore
     users: int = 0
 
 
