@@ -255,9 +255,9 @@ class Crowd:
     usd_per_million_posts: float
 
 
-def crowd(connections: int, rate: float, seconds: float, executions: int = 50) -> Crowd:
+def crowd(connections: int, rate: float, seconds: float, executions: int = 50, posts_per_second: int = 1_000_000) -> Crowd:
     """So many connections, and so many events a second."""
-    world = SocketWorld(executions, executions)
+    world = SocketWorld(executions, executions, posts_per_second=posts_per_second)
     endpoint_id = world.endpoint()
     clients = []
 
