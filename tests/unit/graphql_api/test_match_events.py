@@ -141,6 +141,26 @@ def test_an_endpoint_gains_and_loses(door: Door) -> None:
 
 
 @pytest.mark.usefixtures("orders")
+def test_an_endpoint_that_lost_its_last_filter_would_gain_everything(door: Door) -> None:
+    lost = door.ask('mutation { createEventFilters(eventFiltersInput: {in: {eventTypes: ["order"]}}) { id } }').data["createEventFilters"][
+        "id"
+    ]
+    made = door.ask(f'mutation {{ createWebSocketEndpoint(name: "s", eventFiltersIds: ["{lost}"]) {{ id }} }}').data
+    assert door.ask(f'mutation {{ deleteEventFilters(ids: ["{lost}"]) {{ ok }} }}').data
+
+    found = match(door, endpointId=made["createWebSocketEndpoint"]["id"])
+
+    assert (found["gained"], found["lost"]) == (3, 0)
+
+
+@pytest.mark.usefixtures("orders")
+def test_events_that_a_replica_does_not_have_yet_are_not_left_out(door: Door, services: FakeServices) -> None:
+    services.lagging = {"b", "f"}
+
+    assert match(door)["examined"] == 6
+
+
+@pytest.mark.usefixtures("orders")
 def test_single_events_are_tried_by_id(door: Door) -> None:
     found = match(door, eventIds=["b", "d", "b"])
 
