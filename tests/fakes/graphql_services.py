@@ -26,6 +26,8 @@ from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
+from event_service.delivery.receiver_health import EndpointHealth
+from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.ports import StoredEvent
@@ -38,8 +40,11 @@ from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
+from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.events import FakeEventStore
+from tests.fakes.history import Log
 from tests.fakes.sockets import FakeSocketTables
 
 
@@ -206,6 +211,18 @@ class FakeReplay(Replay):
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
 
+class FakeKnownHealth:
+    """What a test says of endpoints that fail, by workspace and endpoint."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, str], EndpointHealth] = {}
+        self.reads: list[int] = []
+
+    def of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, EndpointHealth]:
+        self.reads.append(len(endpoint_ids))
+        return {one: self.stored[workspace_id, one] for one in endpoint_ids if (workspace_id, one) in self.stored}
+
+
 class FakePublished:
     """What was published, by id."""
 
@@ -264,6 +281,7 @@ class FakeServices:
         self._publishing = FakePublishing(self.clock)
         self._events_reading = FakeEventsReading(self._publishing)
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
+        self.known_health = FakeKnownHealth()
         self.socket_logs = FakeSocketTables()
         self.lagging: set[str] = set()
         """Events that a read which is not consistent does not see yet."""
@@ -313,6 +331,15 @@ class FakeServices:
 
     def replay(self) -> FakeReplay:
         return FakeReplay(self._deliveries)
+
+    def receiver_reports(self) -> ReceiverReports:
+        return ReceiverReports(self.known_health, Log(), self.clock)
+
+    def bulk_retry(self) -> BulkRetry:
+        """Over events that are not there: what it finds it skips."""
+        return BulkRetry(
+            deliveries=self.deliveries(), store=FakeEventStore(self.clock), endpoints=self._configuration, make_matcher=Matcher
+        )
 
     def monotonic(self) -> float:
         """Time in which each look takes ``seconds_per_look``."""

@@ -201,7 +201,7 @@ def test_as_many_event_filters_as_the_template_allows_fit_into_an_item_collectio
         for number in range(MAXIMUM_LABELS)
     )
     marks = Marks("😀" * MAXIMUM_KEY_CHARACTERS, "😀" * MAXIMUM_DESCRIPTION_CHARACTERS, labels)
-    condition = {"in": {"cameraIds": []}}
+    condition: dict[str, Any] = {"in": {"cameraIds": []}}
     largest = event_filter_item(EventFilter(new_id(), WORKSPACE, "😀" * 256, condition, NOW, NOW, 10**6, marks), 10**12)
     row = item_size(largest) + MAXIMUM_CONDITION_BYTES
     # each index holds the table's key and its own, with what DynamoDB takes for an entry (100 bytes)
