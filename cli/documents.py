@@ -7,7 +7,7 @@ from typing import Final
 _PAGE = "endCursor hasNextPage"
 _ENDPOINT = "id name key description labels type status statusReason meta creationDate lastModified eventFilters { id name }"
 _FILTER = "id name key description labels meta creationDate lastModified endpoints { id name }"
-_ATTEMPT = "number date durationMs statusCode error responseBody"
+_ATTEMPT = "number date durationMs statusCode error responseBody url responseHeaders"
 _EVENT = "id type date data agentId cameraId workspaceId creationDate lastModified"
 
 ENDPOINTS: Final = f"""query Endpoints($filters: EndpointFilters, $pagination: PaginationInput, $first: Int, $after: String) {{
@@ -96,7 +96,7 @@ MATCH_EVENTS: Final = f"""query MatchEvents($input: MatchEventsInput!) {{
 EXPLAIN: Final = """query Explain($event: ID!, $endpoint: ID!) {
   explainDelivery(eventId: $event, endpointId: $endpoint) {
     outcome sentence configurationVersion asRouted sequence endpoint { id name type status }
-    delivery { id status nextAttemptDate attempts { number date durationMs statusCode error responseBody } }
+    delivery { id status nextAttemptDate attempts { number date durationMs statusCode error responseBody url responseHeaders } }
     filters {
       eventFiltersId name matched failed { path present found wanted sentence } lastChange { version date actor operation sentence }
     }

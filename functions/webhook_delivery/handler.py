@@ -60,6 +60,8 @@ async def _test(tests: EndpointTests, workspaceId: str, endpointId: str) -> dict
         "failure": attempt.failure,
         "explanation": attempt.explanation,
         "responseBody": attempt.response_body,
+        "url": attempt.url,
+        "responseHeaders": attempt.response_headers,
     }
 
 

@@ -203,6 +203,10 @@ class AttemptOutput:
     status_code: int | None = strawberry.field(description="null when no response arrived.")
     error: str | None = strawberry.field(description="What went wrong, in a sentence that begins with its kind.")
     response_body: str | None = strawberry.field(description="At most 16 KiB of it.")
+    url: str | None = strawberry.field(description="Where the request went; of a success the first 256 characters.")
+    response_headers: JSON | None = strawberry.field(
+        description="Of a failed attempt: a list of names and values, at most 2 KB; cookies are masked."
+    )
 
     @classmethod
     def of(cls, attempt: Attempt) -> AttemptOutput:
@@ -213,6 +217,8 @@ class AttemptOutput:
             status_code=attempt.status_code,
             error=attempt.error,
             response_body=attempt.response_body,
+            url=attempt.url,
+            response_headers=JSON([[name, value] for name, value in attempt.response_headers]) if attempt.response_headers else None,
         )
 
 

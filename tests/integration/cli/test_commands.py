@@ -65,7 +65,10 @@ def event(event_id: str = "order-17") -> dict[str, Any]:
 
 
 def delivery(number: int, status: str = "FAILED") -> dict[str, Any]:
-    attempt = {"number": 1, "date": DATE, "durationMs": 12, "statusCode": 500, "error": None, "responseBody": "no"}
+    attempt = {
+        "number": 1, "date": DATE, "durationMs": 12, "statusCode": 500, "error": None, "responseBody": "no", "url": "https://a.example.com",
+        "responseHeaders": None,
+    }  # fmt: skip
     return {
         "id": f"delivery-{number}", "eventId": "e", "endpointId": ENDPOINT_ID, "status": status, "attempts": [attempt],
         "nextAttemptDate": None, "creationDate": DATE, "lastModified": DATE,
@@ -349,7 +352,10 @@ def test_the_health_of_an_endpoint_is_shown(api: GraphqlDouble, run: Run) -> Non
 
 
 def test_a_test_event_that_is_not_taken_is_a_failure(api: GraphqlDouble, run: Run) -> None:
-    attempt = {"number": 1, "date": DATE, "durationMs": 7, "statusCode": 204, "error": None, "responseBody": ""}
+    attempt = {
+        "number": 1, "date": DATE, "durationMs": 7, "statusCode": 204, "error": None, "responseBody": "", "url": "https://a.example.com",
+        "responseHeaders": None,
+    }  # fmt: skip
     api.resolvers["testEndpoint"] = lambda **_: attempt
     assert run("endpoints", "test", ENDPOINT_ID).stdout == "Taken: HTTP 204 after 7 ms.\n"
 

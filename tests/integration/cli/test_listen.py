@@ -150,7 +150,11 @@ def test_an_event_that_is_never_taken_is_given_up_and_marked(run: Run, monkeypat
     ],
 )
 def test_a_refused_connection_is_explained(api: GraphqlDouble, run: Run, found: list[str], message: str) -> None:
-    api.resolvers["endpoints"] = lambda **_: {"totalCount": len(found), "collectionItems": [_endpoint(kind) for kind in found]}
+    api.resolvers["endpoints"] = lambda **_: {
+        "totalCount": len(found),
+        "collectionItems": [_endpoint(kind) for kind in found],
+        "hasNextPage": False,
+    }
     with in_background(refuse=[403]) as service:
         result = run("--socket-url", service.url, "listen", ENDPOINT_ID)
 
@@ -173,5 +177,5 @@ def test_a_refused_token_is_told_apart(api: GraphqlDouble, run: Run) -> None:
 def _endpoint(kind: str) -> dict[str, Any]:
     return {
         "id": ENDPOINT_ID, "name": "n", "type": kind, "status": "ENABLED", "statusReason": None, "meta": {},
-        "creationDate": DATE, "lastModified": DATE, "eventFilters": [],
+        "creationDate": DATE, "lastModified": DATE, "eventFilters": [], "labels": {},
     }  # fmt: skip

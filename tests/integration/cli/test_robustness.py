@@ -281,7 +281,7 @@ EVENT = {
     "id": "Жук", "type": "a", "date": DATE, "data": {"x": "y" * 1_000}, "agentId": None, "cameraId": None,
     "workspaceId": "c641ff9c-67df-4c03-8fa6-ee2eabffdc16", "creationDate": DATE, "lastModified": DATE,
 }  # fmt: skip
-EVENTS = answering(json.dumps({"data": {"events": {"collectionItems": [EVENT] * 1_000}}}).encode())
+EVENTS = answering(json.dumps({"data": {"events": {"collectionItems": [EVENT] * 1_000, "endCursor": None, "hasNextPage": False}}}).encode())
 
 
 @pytest.mark.parametrize("words", [["events", "list", "--limit", "1000"], ["--json", "events", "list", "--limit", "1000"]])

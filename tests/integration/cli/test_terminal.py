@@ -31,7 +31,7 @@ def dangerous(text: str) -> set[str]:
     "words", [["events", "list"], ["events", "get", "x"], ["--json", "events", "list"], ["--json", "events", "get", "x"]]
 )
 def test_events_are_shown_escaped(api: GraphqlDouble, run: Run, words: list[str]) -> None:
-    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT]}
+    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT], "hasNextPage": False}
 
     result = run(*words)
 
@@ -44,7 +44,10 @@ def test_events_are_shown_escaped(api: GraphqlDouble, run: Run, words: list[str]
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_errors_and_what_receivers_answered_are_shown_escaped(api: GraphqlDouble, run: Run, as_json: list[str]) -> None:
-    attempt = {"number": 1, "date": DATE, "durationMs": 5, "statusCode": 500, "error": ATTACK, "responseBody": ATTACK}
+    attempt = {
+        "number": 1, "date": DATE, "durationMs": 5, "statusCode": 500, "error": ATTACK, "responseBody": ATTACK, "url": ATTACK,
+        "responseHeaders": [["server", ATTACK]],
+    }  # fmt: skip
     api.resolvers["testEndpoint"] = lambda **_: attempt
 
     def refuse(**_: Any) -> Any:
@@ -72,7 +75,7 @@ def test_a_published_id_is_shown_escaped(api: GraphqlDouble, run: Run) -> None:
 
 
 def test_a_cell_of_a_table_stays_on_its_line(api: GraphqlDouble, run: Run) -> None:
-    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT | {"type": "a\nb\tc"}]}
+    api.resolvers["events"] = lambda **_: {"collectionItems": [EVENT | {"type": "a\nb\tc"}], "hasNextPage": False}
 
     result = run("events", "list")
 

@@ -13,6 +13,14 @@ from botocore.exceptions import ClientError
 from event_service.aws.dynamodb import Database, Key
 from event_service.base.errors import DomainError, RateLimited, TooLarge, Unavailable
 from event_service.base.identifiers import new_id
+from event_service.base.marks import (
+    MAXIMUM_DESCRIPTION_CHARACTERS,
+    MAXIMUM_KEY_CHARACTERS,
+    MAXIMUM_LABEL_NAME_CHARACTERS,
+    MAXIMUM_LABEL_VALUE_CHARACTERS,
+    MAXIMUM_LABELS,
+    Marks,
+)
 from event_service.configuration.chain import Waiting
 from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, Link, PutEndpoint, PutEventFilter
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
@@ -187,13 +195,19 @@ def test_a_full_item_collection_undoes_no_commit_and_heals_when_there_is_room(co
 
 
 def test_as_many_event_filters_as_the_template_allows_fit_into_an_item_collection() -> None:
-    largest = event_filter_item(EventFilter(new_id(), WORKSPACE, "é" * 256, {"in": {"cameraIds": []}}, NOW, NOW), 10**12)
+    # given the largest row: each character of four bytes
+    labels = tuple(
+        (f"{number:03d}" + "😀" * (MAXIMUM_LABEL_NAME_CHARACTERS - 3), "😀" * MAXIMUM_LABEL_VALUE_CHARACTERS)
+        for number in range(MAXIMUM_LABELS)
+    )
+    marks = Marks("😀" * MAXIMUM_KEY_CHARACTERS, "😀" * MAXIMUM_DESCRIPTION_CHARACTERS, labels)
+    condition: dict[str, Any] = {"in": {"cameraIds": []}}
+    largest = event_filter_item(EventFilter(new_id(), WORKSPACE, "😀" * 256, condition, NOW, NOW, 10**6, marks), 10**12)
     row = item_size(largest) + MAXIMUM_CONDITION_BYTES
     # each index holds the table's key and its own, with what DynamoDB takes for an entry (100 bytes)
-    keys = [largest[name] for name in ("workspaceId", "id")]
-    entry = 100 + 60 + sum(len(one["S"]) for one in keys) + len(largest["creationKey"]["S"])
+    entry = 100 + 60 + sum(len(largest[name]["S"].encode()) for name in ("workspaceId", "id", "key"))
     indexes = template()["Resources"]["EventFiltersTable"]["Properties"]["LocalSecondaryIndexes"]
-    assert [one["Projection"]["ProjectionType"] for one in indexes] == ["KEYS_ONLY"] * 2
+    assert [one["Projection"]["ProjectionType"] for one in indexes] == ["KEYS_ONLY"] * 3
     most = template()["Parameters"]["MaxEventFilters"]["MaxValue"]
     assert most * (100 + row + len(indexes) * entry) < 10 * 10**9
 

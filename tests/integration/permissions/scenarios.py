@@ -81,6 +81,12 @@ class Client:
         published: dict[str, list[str]] = self.ask(query, events=events)
         return published["ids"]
 
+    def explain(self, event_id: str, endpoint_id: str) -> str:
+        """What became of an event at an endpoint."""
+        query = "query($event: ID!, $endpoint: ID!) { explainDelivery(eventId: $event, endpointId: $endpoint) { outcome } }"
+        explained: dict[str, str] = self.ask(query, event=event_id, endpoint=endpoint_id)
+        return explained["outcome"]
+
     def socket(self, route: str, connection: str = CONNECTION, **query: str) -> dict[str, Any]:
         """A client's connect or disconnect."""
         event = {
@@ -183,10 +189,7 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     client.ask("{ changes { collectionItems { version sentence } } }")
     condition = {"pattern": {"data": {"x": [1]}}}
     client.ask("query($input: MatchEventsInput!) { matchEvents(input: $input) { examined } }", input={"eventFiltersInput": condition})
-    explanation = "explainDelivery(eventId: $event, endpointId: $endpoint) { outcome sentence }"
-    socket = client.ask('mutation { createWebSocketEndpoint(name: "screen") { id } }')["id"]
-    for endpoint in (hook, socket):
-        client.ask(f"query($event: ID!, $endpoint: ID!) {{ {explanation} }}", event="known", endpoint=endpoint)
+    assert client.explain("known", hook) == "DELIVERED"
     client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
     client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
     client.ask("mutation { retryDeliveries(filters: {status: {exact: DELIVERED}}) { count } }")
@@ -342,6 +345,7 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     client.publish("seen", "seen too")
     account.route()
     account.wake()
+    assert client.explain("seen", socket) == "LOGGED"
     assert connect("c2", after="0") == {"statusCode": 200}
     account.wake()
     client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[socket])

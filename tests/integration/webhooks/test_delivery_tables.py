@@ -78,7 +78,7 @@ def test_a_foreign_workspace_has_no_such_delivery(log: DynamoDeliveryLog) -> Non
 
 
 def test_attempt_is_one_small_item_and_one_index_entry(log: DynamoDeliveryLog, aws: dict[str, str]) -> None:
-    done = Attempt(1, NOW, 12, 200, None, None, "x" * 256)
+    done = Attempt(1, NOW, 12, 200, None, None, "x" * 256, url="https://" + "h" * 248)
     log.write([record(1, new_id(), status=DeliveryStatus.DELIVERED, next_attempt=None, attempt=done), record(2)])
     items = boto3.client("dynamodb", region_name=REGION).scan(TableName=aws["DELIVERIES_TABLE"])["Items"]
     assert len(items) == 2

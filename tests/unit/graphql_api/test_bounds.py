@@ -257,10 +257,10 @@ def test_two_replays_in_one_document_share_the_time(door: Door, services: FakeSe
     replay = services.replay()
     given: list[float] = []
 
-    def run(*arguments: Any, **options: Any) -> Any:
+    def run(*arguments: Any, dry_run: bool) -> Any:
         given.append(arguments[-1]())
         clock.left -= 15
-        return replay.replay(*arguments, **options)
+        return replay.replay(*arguments, dry_run=dry_run)
 
     monkeypatch.setattr(services, "replay", lambda: type("", (), {"replay": staticmethod(run)}))
     call = f'replayEvents(endpointId: "{endpoint.id}", since: "2026-03-01T00:00:00Z") {{ ok count continueSince }}'

@@ -75,6 +75,13 @@ def test_the_newest_change_comes_first_and_says_who_made_it(door: Door, ids: dic
             {"filter": {"meta": {"in": {"eventTypes": ["B"]}}}},
         ),
         (
+            'updateEndpoint(id: "%(endpoint)s", key: "orders", labels: {team: "a"}) { id }',
+            "updateEndpoint",
+            'Changed the endpoint "Orders": key from null to "orders"; labels from null to {"team": "a"}.',
+            {"endpoint": {"key": None, "labels": None}},
+            {"endpoint": {"key": "orders", "labels": {"team": "a"}}},
+        ),
+        (
             'pauseEndpoints(ids: ["%(endpoint)s"]) { ok }',
             "pauseEndpoints",
             'Paused the endpoint "Orders".',

@@ -188,6 +188,18 @@ def test_the_sample_of_single_objects_finds_what_there_is(door: Door, services: 
     assert (answered["event"], answered["delivery"]) == (None, None)
 
 
+def test_the_sample_of_explanations_answers_all_three(door: Door, services: FakeServices) -> None:
+    services.put_endpoint(WORKSPACE, WEBHOOK)
+    services.put_event_filter(WORKSPACE, FILTER, [WEBHOOK])
+    door.ask('mutation { publishEvents(events: [{id: "order-17", type: ALARM, data: {}}]) { ok } }')
+
+    answered = door.invoke(payload("explanations")).data
+
+    assert answered["changes"] == {"collectionItems": [], "endCursor": None, "hasNextPage": False}
+    assert answered["explainDelivery"]["outcome"] == "NOT_MATCHED"
+    assert answered["matchEvents"] == {"examined": 1, "matched": 0, "gained": 0, "lost": 0, "complete": True}
+
+
 def test_a_rotated_secret_is_the_endpoints_secret(door: Door, services: FakeServices) -> None:
     services.put_endpoint(WORKSPACE, WEBHOOK)
     before = door.invoke(payload("endpoint_secret")).data["endpointSecret"]

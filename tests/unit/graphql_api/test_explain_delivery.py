@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -211,6 +212,23 @@ def test_what_was_tried_is_told_in_a_sentence(status: str, attempts: Any, outcom
     assert explained["sentence"].startswith(sentence)
     assert explained["configurationVersion"] == 1
     assert explained["delivery"] == {"status": status, "attempts": [{"number": one[0]} for one in attempts]}
+
+
+def test_attempts_show_their_url_and_the_headers_of_a_failure(scene: Scene) -> None:
+    scene.publish(total=120)
+    failed = replace(_attempt(1, 503), url="https://a.example.com", response_headers=(("server", "nginx"), ("set-cookie", "(masked)")))
+    done = replace(_attempt(2, 200), url="https://b.example.com")
+    fields = {"status": DeliveryStatus.DELIVERED, "attempts": (failed, done), "next_attempt": None}
+    scene.services.add_delivery(WORKSPACE, scene.hook, "order-17", **fields)
+
+    (delivery,) = scene.door.ask("{ deliveries { collectionItems { attempts { url responseHeaders } } } }").data["deliveries"][
+        "collectionItems"
+    ]
+
+    assert delivery["attempts"] == [
+        {"url": "https://a.example.com", "responseHeaders": [["server", "nginx"], ["set-cookie", "(masked)"]]},
+        {"url": "https://b.example.com", "responseHeaders": None},
+    ]
 
 
 def test_what_waits_for_a_paused_endpoint_says_so(scene: Scene) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_service.webhooks.exchange import KEPT_BYTES_OF_A_FAILURE, KEPT_BYTES_OF_A_SUCCESS, body_text, kept_bytes
+from event_service.webhooks.exchange import KEPT_BYTES_OF_A_FAILURE, KEPT_BYTES_OF_A_SUCCESS, body_text, kept_bytes, kept_headers
 
 
 @given(st.binary(max_size=400), st.integers(1, 300))
@@ -47,3 +47,11 @@ def test_a_compressed_body_is_named_and_not_unpacked() -> None:
 def test_16_kib_of_a_failure_and_256_bytes_of_a_success_are_kept() -> None:
     assert (KEPT_BYTES_OF_A_FAILURE, KEPT_BYTES_OF_A_SUCCESS) == (16_384, 256)
     assert {status for status in range(100, 600) if kept_bytes(status) == 256} == set(range(200, 300))
+
+
+def test_headers_are_kept_up_to_two_kilobytes_printable_and_in_lower_case() -> None:
+    kept = kept_headers([("X-A", "a\x1b[31m"), *((f"x-{number}", "v" * 700) for number in range(10))])
+
+    assert kept[0] == ("x-a", "a\ufffd[31m")
+    assert [name for name, _ in kept] == ["x-a", "x-0", "x-1", "x-2"]
+    assert sum(len(name) + len(value) for name, value in kept) <= 2_048

@@ -104,6 +104,8 @@ class Attempt:
         failure: why there is no complete answer; ``None`` when there is one.
         explanation: the failure as a sentence.
         response_body: the start of it: 16 KiB of a failure, 256 bytes of a success.
+        url: where the request went: the start of it, 256 characters, if it was a success.
+        response_headers: of a failure, as names in lower case and values, about 2 KB; cookies are masked.
     """
 
     number: int
@@ -113,6 +115,8 @@ class Attempt:
     failure: FailureClass | None
     explanation: str | None
     response_body: str | None
+    url: str | None = None
+    response_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def error(self) -> str | None:

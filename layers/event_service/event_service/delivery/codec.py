@@ -158,6 +158,10 @@ def record_attributes(record: LogRecord) -> AttributeMap:
         item["explanation"] = {"S": attempt.explanation}
     if attempt.response_body:
         item["body"] = {"S": attempt.response_body}
+    if attempt.url is not None:
+        item["url"] = {"S": attempt.url}
+    if attempt.response_headers:
+        item["headers"] = {"S": json_values.dumps(attempt.response_headers)}
     return item
 
 
@@ -192,6 +196,8 @@ def _read_made(item: AttributeMap, number: int, date: datetime) -> Attempt:
         failure=FailureClass(item["error"]["S"]) if "error" in item else None,
         explanation=_text(item, "explanation"),
         response_body=_text(item, "body"),
+        url=_text(item, "url"),
+        response_headers=tuple((name, value) for name, value in json.loads(item["headers"]["S"])) if "headers" in item else (),
     )
 
 

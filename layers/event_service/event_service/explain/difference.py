@@ -23,8 +23,8 @@ from event_service.configuration.endpoint import EndpointStatus
 
 NAMES_IN_A_SENTENCE: Final = 3
 CHARACTERS_OF_A_VALUE: Final = 120
-_SHOWN_OF_ENDPOINTS: Final = ("name", "type", "url", "method", "status", "statusReason", "matchesNothing")
-_SHOWN_OF_FILTERS: Final = ("name", "condition")
+_NOT_SHOWN: Final = frozenset(("format", "id", "workspaceId", "created", "modified", "indexEntries"))
+"""Stored fields of endpoints and event filters that no mutation sets."""
 _LABELS: Final = {"condition": "meta"}
 """Stored names that the API calls otherwise."""
 _VERBS: Final = {EndpointStatus.PAUSED: "Paused", EndpointStatus.ENABLED: "Resumed", EndpointStatus.DISABLED: "Disabled"}
@@ -55,9 +55,9 @@ def difference_of(change: ChangeSet) -> Difference:
 def _add(operation: Operation, names: Mapping[str, str], before: Objects, after: Objects) -> None:
     match operation:
         case PutEndpoint(endpoint):
-            _put(endpoint.id, endpoint_fields(endpoint), _SHOWN_OF_ENDPOINTS, before, after)
+            _put(endpoint.id, endpoint_fields(endpoint), before, after)
         case PutEventFilter(event_filter):
-            _put(event_filter.id, event_filter_fields(event_filter), _SHOWN_OF_FILTERS, before, after)
+            _put(event_filter.id, event_filter_fields(event_filter), before, after)
         case DeleteEndpoints(ids) | DeleteEventFilters(ids):
             for one in ids:
                 before.setdefault(one, {})["name"] = names.get(one)
@@ -73,15 +73,20 @@ def _add(operation: Operation, names: Mapping[str, str], before: Objects, after:
                 before.setdefault(one, {})["eventFiltersIds"] = list(event_filter_ids)
 
 
-def _put(one: str, fields: Mapping[str, Any], shown: Sequence[str], before: Objects, after: Objects) -> None:
+def _put(one: str, fields: Mapping[str, Any], before: Objects, after: Objects) -> None:
     """All that is shown of a new thing; of an old one what changed."""
-    known = _named({name: fields[name] for name in shown if fields[name] is not None})
+    known = _named({name: value for name, value in fields.items() if value is not None})
     was = before.get(one)
     after.setdefault(one, {}).update(known if was is None else {name: known.get(name) for name in was})
 
 
 def _named(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {_LABELS.get(name, name): value for name, value in fields.items()}
+    """Stored fields that a person is shown, as the API names and writes them."""
+    return {_LABELS.get(name, name): _plain(name, value) for name, value in fields.items() if name not in _NOT_SHOWN}
+
+
+def _plain(name: str, value: Any) -> Any:
+    return json.loads(value) if name == "labels" and isinstance(value, str) else value
 
 
 def _sentence(operation: Operation, change: ChangeSet) -> str:
@@ -117,7 +122,8 @@ def _put_sentence(kind: str, one: str, fields: Mapping[str, Any], change: Change
     thing = _things(kind, (one,), change.note.names)
     if was is None:
         return f"Created {thing}{suffix}."
-    changes = [f"{_LABELS.get(name, name)} from {_value(value)} to {_value(fields.get(name))}" for name, value in was.items()]
+    now = _named(fields)
+    changes = [f"{name} from {_value(value)} to {_value(now.get(name))}" for name, value in _named(was).items()]
     return f"Changed {thing}: {'; '.join(changes)}." if changes else f"Saved {thing} without a change."
 
 

@@ -38,14 +38,16 @@ class SocketPlaces:
     def sequence_of(self, endpoint_id: str, head: LogHead, event_id: str, accepted: datetime) -> int | None:
         """The sequence of an event; ``None``: it is not found."""
         after = self._before(endpoint_id, head, accepted - MARGIN)
-        for _ in range(MAXIMUM_SEGMENTS // SEGMENTS_PER_READ):
-            segments = self._logs.segments(endpoint_id, after, head.last, SEGMENTS_PER_READ)
+        looked_through = 0
+        while after < head.last and looked_through < MAXIMUM_SEGMENTS:
+            segments = self._behind(endpoint_id, head, after, SEGMENTS_PER_READ)
+            if not segments:
+                return None
             for segment in segments:
                 if event_id in segment.event_ids:
                     return segment.first + segment.event_ids.index(event_id)
-            if len(segments) < SEGMENTS_PER_READ:
-                return None
             after = segments[-1].last
+            looked_through += len(segments)
         return None
 
     def _before(self, endpoint_id: str, head: LogHead, moment: datetime) -> int:
@@ -53,12 +55,16 @@ class SocketPlaces:
         low, high = head.floor - 1, head.last
         while low < high:
             middle = (low + high) // 2
-            found = self._logs.segments(endpoint_id, middle, head.last, 1)
+            found = self._behind(endpoint_id, head, middle, 1)
             if not found or self._appended(found[0]) >= moment:
                 high = middle
             else:
                 low = max(found[0].last, middle + 1)
         return low
+
+    def _behind(self, endpoint_id: str, head: LogHead, sequence: int, limit: int) -> list[Segment]:
+        """Segments that hold what follows a sequence; none at the end of the log."""
+        return self._logs.segments(endpoint_id, sequence, head.last, limit)
 
     def _appended(self, segment: Segment) -> datetime:
         return segment.expires - self._retention

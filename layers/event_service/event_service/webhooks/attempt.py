@@ -26,6 +26,8 @@ from event_service.webhooks.verdict import Verdict, judge
 _LOG = logging.getLogger(__name__)
 
 USER_AGENT: Final = "event-service/1"
+KEPT_URL_OF_A_SUCCESS: Final = 256
+"""Characters: with them the record of a success stays below the kilobyte by which writes are billed."""
 RECORD_SECONDS: Final = 10.0
 """Kept for what follows an attempt: no attempt begins with less than this and its own deadline left."""
 
@@ -101,7 +103,7 @@ class Attempts:
             status=status,
             date=began,
             next_attempt=None if delay is None else now + timedelta(seconds=delay),
-            attempt=attempt_of(attempt.number, began, answer),
+            attempt=attempt_of(attempt.number, began, answer, task.endpoint.url),
             schedule_start=attempt.schedule_start,
             disable_reason=verdict.disable_reason,
             listed=not attempt.listed,
@@ -124,8 +126,10 @@ def to_backlog(task: Task, now: datetime) -> Result:
     return Result(task, Outcome.BACKLOG, record)
 
 
-def attempt_of(number: int, began: datetime, answer: WebhookAnswer) -> Attempt:
+def attempt_of(number: int, began: datetime, answer: WebhookAnswer, url: str | None) -> Attempt:
     """The attempt as the log keeps it."""
+    if url is not None and answer.failure is None and answer.status is not None and answer.status < 300:
+        url = url[:KEPT_URL_OF_A_SUCCESS]
     return Attempt(
         number=number,
         date=began,
@@ -134,6 +138,8 @@ def attempt_of(number: int, began: datetime, answer: WebhookAnswer) -> Attempt:
         failure=answer.failure,
         explanation=answer.explanation,
         response_body=answer.body,
+        url=url,
+        response_headers=answer.failure_headers,
     )
 
 

@@ -57,4 +57,4 @@ class EndpointTests:
         batch = Batch(snapshot, lambda: self._attempts.deadline_seconds, DeliveryReport())
         task = Task(message, endpoint)
         answer = await self._attempts.send(batch, task, now)
-        return attempt_of(1, now, answer)
+        return attempt_of(1, now, answer, endpoint.url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from event_service.delivery.attempt import FailureClass
@@ -11,6 +11,12 @@ from event_service.webhooks.url import WebhookUrl
 # How much of a response body the log keeps: enough of a failure to understand it.
 KEPT_BYTES_OF_A_FAILURE = 16 * 1024
 KEPT_BYTES_OF_A_SUCCESS = 256
+KEPT_CHARACTERS_OF_HEADERS = 2_048
+"""Of a failure: names and values together."""
+KEPT_CHARACTERS_OF_A_HEADER = 512
+MASKED_HEADERS = frozenset(("set-cookie", "set-cookie2", "authorization", "proxy-authorization"))
+"""A session that a receiver opens is nobody else's business; its log is read by everybody in the workspace."""
+MASK = "(masked)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class WebhookAnswer:
         headers: Those that a verdict needs, lower-case names: ``retry-after`` and ``webhook-delivery``.
         body: The start of the response body as text that can be stored and shown.
         body_is_cut: Whether there was more of it, or may have been.
+        failure_headers: All of an answer that is no success, as :func:`kept_headers` keeps them.
     """
 
     status: int | None
@@ -55,6 +62,7 @@ class WebhookAnswer:
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
     body_is_cut: bool = False
+    failure_headers: tuple[tuple[str, str], ...] = ()
 
 
 def kept_bytes(status: int) -> int:
@@ -83,6 +91,21 @@ def body_text(raw: bytes, content_encoding: str | None, limit: int) -> str:
         text = encoded.decode()
         return text.removesuffix("\ufffd") if len(raw) >= limit else text
     return encoded[:limit].decode("utf-8", errors="ignore")
+
+
+def kept_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The headers of a failed answer as the log keeps them: names in lower case, values cut and printable, cookies masked, and the
+    first 2,048 characters of all together."""
+    kept: list[tuple[str, str]] = []
+    left = KEPT_CHARACTERS_OF_HEADERS
+    for given_name, given_value in headers:
+        name = _printable(given_name).lower()
+        value = MASK if name in MASKED_HEADERS else _printable(given_value[:KEPT_CHARACTERS_OF_A_HEADER])
+        left -= len(name) + len(value)
+        if left < 0:
+            break
+        kept.append((name, value))
+    return tuple(kept)
 
 
 _REPLACED = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), "�")

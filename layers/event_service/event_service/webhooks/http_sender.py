@@ -28,7 +28,7 @@ from yarl import URL
 
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest, body_text, kept_bytes
+from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest, body_text, kept_bytes, kept_headers
 from event_service.webhooks.sending.connection import (
     MAXIMUM_HEADER_LINE_BYTES,
     MAXIMUM_HEADERS,
@@ -200,6 +200,7 @@ class HttpSender:
             headers=progress.headers,
             body=body,
             body_is_cut=progress.body_is_cut and progress.status is not None,
+            failure_headers=progress.failure_headers,
         )
 
     async def _exchange(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: Progress) -> None:
@@ -239,6 +240,7 @@ class HttpSender:
             if 200 <= response.status <= 299:
                 await _read_success(response, progress)
             else:
+                progress.failure_headers = kept_headers(response.headers.items())
                 await _read_body(response, progress)
 
     def _explain_timeout(self, progress: Progress, host: str, deadline: float) -> str:

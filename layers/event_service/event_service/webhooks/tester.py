@@ -72,4 +72,6 @@ class LambdaEndpointTester:
             failure=None if result["failure"] is None else FailureClass(result["failure"]),
             explanation=result["explanation"],
             response_body=result["responseBody"],
+            url=result.get("url"),
+            response_headers=tuple((name, value) for name, value in result.get("responseHeaders", ())),
         )

@@ -52,6 +52,24 @@ async def test_headers_that_a_verdict_needs_come_back_cut(make_sender: MakeSende
     )
 
 
+async def test_the_headers_of_a_failure_are_kept_with_cookies_masked(make_sender: MakeSender) -> None:
+    headers = b"X-Request-Id: 7f\r\nSet-Cookie: session=secret\r\nServer: nginx\r\nx-long: " + b"y" * 3_000
+    answers = []
+    for status in (b"503 X", b"200 OK"):
+        async with receiver(answering(b"HTTP/1.1 " + status + b"\r\n" + headers + b"\r\ncontent-length: 0\r\n\r\n")) as target:
+            answers.append(await make_sender()(f"http://127.0.0.1:{target.port}/"))
+
+    failed, succeeded = answers
+    assert failed.failure_headers == (
+        ("x-request-id", "7f"),
+        ("set-cookie", "(masked)"),
+        ("server", "nginx"),
+        ("x-long", "y" * 512),
+        ("content-length", "0"),
+    )
+    assert succeeded.failure_headers == ()
+
+
 async def test_a_connection_is_used_again(make_sender: MakeSender) -> None:
     send = make_sender()
 

@@ -20,6 +20,7 @@ class Progress:
         phase: looking the name up, connecting, waiting for the answer, reading its body.
         status: of the answer, as soon as its status line and headers were read.
         headers: those that a verdict needs.
+        failure_headers: all, of an answer that is no success, as the log keeps them.
         content_encoding: the header of that name.
         body: the start of the body.
         body_is_cut: whether there was more of it, or may have been.
@@ -31,6 +32,7 @@ class Progress:
     phase: Phase = "look"
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    failure_headers: tuple[tuple[str, str], ...] = ()
     content_encoding: str | None = None
     body: bytearray = field(default_factory=bytearray)
     body_is_cut: bool = True
