@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -28,20 +29,22 @@ from event_service.aws.dynamodb import Database
 from event_service.aws.dynamodb import connect as connect_dynamodb
 from event_service.aws.sqs import Queues
 from event_service.configuration.ports import EndpointPage
-from event_service.delivery.backlog import BacklogTickets
+from event_service.delivery.lanes import Looks
 from event_service.delivery.service_events import OperationalEvents
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
+from event_service.delivery.storage.lanes import DynamoLaneStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
-from event_service.delivery.storage.queue import SqsWebhookQueue
-from event_service.delivery.storage.retries import DynamoRetryStore
+from event_service.delivery.storage.queue import SqsLookQueue, SqsWebhookQueue
+from event_service.delivery.storage.reminders import DynamoReminderStore
 from event_service.events.new_event import NewEvent
 from event_service.settings import Settings
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.assembly import WebhookSide, assemble
+from event_service.webhooks.assembly import Limits, WebhookSide, assemble
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from event_service.webhooks.ports import BacklogReaders, DeliveryStores, EndpointActions, Sender
+from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState, Sender
 from event_service.webhooks.storage.context import DynamoSnapshotReader
+from event_service.webhooks.storage.event_texts import DynamoEventTexts
 from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.webhook_delivery.handler import create_handler
 from tests.fakes.events import FakeSqsClient
@@ -92,15 +95,20 @@ class Stage:
         return self.cpu_seconds / share + self.waited_seconds + len(self.ledger) * AWS_CALL_SECONDS
 
 
+LOOK_URL = "queue/looks"
+
+
 class CountedSqs:
     """Takes what is sent to any queue; the real one of moto is not needed to count."""
 
     def __init__(self) -> None:
-        self.routing, self.webhook, self.socket = FakeSqsClient(), FakeSqsClient(), FakeSqsClient()
+        self.routing, self.webhook, self.socket, self.looks = FakeSqsClient(), FakeSqsClient(), FakeSqsClient(), FakeSqsClient()
 
     def _of(self, url: str) -> FakeSqsClient:
         if url.endswith("socket.fifo"):
             return self.socket
+        if url == LOOK_URL:
+            return self.looks
         return self.routing if url.endswith("routing") else self.webhook
 
     def send_message(self, **arguments: Any) -> Any:
@@ -150,26 +158,28 @@ def metered_world() -> Iterator[tuple[World, Ledger, CountedSqs]]:
 
 def delivery_of(world: World, receivers: Sender | None = None) -> WebhookSide:
     """As `wiring` builds it, over the metered tables."""
-    database, clock = world.database, world.clock
+    database, began = world.database, time.monotonic()
+
+    def clock() -> datetime:
+        # The owner of a lane waits and looks at the time.
+        return world.clock() + timedelta(seconds=time.monotonic() - began)
+
     rules = UrlRules(guard=AddressGuard(), allow_http=False)
 
     def parse_url(url: str) -> WebhookUrl:
         return parse_webhook_url(url, rules)
 
-    queue, backlog = SqsWebhookQueue(world.queues, world.webhook_url), DynamoBacklogStore(database, RETENTION_DAYS)
-    log = DynamoDeliveryLog(database, clock, RETENTION_DAYS)
+    looks = Looks(SqsLookQueue(world.queues, LOOK_URL), DynamoReminderStore(database), clock)
     return assemble(
-        readers=BacklogReaders(DynamoSnapshotReader(database, clock), world.store),
-        stores=DeliveryStores(log, DynamoRetryStore(database), backlog),
-        health=DynamoHealthStore(database),
-        queue=queue,
-        tickets=BacklogTickets(backlog, queue, clock),
+        state=EndpointState(DynamoSnapshotReader(database, clock), DynamoHealthStore(database), DynamoLaneStore(database)),
+        stores=DeliveryStores(DynamoDeliveryLog(database, clock, RETENTION_DAYS), DynamoBacklogStore(database, RETENTION_DAYS), looks),
+        texts=DynamoEventTexts(database, clock),
+        queue=SqsWebhookQueue(world.queues, world.webhook_url),
         actions=EndpointActions(OperationalEvents(lambda: world.publishing), lambda: world.configuration.endpoints),
         sender=receivers or _Receivers(),
         parse_url=parse_url,
         clock=clock,
-        retention_days=RETENTION_DAYS,
-        deadline_seconds=15,
+        limits=Limits(RETENTION_DAYS, 15),
     )
 
 

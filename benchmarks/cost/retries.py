@@ -17,14 +17,12 @@ from benchmarks.cost import deliveries as cost
 from benchmarks.cost import prices
 from benchmarks.report.page import Table
 from event_service.delivery.retry_scheduler import RetryScheduler
-from event_service.delivery.storage.backlog import DynamoBacklogStore
-from event_service.delivery.storage.log import DynamoDeliveryLog
-from event_service.delivery.storage.queue import SqsWebhookQueue
-from event_service.delivery.storage.retries import DynamoRetryStore
+from event_service.delivery.storage.queue import SqsLookQueue
+from event_service.delivery.storage.reminders import DynamoReminderStore
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
-from tests.integration.events.conftest import RETENTION_DAYS, Context, World, token
+from tests.integration.events.conftest import Context, World, token
 from tests.support.metering import Call, Ledger
 
 SOON_ATTEMPT, LATE_ATTEMPT = 1, 3
@@ -35,9 +33,11 @@ class _Receivers:
     """Answers with one status, which can be changed."""
 
     status = 500
+    taken = 0
 
     async def send(self, request: WebhookRequest) -> WebhookAnswer:
         del request
+        self.taken += self.status == 200
         return WebhookAnswer(self.status, None, None, 50, (), "")
 
     async def aclose(self) -> None:
@@ -76,8 +76,12 @@ def _measure(attempt: int) -> dict[str, float]:
             scheduled.cpu_seconds = time.process_time() - start
         receivers.status = 200
         succeeded = cost.Stage(Ledger(), 0, 0.0, 0)
-        _in_batches(succeeded, deliver, cost.records_of(sqs.webhook), ledger)
-        assert succeeded.messages == cost.EVENTS
+        if attempt == LATE_ATTEMPT:
+            own = cost.delivery_of(world, receivers)
+            _in_batches(succeeded, create_handler(lambda: own), cost.records_of(sqs.looks), ledger)
+        else:
+            _in_batches(succeeded, deliver, cost.records_of(sqs.webhook), ledger)
+        assert receivers.taken == cost.EVENTS
 
     health = [call for call in (*failed.ledger.calls, *succeeded.ledger.calls) if call.operation == "UpdateItem"]
     waits = [*_sent(failed.ledger.calls), *_sent(scheduled.ledger.calls)]
@@ -87,7 +91,7 @@ def _measure(attempt: int) -> dict[str, float]:
     whole = {
         "SQS sends": len(waits) * (prices.SQS_STANDARD + prices.SQS_FAIR),
         "SQS receives and deletes": succeeded.polled * (prices.SQS_STANDARD + prices.SQS_FAIR),
-        "DynamoDB writes of the due index": _writes(due) + _writes(scheduled.ledger.calls),
+        "DynamoDB writes of the backlog and its reminders": _writes(due) + _writes(scheduled.ledger.calls),
         "DynamoDB reads of the scheduler": _reads(scheduled.ledger.calls),
         "DynamoDB writes of the log": _writes(made),
         "DynamoDB writes of health, of the failure and of the success": _writes(health),
@@ -112,14 +116,7 @@ def _in_batches(stage: cost.Stage, handler: Any, records: list[dict[str, Any]], 
 
 
 def _scheduler(world: World) -> Any:
-    scheduler = RetryScheduler(
-        retries=DynamoRetryStore(world.database),
-        backlog=DynamoBacklogStore(world.database, RETENTION_DAYS),
-        store=world.store,
-        log=DynamoDeliveryLog(world.database, world.clock, RETENTION_DAYS),
-        queue=SqsWebhookQueue(world.queues, world.webhook_url),
-        clock=world.clock,
-    )
+    scheduler = RetryScheduler(DynamoReminderStore(world.database), SqsLookQueue(world.queues, cost.LOOK_URL), world.clock)
     return create_scheduler(lambda: scheduler)
 
 

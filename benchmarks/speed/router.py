@@ -23,7 +23,7 @@ from event_service import wiring
 from event_service.configuration.changes import ChangeSet, Counts, Head, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
-from event_service.delivery.messages import BacklogMessage, WebhookMessage
+from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
 from event_service.events.ports import Owner, PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
@@ -128,9 +128,7 @@ class MemoryQueues:
         self.deliveries = 0
         self.bytes = 0
 
-    def send(
-        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
-    ) -> list[int]:
+    def send(self, messages: Sequence[tuple[WebhookMessage, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
         assert time_left() > 0
         for message, _ in messages:
             self.deliveries += 1

@@ -15,13 +15,14 @@ from typing import Any
 
 def verify(secret: str, headers: Any, body: bytes) -> None:
     """Raises ValueError unless the request is signed with the endpoint's secret, unchanged and fresh."""
-    message_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
-    if abs(time.time() - int(timestamp)) > 300:
+    message_id, timestamp, signatures = (headers.get(f"webhook-{name}") or "" for name in ("id", "timestamp", "signature"))
+    if not timestamp.isascii() or not timestamp.isdigit() or not abs(time.time() - int(timestamp[:20])) <= 300:
         raise ValueError("the request is older than five minutes")
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    expected = "v1," + base64.b64encode(digest).decode()
-    if not any(hmac.compare_digest(expected, given) for given in headers["webhook-signature"].split(" ")):
+    # Anybody can send any header: what is no text that we sign is another text after "replace".
+    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode(errors="replace") + body, hashlib.sha256).digest()
+    expected = b"v1," + base64.b64encode(digest)
+    if not any(hmac.compare_digest(expected, given.encode(errors="replace")) for given in signatures.split(" ")):
         raise ValueError("the signature does not fit")
 
 
@@ -37,7 +38,7 @@ class Receiver(BaseHTTPRequestHandler):
         if self.secret:
             try:
                 verify(self.secret, self.headers, body)
-            except (KeyError, TypeError, ValueError, AttributeError):
+            except ValueError:
                 status = 401
         print(f"{status} {self.headers['webhook-id']} {body.decode(errors='replace')}", flush=True)
         self.send_response(status)

@@ -1,4 +1,4 @@
-"""The Lambda that runs once a minute and hands back to webhook delivery what has become due."""
+"""The Lambda that runs once a minute and asks for the lanes to be served that have something due."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def create_handler(scheduler: Callable[[], RetryScheduler]) -> Callable[[dict[st
         with invocation(context):
             report = scheduler().run(lambda: context.get_remaining_time_in_millis() / 1000)
             count(Metric.RETRIED, report.sent)
-            count(Metric.DISCARDED, report.discarded)
             count(Metric.OLDEST_WAITING_SECONDS, round(report.late_seconds))
 
     return handle

@@ -23,8 +23,7 @@ def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[di
     """A Lambda handler for the routes ``$connect``, ``$disconnect`` and ``$default``.
 
     Args:
-        connections: gives the use case; asked only when it is needed, so that importing this module builds nothing and
-            a ping reads nothing.
+        connections: gives the use case; asked only when it is needed, so that importing this module builds nothing.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -39,6 +38,9 @@ def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[di
                     return {"statusCode": 200}
                 case _:
                     text = None if event.get("isBase64Encoded") else event.get("body")
+                    if not connections().check(request["connectionId"]):
+                        count(Metric.ZOMBIES)
+                        return {"statusCode": 200}
                     return {"statusCode": 200, "body": answer_to(text)}
 
     return handle

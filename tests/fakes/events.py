@@ -13,7 +13,7 @@ from event_service.base.clock import Clock
 from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
 from event_service.base.json_values import dumps
-from event_service.delivery.messages import BacklogMessage, WebhookMessage
+from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EntryPage, Owner, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
@@ -196,10 +196,8 @@ class FakeWebhookQueue:
     sent: list[WebhookMessage] = field(default_factory=list)
     refusing: set[str] = field(default_factory=set)
 
-    def send(
-        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
-    ) -> list[int]:
-        taken = [message for message, _ in messages if isinstance(message, WebhookMessage)]
+    def send(self, messages: Sequence[tuple[WebhookMessage, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
+        taken = [message for message, _ in messages]
         refused = [position for position, message in enumerate(taken) if message.delivery.endpoint_id in self.refusing]
         self.sent.extend(message for position, message in enumerate(taken) if position not in refused)
         return refused

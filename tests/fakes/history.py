@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,14 +11,16 @@ from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord, delivery_of
-from event_service.delivery.history import DeliveryHistory
-from event_service.delivery.messages import BacklogMessage, WebhookMessage
-from event_service.delivery.ports import DeliveryRef, DeliveryRefPage
+from event_service.delivery.history import DeliveryHistory, Resending
+from event_service.delivery.lanes import Looks
+from event_service.delivery.ports import BacklogRow, DeliveryRef, DeliveryRefPage
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.replay import Replay
 from tests.fakes.events import FakeEventStore
+from tests.fakes.webhooks import Aws, FakeBacklogStore, FakeQueue, FakeReminderStore
+from tests.simulation.virtual_time import VirtualClock
 
 WORKSPACE = "11111111-1111-4111-8111-111111111111"
 FOREIGN = "22222222-2222-4222-8222-222222222222"
@@ -81,22 +82,6 @@ class Log:
         return DeliveryRefPage([DeliveryRef(*ref) for ref in page], "#".join(page[-1]) if len(page) == limit else None)
 
 
-@dataclass
-class Queue:
-    """Webhook delivery's queue."""
-
-    sent: list[WebhookMessage] = field(default_factory=list)
-    refuse: bool = False
-
-    def send(
-        self, messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]], time_left: Callable[[], float] = lambda: math.inf
-    ) -> list[int]:
-        if self.refuse:
-            return [0]
-        self.sent.extend(message for message, _ in messages if isinstance(message, WebhookMessage))
-        return []
-
-
 class World:
     """One webhook and one socket, and as many events as a test wants."""
 
@@ -104,7 +89,11 @@ class World:
         self.now = START
         self.seconds = itertools.count()
         self.log = Log()
-        self.queue = Queue()
+        aws = Aws()
+        self.aws = aws
+        self.backlog = FakeBacklogStore(aws)
+        self.look_queue = FakeQueue(aws, VirtualClock(), "looks")
+        self.resending = Resending(self.backlog, Looks(self.look_queue, FakeReminderStore(aws), lambda: self.now))
         self.store = FakeEventStore(lambda: self.now)
         self.tested: list[tuple[str, str]] = []
         self.filters: list[EventFilter] = []
@@ -114,19 +103,18 @@ class World:
         self.tick = 0.0
         self.deliveries = DeliveryHistory(
             log=self.log,
-            queue=self.queue,
+            resending=self.resending,
             store=self.store,
             accepted=self,
             endpoints=self,
             tester=self,
-            clock=lambda: self.now,
             monotonic=lambda: next(self.seconds) * self.tick,
         )
         self.lagging: set[str] = set()
         self.slept = 0.0
         self.replay = Replay(
             log=self.log,
-            queue=self.queue,
+            resending=self.resending,
             store=self.store,
             accepted=self,
             endpoints=self,
@@ -143,7 +131,7 @@ class World:
         moment = START + timedelta(minutes=minute)
         event = Event(event_id, event_type, moment, {}, None, None, WORKSPACE, moment)
         self.store.put([event], "nonce")
-        self.now = max(self.now, moment + timedelta(minutes=1))
+        self.now = max(self.now, moment + timedelta(minutes=10))
         return event
 
     def record(self, event: Event, status: DeliveryStatus, endpoint_id: str | None = None, number: int = 1) -> Delivery:
@@ -154,6 +142,11 @@ class World:
         found = self.log.delivery(WORKSPACE, endpoint, event.id)
         assert found is not None
         return found
+
+    @property
+    def sent(self) -> list[BacklogRow]:
+        """What was put into backlogs, in order."""
+        return sorted(self.backlog.rows.values(), key=lambda row: row.at)
 
     # -- ports that the world itself is
 

@@ -31,12 +31,11 @@ class ReadingServices(FakeServices):
         self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now)
         self._history = DeliveryHistory(
             log=self.log,
-            queue=self.world.queue,
+            resending=self.world.resending,
             store=self.store,
             accepted=self._reading,
             endpoints=self.configuration(),
             tester=self.world,
-            clock=lambda: self.world.now,
         )
 
     def events_reading(self) -> EventsReading:  # type: ignore[override]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from event_service.delivery.backlog import MAXIMUM_QUEUE_DELAY_SECONDS
+from event_service.delivery.lane import MAXIMUM_QUEUE_DELAY_SECONDS
 from event_service.delivery.retry_schedule import DELAYS_SECONDS
 from tests.template_file import resources, template
 

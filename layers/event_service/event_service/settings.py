@@ -136,9 +136,19 @@ class Settings:
         return self._text("WEBHOOK_QUEUE_URL")
 
     @cached_property
+    def own_lane_queue_url(self) -> str:
+        """Asks for the lanes of endpoints in trouble, and for backlogs, to be served."""
+        return self._text("OWN_LANE_QUEUE_URL")
+
+    @cached_property
     def socket_queue_url(self) -> str:
         """Wake-ups for socket delivery (FIFO)."""
         return self._text("SOCKET_QUEUE_URL")
+
+    @cached_property
+    def socket_backlog_queue_url(self) -> str:
+        """Turns of single connections, and what else must not hold up a group."""
+        return self._text("SOCKET_BACKLOG_QUEUE_URL")
 
     @cached_property
     def web_socket_management_url(self) -> str:
@@ -163,6 +173,11 @@ class Settings:
         return self._integer("SOCKET_RETENTION_HOURS", 24, 1, 24 * 14)
 
     @cached_property
+    def socket_slow_client_seconds(self) -> int:
+        """After so long, a socket that takes nothing is closed."""
+        return self._integer("SOCKET_SLOW_CLIENT_SECONDS", 30, 10, 600)
+
+    @cached_property
     def web_socket_auth(self) -> str:
         """``token``, or ``endpoint-id`` for the documented connect by id alone."""
         return self._choice("WEB_SOCKET_AUTH", "token", ("token", "endpoint-id"))
@@ -181,6 +196,11 @@ class Settings:
     def webhook_timeout_seconds(self) -> int:
         """The total deadline of one attempt, from DNS to the last byte."""
         return self._integer("WEBHOOK_TIMEOUT_SECONDS", 15, 1, 60)
+
+    @cached_property
+    def maximum_requests_per_endpoint(self) -> int:
+        """Requests from its backlog that may be open at one receiver at once."""
+        return self._integer("MAXIMUM_REQUESTS_PER_ENDPOINT", 100, 1, 1_000)
 
     @cached_property
     def max_endpoints(self) -> int:

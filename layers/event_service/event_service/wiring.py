@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from event_service.settings import get_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from botocore.credentials import ReadOnlyCredentials
     from botocore.session import Session
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.change_log import DynamoChangeLog
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
-    from event_service.delivery.backlog import BacklogTickets
-    from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.history import DeliveryHistory, Resending
+    from event_service.delivery.lanes import Looks
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
     from event_service.delivery.storage.backlog import DynamoBacklogStore
     from event_service.delivery.storage.health import DynamoHealthStore
+    from event_service.delivery.storage.lanes import DynamoLaneStore
     from event_service.delivery.storage.log import DynamoDeliveryLog
-    from event_service.delivery.storage.queue import SqsWebhookQueue
+    from event_service.delivery.storage.queue import SqsLookQueue, SqsWebhookQueue
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
@@ -50,11 +51,10 @@ if TYPE_CHECKING:
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.log import SocketLog
-    from event_service.sockets.ports import Poster
-    from event_service.sockets.poster import SocketPoster
+    from event_service.sockets.observer import SocketObserver
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
-    from event_service.sockets.storage.queue import SqsWakeUpQueue
+    from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
     from event_service.webhooks.assembly import WebhookSide
     from event_service.webhooks.http_sender import HttpSender
     from event_service.webhooks.observer import WebhookObserver
@@ -145,7 +145,7 @@ def _check_url(url: str) -> object:
 @cache
 def configuration() -> Configuration:
     """Endpoints, event filters and links."""
-    return _configuration([socket_connections(), webhook_observer()], tells_everyone=True)
+    return _configuration([socket_observer(), webhook_observer()], tells_everyone=True)
 
 
 @cache
@@ -264,11 +264,19 @@ def socket_log_store() -> DynamoSocketLogStore:
 
 
 @cache
+def socket_backlog_queue() -> SqsBacklogQueue:
+    """What must not hold up a group of connections."""
+    from event_service.sockets.storage.queue import SqsBacklogQueue
+
+    return SqsBacklogQueue(queues(), get_settings().socket_backlog_queue_url)
+
+
+@cache
 def socket_log() -> SocketLog:
     """Appending to the logs."""
     from event_service.sockets.log import SocketLog
 
-    return SocketLog(socket_log_store(), wake_up_queue(), clock, socket_retention())
+    return SocketLog(socket_log_store(), wake_up_queue(), socket_backlog_queue(), clock, socket_retention())
 
 
 @cache
@@ -284,16 +292,22 @@ def socket_connections() -> SocketConnections:
     """Opening and closing connections."""
     from event_service.sockets.connections import SocketConnections
 
-    needs_token = get_settings().web_socket_auth == "token"
-    return SocketConnections(connection_store(), socket_log_store(), wake_up_queue(), clock, socket_retention(), needs_token=needs_token)
+    return SocketConnections(
+        connection_store(),
+        socket_log_store(),
+        socket_backlog_queue(),
+        clock,
+        socket_retention(),
+        needs_token=get_settings().web_socket_auth == "token",
+    )
 
 
-def socket_poster() -> SocketPoster:
-    """API Gateway's side of connections: a new one for each event loop."""
-    from event_service.sockets.poster import SocketPoster
+@cache
+def socket_observer() -> SocketObserver:
+    """What changed endpoints mean for open sockets."""
+    from event_service.sockets.observer import SocketObserver
 
-    settings = get_settings()
-    return SocketPoster(settings.web_socket_management_url, settings.region, _credentials)
+    return SocketObserver(connection_store(), socket_log_store(), wake_up_queue())
 
 
 @cache
@@ -308,11 +322,29 @@ def _credentials() -> ReadOnlyCredentials | None:
     return credentials.get_frozen_credentials() if credentials else None
 
 
-def socket_delivery(poster: Poster) -> SocketDelivery:
-    """Serving connections through one event loop's ``poster``."""
-    from event_service.sockets.delivery import SocketDelivery
+@cache
+def socket_delivery() -> SocketDelivery:
+    """Serving connections; its HTTP session belongs to the event loop that uses it first."""
+    import asyncio
 
-    return SocketDelivery(connection_store(), socket_log_store(), event_store(), poster, wake_up_queue(), clock)
+    from event_service.sockets.delivery import SocketDelivery
+    from event_service.sockets.outside import Outside
+    from event_service.sockets.poster import SocketPoster
+
+    settings = get_settings()
+    outside = Outside(
+        connections=connection_store(),
+        log=socket_log_store(),
+        events=event_store(),
+        poster=SocketPoster(settings.web_socket_management_url, settings.region, _credentials),
+        wake_ups=wake_up_queue(),
+        backlog=socket_backlog_queue(),
+        clock=clock,
+        in_thread=asyncio.to_thread,
+        sleep=asyncio.sleep,
+        slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
+    )
+    return SocketDelivery(outside, socket_log())
 
 
 @cache
@@ -341,18 +373,35 @@ def health_store() -> DynamoHealthStore:
 
 @cache
 def webhook_queue() -> SqsWebhookQueue:
-    """From routing to webhook delivery, and from webhook delivery to itself."""
+    """The queue of the shared lane, from routing and from webhook delivery itself."""
     from event_service.delivery.storage.queue import SqsWebhookQueue
 
     return SqsWebhookQueue(queues(), get_settings().webhook_queue_url)
 
 
 @cache
-def backlog_tickets() -> BacklogTickets:
-    """Starts the sending of backlogs."""
-    from event_service.delivery.backlog import BacklogTickets
+def look_queue() -> SqsLookQueue:
+    """The queue of the endpoints' own lanes."""
+    from event_service.delivery.storage.queue import SqsLookQueue
 
-    return BacklogTickets(backlog_store(), webhook_queue(), clock)
+    return SqsLookQueue(queues(), get_settings().own_lane_queue_url)
+
+
+@cache
+def looks() -> Looks:
+    """Asks for lanes to be served."""
+    from event_service.delivery.lanes import Looks
+    from event_service.delivery.storage.reminders import DynamoReminderStore
+
+    return Looks(look_queue(), DynamoReminderStore(database()), clock)
+
+
+@cache
+def lane_store() -> DynamoLaneStore:
+    """The endpoints' own lanes."""
+    from event_service.delivery.storage.lanes import DynamoLaneStore
+
+    return DynamoLaneStore(database())
 
 
 @cache
@@ -368,7 +417,7 @@ def webhook_observer() -> WebhookObserver:
     """What changed endpoints mean for deliveries."""
     from event_service.webhooks.observer import WebhookObserver
 
-    return WebhookObserver(backlog_tickets(), health_store(), operational_events(), clock)
+    return WebhookObserver(looks(), lane_store(), health_store(), operational_events(), clock)
 
 
 @cache
@@ -376,16 +425,27 @@ def webhook_sender() -> HttpSender:
     """Sends webhooks; its connections outlive an invocation."""
     from event_service.webhooks.http_sender import HttpSender
 
-    return HttpSender(url_rules().guard, deadline_seconds=get_settings().webhook_timeout_seconds)
+    settings = get_settings()
+    return HttpSender(
+        url_rules().guard,
+        deadline_seconds=settings.webhook_timeout_seconds,
+        connections_to_one_endpoint=max(settings.maximum_requests_per_endpoint, 10),
+    )
+
+
+def show_webhooks_again(own: bool, receipts: Sequence[str], seconds: int) -> None:
+    """Has messages of webhook delivery that failed come again sooner than the visibility time-out of their queue."""
+    settings = get_settings()
+    queues().show_again(settings.own_lane_queue_url if own else settings.webhook_queue_url, receipts, seconds)
 
 
 @cache
 def webhook_side() -> WebhookSide:
     """From messages to requests."""
-    from event_service.delivery.storage.retries import DynamoRetryStore
-    from event_service.webhooks.assembly import assemble
-    from event_service.webhooks.ports import BacklogReaders, DeliveryStores, EndpointActions
+    from event_service.webhooks.assembly import Limits, assemble
+    from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState
     from event_service.webhooks.storage.context import DynamoSnapshotReader
+    from event_service.webhooks.storage.event_texts import DynamoEventTexts
     from event_service.webhooks.url import WebhookUrl, parse_webhook_url
 
     settings = get_settings()
@@ -395,34 +455,33 @@ def webhook_side() -> WebhookSide:
         return parse_webhook_url(url, rules)
 
     return assemble(
-        readers=BacklogReaders(DynamoSnapshotReader(database(), clock), event_store()),
-        stores=DeliveryStores(delivery_log(), DynamoRetryStore(database()), backlog_store()),
-        health=health_store(),
+        state=EndpointState(DynamoSnapshotReader(database(), clock), health_store(), lane_store()),
+        stores=DeliveryStores(delivery_log(), backlog_store(), looks()),
+        texts=DynamoEventTexts(database(), clock),
         queue=webhook_queue(),
-        tickets=backlog_tickets(),
         actions=EndpointActions(operational_events(), webhook_endpoints),
         sender=webhook_sender(),
         parse_url=parse_url,
         clock=clock,
-        retention_days=settings.event_retention_days,
-        deadline_seconds=settings.webhook_timeout_seconds,
+        limits=Limits(settings.event_retention_days, settings.webhook_timeout_seconds, settings.maximum_requests_per_endpoint),
     )
 
 
 @cache
 def retry_scheduler() -> RetryScheduler:
-    """Hands back what is due."""
+    """Asks for lanes to be served that have something due."""
     from event_service.delivery.retry_scheduler import RetryScheduler
-    from event_service.delivery.storage.retries import DynamoRetryStore
+    from event_service.delivery.storage.reminders import DynamoReminderStore
 
-    return RetryScheduler(
-        retries=DynamoRetryStore(database()),
-        backlog=backlog_store(),
-        store=event_store(),
-        log=delivery_log(),
-        queue=webhook_queue(),
-        clock=clock,
-    )
+    return RetryScheduler(DynamoReminderStore(database()), look_queue(), clock)
+
+
+@cache
+def resending() -> Resending:
+    """Sending deliveries again."""
+    from event_service.delivery.history import Resending
+
+    return Resending(backlog_store(), looks())
 
 
 @cache
@@ -434,14 +493,13 @@ def deliveries() -> DeliveryHistory:
     settings = get_settings()
     return DeliveryHistory(
         log=delivery_log(),
-        queue=webhook_queue(),
+        resending=resending(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
         tester=LambdaEndpointTester(
             settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds
         ),
-        clock=clock,
     )
 
 
@@ -471,7 +529,7 @@ def replay() -> Replay:
 
     return Replay(
         log=delivery_log(),
-        queue=webhook_queue(),
+        resending=resending(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),

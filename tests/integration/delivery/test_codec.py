@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import types
 import typing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,14 +19,16 @@ from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.delivery import codec
-from event_service.delivery.attempt import LogRecord, PendingAttempt
-from event_service.delivery.messages import BacklogMessage, WebhookMessage, parse_webhook_queue
-from event_service.delivery.ports import BACKLOG_SHARDS, BacklogTicket, DueRetry
+from event_service.delivery.attempt import LogRecord
+from event_service.delivery.lane import Lane, Look, Trouble
+from event_service.delivery.messages import WebhookMessage, parse_webhook_queue
+from event_service.delivery.ports import REMINDER_SHARDS, BacklogRow, Reminder
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
+from event_service.delivery.storage.lanes import DynamoLaneStore
 from event_service.delivery.storage.log import DynamoDeliveryLog, record_of
-from event_service.delivery.storage.retries import DynamoRetryStore
+from event_service.delivery.storage.reminders import DynamoReminderStore
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.support.filled import filled as filled_endpoint
 
@@ -65,30 +68,54 @@ def test_every_field_of_a_webhook_message_comes_back() -> None:
     assert parse_webhook_queue(plain.text(repeat=True)) == message
 
 
-def test_every_field_of_a_backlog_message_comes_back() -> None:
-    message = filled(BacklogMessage)
-    assert parse_webhook_queue(message.text()) == message
+def test_every_field_of_a_look_comes_back() -> None:
+    look = filled(Look)
+    assert Look.parse(look.text()) == look
 
 
-def test_every_field_of_a_retry_comes_back(database: Database) -> None:
-    retry = filled(DueRetry)
-    store = DynamoRetryStore(database)
-    store.put([retry])
-    assert [one for shard in range(BACKLOG_SHARDS) for one in store.due(shard, retry.due, 10)] == [retry]
+def test_every_field_of_a_reminder_comes_back(database: Database) -> None:
+    reminder = filled(Reminder)
+    store = DynamoReminderStore(database)
+    store.put([reminder, reminder])
+    found = [one for shard in range(REMINDER_SHARDS) for one in store.due(shard, reminder.at, 10)]
+    assert found == [reminder]
+    store.delete(found)
+    assert [one for shard in range(REMINDER_SHARDS) for one in store.due(shard, reminder.at, 10)] == []
 
 
-def test_every_field_of_a_backlog_row_comes_back(database: Database) -> None:
-    attempt = filled(PendingAttempt)
+@pytest.mark.parametrize("live", [True, False])
+def test_every_field_of_a_backlog_row_comes_back(database: Database, live: bool) -> None:
+    row = filled(BacklogRow, at=format_date(NOW), live=live)
     store = DynamoBacklogStore(database, 14)
-    store.add([attempt])
-    assert store.oldest(attempt.delivery.endpoint_id, 10) == [attempt]
+    store.add([row])
+    assert store.oldest(row.attempt.delivery.endpoint_id, 10) == [row]
 
 
-def test_every_field_of_a_backlog_ticket_comes_back(database: Database) -> None:
-    ticket = filled(BacklogTicket)
-    store = DynamoBacklogStore(database, 14)
-    store.put_ticket(ticket)
-    assert store.tickets_due(ticket.check_at) == [ticket]
+def test_every_field_of_a_lane_comes_back(database: Database) -> None:
+    store = DynamoLaneStore(database)
+    lane = Lane(new_id(), new_id())
+    store.note_trouble(lane.workspace_id, lane.endpoint_id, Trouble.LIMITED, NOW)
+    assert store.note_slow(lane.workspace_id, lane.endpoint_id, NOW, NOW)
+    lease = NOW + timedelta(seconds=90)
+    claimed = store.claim(replace(lane, trouble=Trouble.LIMITED, not_before=NOW, slow_at=NOW), "t1", lease)
+    assert claimed is not None
+    assert store.set_ending(claimed, True)
+    assert store.ask_again(claimed)
+    assert store.read([lane.endpoint_id]) == {lane.endpoint_id: replace(claimed, ending=True, again=True)}
+    left = replace(claimed, again=True, pace="{}", open_rows=(("a", 1772366440), ("b", 1772366441)))
+    assert not store.release(replace(left, again=False), NOW)
+    assert store.release(left, NOW)
+    assert store.read([lane.endpoint_id]) == {lane.endpoint_id: replace(left, lease_until=None, next_at=NOW)}
+    assert not store.release(left, NOW)
+    store.reset(lane.endpoint_id)
+    found = store.read([lane.endpoint_id])[lane.endpoint_id]
+    assert (found.next_at, found.not_before, found.pace) == (None, None, "")
+
+
+def test_of_two_that_claim_a_lane_one_is_its_owner(database: Database) -> None:
+    store, lane = DynamoLaneStore(database), Lane(new_id(), new_id())
+    assert store.claim(lane, "t1", NOW) is not None
+    assert store.claim(lane, "t2", NOW) is None
 
 
 @pytest.mark.parametrize("made", [True, False])

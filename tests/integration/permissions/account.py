@@ -12,6 +12,7 @@ import json
 import re
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,6 +84,7 @@ class Account:
         settings = Settings(self.tables)
         self.database = Database(connect(REGION, None), lambda logical: str(getattr(settings, f"{logical}_table")))
         """For what the test itself does; nothing of it is noted."""
+        self._began = time.monotonic()
         monkeypatch.setattr(wiring, "clock", self.clock)
         self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
         self._note_variables()
@@ -100,7 +102,8 @@ class Account:
     def clock(self) -> datetime:
         """A time that moves on its own by a moment, and otherwise when it is told."""
         self.now += timedelta(milliseconds=1)
-        return self.now
+        # The owner of a lane waits and looks at the time.
+        return self.now + timedelta(seconds=time.monotonic() - self._began)
 
     def pass_time(self, **span: float) -> None:
         self.now += timedelta(**span)
@@ -197,12 +200,14 @@ class Account:
         self.work_off("EventRouterFunction", self.take("RoutingQueue"))
 
     def deliver(self) -> None:
-        """Everything that is in the webhook queue."""
+        """Everything that is in the webhook queue, then every look at a lane."""
         self.work_off("WebhookDeliveryFunction", self.take("WebhookQueue"))
+        self.work_off("WebhookDeliveryFunction", self.take("OwnLaneQueue"))
 
     def wake(self) -> None:
-        """Every wake-up of sockets."""
-        self.work_off("SocketDeliveryFunction", self.take("SocketQueue"))
+        """Every wake-up of sockets, and the turns of their own that follow."""
+        for queue in ("SocketBacklogQueue", "SocketQueue", "SocketBacklogQueue"):
+            self.work_off("SocketDeliveryFunction", self.take(queue))
 
     def tick(self) -> None:
         """The scheduler's minute."""

@@ -343,7 +343,9 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     assert connect(CONNECTION) == {"statusCode": 200}
     account.wake()
     client.publish("seen", "seen too")
-    account.route()
+    routed = account.take("RoutingQueue")
+    for count in ("1", "2"):
+        account.run("EventRouterFunction", {"Records": [one | {"attributes": {"ApproximateReceiveCount": count}} for one in routed]})
     account.wake()
     assert client.explain("seen", socket) == "LOGGED"
     assert connect("c2", after="0") == {"statusCode": 200}
@@ -378,9 +380,18 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     account.wake()
     store = DynamoTokenStore(account.database)
     store.put(replace(client.issued, revoked=account.clock()))
-    wake = {"v": 1, "workspaceId": WORKSPACE, "endpointId": socket}
-    record = {"messageId": "w", "body": json.dumps(wake), "attributes": {"ApproximateReceiveCount": "1"}}
-    account.work_off("SocketDeliveryFunction", [record])
+    for number, message in enumerate(
+        (
+            {"v": 2, "workspaceId": WORKSPACE, "endpointId": socket, "group": 0, "turn": 0},
+            {"v": 2, "workspaceId": WORKSPACE, "endpointId": socket, "group": 1, "turn": 0},
+            {"v": 2, "kind": "close", "connectionId": "nobody's"},
+            {"v": 2, "kind": "append", "workspaceId": WORKSPACE, "endpointId": socket, "nonce": "a1" * 16, "eventIds": ["late"]},
+        )
+    ):
+        body = json.dumps(message, separators=(",", ":"))
+        account.work_off(
+            "SocketDeliveryFunction", [{"messageId": f"w{number}", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}]
+        )
     store.put(client.issued)
     account.end()
     assert connect("c5") == {"statusCode": 200}

@@ -33,6 +33,17 @@ FAULT_PATHS: dict[str, dict[Permission, str]] = {
             "routing/router.py, Routing.route: a message that failed, or for which no time was left, comes again within seconds "
             "(tests/unit/routing/test_isolation.py)"
         ),
+        Permission("sqs:SendMessage", "SocketBacklogQueue"): (
+            "sockets/log.py, SocketLog.append: events that DynamoDB throttles are appended a second later "
+            "(tests/integration/sockets/test_socket_delivery_function.py)"
+        ),
+    },
+    "WebhookDeliveryFunction": {
+        Permission("sqs:ChangeMessageVisibility", queue): (
+            "webhook_delivery/handler.py, _show_again: a message that failed comes again within seconds "
+            "(tests/integration/webhooks/test_handlers.py)"
+        )
+        for queue in ("WebhookQueue", "OwnLaneQueue")
     },
 }
 """What a role allows although no scenario needs it: each with the path that does."""

@@ -19,12 +19,11 @@ from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import secret_item
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, FailureClass, LogRecord, PendingAttempt
-from event_service.delivery.ports import BACKLOG_SHARDS, BacklogTicket, DueRetry
+from event_service.delivery.ports import BacklogRow
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
-from event_service.delivery.storage.retries import DynamoRetryStore
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.integration.conftest import REGION
 
@@ -186,48 +185,20 @@ def test_the_longest_event_id_has_a_place_in_the_list(log: DynamoDeliveryLog) ->
 # -- what waits ------------------------------------------------------------------------------------------------------
 
 
-def waiting(number: int, endpoint_id: str = ENDPOINT, **changes: Any) -> PendingAttempt:
-    key = DeliveryKey(WORKSPACE, endpoint_id, f"event {number}", format_date(NOW + timedelta(seconds=number)))
-    return replace(PendingAttempt(key, 3, 2, True, "00-trace"), **changes)
+def waiting(number: int, endpoint_id: str = ENDPOINT, *, live: bool = False) -> BacklogRow:
+    at = format_date(NOW + timedelta(seconds=number))
+    key = DeliveryKey(WORKSPACE, endpoint_id, f"event {number}", at)
+    return BacklogRow(PendingAttempt(key, 3, 2, True, "00-trace", 10), at, live=live)
 
 
-def test_retries_come_when_they_are_due_oldest_first_and_not_before(database: Database) -> None:
-    retries = DynamoRetryStore(database)
-    entries = [DueRetry(NOW + timedelta(minutes=number), waiting(number)) for number in range(40)]
-    retries.put(entries)
-    retries.put(entries[:5])
-    now = NOW + timedelta(minutes=19)
-    found = [entry for shard in range(BACKLOG_SHARDS) for entry in retries.due(shard, now, 100)]
-    assert sorted(found, key=lambda entry: entry.due) == entries[:20]
-    one_shard = retries.due(0, now, 100)
-    assert one_shard == sorted(one_shard, key=lambda entry: entry.due)
-    assert retries.due(0, now, 1) == one_shard[:1]
-    retries.delete(found)
-    assert [entry for shard in range(BACKLOG_SHARDS) for entry in retries.due(shard, now, 100)] == []
-
-
-def test_a_backlog_comes_back_in_order_of_acceptance_for_its_endpoint_only(database: Database) -> None:
+def test_a_backlog_comes_back_oldest_first_live_rows_apart_for_its_endpoint_only(database: Database) -> None:
     backlog = DynamoBacklogStore(database, 14)
     rows = [waiting(number) for number in range(60)]
-    backlog.add([*reversed(rows), rows[0], waiting(0, endpoint_id=new_id(), traceparent=None)])
-    assert backlog.oldest(ENDPOINT, 25) == rows[:25]
+    live = [waiting(number, live=True) for number in range(100, 110)]
+    backlog.add([*reversed(rows), rows[0], *live, waiting(0, new_id())])
+    assert backlog.oldest(ENDPOINT, 25) == [*live, *rows[:25]]
     backlog.delete(rows[:25])
-    assert backlog.oldest(ENDPOINT, 100) == rows[25:]
-
-
-def test_a_ticket_belongs_to_whoever_holds_its_token(database: Database) -> None:
-    backlog = DynamoBacklogStore(database, 14)
-    ticket = BacklogTicket(WORKSPACE, ENDPOINT, "t1", NOW)
-    assert not backlog.put_ticket(ticket, replaces="t0")
-    assert backlog.put_ticket(ticket)
-    following = replace(ticket, token="t2", check_at=NOW + timedelta(minutes=2), found_empty_once=True)
-    assert backlog.put_ticket(following, replaces="t1")
-    assert not backlog.put_ticket(replace(ticket, token="t3"), replaces="t1")
-    assert backlog.tickets_due(NOW) == []
-    assert backlog.tickets_due(NOW + timedelta(minutes=2)) == [following]
-    assert not backlog.delete_ticket(ticket)
-    assert backlog.delete_ticket(following)
-    assert not backlog.delete_ticket(following)
+    assert backlog.oldest(ENDPOINT, 100) == [*live, *rows[25:]]
 
 
 # -- health and the snapshot -----------------------------------------------------------------------------------------
@@ -245,21 +216,23 @@ def change(version: int, *operations: Operation) -> ChangeSet:
 def test_of_two_workers_that_note_the_same_failure_one_wins(database: Database) -> None:
     store = DynamoHealthStore(database)
     DynamoConfigurationRows(database, clock).apply(change(1, PutEndpoint(an_endpoint())))
-    first = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
+    first = EndpointHealth(ENDPOINT, 1, failing_since=NOW, last_failure=NOW)
     assert store.put(WORKSPACE, first, None)
-    assert not store.put(WORKSPACE, replace(first, consecutive_failures=2), None)
-    second = replace(first, version=2, consecutive_failures=5, backs_off_until=NOW + timedelta(seconds=30), back_offs=1, warned=1)
+    assert not store.put(WORKSPACE, replace(first, version=3), None)
+    second = replace(first, version=2, own_lane=True, warned=1)
     assert store.put(WORKSPACE, second, first)
     assert store.get(WORKSPACE, ENDPOINT) == second
-    store.clear(WORKSPACE, ENDPOINT)
-    store.clear(WORKSPACE, ENDPOINT)
+    assert not store.clear(WORKSPACE, first)
+    assert store.get(WORKSPACE, ENDPOINT) == second
+    assert store.clear(WORKSPACE, second)
+    assert store.clear(WORKSPACE, second)
     assert store.get(WORKSPACE, ENDPOINT) is None
 
 
 def test_health_and_endpoint_share_a_row_and_leave_each_other_alone(database: Database) -> None:
     store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock)
     reader = DynamoSnapshotReader(database, clock)
-    failing = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
+    failing = EndpointHealth(ENDPOINT, 1, failing_since=NOW, last_failure=NOW)
     rows.apply(change(1, PutEndpoint(an_endpoint(status_reason="why"))))
     assert store.put(WORKSPACE, failing, None)
     moved = an_endpoint(url="https://b.example.org")
@@ -268,13 +241,13 @@ def test_health_and_endpoint_share_a_row_and_leave_each_other_alone(database: Da
     snapshot = reader.read([(WORKSPACE, ENDPOINT)], [])
     assert snapshot.endpoints == {ENDPOINT: replace(moved, status=EndpointStatus.PAUSED)}
     assert snapshot.health == {ENDPOINT: failing}
-    store.clear(WORKSPACE, ENDPOINT)
+    assert store.clear(WORKSPACE, failing)
     assert reader.read([(WORKSPACE, ENDPOINT)], []).endpoints == snapshot.endpoints
 
 
 def test_health_of_a_deleted_or_foreign_endpoint_is_not_kept(database: Database) -> None:
     store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock)
-    health = EndpointHealth(ENDPOINT, 1, 1, NOW, NOW)
+    health = EndpointHealth(ENDPOINT, 1, failing_since=NOW, last_failure=NOW)
     assert not store.put(WORKSPACE, health, None)
     rows.apply(change(1, PutEndpoint(an_endpoint())))
     assert not store.put(OTHER_WORKSPACE, health, None)
@@ -283,7 +256,7 @@ def test_health_of_a_deleted_or_foreign_endpoint_is_not_kept(database: Database)
     rows.apply(change(2, DeleteEndpoints((ENDPOINT,), (EndpointType.WEB_HOOK,))))
     assert not store.put(WORKSPACE, replace(health, version=2), health)
     assert not store.put(WORKSPACE, health, None)
-    store.clear(WORKSPACE, ENDPOINT)
+    assert store.clear(WORKSPACE, health)
     assert store.get(WORKSPACE, ENDPOINT) is None
 
 
@@ -323,7 +296,7 @@ def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: 
     known = EndpointSecrets("whsec_current", (("whsec_previous", NOW),))
     for endpoint in endpoints[:2]:
         database.put(secret_item(WORKSPACE, endpoint.id, known))
-    failing = EndpointHealth(endpoints[1].id, 1, 2, NOW, NOW)
+    failing = EndpointHealth(endpoints[1].id, 1, failing_since=NOW, last_failure=NOW)
     health.put(WORKSPACE, failing, None)
     log = DynamoDeliveryLog(database, clock, 14)
     log.write([record(1)])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,29 +17,32 @@ import pytest
 
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues, connect
-from event_service.base.dates import from_stored
+from event_service.base.errors import RateLimited
 from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import secret_item
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.backlog import BacklogTickets
+from event_service.delivery.lane import LEASE_SECONDS
+from event_service.delivery.lanes import Looks
 from event_service.delivery.retry_scheduler import RetryScheduler
 from event_service.delivery.service_events import OperationalEvents
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
+from event_service.delivery.storage.lanes import DynamoLaneStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
-from event_service.delivery.storage.queue import SqsWebhookQueue
-from event_service.delivery.storage.retries import DynamoRetryStore
+from event_service.delivery.storage.queue import SqsLookQueue, SqsWebhookQueue
+from event_service.delivery.storage.reminders import DynamoReminderStore
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.assembly import assemble
+from event_service.webhooks.assembly import Limits, WebhookSide, assemble
 from event_service.webhooks.http_sender import HttpSender
 from event_service.webhooks.observer import WebhookObserver
-from event_service.webhooks.ports import BacklogReaders, DeliveryStores, EndpointActions
+from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState
 from event_service.webhooks.storage.context import DynamoSnapshotReader
+from event_service.webhooks.storage.event_texts import DynamoEventTexts
 from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
@@ -108,41 +112,49 @@ class Stage:
         self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
         self.sqs = boto3.client("sqs", region_name=REGION)
         self.queue_url = self.sqs.create_queue(QueueName="webhooks")["QueueUrl"]
+        self.look_queue_url = self.sqs.create_queue(QueueName="looks")["QueueUrl"]
         self.published: list[tuple[str, dict[str, Any]]] = []
         rules = UrlRules(allow_http=True, guard=AddressGuard.allowing(["127.0.0.0/8"]))
 
+        began = time.monotonic()
+
         def clock() -> datetime:
-            return self.now
+            # An owner waits and looks at the time.
+            return self.now + timedelta(seconds=time.monotonic() - began)
 
         def parse_url(url: str) -> WebhookUrl:
             return parse_webhook_url(url, rules)
 
         self.log = DynamoDeliveryLog(database, clock, 14)
-        self.retries = DynamoRetryStore(database)
         self.backlog = DynamoBacklogStore(database, 14)
         self.health = DynamoHealthStore(database)
         self.store = DynamoEventStore(database, clock, 14)
         self.rows = DynamoConfigurationRows(database, clock)
-        queue = SqsWebhookQueue(Queues(lambda: connect(REGION, None), sleep=lambda seconds: None), self.queue_url)
-        tickets = BacklogTickets(self.backlog, queue, clock)
+        queues = Queues(lambda: connect(REGION, None), sleep=lambda seconds: None)
+        look_queue, reminders = SqsLookQueue(queues, self.look_queue_url), DynamoReminderStore(database)
+        looks, lanes = Looks(look_queue, reminders, clock), DynamoLaneStore(database)
         events = OperationalEvents(lambda: self)
-        self.observer = WebhookObserver(tickets, self.health, events, clock)
-        side = assemble(
-            readers=BacklogReaders(DynamoSnapshotReader(database, clock), self.store),
-            stores=DeliveryStores(self.log, self.retries, self.backlog),
-            health=self.health,
-            queue=queue,
-            tickets=tickets,
-            actions=EndpointActions(events, lambda: self),
-            sender=HttpSender(rules.guard, deadline_seconds=5),
-            parse_url=parse_url,
-            clock=clock,
-            retention_days=14,
-            deadline_seconds=5,
-            draw=lambda: 0.0,
-        )
-        scheduler = RetryScheduler(retries=self.retries, backlog=self.backlog, store=self.store, log=self.log, queue=queue, clock=clock)
-        self.deliver = create_handler(lambda: side)
+        self.observer = WebhookObserver(looks, lanes, self.health, events, clock)
+
+        def new_side() -> WebhookSide:
+            return assemble(
+                state=EndpointState(DynamoSnapshotReader(database, clock), self.health, lanes),
+                stores=DeliveryStores(self.log, self.backlog, looks),
+                texts=DynamoEventTexts(database, clock),
+                queue=SqsWebhookQueue(queues, self.queue_url),
+                actions=EndpointActions(events, lambda: self),
+                sender=HttpSender(rules.guard, deadline_seconds=5),
+                parse_url=parse_url,
+                clock=clock,
+                limits=Limits(14, 5),
+                draw=lambda: 0.0,
+            )
+
+        side = new_side()
+        scheduler = RetryScheduler(reminders, look_queue, clock)
+        self.serve = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
+        self.shown_again: list[tuple[bool, Sequence[str], int]] = []
+        self.deliver = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
         self.schedule = create_scheduler(lambda: scheduler)
         self.endpoint = Endpoint(
             id=ENDPOINT,
@@ -173,12 +185,17 @@ class Stage:
     def disable_endpoint(self, workspace_id: str, endpoint_id: str, reason: str) -> bool:
         raise NotImplementedError
 
-    def queued(self) -> list[dict[str, Any]]:
+    def looks(self) -> list[dict[str, Any]]:
+        """What is in the own lanes' queue now."""
+        return self.queued(self.look_queue_url)
+
+    def queued(self, url: str | None = None) -> list[dict[str, Any]]:
         """What is in the queue now, as Lambda gets it."""
-        answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        url = url or self.queue_url
+        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         records = []
         for message in answer.get("Messages", []):
-            self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             records.append({"messageId": message["MessageId"], "body": message["Body"], "attributes": {"ApproximateReceiveCount": "1"}})
         return records
 
@@ -214,42 +231,83 @@ def test_an_unreadable_message_alone_is_reported_as_failed(stage: Stage, receive
     assert len(receiver.bodies) == 1
 
 
-def test_late_retry_comes_back_through_the_scheduler(stage: Stage, receiver: Receiver) -> None:
+@pytest.mark.parametrize(("receives", "seconds"), [(1, 15), (2, 60), (3, None)])
+def test_what_failed_comes_again_soon_and_the_rest_does_not(stage: Stage, receives: int, seconds: int | None) -> None:
+    good = sample("webhook_delivery/delivery")["Records"][0]
+    attributes = {"ApproximateReceiveCount": str(receives)}
+    records = [{**good, "receiptHandle": "done"}, {**good, "body": "?", "receiptHandle": "failed", "attributes": attributes}]
+    stage.deliver({"Records": records}, Context())
+    assert stage.shown_again == ([] if seconds is None else [(False, ["failed"], seconds)])
+
+
+def test_a_batch_that_cannot_be_read_comes_again_soon_as_a_whole(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*arguments: Any) -> None:
+        raise RateLimited("too busy")
+
+    monkeypatch.setattr(DynamoSnapshotReader, "read", throttled)
+    record = {**sample("webhook_delivery/delivery")["Records"][0], "receiptHandle": "it"}
+    with pytest.raises(RateLimited):
+        stage.deliver({"Records": [record]}, Context())
+    assert stage.shown_again == [(False, ["it"], 15)]
+
+
+def test_a_look_that_failed_comes_again_when_no_lease_is_in_its_way(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*arguments: Any) -> None:
+        raise RateLimited("too busy")
+
+    monkeypatch.setattr(DynamoSnapshotReader, "read", throttled)
+    record = {**sample("webhook_delivery/look")["Records"][0], "receiptHandle": "it"}
+    answer = stage.serve({"Records": [record]}, Context())
+    assert answer["batchItemFailures"] == [{"itemIdentifier": record["messageId"]}]
+    [(own, receipts, seconds)] = stage.shown_again
+    assert (own, receipts) == (True, ["it"])
+    assert seconds > LEASE_SECONDS
+
+
+def test_late_retry_waits_in_the_backlog_until_its_reminder(stage: Stage, receiver: Receiver) -> None:
     receiver.status = 500
     stage.deliver(sample("webhook_delivery/third_attempt"), Context())
     assert stage.queued() == []
     stage.schedule(sample("retry_scheduler/every_minute"), Context())
-    assert stage.queued() == []
-    stage.now += timedelta(minutes=31)
+    assert stage.looks() == []
+    stage.now += timedelta(minutes=32)
     stage.schedule(sample("retry_scheduler/every_minute"), Context())
-    records = stage.queued()
     receiver.status = 200
-    stage.deliver({"Records": records}, Context())
+    stage.serve({"Records": stage.looks()}, Context())
     assert stage.status() is DeliveryStatus.DELIVERED
     assert receiver.bodies == [BODY[2]] * 2
     stage.schedule(sample("retry_scheduler/every_minute"), Context())
-    assert stage.queued() == []
+    assert stage.looks() == []
+    assert stage.backlog.oldest(ENDPOINT, 10) == []
 
 
-def test_what_waited_is_sent_on_resume(stage: Stage, receiver: Receiver) -> None:
+def test_a_backlog_is_sent_on_resume_as_it_is_stored(stage: Stage, receiver: Receiver) -> None:
     stage.configure(replace(stage.endpoint, status=EndpointStatus.PAUSED))
     stage.deliver(sample("webhook_delivery/delivery"), Context())
     assert (receiver.bodies, stage.status()) == ([], DeliveryStatus.PENDING)
     stage.observer.resuming([stage.endpoint])
     stage.configure(replace(stage.endpoint, status=EndpointStatus.ENABLED))
     stage.observer.changed([stage.endpoint])
-    stage.deliver({"Records": stage.queued()}, Context())
+    assert stage.serve({"Records": stage.looks()}, Context()) == {"batchItemFailures": []}
     assert (receiver.bodies, stage.status()) == ([BODY[2]], DeliveryStatus.DELIVERED)
-    # One more step finds nothing; after the quiet time one more look ends it.
-    stage.deliver({"Records": stage.queued()}, Context())
-    stage.now += timedelta(minutes=3)
-    stage.schedule(sample("retry_scheduler/every_minute"), Context())
-    stage.deliver({"Records": stage.queued()}, Context())
-    assert stage.backlog.tickets_due(from_stored("9000-01-01T00:00:00.000000+00:00")) == []
+    assert stage.backlog.oldest(ENDPOINT, 10) == []
 
 
-def test_a_backlog_run_without_a_ticket_is_dropped(stage: Stage, receiver: Receiver) -> None:
-    assert stage.deliver(sample("webhook_delivery/backlog_run"), Context()) == {"batchItemFailures": []}
+def test_a_receiver_that_is_asked_too_often_is_served_in_its_own_lane(stage: Stage, receiver: Receiver) -> None:
+    receiver.status = 429
+    stage.deliver(sample("webhook_delivery/delivery"), Context())
+    assert stage.queued() == []
+    receiver.status = 200
+    stage.serve({"Records": stage.looks()}, Context())
+    assert receiver.bodies == [BODY[2]] * 2
+    assert stage.status() is DeliveryStatus.DELIVERED
+
+
+def test_a_look_at_nothing_and_an_unreadable_one_do_no_harm(stage: Stage, receiver: Receiver) -> None:
+    assert stage.serve(sample("webhook_delivery/look"), Context()) == {"batchItemFailures": []}
+    look = sample("webhook_delivery/look")["Records"][0]
+    unreadable = {"Records": [look, {"messageId": "1", "body": "{}", "attributes": {"ApproximateReceiveCount": "1"}}]}
+    assert stage.serve(unreadable, Context()) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert receiver.bodies == []
 
 

@@ -9,12 +9,12 @@ import pytest
 from event_service.base.dates import format_date
 from event_service.base.errors import Unavailable
 from event_service.delivery.attempt import DeliveryKey, PendingAttempt
-from event_service.delivery.messages import BacklogMessage
-from event_service.delivery.ports import BacklogTicket
+from event_service.delivery.lane import Lane, Look
+from event_service.delivery.ports import BacklogRow
 from event_service.delivery.receiver_health import EndpointHealth
 from tests.fakes.webhooks import MAXIMUM_RECEIVES, VISIBILITY_SECONDS, WORKSPACE, World
 
-RUN = BacklogMessage(WORKSPACE, "e", "t")
+RUN = Look(WORKSPACE, "e")
 
 
 def test_message_comes_again_ten_times_and_then_dies() -> None:
@@ -43,7 +43,8 @@ def test_delayed_message_is_invisible_and_delays_are_bounded() -> None:
 
 def test_lost_answer_means_done_and_a_batch_may_be_done_in_part() -> None:
     world = World()
-    rows = [PendingAttempt(DeliveryKey(WORKSPACE, "e", str(number), format_date(world.clock()))) for number in range(4)]
+    keys = [DeliveryKey(WORKSPACE, "e", str(number), format_date(world.clock())) for number in range(4)]
+    rows = [BacklogRow(PendingAttempt(key), key.accepted_at) for key in keys]
     world.aws.fault = lambda operation: "half"
     with pytest.raises(Unavailable):
         world.backlog.add(rows)
@@ -62,11 +63,16 @@ def test_lost_answer_means_done_and_a_batch_may_be_done_in_part() -> None:
 
 def test_conditions_refuse_what_is_late() -> None:
     world = World()
-    ticket = BacklogTicket(WORKSPACE, "e", "t1", world.clock())
-    assert world.backlog.put_ticket(ticket)
-    assert not world.backlog.put_ticket(replace(ticket, token="t3"), replaces="t2")
-    assert not world.backlog.delete_ticket(replace(ticket, token="t2"))
-    health = EndpointHealth("e", 1, 0, world.clock(), world.clock())
+    lane = Lane(WORKSPACE, "e")
+    owned = world.lanes.claim(lane, "t1", world.clock())
+    assert owned is not None
+    assert world.lanes.claim(lane, "t2", world.clock()) is None
+    assert not world.lanes.set_ending(replace(owned, token="t2"), True)
+    assert world.lanes.ask_again(owned)
+    assert not world.lanes.release(owned, None)
+    assert world.lanes.release(replace(owned, again=True), None)
+    assert not world.lanes.ask_again(owned)
+    health = EndpointHealth("e", 1, failing_since=world.clock())
     assert world.health.put(WORKSPACE, health, None)
     assert not world.health.put(WORKSPACE, health, None)
     assert not world.health.put(WORKSPACE, replace(health, version=3), replace(health, version=2))

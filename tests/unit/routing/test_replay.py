@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import new_id
 from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.messages import ON_ITS_WAY
 from event_service.filters.event_filter import EventFilter
 from event_service.routing import replay as module
 from tests.fakes.history import START, WORKSPACE, World
@@ -29,11 +31,26 @@ def test_a_replay_sends_what_is_missing_in_the_span_of_acceptance(world: World) 
     answer = world.replay.replay(WORKSPACE, world.hook.id.upper(), events["new"].created, events["late"].created)
 
     assert answer == (2, None)
-    sent = [(message.delivery.event_id, message.attempt.number, message.attempt.listed) for message in world.queue.sent]
+    sent = [(row.attempt.delivery.event_id, row.attempt.number, row.attempt.listed) for row in world.sent]
     assert sent == [
         ("new", 1, False),
         ("failed", 2, True),
     ]
+
+
+def test_a_replay_of_what_is_missing_waits_for_what_may_be_on_its_way(world: World) -> None:
+    accepted = world.event("young", 1)
+    world.now = accepted.created + ON_ITS_WAY - timedelta(seconds=1)
+    settled = format_date(accepted.created + ON_ITS_WAY)
+    assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
+    assert [row.at for row in world.sent] == [settled]
+    world.backlog.delete(world.sent)
+    assert world.replay.replay(WORKSPACE, world.hook.id, START, missing_only=False) == (1, None)
+    assert [row.at for row in world.sent] == [format_date(accepted.created)]
+    world.backlog.delete(world.sent)
+    world.now = accepted.created + ON_ITS_WAY
+    assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
+    assert [row.at for row in world.sent] == [format_date(accepted.created)]
 
 
 @pytest.mark.parametrize("missing_only", [True, False])
@@ -45,10 +62,10 @@ def test_a_dry_run_counts_what_a_replay_would_send_and_sends_nothing(world: Worl
     counted = world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only, dry_run=True)
 
     assert counted == (4 if missing_only else 5, None)
-    assert world.queue.sent == []
+    assert world.sent == []
     assert world.slept == 0
     assert world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only) == counted
-    assert len(world.queue.sent) == counted[0]
+    assert len(world.sent) == counted[0]
 
 
 def test_a_replay_of_everything_sends_what_was_delivered_too(world: World) -> None:
@@ -62,9 +79,9 @@ def test_replay_follows_filters_and_leaves_service_events_out(world: World) -> N
     world.event("c", 3, "event-service.endpoint.disabled")
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (2, None)
     world.filters = [EventFilter(new_id(), WORKSPACE, "f", {"in": {"eventTypes": ["WANTED"]}}, START, START)]
-    world.queue.sent.clear()
+    world.backlog.delete(world.sent)
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
-    assert [message.delivery.event_id for message in world.queue.sent] == ["a"]
+    assert [row.attempt.delivery.event_id for row in world.sent] == ["a"]
 
 
 def test_a_replay_stops_between_moments_and_says_where_to_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +95,7 @@ def test_a_replay_stops_between_moments_and_says_where_to_go_on(world: World, mo
         count, since = world.replay.replay(WORKSPACE, world.hook.id, since)
         counts.append(count)
     assert counts == [3, 3, 3, 3]
-    assert sorted(message.delivery.event_id for message in world.queue.sent) == [f"e{number:02}" for number in range(12)]
+    assert sorted(row.attempt.delivery.event_id for row in world.sent) == [f"e{number:02}" for number in range(12)]
 
 
 def test_a_replay_ends_before_its_time_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +152,7 @@ def test_calling_again_where_a_replay_stopped_comes_to_an_end(world: World, monk
         _, since = world.replay.replay(WORKSPACE, world.hook.id, since, until)
         calls += 1
     assert calls <= 6
-    assert [message.delivery.event_id for message in world.queue.sent] == [f"e{number}" for number in range(5)]
+    assert [row.attempt.delivery.event_id for row in world.sent] == [f"e{number}" for number in range(5)]
 
 
 def test_a_replay_ends_within_the_time_of_its_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +183,7 @@ def test_a_replay_up_to_now_waits_for_what_indexes_do_not_show_yet(world: World)
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
 
     assert world.slept == module.LAG_SECONDS
-    assert [message.delivery.event_id for message in world.queue.sent] == ["young"]
+    assert [row.attempt.delivery.event_id for row in world.sent] == ["young"]
 
 
 def test_a_replay_without_time_to_wait_does_not_say_that_it_is_done(world: World) -> None:
@@ -208,5 +225,5 @@ def test_replay_sends_nothing_to_an_endpoint_whose_last_filter_was_deleted(world
     looks = {"before": [off, off], "meanwhile: deleted": [hook, off], "meanwhile: linked": [off, hook]}[when]
     world.endpoint = lambda workspace_id, endpoint_id: looks.pop(0)  # type: ignore[method-assign]
     assert world.replay.replay(WORKSPACE, hook.id, START) == (0, None)
-    assert world.queue.sent == []
+    assert world.sent == []
     assert looks == []

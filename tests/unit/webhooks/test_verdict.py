@@ -23,9 +23,8 @@ class Case(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     failure: FailureClass | None = None
     wait: float | None = None
-    slow: bool = False
+    limited: bool = False
     disabled: str | None = None
-    cools: bool = False
 
 
 CASES = [
@@ -48,24 +47,38 @@ CASES = [
     Case("retries what is gone", 410, GIVE_UP, disabled="410 Gone"),
     Case("lets Retry-After soften 410", 410, GIVE_UP, (("Retry-After", "60"),), disabled="410 Gone"),
     Case("lets the header's reason hide 410's", 410, GIVE_UP, (("webhook-delivery", "disable"),), disabled="410 Gone"),
-    Case("slows only the message on 429", 429, RETRY, slow=True),
-    Case("ignores Retry-After on 429", 429, RETRY, (("Retry-After", "600"),), wait=600, slow=True),
-    Case("cuts fractions, and so undercuts", 429, RETRY, (("retry-after", "120.6"),), wait=120.6, slow=True),
-    Case("reads only seconds", 429, RETRY, (("Retry-After", "Tue, 24 Nov 2026 09:00:00 GMT"),), wait=3600, slow=True),
-    Case("waits a week because it was told to", 429, RETRY, (("Retry-After", "604800"),), wait=DAY, slow=True),
-    Case("waits until the year 9999", 503, RETRY, (("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT"),), wait=DAY),
-    Case("fails on a negative wish", 429, RETRY, (("Retry-After", "-1"),), slow=True),
-    Case("fails on nonsense", 429, RETRY, (("Retry-After", "later"),), slow=True),
-    Case("waits a negative time for a date in the past", 503, RETRY, (("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"),), wait=0),
-    Case("takes the first of two wishes, and undercuts the other", 503, RETRY, (("Retry-After", "5"), ("retry-after", "90")), wait=90),
-    Case("lets nonsense hide a good wish", 503, RETRY, (("Retry-After", "soon"), ("Retry-After", "90")), wait=90),
-    Case("honours Retry-After on 429 only", 503, RETRY, (("Retry-After", "30"),), wait=30),
+    Case("slows only the message on 429", 429, RETRY, limited=True),
+    Case("ignores Retry-After on 429", 429, RETRY, (("Retry-After", "600"),), wait=600, limited=True),
+    Case("cuts fractions, and so undercuts", 429, RETRY, (("retry-after", "120.6"),), wait=120.6, limited=True),
+    Case("reads only seconds", 429, RETRY, (("Retry-After", "Tue, 24 Nov 2026 09:00:00 GMT"),), wait=3600, limited=True),
+    Case("waits a week because it was told to", 429, RETRY, (("Retry-After", "604800"),), wait=DAY, limited=True),
+    Case("waits until the year 9999", 503, RETRY, (("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT"),), limited=True, wait=DAY),
+    Case("fails on a negative wish", 429, RETRY, (("Retry-After", "-1"),), limited=True),
+    Case("fails on nonsense", 429, RETRY, (("Retry-After", "later"),), limited=True),
+    Case(
+        "waits a negative time for a date in the past",
+        503,
+        RETRY,
+        (("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"),),
+        limited=True,
+        wait=0,
+    ),
+    Case(
+        "takes the first of two wishes, and undercuts the other",
+        503,
+        RETRY,
+        (("Retry-After", "5"), ("retry-after", "90")),
+        limited=True,
+        wait=90,
+    ),
+    Case("lets nonsense hide a good wish", 503, RETRY, (("Retry-After", "soon"), ("Retry-After", "90")), limited=True, wait=90),
+    Case("honours Retry-After on 429 only", 503, RETRY, (("Retry-After", "30"),), limited=True, wait=30),
     Case("slows the endpoint on 503, which one route may answer", 503, RETRY),
     Case("honours Retry-After on 500, where it has no meaning", 500, RETRY, (("Retry-After", "3600"),)),
-    Case("honours Retry-After on 502", 502, RETRY, (("Retry-After", "3600"),), slow=True),
+    Case("honours Retry-After on 502", 502, RETRY, (("Retry-After", "3600"),)),
     Case("slows the endpoint on every 5xx", 500, RETRY),
-    Case("does not slow the endpoint on 502", 502, RETRY, slow=True),
-    Case("does not slow the endpoint on 504", 504, RETRY, slow=True),
+    Case("does not slow the endpoint on 502", 502, RETRY),
+    Case("does not slow the endpoint on 504", 504, RETRY),
     Case("knows only statuses up to 511", 599, RETRY),
     Case("takes an unregistered status for success", 999, RETRY),
     Case("ignores webhook-delivery: disable on a success", 200, DELIVERED, (("webhook-delivery", "disable"),), disabled="asked for it"),
@@ -79,20 +92,20 @@ CASES = [
         "reads one header of two", 500, GIVE_UP, (("webhook-delivery", "disable"), ("webhook-delivery", "abort-message")), disabled="asked"
     ),
     Case("finds the wish inside another word", 500, RETRY, (("webhook-delivery", "do-not-disable"),)),
-    Case("lets abort-message undo the slow-down of 429", 429, GIVE_UP, (("webhook-delivery", "abort-message"),), slow=True),
+    Case("lets abort-message undo the slow-down of 429", 429, GIVE_UP, (("webhook-delivery", "abort-message"),), limited=True),
     Case("obeys the wish under a redirect's status only", 302, RETRY, (("webhook-delivery", "disable"),), disabled="asked for it"),
-    Case("gives up after a time-out", None, RETRY, failure=FailureClass.TIMEOUT, cools=True),
-    Case("gives up on a name that does not resolve today", None, RETRY, failure=FailureClass.DNS, cools=True),
-    Case("gives up on an expired certificate, which gets renewed", None, RETRY, failure=FailureClass.TLS, cools=True),
-    Case("does not count refused connections", None, RETRY, failure=FailureClass.REFUSED, cools=True),
-    Case("does not count resets", None, RETRY, failure=FailureClass.RESET, cools=True),
-    Case("does not count networks that are gone", None, RETRY, failure=FailureClass.UNREACHABLE, cools=True),
+    Case("gives up after a time-out", None, RETRY, failure=FailureClass.TIMEOUT),
+    Case("gives up on a name that does not resolve today", None, RETRY, failure=FailureClass.DNS),
+    Case("gives up on an expired certificate, which gets renewed", None, RETRY, failure=FailureClass.TLS),
+    Case("does not count refused connections", None, RETRY, failure=FailureClass.REFUSED),
+    Case("does not count resets", None, RETRY, failure=FailureClass.RESET),
+    Case("does not count networks that are gone", None, RETRY, failure=FailureClass.UNREACHABLE),
     Case("cools an endpoint to which nothing was sent", None, RETRY, failure=FailureClass.BLOCKED_ADDRESS),
     Case("cools a receiver that answers at once, though wrongly", None, RETRY, failure=FailureClass.PROTOCOL),
     Case("cools a receiver with large headers", None, RETRY, failure=FailureClass.TOO_LARGE),
     Case("sends again what was taken, because the body was cut", 200, DELIVERED, failure=FailureClass.RESET),
     Case("sends again what was taken, because the body was slow", 202, DELIVERED, failure=FailureClass.TIMEOUT),
-    Case("forgets that a slow body held a slot until the deadline", 500, RETRY, failure=FailureClass.TIMEOUT, cools=True),
+    Case("forgets that a slow body held a slot until the deadline", 500, RETRY, failure=FailureClass.TIMEOUT),
 ]
 
 
@@ -106,9 +119,8 @@ def test_the_receiver_is_obeyed(case: Case) -> None:
     assert verdict == Verdict(
         outcome=case.outcome,
         retry_after=case.wait,
-        slow_endpoint=case.slow,
+        limited=case.limited,
         disable_reason=verdict.disable_reason if case.disabled is not None else None,
-        counts_to_back_off=case.cools,
     )
 
 

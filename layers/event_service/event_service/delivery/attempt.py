@@ -74,6 +74,7 @@ class PendingAttempt:
         schedule_start: the attempt with which the schedule of retries began: a retry or replay begins it anew.
         listed: the log has a record of this delivery, by which lists find it.
         traceparent: the trace of the publish.
+        body_bytes: the size of the request's body, for whoever has to know before reading it.
     """
 
     delivery: DeliveryKey
@@ -81,6 +82,7 @@ class PendingAttempt:
     schedule_start: int = 1
     listed: bool = False
     traceparent: str | None = None
+    body_bytes: int = 0
 
     @property
     def log_key(self) -> tuple[str, str, str, int]:
@@ -88,9 +90,11 @@ class PendingAttempt:
         key = self.delivery
         return key.endpoint_id, key.workspace_id, key.event_id, self.number
 
-    def following(self) -> PendingAttempt:
-        """The attempt after this one."""
-        return replace(self, number=self.number + 1, listed=True)
+    def following(self, *, spent: bool = True) -> PendingAttempt:
+        """The attempt after this one. One that is not ``spent`` leaves the schedule of retries where it was: the receiver
+        said that it is asked too often, which is no failure of the delivery."""
+        start = self.schedule_start if spent else self.schedule_start + 1
+        return replace(self, number=self.number + 1, schedule_start=start, listed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +219,17 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
         configuration_version=next(
             (record.delivery.configuration_version for record in ordered if record.delivery.configuration_version), None
         ),
+    )
+
+
+def discarded_record(attempt: PendingAttempt, now: datetime) -> LogRecord:
+    """That a delivery will never be made."""
+    return LogRecord(
+        delivery=attempt.delivery,
+        status=DeliveryStatus.DISCARDED,
+        date=now,
+        waits_for=attempt.number,
+        schedule_start=attempt.schedule_start,
+        # The record by which lists found the delivery may be about to expire.
+        listed=True,
     )

@@ -1,4 +1,4 @@
-"""How deliveries are written: the one place for queue messages, retries, backlog rows and records of the log.
+"""How deliveries are written: the one place for queue messages, rows of backlogs and records of the log.
 
 Everything carries :data:`VERSION`. A reader refuses another version: it was written by newer code, and guessing would lose
 what that code added. Fields that have their usual value are left out; a test sends every field through.
@@ -49,6 +49,8 @@ def written_attempt(attempt: PendingAttempt) -> dict[str, Any]:
         written["listed"] = True
     if attempt.traceparent is not None:
         written["traceparent"] = attempt.traceparent
+    if attempt.body_bytes:
+        written["bodyBytes"] = attempt.body_bytes
     if key.configuration_version is not None:
         written["configuration"] = key.configuration_version
     return written
@@ -62,6 +64,7 @@ def read_attempt(written: dict[str, Any]) -> PendingAttempt:
         written.get("scheduleStart", 1),
         written.get("listed", False),
         written.get("traceparent"),
+        written.get("bodyBytes", 0),
     )
 
 
@@ -79,18 +82,9 @@ def message_text(attempt: PendingAttempt, body: str, continuations: int, *, repe
     return f"{json_values.dumps(head)}\n{body}"
 
 
-def backlog_message_text(workspace_id: str, endpoint_id: str, token: str, continuations: int, *, found_empty_once: bool) -> str:
-    """A message that starts one run of sending a backlog."""
-    return json_values.dumps(
-        {
-            "v": VERSION,
-            "token": token,
-            "workspaceId": workspace_id,
-            "endpointId": endpoint_id,
-            "foundEmptyOnce": found_empty_once,
-            "continuations": continuations,
-        }
-    )
+def look_text(workspace_id: str, endpoint_id: str, continuations: int) -> str:
+    """A message that asks for a lane to be served."""
+    return json_values.dumps({"v": VERSION, "workspaceId": workspace_id, "endpointId": endpoint_id, "continuations": continuations})
 
 
 def read_message(text: str) -> tuple[dict[str, Any], str]:
@@ -107,11 +101,11 @@ def read_message(text: str) -> tuple[dict[str, Any], str]:
     return head, body
 
 
-# -- retries and backlog rows --------------------------------------------------------------------------------------------
+# -- backlog rows -------------------------------------------------------------------------------------------------------
 
 
 def row_attributes(attempt: PendingAttempt) -> AttributeMap:
-    """What a retry's or backlog's row holds beside its key and expiry."""
+    """What a row of a backlog holds beside its key and expiry."""
     return {"attempt": {"S": json_values.dumps(written_attempt(attempt))}}
 
 

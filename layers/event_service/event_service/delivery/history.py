@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
-from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavailable
+from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
 from event_service.base.look_through import EXAMINED_IN_A_STEP
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
-from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.ports import DeliveryLog, WebhookQueue
+from event_service.delivery.lane import Look
+from event_service.delivery.lanes import Looks
+from event_service.delivery.ports import BacklogRow, BacklogStore, DeliveryLog
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 
@@ -94,6 +94,25 @@ class EndpointTester(Protocol):
         """Sends one event made for this purpose and waits for the outcome."""
 
 
+class Resending:
+    """Sends deliveries again, through the backlogs of their endpoints: each receiver gets them at its own pace."""
+
+    def __init__(self, backlog: BacklogStore, looks: Looks) -> None:
+        self._backlog = backlog
+        self._looks = looks
+
+    def send(self, rows: Sequence[BacklogRow]) -> None:
+        """Puts rows into their backlogs and has them sent.
+
+        Raises:
+            RateLimited, Unavailable: it is not known whether all will be sent.
+        """
+        if rows:
+            self._backlog.add(rows)
+            keys = dict.fromkeys((row.attempt.delivery.workspace_id, row.attempt.delivery.endpoint_id) for row in rows)
+            self._looks.ask([Look(*key) for key in keys])
+
+
 class DeliveryHistory:
     """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``."""
 
@@ -101,21 +120,19 @@ class DeliveryHistory:
         self,
         *,
         log: DeliveryLog,
-        queue: WebhookQueue,
+        resending: Resending,
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: Endpoints,
         tester: EndpointTester,
-        clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._queue = queue
+        self._resending = resending
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
         self._tester = tester
-        self._clock = clock
         self._monotonic = monotonic
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -275,12 +292,12 @@ class DeliveryHistory:
         self.send_deliveries(deliveries, {event_id: stored.event for event_id, stored in events.items()})
 
     def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
-        """Makes another attempt of each now and begins the schedule of retries anew; ``events`` by id.
+        """Makes another attempt of each, at its receiver's own pace, and begins the schedule of retries anew; ``events`` by id.
 
         Raises:
-            Unavailable: it is not known whether all were sent; asking again repeats none of the attempts.
+            RateLimited, Unavailable: it is not known whether all will be sent; asking again repeats none of the attempts.
         """
-        send_now(self._queue, [send_again(delivery.endpoint_id, events[delivery.event_id], delivery) for delivery in deliveries])
+        self._resending.send([row_again(delivery.endpoint_id, events[delivery.event_id], delivery) for delivery in deliveries])
 
     # -- testing -------------------------------------------------------------------------------------------------
 
@@ -351,16 +368,6 @@ def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, n
     return endpoint
 
 
-def send_now(queue: WebhookQueue, messages: Sequence[WebhookMessage]) -> None:
-    """Puts messages into the queue.
-
-    Raises:
-        Unavailable: it is not known whether all were taken.
-    """
-    if messages and queue.send([(message, 0.0) for message in messages]):
-        raise Unavailable("not all messages were taken by the webhook queue")
-
-
 def _parse_ids(ids: Sequence[str]) -> list[str]:
     wanted = list(dict.fromkeys(ids))
     if not ids or len(ids) > MAXIMUM_IDS_PER_CALL:
@@ -368,13 +375,12 @@ def _parse_ids(ids: Sequence[str]) -> list[str]:
     return wanted
 
 
-def send_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> WebhookMessage:
-    """The next attempt. A repeat, because the same number may be under way from elsewhere: the log decides."""
+def row_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> BacklogRow:
+    """The next attempt, in the backlog of its endpoint. The same number may be under way from elsewhere: the log decides."""
     number = 1 if delivery is None else delivery.last_number + 1
     version = None if delivery is None else delivery.configuration_version
     key = DeliveryKey(event.workspace_id, endpoint_id, event.id, format_date(event.created), version)
-    attempt = PendingAttempt(key, number, schedule_start=number, listed=delivery is not None)
-    return WebhookMessage(attempt, event.as_json(), repeat=True)
+    return BacklogRow(PendingAttempt(key, number, schedule_start=number, listed=delivery is not None), key.accepted_at)
 
 
 def _in_groups(entries: Iterable[tuple[datetime, str]], size: int) -> Iterator[list[tuple[datetime, str]]]:

@@ -7,9 +7,16 @@ sender knows that it sends again because an answer was lost, since SQS gives suc
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from event_service.delivery import codec
 from event_service.delivery.attempt import DeliveryKey, PendingAttempt
+
+ON_ITS_WAY: Final = timedelta(seconds=30)
+"""For so long after its acceptance, an event without an attempt is taken to be on its way. A first attempt that is older is looked up in
+the log before it is made: it may have come back from a dead-letter queue, which resets the receive count, or a replay may have been
+faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +71,7 @@ class WebhookMessage:
         return replace(self, attempt=self.attempt.following(), continuations=self.continuations + 1, repeat=False)
 
 
-@dataclass(frozen=True, slots=True)
-class BacklogMessage:
-    """One run of sending an endpoint's backlog; it travels in webhook delivery's queue.
-
-    Attributes:
-        token: the run that this message is for; a copy of another run is void.
-        found_empty_once: nothing was left at the last look.
-        continuations: how often the message was sent on through the queue.
-    """
-
-    workspace_id: str
-    endpoint_id: str
-    token: str
-    found_empty_once: bool = False
-    continuations: int = 0
-
-    @property
-    def group(self) -> str:
-        """The backlog must not take the place of the endpoint's live messages in the fair order of the queue."""
-        return f"{self.endpoint_id}#backlog"
-
-    def text(self, *, repeat: bool = False) -> str:
-        """The text that is sent; a repeat needs no mark, its token tells."""
-        del repeat
-        return codec.backlog_message_text(
-            self.workspace_id, self.endpoint_id, self.token, self.continuations, found_empty_once=self.found_empty_once
-        )
-
-
-def parse_webhook_queue(text: str) -> WebhookMessage | BacklogMessage:
+def parse_webhook_queue(text: str) -> WebhookMessage:
     """Reads a message of webhook delivery's queue.
 
     Raises:
@@ -101,8 +79,6 @@ def parse_webhook_queue(text: str) -> WebhookMessage | BacklogMessage:
     """
     head, body = codec.read_message(text)
     try:
-        if "token" in head:
-            return BacklogMessage(head["workspaceId"], head["endpointId"], head["token"], head["foundEmptyOnce"], head["continuations"])
         return WebhookMessage(codec.read_attempt(head), body, head.get("continuations", 0), head.get("repeat", False))
     except (KeyError, TypeError) as error:
         raise ValueError(f"no webhook message: {type(error).__name__} {error}") from error

@@ -5,6 +5,7 @@ All methods block unless they are ``async``, and raise ``RateLimited`` or ``Unav
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from event_service.delivery.attempt import Delivery, LogRecord, PendingAttempt
-from event_service.delivery.messages import BacklogMessage, WebhookMessage
+from event_service.delivery.lane import Lane, Look, Trouble
+from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.receiver_health import EndpointHealth
 
 LOG_SHARDS = 16
 """Partition keys of the list of one endpoint's deliveries: 1,000 new ones a second each."""
-BACKLOG_SHARDS = 8
-"""Partition keys of retries that are due later (all endpoints together), and of one endpoint's backlog."""
+REMINDER_SHARDS = 8
+"""Partition keys of the reminders of all endpoints."""
+BACKLOG_SHARDS = 2
+"""Partition keys of each kind of row of one endpoint's backlog: 1,000 rows a second each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,76 +77,113 @@ class DeliveryLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DueRetry:
-    """A retry and when it is due. Equal ones are one entry."""
-
-    due: datetime
-    attempt: PendingAttempt
-
-
-@dataclass(frozen=True, slots=True)
-class BacklogTicket:
-    """That an endpoint's backlog is to be sent, until that is done.
+class BacklogRow:
+    """A delivery that waits in the backlog of its endpoint.
 
     Attributes:
-        token: of the run that may come next; one run at a time holds it.
-        check_at: when the scheduler starts the run again, because nobody seems to work on it.
-        found_empty_once: nothing was left at the last look.
+        attempt: the attempt to make.
+        at: its place, and not to be made before: the acceptance of the event, or when a retry is due; a stored date.
+        live: it came from the shared lane just now, and does not queue behind what waited for long.
     """
 
-    workspace_id: str
-    endpoint_id: str
-    token: str
-    check_at: datetime
-    found_empty_once: bool = False
+    attempt: PendingAttempt
+    at: str
+    live: bool = False
 
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """Which attempt of which delivery."""
+        return self.attempt.log_key
 
-class RetryStore(Protocol):
-    """Retries by the moment they are due."""
-
-    def put(self, retries: Sequence[DueRetry]) -> None:
-        """Stores all; storing one again changes nothing."""
-
-    def due(self, shard: int, now: datetime, limit: int) -> list[DueRetry]:
-        """The oldest of one shard that are due; those that are not are not even read. Strongly consistent."""
-
-    def delete(self, retries: Sequence[DueRetry]) -> None:
-        """Forgets; unknown ones are fine."""
+    @property
+    def mark(self) -> str:
+        """A short name for the key, of which a lane can hold a hundred."""
+        return hashlib.blake2b("\n".join(map(str, self.key)).encode(), digest_size=8).hexdigest()
 
 
 class BacklogStore(Protocol):
-    """The backlogs of endpoints that are off or backed off from, in order of acceptance, and the tickets of their sending."""
+    """The backlogs of endpoints. A row's place does not depend on its workspace."""
 
-    def add(self, attempts: Sequence[PendingAttempt]) -> None:
+    def add(self, rows: Sequence[BacklogRow]) -> None:
         """Stores all; storing one again changes nothing."""
 
-    def oldest(self, endpoint_id: str, limit: int) -> list[PendingAttempt]:
-        """The ``limit`` oldest, strongly consistent."""
+    def oldest(self, endpoint_id: str, limit: int) -> list[BacklogRow]:
+        """Up to ``limit`` live rows and as many others, each kind oldest first; those that are due later too. Strongly
+        consistent."""
 
-    def delete(self, attempts: Sequence[PendingAttempt]) -> None:
+    def delete(self, rows: Sequence[BacklogRow]) -> None:
         """Forgets; unknown ones are fine."""
 
-    def put_ticket(self, ticket: BacklogTicket, replaces: str | None = None) -> bool:
-        """Stores the endpoint's ticket; with ``replaces`` only if that is the token that stands there. Returns whether it did."""
 
-    def delete_ticket(self, ticket: BacklogTicket) -> bool:
-        """Removes the ticket if its token still stands there. Returns whether it did."""
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """That an endpoint's lane is to be looked at, at a minute. Equal ones are one."""
 
-    def tickets_due(self, now: datetime) -> list[BacklogTicket]:
-        """Those whose ``check_at`` has come, oldest first, at most 1,000. Strongly consistent."""
+    workspace_id: str
+    endpoint_id: str
+    at: datetime
+
+
+class ReminderStore(Protocol):
+    """Reminders by their minute."""
+
+    def put(self, reminders: Sequence[Reminder]) -> None:
+        """Stores all; storing one again changes nothing."""
+
+    def due(self, shard: int, now: datetime, limit: int) -> list[Reminder]:
+        """The oldest of one shard whose minute has come; others are not even read. Strongly consistent."""
+
+    def delete(self, reminders: Sequence[Reminder]) -> None:
+        """Forgets; unknown ones are fine."""
+
+
+class LaneStore(Protocol):
+    """The lanes of endpoints; all reads are strongly consistent."""
+
+    def read(self, endpoint_ids: Sequence[str]) -> dict[str, Lane]:
+        """Those that exist, 100 a call."""
+
+    def claim(self, lane: Lane, token: str, lease_until: datetime) -> Lane | None:
+        """Makes ``token`` the owner; ``None`` when the lane is not as ``lane`` any more: somebody was faster."""
+
+    def ask_again(self, lane: Lane) -> bool:
+        """Tells the owner, who holds the lane as it was read, to look again before it ends; ``False``: it has ended."""
+
+    def set_ending(self, lane: Lane, ending: bool) -> bool:
+        """The owner says that it is about to end, or that it goes on; ``False``: it is the owner no longer."""
+
+    def release(self, lane: Lane, next_at: datetime | None) -> bool:
+        """The owner lets go, with ``open_rows`` and ``pace`` as ``lane`` has them, and the lane is served next
+        at ``next_at``. ``False``: it was asked to look again (unless ``lane`` says so), or is the owner no longer."""
+
+    def note_trouble(self, workspace_id: str, endpoint_id: str, trouble: Trouble, not_before: datetime | None) -> bool:
+        """Notes why live events go through the lane, and the latest wish for a pause. ``False``: that is said already."""
+
+    def note_slow(self, workspace_id: str, endpoint_id: str, now: datetime, since: datetime) -> bool:
+        """Notes that a request is open for long; ``False`` when the same was noted after ``since``."""
+
+    def calm(self, lane: Lane) -> None:
+        """The owner notes that live events do not go through the lane any more."""
+
+    def reset(self, endpoint_id: str) -> None:
+        """Forgets when the lane is served next and what was learnt of the receiver, which may be another one now. Nothing
+        happens without a lane."""
 
 
 class WebhookQueue(Protocol):
-    """Webhook delivery's queue."""
+    """Webhook delivery's queue, of the shared lane."""
 
-    def send(
-        self,
-        messages: Sequence[tuple[WebhookMessage | BacklogMessage, float]],
-        time_left: Callable[[], float] = lambda: math.inf,
-    ) -> list[int]:
+    def send(self, messages: Sequence[tuple[WebhookMessage, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
         """Sends messages, each with its delay in seconds (at most 900), in as few calls as SQS allows, and tries again what
         failed, for as long as ``time_left()`` (in seconds) allows it. Does not raise: returns the positions of those that
         may not have been sent."""
+
+
+class LookQueue(Protocol):
+    """The queue of the own lanes."""
+
+    def send(self, looks: Sequence[tuple[Look, float]]) -> list[int]:
+        """As :meth:`WebhookQueue.send`."""
 
 
 class HealthStore(Protocol):
@@ -154,8 +195,8 @@ class HealthStore(Protocol):
     def get(self, workspace_id: str, endpoint_id: str) -> EndpointHealth | None:
         """Strongly consistent."""
 
-    def clear(self, workspace_id: str, endpoint_id: str) -> None:
-        """Forgets; unknown ones are fine."""
+    def clear(self, workspace_id: str, known: EndpointHealth) -> bool:
+        """Forgets; ``False`` when what is stored is not ``known`` any more."""
 
 
 class OperationalPublisher(Protocol):

@@ -21,6 +21,7 @@ from event_service.events.event import RESERVED_TYPE_PREFIX
 ENDPOINT_DISABLED: Final = f"{RESERVED_TYPE_PREFIX}endpoint.disabled"
 ENDPOINT_FAILING: Final = f"{RESERVED_TYPE_PREFIX}endpoint.failing"
 ENDPOINT_RECOVERED: Final = f"{RESERVED_TYPE_PREFIX}endpoint.recovered"
+DELIVERY_DISCARDED: Final = f"{RESERVED_TYPE_PREFIX}delivery.discarded"
 DELIVERY_FAILED: Final = f"{RESERVED_TYPE_PREFIX}delivery.failed"
 
 
@@ -58,6 +59,11 @@ class OperationalEvents:
             "error": attempt.error,
         }
         self._publish(endpoint.workspace_id, DELIVERY_FAILED, data, endpoint.id, event_id, attempt.number)
+
+    def deliveries_discarded(self, endpoint: Endpoint, number: int, now: datetime) -> None:
+        """So many events expired before they could be sent. At most one such event an endpoint and hour: its id says the hour."""
+        hour = format_date(now.replace(minute=0, second=0, microsecond=0))
+        self._publish(endpoint.workspace_id, DELIVERY_DISCARDED, {**_about(endpoint), "number": number}, endpoint.id, hour)
 
     def _publish(self, workspace_id: str, event_type: str, data: dict[str, Any], *what: object) -> None:
         text = "\n".join((event_type, *(str(part) for part in what)))

@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -15,9 +15,9 @@ from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.history import require_webhook, send_again, send_now
-from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.ports import DeliveryLog, WebhookQueue
+from event_service.delivery.history import Resending, require_webhook, row_again
+from event_service.delivery.messages import ON_ITS_WAY
+from event_service.delivery.ports import BacklogRow, DeliveryLog
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
@@ -78,7 +78,7 @@ class Replay:
         self,
         *,
         log: DeliveryLog,
-        queue: WebhookQueue,
+        resending: Resending,
         store: EventStore,
         accepted: AcceptedInTime,
         endpoints: EndpointsAndFilters,
@@ -88,7 +88,7 @@ class Replay:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._log = log
-        self._queue = queue
+        self._resending = resending
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
@@ -174,12 +174,12 @@ class Replay:
                 # At least one step each time, so that calling again comes to an end.
                 if run.is_full or (run.looked_at and self._monotonic() > run.stop):
                     return some[0][0]
-                messages = self._to_replay(run.endpoint, run.table, [event_id for _, event_id in some], missing_only=run.missing_only)
-                if run.sent and run.sent + len(messages) > MAXIMUM_REPLAYED_EVENTS:
+                rows = self._to_replay(run.endpoint, run.table, [event_id for _, event_id in some], missing_only=run.missing_only)
+                if run.sent and run.sent + len(rows) > MAXIMUM_REPLAYED_EVENTS:
                     return some[0][0]
                 if not run.dry_run:
-                    send_now(self._queue, messages)
-                run.sent += len(messages)
+                    self._resending.send(rows)
+                run.sent += len(rows)
                 run.looked_at += len(some)
                 done_until = some[-1][0] + _TICK
         except _OutOfTime:
@@ -190,7 +190,7 @@ class Replay:
             return done_until
         return None
 
-    def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[WebhookMessage]:
+    def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[BacklogRow]:
         stored = self._store.get(endpoint.workspace_id, ids)
         left = STEPS_PER_GROUP
         events: list[Event] = []
@@ -202,12 +202,16 @@ class Replay:
             left -= before - budget.left
         log = self._log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
         under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if missing_only else ()
-        messages: list[WebhookMessage] = []
+        young = self._clock() - ON_ITS_WAY
+        rows: list[BacklogRow] = []
         for event in events:
             delivery = log.get((endpoint.id, event.id))
-            if delivery is None or delivery.status not in under_way:
-                messages.append(send_again(endpoint.id, event, delivery))
-        return messages
+            if delivery is None and missing_only and event.created > young:
+                # It may be on its way: whether it was is looked up once it would have arrived.
+                rows.append(replace(row_again(endpoint.id, event, None), at=format_date(event.created + ON_ITS_WAY)))
+            elif delivery is None or delivery.status not in under_way:
+                rows.append(row_again(endpoint.id, event, delivery))
+        return rows
 
     def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
         return routing_of(endpoint, self._endpoints, self._make_matcher)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import BadUserInput
@@ -24,12 +25,23 @@ from event_service.webhooks.verdict import Outcome as Decision
 from event_service.webhooks.verdict import Verdict, judge
 
 _LOG = logging.getLogger(__name__)
+_DRAW = random.SystemRandom()
 
 USER_AGENT: Final = "event-service/1"
+SLOW_SECONDS: Final = 2.0
+"""A request that is open for so long says that its endpoint is slow: its time-out would say so too late."""
+CUT_SECONDS: Final = 3.0
+"""The shared lane leaves a request that takes longer to the endpoint's own lane."""
 KEPT_URL_OF_A_SUCCESS: Final = 256
 """Characters: with them the record of a success stays below the kilobyte by which writes are billed."""
 RECORD_SECONDS: Final = 10.0
 """Kept for what follows an attempt: no attempt begins with less than this and its own deadline left."""
+
+
+def draw_jitter() -> float:
+    """A random number from 0 to 1. From the system: a generator of this process would be restored with its state by SnapStart,
+    and all environments would draw alike."""
+    return _DRAW.random()
 
 
 class Attempts:
@@ -41,7 +53,7 @@ class Attempts:
         parse_url: Callable[[str], WebhookUrl],
         clock: Clock,
         deadline_seconds: float,
-        draw: Callable[[], float] = random.random,
+        draw: Callable[[], float] = draw_jitter,
     ) -> None:
         """
         Args:
@@ -58,17 +70,34 @@ class Attempts:
         self._draw = draw
 
     async def make(self, batch: Batch, task: Task) -> Result:
-        """Makes the attempt when a request may be open, or says why not."""
-        async with batch.slots(task):
-            if task.endpoint.id in batch.stopped and not task.probe:
-                return to_backlog(task, self._clock())
-            if batch.time_left() < max(self.deadline_seconds + RECORD_SECONDS, task.least_time):
-                return Result(task, Outcome.POSTPONED)
-            began = self._clock()
-            answer = await self.send(batch, task, began)
-        now = self._clock()
-        verdict = judge(answer.status, answer.headers, answer.failure, now)
-        return self._result(task, began, now, answer, verdict)
+        """Makes the attempt, with all the time that a request may take."""
+        began = self._clock()
+        return self._result(task, began, await self.send(batch, task, began))
+
+    async def make_quickly(self, batch: Batch, task: Task, on_slow: Callable[[], Coroutine[Any, Any, None]]) -> Result:
+        """Makes the attempt for the shared lane, whose batch lasts as long as its slowest request.
+
+        Args:
+            batch: of the invocation.
+            task: the attempt.
+            on_slow: called when the request is open for long; the attempt goes on meanwhile, and is cut soon.
+        """
+        began = self._clock()
+        if self.deadline_seconds <= CUT_SECONDS:
+            return self._result(task, began, await self.send(batch, task, began))
+        loop = asyncio.get_running_loop()
+        telling: list[asyncio.Task[None]] = []
+        timer = loop.call_later(SLOW_SECONDS, lambda: telling.append(loop.create_task(on_slow())))
+        try:
+            async with asyncio.timeout(CUT_SECONDS):
+                answer = await self.send(batch, task, began)
+            return self._result(task, began, answer)
+        except TimeoutError:
+            return to_backlog(task, self._clock(), Outcome.CUT)
+        finally:
+            timer.cancel()
+            if telling:
+                await telling[0]
 
     async def send(self, batch: Batch, task: Task, now: datetime) -> WebhookAnswer:
         """Makes one signed request, whatever the endpoint's status."""
@@ -90,13 +119,15 @@ class Attempts:
         headers["traceparent"] = next_traceparent(task.message.attempt.traceparent)
         return await self._sender.send(WebhookRequest(endpoint.id, url, endpoint.method or "POST", headers, body))
 
-    def _result(self, task: Task, began: datetime, now: datetime, answer: WebhookAnswer, verdict: Verdict) -> Result:
+    def _result(self, task: Task, began: datetime, answer: WebhookAnswer) -> Result:
+        now = self._clock()
+        verdict = judge(answer.status, answer.headers, answer.failure, now)
         attempt = task.message.attempt
         delay: float | None = None
         status = DeliveryStatus.DELIVERED
         if verdict.outcome is not Decision.DELIVERED:
             if verdict.outcome is Decision.RETRY and attempt.number < MAXIMUM_ATTEMPT_NUMBER:
-                delay = delay_before_next(attempt.number - attempt.schedule_start + 1, self._draw(), verdict.retry_after)
+                delay = self._delay(attempt, verdict)
             status = DeliveryStatus.FAILED if delay is None else DeliveryStatus.PENDING
         record = LogRecord(
             delivery=attempt.delivery,
@@ -109,10 +140,16 @@ class Attempts:
             listed=not attempt.listed,
         )
         _tell_of_attempt(attempt, status, answer)
-        return Result(task, Outcome.ATTEMPTED, record, verdict, delay)
+        return Result(task, Outcome.ATTEMPTED, record, verdict, delay, (now - began).total_seconds())
+
+    def _delay(self, attempt: PendingAttempt, verdict: Verdict) -> float | None:
+        if verdict.limited:
+            # When it comes next is decided by the pace of the endpoint, not by the schedule of one delivery.
+            return verdict.retry_after or 0.0
+        return delay_before_next(attempt.number - attempt.schedule_start + 1, self._draw(), verdict.retry_after)
 
 
-def to_backlog(task: Task, now: datetime) -> Result:
+def to_backlog(task: Task, now: datetime, outcome: Outcome = Outcome.BACKLOG) -> Result:
     """The result of a task that waits for its endpoint."""
     attempt = task.message.attempt
     record = LogRecord(
@@ -121,9 +158,9 @@ def to_backlog(task: Task, now: datetime) -> Result:
         date=now,
         waits_for=attempt.number,
         schedule_start=attempt.schedule_start,
-        listed=not attempt.listed,
+        listed=True,
     )
-    return Result(task, Outcome.BACKLOG, record)
+    return Result(task, outcome, record)
 
 
 def attempt_of(number: int, began: datetime, answer: WebhookAnswer, url: str | None) -> Attempt:

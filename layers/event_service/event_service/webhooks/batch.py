@@ -12,6 +12,7 @@ from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import DeliveryStatus, LogRecord
 from event_service.delivery.messages import WebhookMessage
+from event_service.delivery.ports import BacklogRow
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.webhooks.ports import Snapshot
 from event_service.webhooks.verdict import Verdict
@@ -19,9 +20,7 @@ from event_service.webhooks.verdict import Verdict
 _T = TypeVar("_T")
 
 REQUESTS_TO_ONE_ENDPOINT: Final = 10
-"""At once, in one invocation."""
-BACKLOG_REQUESTS: Final = REQUESTS_TO_ONE_ENDPOINT // 2
-"""The half of them that a backlog may use: live events keep the other one."""
+"""At once, in one invocation of the shared lane."""
 
 
 class InThread(Protocol):
@@ -46,21 +45,27 @@ class DeliveryReport:
     Attributes:
         failed: positions of messages that must come again.
         attempts: requests that were made, by what the delivery is after them.
-        to_backlog: deliveries that wait for their endpoint, because it is off or backed off from.
+        to_backlog: deliveries that wait for their endpoint, because it is off or served in its own lane.
+        cut: requests that the shared lane broke off to leave them to the endpoint's own lane.
+        limited: answers that said that the receiver is asked too often.
         dropped: attempts that the log had already.
         discarded: deliveries that will never be made.
         postponed: handed back for want of time.
         disabled: endpoints that were disabled.
+        lanes_begun: endpoints that went to a lane of their own.
         traceparents: of the messages.
     """
 
     failed: set[int] = field(default_factory=set)
     attempts: dict[DeliveryStatus, int] = field(default_factory=dict)
     to_backlog: int = 0
+    cut: int = 0
+    limited: int = 0
     dropped: int = 0
     discarded: int = 0
     postponed: int = 0
     disabled: int = 0
+    lanes_begun: int = 0
     traceparents: list[str | None] = field(default_factory=list)
 
 
@@ -70,6 +75,8 @@ class Outcome(Enum):
     ATTEMPTED = auto()
     BACKLOG = auto()
     """It waits for its endpoint."""
+    CUT = auto()
+    """Its request was open for too long: the endpoint's own lane makes it again, with its full time."""
     POSTPONED = auto()
     REPEATED = auto()
     """The log has it; only what follows from the record is done again."""
@@ -77,19 +84,12 @@ class Outcome(Enum):
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """One delivery to make. ``position`` in the batch; ``None`` for one that comes from the backlog."""
+    """One delivery to make: a message of the shared lane's batch, at ``position``, or the ``row`` of a backlog."""
 
     message: WebhookMessage
     endpoint: Endpoint
     position: int | None = None
-    probe: bool = False
-    least_time: float = 0.0
-    """With fewer seconds left it is not begun any more."""
-
-    @property
-    def from_backlog(self) -> bool:
-        """Whether a row of the backlog stands for it, and no message of the batch."""
-        return self.position is None
+    row: BacklogRow | None = None
 
 
 @dataclass(slots=True)
@@ -99,6 +99,7 @@ class Result:
     Attributes:
         record: for the log; of a REPEATED task the one that the log has.
         delay: seconds until the next attempt.
+        seconds: how long the request took.
     """
 
     task: Task
@@ -106,6 +107,7 @@ class Result:
     record: LogRecord | None = None
     verdict: Verdict | None = None
     delay: float | None = None
+    seconds: float = 0.0
 
 
 class Batch:
@@ -118,9 +120,11 @@ class Batch:
         self.health: dict[str, EndpointHealth] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self.stopped: set[str] = set()
-        """Endpoints to which nothing more is sent: off, or backed off from."""
+        """Endpoints to which the shared lane sends nothing more: off, or in a lane of their own."""
         self.disabled: set[str] = set()
-        self._slots: dict[tuple[str, bool], asyncio.Semaphore] = {}
+        self.added_to: set[tuple[str, str]] = set()
+        """Backlogs that got something: (workspace id, endpoint id)."""
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self.add(snapshot)
 
     def add(self, snapshot: Snapshot) -> None:
@@ -128,13 +132,18 @@ class Batch:
         self.endpoints.update(snapshot.endpoints)
         self.secrets.update(snapshot.secrets)
         self.health.update(snapshot.health)
+        self.stopped.update(one for one, health in snapshot.health.items() if health.own_lane)
 
-    def slots(self, task: Task) -> asyncio.Semaphore:
-        """The requests that may be open to the task's endpoint at once."""
-        key = (task.endpoint.id, task.from_backlog)
-        if key not in self._slots:
-            self._slots[key] = asyncio.Semaphore(BACKLOG_REQUESTS if task.from_backlog else REQUESTS_TO_ONE_ENDPOINT)
-        return self._slots[key]
+    def forget(self, endpoint_id: str) -> None:
+        """Before another read of the endpoint: what that does not find is not there any more."""
+        self.endpoints.pop(endpoint_id, None)
+        self.health.pop(endpoint_id, None)
+
+    def slots(self, endpoint_id: str) -> asyncio.Semaphore:
+        """The requests that may be open to the endpoint at once."""
+        if endpoint_id not in self._slots:
+            self._slots[endpoint_id] = asyncio.Semaphore(REQUESTS_TO_ONE_ENDPOINT)
+        return self._slots[endpoint_id]
 
     def fail(self, tasks: Sequence[Task]) -> None:
         """The messages of these tasks must come again."""

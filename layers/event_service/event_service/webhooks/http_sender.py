@@ -19,7 +19,7 @@ import asyncio
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -70,6 +70,7 @@ class HttpSender:
         guard: Judges every address.
         deadline_seconds: For one attempt, from the look-up of the name to the last byte; a request may shorten it.
         connect_seconds: For its first part: the look-up, the connection and the TLS handshake together.
+        connections_to_one_endpoint: At once; whoever sends bounds its requests itself, this only bounds what a fault of ours opens.
         lookup: Resolves names; the system's resolver by default.
         tls: The context for https; aiohttp's default (the system's certificate authorities) when ``None``.
     """
@@ -80,12 +81,14 @@ class HttpSender:
         *,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
         connect_seconds: float = DEFAULT_CONNECT_SECONDS,
+        connections_to_one_endpoint: int = CONNECTIONS_TO_ONE_ENDPOINT,
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._guard = guard
         self._deadline = deadline_seconds
         self._connect_seconds = connect_seconds
+        self._connections = connections_to_one_endpoint
         self._lookup = lookup or SystemLookup()
         self._tls = tls or _SSL_CONTEXT_VERIFIED
         # RFC 9525, section 6.3: the name stands in subjectAltName. OpenSSL would also take the common name of a certificate without one.
@@ -104,7 +107,7 @@ class HttpSender:
         """
         slots = self._slots.get(request.endpoint_id)
         if slots is None:
-            slots = self._slots[request.endpoint_id] = _Slots()
+            slots = self._slots[request.endpoint_id] = _Slots(asyncio.Semaphore(self._connections))
         slots.users += 1
         try:
             async with slots.semaphore:
@@ -256,7 +259,7 @@ class HttpSender:
 
 @dataclass(slots=True)
 class _Slots:
-    semaphore: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS_TO_ONE_ENDPOINT))
+    semaphore: asyncio.Semaphore
     users: int = 0
 
 

@@ -10,10 +10,10 @@ from event_service.base.errors import RateLimited
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import LogRecord
-from event_service.delivery.ports import BacklogStore, DeliveryLog, EndpointDisabler, RetryStore
+from event_service.delivery.lanes import Looks
+from event_service.delivery.ports import BacklogStore, DeliveryLog, EndpointDisabler, HealthStore, LaneStore
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.service_events import OperationalEvents
-from event_service.events.ports import EventStore
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 
 
@@ -64,13 +64,21 @@ class Sender(Protocol):
         """Whatever the receiver does ends in the answer."""
 
 
+class EventTexts(Protocol):
+    """The events as they are delivered."""
+
+    def read(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The JSON text of each event that is still kept, by (workspace id, event id), strongly consistent. It is put together
+        from what is stored and not parsed."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryStores:
-    """Where deliveries are written down: the log of attempts, retries that are due later, and backlogs."""
+    """Where deliveries are written down: the log of attempts, backlogs, and the looks that they need."""
 
     log: DeliveryLog
-    retries: RetryStore
     backlog: BacklogStore
+    looks: Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,9 @@ class EndpointActions:
 
 
 @dataclass(frozen=True, slots=True)
-class BacklogReaders:
-    """What a run of a backlog reads: the endpoint's state and the log, and the events themselves."""
+class EndpointState:
+    """What is read and written about endpoints: their configuration with the log, their health, and their lanes."""
 
     snapshots: SnapshotReader
-    events: EventStore
+    health: HealthStore
+    lanes: LaneStore

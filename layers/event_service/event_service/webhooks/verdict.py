@@ -8,8 +8,9 @@ Rules, in the order in which they win:
 * The response header ``webhook-delivery`` is a request of the receiver: ``disable`` disables the endpoint,
   ``abort-message`` gives this delivery up. Both may stand together.
 * Every other failure is tried again. Also 4xx: receivers answer 401 or 404 during a deployment, and then recover.
-* 429, 502 and 504 say that the receiver as a whole is overloaded: the whole endpoint is slowed down.
 * ``Retry-After`` counts on 429 and 503, where RFC 6585 and RFC 9110 define it.
+* 429, and 503 with ``Retry-After``, say that the receiver is asked too often. That is no failure of the delivery: no attempt is
+  spent, and the endpoint is served at a pace of its own.
 """
 
 from __future__ import annotations
@@ -22,16 +23,7 @@ from enum import StrEnum
 from event_service.delivery.attempt import FailureClass
 from event_service.delivery.retry_schedule import MAXIMUM_RETRY_AFTER_SECONDS, parse_retry_after
 
-_SLOWS_THE_ENDPOINT = frozenset((429, 502, 504))
 _TELLS_WHEN = frozenset((429, 503))
-# What holds a connection of ours until the deadline, or shows that there is no receiver. An answer that came quickly and
-# is wrong (no HTTP, too large) costs nothing, and neither does a request that we refused to send.
-_STARTS_A_BACK_OFF = frozenset(
-    (
-        *(FailureClass.TIMEOUT, FailureClass.DNS, FailureClass.TLS),
-        *(FailureClass.REFUSED, FailureClass.UNREACHABLE, FailureClass.RESET),
-    )
-)
 
 
 class Outcome(StrEnum):
@@ -50,17 +42,15 @@ class Verdict:
     Attributes:
         outcome: What becomes of this delivery.
         retry_after: Seconds that the receiver asked us to wait, at most 24 hours; ``None`` when it did not.
-        slow_endpoint: Whether the whole endpoint waits, not only this delivery.
+        limited: The receiver says that it is asked too often: no attempt is spent, and the whole endpoint waits.
         disable_reason: Set when the endpoint is to be disabled: a sentence for its owner. A delivery whose outcome is
             ``RETRY`` then waits until the endpoint is resumed.
-        counts_to_back_off: A time-out or a failed connection. After five in a row we back off from the endpoint.
     """
 
     outcome: Outcome
     retry_after: float | None = None
-    slow_endpoint: bool = False
+    limited: bool = False
     disable_reason: str | None = None
-    counts_to_back_off: bool = False
 
 
 def judge(status: int | None, headers: Iterable[tuple[str, str]], failure: FailureClass | None, now: datetime) -> Verdict:
@@ -78,7 +68,7 @@ def judge(status: int | None, headers: Iterable[tuple[str, str]], failure: Failu
     if status is None:
         if failure is None:
             raise ValueError("an attempt ends with a status or with a failure")
-        return Verdict(Outcome.RETRY, counts_to_back_off=failure in _STARTS_A_BACK_OFF)
+        return Verdict(Outcome.RETRY)
     pairs = [(name.strip().lower(), value) for name, value in headers]
     wishes = {wish.strip().lower() for name, value in pairs if name == "webhook-delivery" for wish in value.split(",")}
     disable_reason = None
@@ -86,17 +76,13 @@ def judge(status: int | None, headers: Iterable[tuple[str, str]], failure: Failu
         disable_reason = "the receiver answered 410 Gone: it does not want events any more"
     elif "disable" in wishes:
         disable_reason = f"the receiver asked for it: it answered {status} with the header webhook-delivery: disable"
+    retry_after = _retry_after(pairs, now) if status in _TELLS_WHEN else None
     if 200 <= status <= 299:
         return Verdict(Outcome.DELIVERED, disable_reason=disable_reason)
     if status == 410 or "abort-message" in wishes:
-        return Verdict(Outcome.GIVE_UP, slow_endpoint=status in _SLOWS_THE_ENDPOINT, disable_reason=disable_reason)
-    return Verdict(
-        Outcome.RETRY,
-        retry_after=_retry_after(pairs, now) if status in _TELLS_WHEN else None,
-        slow_endpoint=status in _SLOWS_THE_ENDPOINT,
-        disable_reason=disable_reason,
-        counts_to_back_off=failure in _STARTS_A_BACK_OFF,
-    )
+        return Verdict(Outcome.GIVE_UP, limited=status == 429, retry_after=retry_after, disable_reason=disable_reason)
+    limited = status == 429 or retry_after is not None
+    return Verdict(Outcome.RETRY, retry_after=retry_after, limited=limited, disable_reason=disable_reason)
 
 
 def _retry_after(pairs: Iterable[tuple[str, str]], now: datetime) -> float | None:

@@ -1,6 +1,8 @@
-"""The backlogs of endpoints, and the tickets of their sending, in the table that also holds the retries.
+"""The backlogs of endpoints.
 
-Partition keys ``backlog#<endpoint id>#<shard>`` and ``tickets``; sort keys of a backlog begin with the event's acceptance.
+Partition keys ``backlog#<endpoint id>#<shard>``, and ``live#…`` for what came from the shared lane just now; no key is shared by
+two endpoints. Sort keys begin with a date: the acceptance of the event, or when a retry is due. There is no cursor that could
+skip something: what is done is deleted, and what is left is read again.
 """
 
 from __future__ import annotations
@@ -8,29 +10,27 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
-from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
-from event_service.base.dates import format_date, from_stored
+from event_service.aws.dynamodb import AttributeMap, Database, Key
+from event_service.base.dates import from_stored
 from event_service.base.identifiers import shard_of
 from event_service.delivery import codec
-from event_service.delivery.attempt import PendingAttempt
-from event_service.delivery.ports import BACKLOG_SHARDS, BacklogTicket
-from event_service.delivery.storage.retries import DueItem, message_id, row
+from event_service.delivery.ports import BACKLOG_SHARDS, BacklogRow
+from event_service.delivery.webhook_id import webhook_id
 
 KEPT_BEYOND_THE_EVENT: Final = timedelta(days=2)
 """How long a row outlives its event, before DynamoDB removes it."""
-TICKETS: Final = "tickets"
-TICKETS_IN_ONE_READ: Final = 1_000
+_DATE_CHARACTERS: Final = 32
 
 
-class TicketItem(Model):
-    """A ticket. One row for each endpoint; ``checkAt`` is no key, so that it can be moved by one conditional put."""
+class DueItem(Model):
+    """A row of a backlog."""
 
     class Meta:
         """The table's logical name."""
@@ -39,12 +39,7 @@ class TicketItem(Model):
 
     bucket = UnicodeAttribute(hash_key=True)
     due_key = UnicodeAttribute(range_key=True, attr_name="dueKey")
-    """The endpoint id."""
-    workspace_id = UnicodeAttribute(attr_name="workspaceId")
-    token = UnicodeAttribute()
-    check_at = UnicodeAttribute(attr_name="checkAt")
-    found_empty_once = BooleanAttribute(attr_name="foundEmptyOnce")
-    expires_at = NumberAttribute(attr_name="expiresAt", null=True)
+    """``<date>#<webhook-id>#<attempt>``: an event id may be longer than a sort key."""
 
 
 class DynamoBacklogStore:
@@ -54,70 +49,41 @@ class DynamoBacklogStore:
         self._database = database
         self._retention = timedelta(days=retention_days)
 
-    def add(self, attempts: Sequence[PendingAttempt]) -> None:
-        items = {}
-        for attempt in attempts:
-            key = _key(attempt)
-            expires = from_stored(attempt.delivery.accepted_at) + self._retention + KEPT_BEYOND_THE_EVENT
-            items[key] = row(*key, attempt, expires)
+    def add(self, rows: Sequence[BacklogRow]) -> None:
+        items: dict[tuple[str, str], AttributeMap] = {}
+        for row in rows:
+            bucket, key = _key(row)
+            expires = from_stored(row.attempt.delivery.accepted_at) + self._retention + KEPT_BEYOND_THE_EVENT
+            expires = max(expires, from_stored(row.at) + KEPT_BEYOND_THE_EVENT)
+            keys: AttributeMap = {"bucket": {"S": bucket}, "dueKey": {"S": key}, "expiresAt": {"N": str(int(expires.timestamp()))}}
+            items[bucket, key] = keys | codec.row_attributes(row.attempt)
         self._database.batch_put(DueItem, list(items.values()))
 
-    def oldest(self, endpoint_id: str, limit: int) -> list[PendingAttempt]:
-        def read(shard: int) -> list[AttributeMap]:
-            condition: Condition = DueItem.bucket == f"backlog#{endpoint_id}#{shard}"
+    def oldest(self, endpoint_id: str, limit: int) -> list[BacklogRow]:
+        buckets = [(kind, shard) for kind in ("live", "backlog") for shard in range(BACKLOG_SHARDS)]
+
+        def read(bucket: tuple[str, int]) -> list[AttributeMap]:
+            condition: Condition = DueItem.bucket == f"{bucket[0]}#{endpoint_id}#{bucket[1]}"
             return self._database.query(DueItem, condition, limit=limit, consistent=True).items
 
-        with ThreadPoolExecutor(max_workers=BACKLOG_SHARDS) as threads:
-            found = list(threads.map(read, range(BACKLOG_SHARDS)))
-        oldest = heapq.nsmallest(limit, (item for items in found for item in items), key=_sort_key)
-        return [codec.read_row(item) for item in oldest]
+        with ThreadPoolExecutor(max_workers=len(buckets)) as threads:
+            found = dict(zip(buckets, threads.map(read, buckets), strict=True))
+        rows: list[BacklogRow] = []
+        for kind in ("live", "backlog"):
+            items = (item for shard in range(BACKLOG_SHARDS) for item in found[kind, shard])
+            oldest = heapq.nsmallest(limit, items, key=_sort_key)
+            rows.extend(BacklogRow(codec.read_row(item), _sort_key(item)[:_DATE_CHARACTERS], live=kind == "live") for item in oldest)
+        return rows
 
-    def delete(self, attempts: Sequence[PendingAttempt]) -> None:
-        self._database.batch_write(deletes=[Key(DueItem, *_key(attempt)) for attempt in attempts])
-
-    def put_ticket(self, ticket: BacklogTicket, replaces: str | None = None) -> bool:
-        item = TicketItem(
-            TICKETS,
-            ticket.endpoint_id,
-            workspace_id=ticket.workspace_id,
-            token=ticket.token,
-            check_at=format_date(ticket.check_at),
-            found_empty_once=ticket.found_empty_once,
-        )
-        try:
-            self._database.put(item, None if replaces is None else TicketItem.token == replaces)
-        except ConditionFailed as refused:
-            # The SDK repeats a put whose answer was lost; the repeat then finds our own token.
-            return refused.current is not None and refused.current["token"]["S"] == ticket.token
-        return True
-
-    def delete_ticket(self, ticket: BacklogTicket) -> bool:
-        try:
-            self._database.delete(Key(TicketItem, TICKETS, ticket.endpoint_id), TicketItem.token == ticket.token)
-        except ConditionFailed:
-            return False
-        return True
-
-    def tickets_due(self, now: datetime) -> list[BacklogTicket]:
-        found: list[BacklogTicket] = []
-        for item in self._database.query_all(TicketItem, TicketItem.bucket == TICKETS, consistent=True):
-            ticket = BacklogTicket(
-                workspace_id=item["workspaceId"]["S"],
-                endpoint_id=item["dueKey"]["S"],
-                token=item["token"]["S"],
-                check_at=from_stored(item["checkAt"]["S"]),
-                found_empty_once=bool(item["foundEmptyOnce"]["BOOL"]),
-            )
-            if ticket.check_at <= now:
-                found.append(ticket)
-        found.sort(key=lambda ticket: ticket.check_at)
-        return found[:TICKETS_IN_ONE_READ]
+    def delete(self, rows: Sequence[BacklogRow]) -> None:
+        self._database.batch_write(deletes=[Key(DueItem, *key) for key in dict.fromkeys(map(_key, rows))])
 
 
-def _key(attempt: PendingAttempt) -> tuple[str, str]:
-    message = message_id(attempt)
-    bucket = f"backlog#{attempt.delivery.endpoint_id}#{shard_of(message, BACKLOG_SHARDS)}"
-    return bucket, f"{attempt.delivery.accepted_at}#{message}#{attempt.number}"
+def _key(row: BacklogRow) -> tuple[str, str]:
+    delivery = row.attempt.delivery
+    message = webhook_id(delivery.workspace_id, delivery.event_id, delivery.endpoint_id)
+    kind = "live" if row.live else "backlog"
+    return f"{kind}#{delivery.endpoint_id}#{shard_of(message, BACKLOG_SHARDS)}", f"{row.at}#{message}#{row.attempt.number}"
 
 
 def _sort_key(item: AttributeMap) -> str:

@@ -1,9 +1,8 @@
-"""What is known of endpoints that fail."""
+"""What is known of endpoints in trouble."""
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
@@ -37,10 +36,14 @@ class DynamoHealthStore:
                 return read_health(endpoint_id, item)
         return None
 
-    def clear(self, workspace_id: str, endpoint_id: str) -> None:
-        with suppress(ConditionFailed):  # deleted
+    def clear(self, workspace_id: str, known: EndpointHealth) -> bool:
+        unchanged = EndpointByIdItem.health_version == known.version
+        try:
             actions = [EndpointByIdItem.health.remove(), EndpointByIdItem.health_version.remove()]
-            self._database.update(Key(EndpointByIdItem, endpoint_id), actions, _exists(workspace_id))
+            self._database.update(Key(EndpointByIdItem, known.endpoint_id), actions, _exists(workspace_id) & unchanged)
+        except ConditionFailed as refused:
+            return refused.current is not None and "health" not in refused.current
+        return True
 
 
 def _exists(workspace_id: str) -> Condition:
@@ -50,20 +53,22 @@ def _exists(workspace_id: str) -> Condition:
 
 
 def _written(health: EndpointHealth) -> str:
-    until = health.backs_off_until
     return json.dumps(
         {
-            "consecutiveFailures": health.consecutive_failures,
-            "failingSince": format_date(health.failing_since),
-            "lastFailure": format_date(health.last_failure),
-            "backsOffUntil": None if until is None else format_date(until),
-            "backOffs": health.back_offs,
+            "ownLane": health.own_lane,
+            "failingSince": _date(health.failing_since),
+            "lastFailure": _date(health.last_failure),
             "warned": health.warned,
         }
     )
 
 
+def _date(moment: Any) -> str | None:
+    return None if moment is None else format_date(moment)
+
+
 def read_health(endpoint_id: str, item: AttributeMap) -> EndpointHealth | None:
+    """Reads what :class:`DynamoHealthStore` wrote; ``None`` when nothing is known."""
     text = text_of(item, "health")
     if text is None:
         return None
@@ -71,11 +76,9 @@ def read_health(endpoint_id: str, item: AttributeMap) -> EndpointHealth | None:
     return EndpointHealth(
         endpoint_id=endpoint_id,
         version=int(item["healthVersion"]["N"]),
-        consecutive_failures=known["consecutiveFailures"],
-        failing_since=from_stored(known["failingSince"]),
-        last_failure=from_stored(known["lastFailure"]),
-        backs_off_until=from_stored(known["backsOffUntil"]) if known["backsOffUntil"] else None,
-        back_offs=known["backOffs"],
+        own_lane=known["ownLane"],
+        failing_since=from_stored(known["failingSince"]) if known["failingSince"] else None,
+        last_failure=from_stored(known["lastFailure"]) if known["lastFailure"] else None,
         warned=known["warned"],
     )
 

@@ -1,0 +1,1 @@
+"""Scenarios run in loops of their own."""

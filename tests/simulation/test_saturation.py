@@ -1,0 +1,51 @@
+"""Counts and orders when webhook delivery is full; the whole table is ``make bench SECTION=saturation``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.webhooks import Behaviour
+from tests.simulation import scenarios
+from tests.simulation.world import after, hang
+
+
+@pytest.mark.parametrize(("sick", "rate"), [(hang, 10.0), (after(14), 30.0), (scenarios.flaky(), 50.0)])
+def test_one_slow_receiver_leaves_the_others_as_they_were(sick: Behaviour, rate: float) -> None:
+    found = scenarios.isolation([sick], rate, seconds=60.0)
+    assert found.onset_p99 <= 3.0
+    assert found.ratio <= 2.0
+    # Requests are cut while the trouble is new, and not for ever.
+    assert found.cut <= 4 * rate
+
+
+def test_a_limited_receiver_gets_what_it_takes_and_is_rarely_asked_too_often() -> None:
+    found = scenarios.limited("over", 10.0, 10.0, "1", seconds=220.0)
+    assert found.least_rate >= 8.5
+    assert found.refused_share <= 0.1
+    assert found.failed == 0
+
+
+def test_rare_failures_make_nothing_else_wait() -> None:
+    found = scenarios.blips(0.01, rate=50.0, seconds=60.0)
+    assert found.first_request_p99 <= 5.0
+    assert found.waiting_share <= 1.2 * found.failed_share + 0.02
+
+
+def test_a_backlog_is_sent_as_fast_as_the_receiver_takes_it_beside_live_events() -> None:
+    found = scenarios.resumed(0.1, 8_000, live=20.0, seconds=20.0)
+    assert found.left == 0
+    assert found.rate >= 450
+    assert found.live_age_p99 <= 0.5
+    assert found.twice == 0
+
+
+def test_many_due_retries_of_one_endpoint_are_no_herd() -> None:
+    found = scenarios.herd(backlog=2_000, seconds=20.0)
+    assert found.most_open_backlog <= 100
+    assert (found.left, found.twice) == (0, 0)
+
+
+def test_an_endpoint_that_fails_hundreds_of_times_a_second_is_hardly_written_about() -> None:
+    found = scenarios.all_failing(rate=300.0, seconds=20.0)
+    assert found.health_writes_per_second <= 2
+    assert found.sdk_calls <= 2.2

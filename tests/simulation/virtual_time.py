@@ -1,0 +1,89 @@
+"""An event loop whose clock jumps: whatever waits, waits no real time, and a run is the same everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Time:
+    """Seconds that have passed."""
+
+    seconds: float = 0.0
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Runs what is ready, then jumps to the moment at which something is."""
+
+    def __init__(self, passed: Time | None = None) -> None:
+        super().__init__()
+        self.passed = passed or Time()
+
+    def time(self) -> float:
+        return self.passed.seconds
+
+    def _run_once(self) -> None:
+        loop: Any = self
+        if not loop._ready:
+            scheduled = loop._scheduled
+            while scheduled and scheduled[0]._cancelled:
+                handle = heapq.heappop(scheduled)
+                handle._scheduled = False
+                loop._timer_cancelled_count -= 1
+            if scheduled and scheduled[0]._when > self.passed.seconds:
+                self.passed.seconds = scheduled[0]._when
+        super()._run_once()  # type: ignore[misc]  # asyncio's own, not in its stubs
+
+
+class ShuffledLoop(VirtualLoop):
+    """Runs what is ready in an order that is drawn: each seed is another order in which invocations meet."""
+
+    def __init__(self, draw: random.Random, passed: Time | None = None) -> None:
+        super().__init__(passed)
+        self._draw = draw
+
+    def _run_once(self) -> None:
+        loop: Any = self
+        # All but one wait another round, so that one may do several steps while another does none.
+        ready = list(loop._ready)
+        self._draw.shuffle(ready)
+        loop._ready.clear()
+        loop._ready.extend(ready[: self._draw.randint(1, len(ready))] if ready else ())
+        kept = ready[len(loop._ready) :]
+        super()._run_once()
+        loop._ready.extend(kept)
+
+
+class VirtualClock:
+    """The date in a virtual loop; a test may also let time pass."""
+
+    def __init__(self, passed: Time | None = None) -> None:
+        self.passed = passed or Time()
+
+    def __call__(self) -> datetime:
+        return START + timedelta(seconds=self.passed.seconds)
+
+    @property
+    def now(self) -> datetime:
+        return self()
+
+    def pass_(self, seconds: float) -> None:
+        self.passed.seconds += seconds
+
+
+def running_time() -> Time:
+    """The time of the running virtual loop; a time of its own outside of one."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return Time()
+    if not isinstance(loop, VirtualLoop):
+        raise TypeError("webhook delivery is tested in virtual time: run it in a VirtualLoop")
+    return loop.passed
