@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run listen token test check coverage fuzz lint format unit integration e2e template build invoke start-api deploy smoke prune restore bench soak lock clean
+.PHONY: help setup run listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak lock clean
 
 PY := .venv/bin/python
 
@@ -65,6 +65,14 @@ unit integration e2e template: ## one part of the tests
 build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
 	@local/setup.sh dev sam
 	@$(PY) -m local.build --architecture "$(or $(ARCHITECTURE),arm64)" $(if $(RUNTIME),--runtime "$(RUNTIME)")
+
+console: ## build the browser console into functions/console/files (Node is fetched where there is none)
+	@local/setup.sh dev
+	@$(PY) -m local.console
+
+screenshots: ## pictures of every screen of the console in .local/screenshots, of a stack with examples (needs chromium)
+	@local/setup.sh
+	@$(PY) -m tests.support.screenshots
 
 invoke: ## one function under `sam local` (Docker), against the running local stack      FUNCTION=GraphqlApiFunction EVENT=events/...
 	@local/setup.sh

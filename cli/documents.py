@@ -13,6 +13,17 @@ _EVENT = "id type date data agentId cameraId workspaceId creationDate lastModifi
 ENDPOINTS: Final = f"""query Endpoints($filters: EndpointFilters, $pagination: PaginationInput, $first: Int, $after: String) {{
   endpoints(filters: $filters, pagination: $pagination, first: $first, after: $after) {{ collectionItems {{ {_ENDPOINT} }} {_PAGE} }}
 }}"""
+ENDPOINT_HEALTH: Final = """query EndpointHealth($filters: EndpointFilters) {
+  endpoints(filters: $filters) {
+    collectionItems {
+      id name status statusReason
+      health {
+        failingSince lastFailureDate disableDate
+        lastHour { attempts successRate lastSuccessDate p50Ms p95Ms complete }
+      }
+    }
+  }
+}"""
 CREATE_WEBHOOK: Final = f"""mutation CreateWebhook(
   $name: String!, $url: String!, $method: String, $filters: [ID!], $key: String, $description: String, $labels: JSON
 ) {{
@@ -108,6 +119,9 @@ DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination:
   }}
 }}"""
 RETRY_DELIVERIES: Final = "mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }"
+RETRY_BY_FILTERS: Final = """mutation RetryByFilters($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $unmatchedToo: Boolean) {
+  retryDeliveries(filters: $filters, after: $after, dryRun: $dryRun, unmatchedToo: $unmatchedToo) { count skipped endCursor }
+}"""
 REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {
   replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly, dryRun: $dryRun) { ok count continueSince }
 }"""

@@ -2,7 +2,8 @@
 
 API Gateway closes every connection after 2 hours and idle ones after 10 minutes. What the service promises in return: a
 client that reconnects with ``after=<the last sequence it has>`` gets everything after it, in order; what comes again
-after a fault has the same sequence, so that "drop what is not higher than the last" leaves every event once.
+after a fault has the same sequence, so that "drop what is not higher than the last" leaves every event once. Only a reset
+that is the first thing on a connection sets the last sequence back.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ class Listener:
     keep_alive_seconds: float = 240.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     counts: Counts = field(default_factory=Counts)
+    _is_first: bool = True
+    """Neither an event nor a gap nor a reset has come on this connection."""
 
     async def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Receives until ``until()`` is true after an event.
@@ -101,6 +104,7 @@ class Listener:
                 ) as connection:
                     self.counts.connections += 1
                     self.note("connected" if self.last is None else f"connected, resuming after {self.last}")
+                    self.connected()
                     before = self.counts.received
                     try:
                         await self._receive(connection, until)
@@ -147,9 +151,19 @@ class Listener:
             if waits_for_pong:  # any frame is a sign of life
                 waits_for_pong, ping_due = False, time.monotonic() + self.keep_alive_seconds
             for value in _values(text):
-                await self._take(value)
+                await self.take(value)
                 if until():
                     return
+
+    def connected(self) -> None:
+        """A new connection begins."""
+        self._is_first = True
+
+    async def take(self, value: dict[str, Any]) -> None:
+        """What one frame means."""
+        await self._take(value)
+        if value.get("notice") in ("gap", "reset") or isinstance(value.get("sequence"), int):
+            self._is_first = False
 
     async def _take(self, value: dict[str, Any]) -> None:
         notice = value.get("notice")
@@ -159,6 +173,11 @@ class Listener:
             await self._take_big(value["sequence"], str(value["id"]))
         elif notice == "gap":
             self._take_gap(value)
+        elif notice == "reset":
+            if self._is_first:
+                self._take_reset(value["next"])
+        elif notice == "closing":
+            self.note(f"the service closes the connection: {value.get('message', value.get('reason', ''))}")
         elif notice == "paused":
             self.note("the endpoint is paused: what arrives waits until it is resumed")
         elif notice != "pong":
@@ -191,15 +210,20 @@ class Listener:
             self.counts.missed += sequence - self.last - 1
         return True
 
-    def _take_gap(self, value: dict[str, Any]) -> None:
-        first, last, following = value["from"], value["to"], value.get("next", value["to"] + 1)
-        if self.last is None:  # asked for what is beyond the end, to be told where the end is
-            self.last = following - 1
-            return
-        self.note(f"gap: what had the sequences {first} to {last} is gone; the next is {following}")
-        self.counts.missed += max(0, last - first + 1)
-        # Also backwards: whoever asks for more than there is is told where the log really is.
+    def _take_reset(self, following: int) -> None:
+        if self.last is not None and self.last >= following:
+            self.note(f"the service has no event behind {self.last}; the next one is {following}")
         self.last = following - 1
+
+    def _take_gap(self, value: dict[str, Any]) -> None:
+        first, last = value["from"], value["to"]
+        if self.last is not None and last <= self.last:
+            self.counts.dropped += 1
+            return
+        if value.get("reason") != "unused":
+            self.note(f"gap: what had the sequences {first} to {last} is gone")
+            self.counts.missed += last - max(first, (self.last or 0) + 1) + 1
+        self.last = last
 
 
 def _values(text: str | bytes) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,7 @@ REQUIREMENTS: Final = {
 AWS_SERVICES: Final = {"dynamodb", "lambda", "sqs"}
 """The services that functions call. botocore brings the descriptions of some 400 others, 25 MB of the layer."""
 
-SOURCES: Final = ("template.yaml", "monitoring.yaml", "functions", "layers", "local/build.py", "local/wheels.py")
+SOURCES: Final = ("template.yaml", "monitoring.yaml", "console.yaml", "functions", "layers", "local/build.py", "local/wheels.py")
 
 
 @dataclass(frozen=True, slots=True)

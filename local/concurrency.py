@@ -14,7 +14,9 @@ from typing import Final
 POLLERS: Final = {
     "RouterMaximumConcurrency": 50,
     "WebhookMaximumConcurrency": 100,
+    "OwnLaneMaximumConcurrency": 100,
     "SocketMaximumConcurrency": 50,
+    "SocketBacklogMaximumConcurrency": 50,
 }
 """Parameter: executions it gets where the account's limit is high enough. Beyond about 300 webhook executions one event
 with thousands of endpoints reaches the write limit of its log's partition."""
@@ -45,7 +47,8 @@ class Fit:
 
 
 def room_for_the_api(limit: int) -> int:
-    """Executions that no poller may take: a fifth of the limit, at least two."""
+    """Executions that no poller should take: a fifth of the limit, at least two. Below a limit of twelve that cannot be: AWS lets
+    each of five pollers take two at least. Then the advice says so."""
     return max(2, limit // 5)
 
 

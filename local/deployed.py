@@ -108,17 +108,20 @@ def close_sockets_of(stack: DeployedStack, token_hash: str) -> int:
     """Has the open sockets of a token that was revoked closed; returns at how many endpoints it had been used."""
     from event_service.aws.sqs import Queues
     from event_service.sockets.storage.connections import DynamoConnectionStore
+    from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsWakeUpQueue
-    from event_service.sockets.wake_up import WakeUp
+    from event_service.sockets.waking import wake_endpoints
 
     def make_client() -> Any:
         return botocore.session.Session(profile=stack.profile).create_client("sqs", **stack.client_settings)
 
-    database = Database(_connection(stack), {"connections": stack.outputs["ConnectionsTableName"]}.__getitem__)
-    wake_ups = [WakeUp(workspace, endpoint) for workspace, endpoint in DynamoConnectionStore(database).endpoints_of_token(token_hash)]
-    if wake_ups:
-        SqsWakeUpQueue(Queues(make_client), stack.outputs["SocketQueueUrl"]).send(wake_ups)
-    return len(wake_ups)
+    names = {"connections": stack.outputs["ConnectionsTableName"], "socket_log": stack.outputs["SocketLogTableName"]}
+    database = Database(_connection(stack), names.__getitem__)
+    endpoints = DynamoConnectionStore(database).endpoints_of_token(token_hash)
+    if endpoints:
+        log = DynamoSocketLogStore(database, lambda: datetime.now(UTC))
+        wake_endpoints(log, SqsWakeUpQueue(Queues(make_client), stack.outputs["SocketQueueUrl"]), endpoints)
+    return len(endpoints)
 
 
 def _connection(stack: DeployedStack) -> Connection:

@@ -23,6 +23,7 @@ FUNCTIONS: Final = {
     "event-service-Websocket": "websocket",
     "event-service-RetryScheduler": "retry_scheduler",
     "event-service-EventBus": "event_bus",
+    "event-service-Console": "console",
 }
 
 
@@ -95,6 +96,7 @@ def _welcome(ready: StackFile) -> str:
     create = 'mutation { createWebSocketEndpoint(name: "first") { id } }'
     publish = 'mutation { publishEvents(events: [{type: "hello", data: {greeting: "hi"}}]) { ok ids } }'
     return f"""
+  Console    {ready.consoleUrl}
   GraphQL    {ready.graphqlUrl}   (a browser gets the IDE)
   WebSocket  {ready.webSocketUrl}
   Token      {ready.token}   (of workspace {ready.workspaceId})

@@ -47,6 +47,8 @@ class StackFile:
     """What `.local/stack.json` holds, for programs."""
 
     graphqlUrl: str  # noqa: N815 - the keys of the file
+    consoleUrl: str  # noqa: N815
+    """With the token in its fragment, which the page takes and removes."""
     webSocketUrl: str  # noqa: N815
     token: str
     workspaceId: str  # noqa: N815
@@ -99,6 +101,7 @@ class LocalStack:
             "RouterMaximumConcurrency": str(max(2, CORES)),
             "WebhookMaximumConcurrency": str(max(4, 3 * CORES)),
             "SocketMaximumConcurrency": str(max(2, CORES)),
+            "SocketBacklogMaximumConcurrency": str(max(2, CORES)),
             **(parameters or {}),
         }
 
@@ -166,8 +169,10 @@ class LocalStack:
             if deployed is None:
                 raise ToolError(f"sam deploy left no stack {STACK_NAME!r}")
         token = self._valid_token(deployed, access)
+        http_api = f"{self._url}/_aws/execute-api/{deployed.outputs['HttpApiId']}"
         stack = StackFile(
-            graphqlUrl=f"{self._url}/_aws/execute-api/{deployed.outputs['HttpApiId']}/event-service/graphql",
+            graphqlUrl=f"{http_api}/event-service/graphql",
+            consoleUrl=f"{http_api}/console#token={token}",
             webSocketUrl=f"ws://{HOST}:{self.port}/_aws/execute-api/{deployed.outputs['WebSocketApiId']}/live",
             token=token,
             workspaceId=access["workspaceId"],

@@ -1,4 +1,4 @@
-"""Reads ``template.yaml`` and ``monitoring.yaml``, so that tests use what is deployed and the two cannot drift."""
+"""Reads ``template.yaml`` and the stacks that are nested in it, so that tests use what is deployed and the two cannot drift."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def template() -> dict[str, Any]:
 def monitoring() -> dict[str, Any]:
     """All of ``monitoring.yaml``, the nested stack of alarms and dashboard; treat it as read-only."""
     return _load("monitoring.yaml")
+
+
+@cache
+def console() -> dict[str, Any]:
+    """All of ``console.yaml``, the nested stack of the console; treat it as read-only."""
+    return _load("console.yaml")
 
 
 def _load(name: str) -> dict[str, Any]:

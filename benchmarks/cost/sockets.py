@@ -5,9 +5,8 @@ Counted as in :mod:`benchmarks.cost.deliveries`. API Gateway's posts are counted
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +15,11 @@ from benchmarks.cost import prices
 from benchmarks.report.page import Table
 from event_service.sockets.connection import Connection
 from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.log import SocketLog
+from event_service.sockets.outside import Outside
 from event_service.sockets.ports import Poster
 from event_service.sockets.storage.connections import DynamoConnectionStore
-from event_service.sockets.storage.queue import SqsWakeUpQueue
+from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.socket_delivery.handler import create_handler
 from tests.fakes.sockets import FakePoster
 from tests.integration.events.conftest import WORKSPACE, World, token
@@ -52,7 +53,8 @@ def _measure(clients: int, size: int) -> dict[str, float]:
             connections.add(_connection(world, endpoint_id, connection_id))
             api.open(connection_id)
         world.clock.now += timedelta(minutes=1)
-        handler = create_handler(lambda: _opened(api), lambda opened: _delivery(world, connections, opened))
+        delivery = _delivery(world, connections, api)
+        handler = create_handler(lambda: delivery)
         _publish(world, 1)
         _route_and_serve(world, handler, ledger, sqs)  # warm
         before = {one: len(frames) for one, frames in api.received.items()}
@@ -125,11 +127,17 @@ def _connection(world: World, endpoint_id: str, connection_id: str) -> Connectio
     )
 
 
-def _delivery(world: World, connections: DynamoConnectionStore, api: Poster) -> SocketDelivery:
-    queue = SqsWakeUpQueue(world.queues, world.socket_url)
-    return SocketDelivery(connections, world.socket_store, world.store, api, queue, world.clock)
-
-
-@asynccontextmanager
-async def _opened(api: FakePoster) -> AsyncIterator[Poster]:
-    yield api
+def _delivery(world: World, connections: DynamoConnectionStore, poster: Poster) -> SocketDelivery:
+    queue, backlog = SqsWakeUpQueue(world.queues, world.socket_url), SqsBacklogQueue(world.queues, world.webhook_url)
+    outside = Outside(
+        connections=connections,
+        log=world.socket_store,
+        events=world.store,
+        poster=poster,
+        wake_ups=queue,
+        backlog=backlog,
+        clock=world.clock,
+        in_thread=asyncio.to_thread,
+        sleep=asyncio.sleep,
+    )
+    return SocketDelivery(outside, SocketLog(world.socket_store, queue, backlog, world.clock, timedelta(days=1)))

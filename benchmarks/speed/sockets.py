@@ -26,11 +26,13 @@ from event_service.aws.batches import MAXIMUM_WRITES_PER_BATCH
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
 from event_service.sockets.connection import Connection
-from event_service.sockets.delivery import SocketDelivery
-from event_service.sockets.ports import LogHead, Segment
+from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
+from event_service.sockets.log import SocketLog, block_end
+from event_service.sockets.messages import WakeUp
+from event_service.sockets.outside import Outside
+from event_service.sockets.ports import GroupState, LogHead, Segment
 from event_service.sockets.poster import SocketPoster
-from event_service.sockets.wake_up import WakeUp
-from tests.fakes.sockets import FakeEvents, FakeSocketTables, FakeWakeUpQueue
+from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakeSocketTables, FakeWakeUpQueue
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
 EVENT_BYTES = 1024
@@ -121,15 +123,23 @@ def _world(calls: _Calls, endpoints: int, connections: int, events: int, *, batc
             endpoint, WORKSPACE, EndpointType.WEB_SOCKET, "n", None, None, EndpointStatus.ENABLED, None, now, now
         )
         tables.log[endpoint] = {
-            min(first + 99, events): Segment(first, tuple(ids[first - 1 : first + 99]), now + timedelta(days=1))
-            for first in range(1, events + 1, 100)
+            first: Segment(first, tuple(ids[first - 1 : end]), now, now + timedelta(days=1)) for first, end in _segments(events)
         }
         tables.log_heads[endpoint] = LogHead(events + 1, 1, now + timedelta(days=1))
         for number in range(connections):
             # The base64 form of API Gateway's own ids has to be quoted in the path, so these have it too.
-            connection = Connection(endpoint, f"L0SM9c{place:04}{number:04}=", WORKSPACE, now - timedelta(minutes=1), 0, batched=batched)
+            connection_id = f"L0SM9c{place:04}{number:04}="
+            connection = Connection(endpoint, connection_id, WORKSPACE, now - timedelta(minutes=1), 0, batched=batched)
             tables.rows[endpoint, connection.connection_id] = connection
     return tables, stored
+
+
+def _segments(events: int) -> list[tuple[int, int]]:
+    """Their first and last sequences, as appends of 100 events make them."""
+    found: list[tuple[int, int]] = []
+    while (first := found[-1][1] + 1 if found else 1) <= events:
+        found.append((first, min(events, (first - 1) // 100 * 100 + 100, block_end(first))))
+    return found
 
 
 def _endpoint_id(place: int) -> str:
@@ -147,25 +157,42 @@ def measure(url: str, scenario: str, connections: int, events: int, *, endpoints
     credentials = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
 
     async def run() -> int:
-        async with SocketPoster(url, "us-east-1", lambda: credentials) as api:
-            queue = FakeWakeUpQueue(calls.note)
-            delivery = SocketDelivery(tables, tables, stored, api, queue, lambda: datetime.now(UTC), in_thread=_at_once)
-            queue.send([WakeUp(WORKSPACE, _endpoint_id(place)) for place in range(endpoints)])
-            calls.number = 0
-            posted = 0
-            # In AWS the shards of a large endpoint, and ten endpoints each, are served in parallel invocations; here one after the other.
-            while groups := queue.groups()[:WAKE_UPS_AN_INVOCATION]:
+        poster = SocketPoster(url, "us-east-1", lambda: credentials)
+        queue, backlog = FakeWakeUpQueue(calls.note), FakeBacklogQueue(calls.note)
+        outside = Outside(
+            connections=tables,
+            log=tables,
+            events=stored,
+            poster=poster,
+            wake_ups=queue,
+            backlog=backlog,
+            clock=lambda: datetime.now(UTC),
+            in_thread=_at_once,
+            sleep=asyncio.sleep,
+        )
+        delivery = SocketDelivery(outside, SocketLog(tables, queue, backlog, outside.clock, timedelta(days=1)))
+        queue.send([WakeUp(WORKSPACE, _endpoint_id(place)) for place in range(endpoints)])
+        calls.number = 0
+        posted = 0
+        # In AWS the groups of a large endpoint, and ten endpoints each, are served in parallel invocations; here one after the other.
+        while True:
+            if groups := queue.groups()[:WAKE_UPS_AN_INVOCATION]:
                 taken = {group: queue.receive(group) for group in groups}
-                wake_ups = [wake_up for of_group in taken.values() for wake_up in of_group]
-                posted += (await delivery.serve(wake_ups, lambda: 600.0)).posted
-                for group, of_group in taken.items():
-                    queue.done(group, of_group)
-            return posted
+                batch = [ReceivedWakeUp(wake_up, f"{group}@") for group, of_group in taken.items() for wake_up in of_group]
+                posted += (await delivery.serve(batch, lambda: 600.0)).posted
+                for group in taken:
+                    queue.done(group)
+            elif turns := backlog.receive():
+                posted += (await delivery.serve_backlog(turns, lambda: 600.0)).posted
+            else:
+                break
+        await poster.aclose()
+        return posted
 
     wall, processor = time.perf_counter(), time.process_time()
     posts = asyncio.run(run())
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    if any(row.cursor != events for row in tables.rows.values()):
+    if any(max(row.cursor, tables.groups.get((row.endpoint_id, row.group), GroupState()).cursor) != events for row in tables.rows.values()):
         raise AssertionError("somebody was not sent everything")
     return Measurement(
         scenario,
@@ -199,7 +226,7 @@ def run(quick: bool) -> dict[str, Any]:
             measure(url, "100 clients, live", 100, 200 // factor),
             measure(url, "100 clients, live, batch=1", 100, 2_000 // factor, batched=True),
             measure(url, "one event to 100 clients", 100, 1),
-            measure(url, "one event to 1,000 clients, in shards", 1_000, 1),
+            measure(url, "one event to 1,000 clients, in groups", 1_000, 1),
             measure(url, "one event to 1,000 endpoints of one client", 1, 1, endpoints=1_000),
         ]
     finally:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import documents
-from cli.errors import UsageError
-from cli.session import in_groups, pages, session_of
+from cli.errors import CommandError, DoneInPart, UsageError
+from cli.session import following, in_groups, pages, session_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List deliveries, and start failed ones again.")
 
@@ -50,20 +50,43 @@ def retry(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of deliveries.")] = None,
     endpoint: Annotated[str | None, typer.Option(metavar="ID", help="Instead of ids: all that failed to this endpoint.")] = None,
+    event: Annotated[str | None, typer.Option(metavar="ID", help="Instead of ids: all of this event that failed.")] = None,
+    status: Annotated[list[_Status] | None, typer.Option(help="Instead of FAILED; may be repeated.")] = None,
+    status_code: Annotated[int | None, typer.Option(help="Whose last attempt was answered with this.")] = None,
+    *,
+    unmatched_too: Annotated[bool, typer.Option("--unmatched-too", help="Also events that no filter matches any more.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
 ) -> None:
-    """Start deliveries again that were given up."""
+    """Start deliveries again that were given up: those with ids, or all that meet conditions and would be sent today."""
     session = session_of(context)
-    if bool(ids) == bool(endpoint):
-        raise UsageError("Give the ids of deliveries, or --endpoint for all that failed to an endpoint.")
-    chosen = list(ids or [])
-    if endpoint:
-        failed = pages(session, documents.DELIVERIES, "deliveries", limit=0, filters=_filters(None, endpoint, [_Status.FAILED]))
-        chosen = [delivery["id"] for delivery in failed]
-    for number, group in enumerate(in_groups(chosen), 1):
-        session.target.graphql.execute(documents.RETRY_DELIVERIES, ids=group)
-        if len(chosen) > len(group):
-            session.output.note(f"{min(number * 100, len(chosen))} of {len(chosen)} started again")
-    session.output.done(f"Started {len(chosen)} again.", ok=True, count=len(chosen))
+    filters = _filters(event, endpoint, status, status_code)
+    if bool(ids) == bool(filters):
+        raise UsageError("Give the ids of deliveries, or conditions such as --endpoint for all that failed to an endpoint.")
+    if ids:
+        if dry_run or unmatched_too:
+            raise UsageError("--dry-run and --unmatched-too go with conditions; with ids each is started again.")
+        for group in in_groups(ids):
+            session.target.graphql.execute(documents.RETRY_DELIVERIES, ids=group)
+        session.output.done(f"Started {len(ids)} again.", ok=True, count=len(ids))
+        return
+    count, skipped = 0, 0
+    after: str | None = None
+    while True:
+        given = {"filters": filters, "after": after, "dryRun": dry_run, "unmatchedToo": unmatched_too}
+        try:
+            step = session.target.graphql.execute(documents.RETRY_BY_FILTERS, **given)["retryDeliveries"]
+        except CommandError as error:
+            if count and not dry_run:
+                raise DoneInPart(f"{count} were started again, then: {error.message}", {"count": count}) from error
+            raise
+        count, skipped = count + step["count"], skipped + step["skipped"]
+        if step["endCursor"] is None:
+            break
+        after = following(step, after)
+        session.output.note(f"{count} so far")
+    left_out = f" {skipped} were left out: gone, or matched by no filter now." if skipped else ""
+    done = "would be started" if dry_run else "were started"
+    session.output.done(f"{count} {done} again.{left_out}", ok=True, count=count, skipped=skipped)
 
 
 def _filters(

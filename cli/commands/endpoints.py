@@ -168,6 +168,16 @@ def test_endpoint(context: typer.Context, endpoint: Id) -> None:
     raise CommandError(f"Not taken after {attempt['durationMs']} ms: {reason}", {"attempt": attempt})
 
 
+@app.command()
+def health(context: typer.Context, endpoint: Id) -> None:
+    """Show how the receiver of an endpoint is doing: since when it fails, and its last hour."""
+    session = session_of(context)
+    found = session.target.graphql.execute(documents.ENDPOINT_HEALTH, filters={"id": {"exact": endpoint}})["endpoints"]
+    if not found["collectionItems"]:
+        raise CommandError(f"There is no endpoint with the id {endpoint!r}.")
+    session.output.value(found["collectionItems"][0])
+
+
 def _each_group(context: typer.Context, document: str, ids: list[str], done: str) -> None:
     session = session_of(context)
     for group in in_groups(ids):

@@ -23,11 +23,13 @@ from functions.graphql_api.use_cases import UseCases
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
 
 P = ParamSpec("P")
@@ -102,6 +104,18 @@ class Context:
         """Sending retained events again."""
         self._require_access()
         return self._use_cases.replay()
+
+    @property
+    def receiver_reports(self) -> ReceiverReports:
+        """How receivers are doing."""
+        self._require_access()
+        return self._use_cases.receiver_reports()
+
+    @property
+    def bulk_retry(self) -> BulkRetry:
+        """Starting many deliveries again."""
+        self._require_access()
+        return self._use_cases.bulk_retry()
 
     @property
     def changes(self) -> Changes:

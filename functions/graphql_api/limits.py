@@ -29,6 +29,8 @@ CHANGE_SECONDS = 16.0
 caller could not learn what was done."""
 TEST_SECONDS = 20.0
 """The same for ``testEndpoint``, which waits for a receiver."""
+LEAST_RETRY_SECONDS = 8.0
+"""``retryDeliveries`` by filters likewise."""
 LEAST_REPLAY_SECONDS = 5.0
 """``replayEvents`` takes the time that it is given, from these on, and says how far it came."""
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from event_service.configuration.endpoint import Endpoint
     from event_service.delivery.attempt import Delivery
     from event_service.delivery.history import DeliveryQuery
+    from event_service.delivery.receiver_health import EndpointHealth
+    from event_service.delivery.receiver_reports import LastHour
     from event_service.events.event import Event
     from event_service.filters.event_filter import EventFilter
     from functions.graphql_api.context import Context
@@ -21,6 +23,8 @@ ROWS_PER_BATCH: Final = 100
 """DynamoDB reads at most 100 rows a call."""
 MAXIMUM_ENDPOINTS_WITH_DELIVERIES: Final = 100
 """The deliveries of one endpoint stand in 16 places, and each is asked."""
+MAXIMUM_ENDPOINTS_WITH_LAST_HOUR: Final = 10
+"""Each is up to 116 reads."""
 
 
 class Loaders:
@@ -38,6 +42,8 @@ class Loaders:
         """By endpoint id and event id."""
         self.delivery_pages: DataLoader[DeliveryQuery, Page[Delivery]] = DataLoader(self._delivery_pages, max_batch_size=ROWS_PER_BATCH)
         self._endpoints_with_deliveries: set[str] = set()
+        self.health: DataLoader[str, EndpointHealth | None] = DataLoader(self._health, max_batch_size=ROWS_PER_BATCH)
+        self._endpoints_with_last_hour: set[str] = set()
 
     async def _event_filters_of(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
         context = self._context
@@ -85,3 +91,23 @@ class Loaders:
                 f"read by itself. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_DELIVERIES})."
             )
         return await context.read(context.deliveries.read_pages, context.workspace_id, queries)
+
+    async def _health(self, endpoint_ids: list[str]) -> list[EndpointHealth | None]:
+        context = self._context
+        found = await context.read(context.receiver_reports.known, context.workspace_id, endpoint_ids)
+        return [found.get(one) for one in endpoint_ids]
+
+    async def last_hour(self, endpoint_id: str) -> LastHour:
+        """Of one endpoint.
+
+        Raises:
+            TooLarge: it is asked for of more than 10 endpoints.
+        """
+        context = self._context
+        self._endpoints_with_last_hour.add(endpoint_id)
+        if len(self._endpoints_with_last_hour) > MAXIMUM_ENDPOINTS_WITH_LAST_HOUR:
+            raise TooLarge(
+                f"lastHour: at most {MAXIMUM_ENDPOINTS_WITH_LAST_HOUR} endpoints show it in one request, since the last 100 deliveries of "
+                f"each are read. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_LAST_HOUR})."
+            )
+        return await context.read(context.receiver_reports.last_hour, context.workspace_id, endpoint_id)

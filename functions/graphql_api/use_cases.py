@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.configuration.configuration import Configuration
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
 
 
@@ -40,6 +42,12 @@ class UseCases(Protocol):
 
     def replay(self) -> Replay:
         """Sending retained events again."""
+
+    def bulk_retry(self) -> BulkRetry:
+        """Starting many deliveries again."""
+
+    def receiver_reports(self) -> ReceiverReports:
+        """How receivers are doing."""
 
     def changes(self) -> Changes:
         """The history of the configuration."""

@@ -10,7 +10,7 @@ from typing import Any
 from event_service import wiring
 from event_service.base.errors import STATUSES, DomainError
 from event_service.observability import Metric, configure, count, invocation, logging_context
-from event_service.sockets.client_messages import answer_to
+from event_service.sockets.client_messages import PONG, answer_to
 from event_service.sockets.connection import read_connect_request
 from event_service.sockets.connections import SocketConnections
 
@@ -23,8 +23,7 @@ def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[di
     """A Lambda handler for the routes ``$connect``, ``$disconnect`` and ``$default``.
 
     Args:
-        connections: gives the use case; asked only when it is needed, so that importing this module builds nothing and
-            a ping reads nothing.
+        connections: gives the use case; asked only when it is needed, so that importing this module builds nothing.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -39,7 +38,13 @@ def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[di
                     return {"statusCode": 200}
                 case _:
                     text = None if event.get("isBase64Encoded") else event.get("body")
-                    return {"statusCode": 200, "body": answer_to(text)}
+                    if not connections().check(request["connectionId"]):
+                        count(Metric.ZOMBIES)
+                        return {"statusCode": 200}
+                    answer = answer_to(text)
+                    if answer != PONG:
+                        count(Metric.NOT_UNDERSTOOD)
+                    return {"statusCode": 200, "body": answer}
 
     return handle
 

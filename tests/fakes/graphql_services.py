@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +26,8 @@ from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
+from event_service.delivery.receiver_health import EndpointHealth
+from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.ports import StoredEvent
@@ -38,8 +40,11 @@ from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
+from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.events import FakeEventStore
+from tests.fakes.history import Log
 from tests.fakes.sockets import FakeSocketTables
 
 
@@ -206,18 +211,31 @@ class FakeReplay(Replay):
         return self._fake_deliveries.replay_one(workspace_id, endpoint_id, since, until, missing_only)
 
 
+class FakeKnownHealth:
+    """What a test says of endpoints that fail, by workspace and endpoint."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, str], EndpointHealth] = {}
+        self.reads: list[int] = []
+
+    def of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, EndpointHealth]:
+        self.reads.append(len(endpoint_ids))
+        return {one: self.stored[workspace_id, one] for one in endpoint_ids if (workspace_id, one) in self.stored}
+
+
 class FakePublished:
     """What was published, by id."""
 
-    def __init__(self, publishing: FakePublishing) -> None:
+    def __init__(self, publishing: FakePublishing, lagging: Collection[str] = ()) -> None:
         self._publishing = publishing
+        self._lagging = lagging
 
     def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
         found = [one for one in self._publishing.events if one.workspace_id == workspace_id and one.id in event_ids]
         return {one.id: StoredEvent(one, "nonce", len(one.as_json())) for one in found}
 
     def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
-        yield from self.get(workspace_id, event_ids).values()
+        yield from (one for one in self.get(workspace_id, event_ids).values() if consistent or one.event.id not in self._lagging)
 
     def accepted(
         self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
@@ -263,7 +281,10 @@ class FakeServices:
         self._publishing = FakePublishing(self.clock)
         self._events_reading = FakeEventsReading(self._publishing)
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
+        self.known_health = FakeKnownHealth()
         self.socket_logs = FakeSocketTables()
+        self.lagging: set[str] = set()
+        """Events that a read which is not consistent does not see yet."""
         self.seconds_per_look = 0.0
         self._looks = itertools.count()
 
@@ -288,7 +309,7 @@ class FakeServices:
     def backtest(self) -> Backtest:
         return Backtest(
             configuration=self._configuration,
-            store=FakePublished(self._publishing),
+            store=FakePublished(self._publishing, self.lagging),
             accepted=FakePublished(self._publishing),
             check_pattern=_check_pattern,
             make_matcher=Matcher,
@@ -310,6 +331,15 @@ class FakeServices:
 
     def replay(self) -> FakeReplay:
         return FakeReplay(self._deliveries)
+
+    def receiver_reports(self) -> ReceiverReports:
+        return ReceiverReports(self.known_health, Log(), self.clock)
+
+    def bulk_retry(self) -> BulkRetry:
+        """Over events that are not there: what it finds it skips."""
+        return BulkRetry(
+            deliveries=self.deliveries(), store=FakeEventStore(self.clock), endpoints=self._configuration, make_matcher=Matcher
+        )
 
     def monotonic(self) -> float:
         """Time in which each look takes ``seconds_per_look``."""

@@ -74,6 +74,8 @@ class Log:
             records[0] for (workspace, endpoint, _), records in self.records.items() if (workspace, endpoint) == (workspace_id, endpoint_id)
         ]
         refs = sorted(((record.delivery.accepted_at, record.delivery.event_id) for record in own), reverse=descending)
+        low, high = format_date(since) if since else "", format_date(until) if until else "~"
+        refs = [ref for ref in refs if low <= ref[0] < high]
         if position is not None:
             refs = [ref for ref in refs if ("#".join(ref) < position if descending else "#".join(ref) > position)]
         page = refs[:limit]

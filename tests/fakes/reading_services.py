@@ -8,8 +8,11 @@ from typing import Any
 from event_service.base.dates import format_date
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.history import DeliveryHistory
+from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event
 from event_service.events.reading import EventsReading
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.bulk_retry import BulkRetry
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 from tests.fakes.graphql_services import FakeServices
 from tests.fakes.history import START, World
@@ -41,6 +44,12 @@ class ReadingServices(FakeServices):
     def deliveries(self) -> DeliveryHistory:  # type: ignore[override]
         return self._history
 
+    def receiver_reports(self) -> ReceiverReports:
+        return ReceiverReports(self.known_health, self.log, lambda: self.world.now)
+
+    def bulk_retry(self) -> BulkRetry:
+        return BulkRetry(deliveries=self._history, store=self.store, endpoints=self.configuration(), make_matcher=Matcher)
+
     def event(self, event_id: str, minute: float, **fields: Any) -> Event:
         """An event that happened, and was accepted, so many minutes after the beginning."""
         moment: datetime = START + timedelta(minutes=minute)
@@ -50,8 +59,15 @@ class ReadingServices(FakeServices):
         self.world.now = max(self.world.now, moment + timedelta(minutes=1))
         return event
 
-    def delivery(self, event: Event, endpoint_id: str, status: DeliveryStatus = DeliveryStatus.DELIVERED, status_code: int = 200) -> None:
+    def delivery(
+        self,
+        event: Event,
+        endpoint_id: str,
+        status: DeliveryStatus = DeliveryStatus.DELIVERED,
+        status_code: int | None = 200,
+        duration_ms: int = 5,
+    ) -> None:
         """A delivery with one attempt."""
         key = DeliveryKey(self._workspace_id, endpoint_id, event.id, format_date(event.created))
-        attempt = Attempt(1, event.created, 5, status_code, None, None, "")
+        attempt = Attempt(1, event.created, duration_ms, status_code, None, None, "")
         self.log.write([LogRecord(key, status, event.created, attempt=attempt)])

@@ -54,6 +54,7 @@ class SocketService:
     cuts: int = 0
     repeats: int = 0
     gaps: int = 0
+    resets: int = 0
     random: random.Random = field(default_factory=lambda: random.Random(7))
     url: str = ""
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
@@ -85,10 +86,10 @@ class SocketService:
         head = len(self.log)
         cursor = head if after is None else min(int(after), head)
         if after is not None and int(after) > head:
-            await _send(connection, {"notice": "gap", "from": head + 1, "to": int(after), "next": head + 1})
-            self.gaps += 1
+            await _send(connection, {"notice": "reset", "next": head + 1})
+            self.resets += 1
         elif cursor + 1 < self.floor:
-            await _send(connection, {"notice": "gap", "from": cursor + 1, "to": self.floor - 1, "next": self.floor})
+            await _send(connection, {"notice": "gap", "from": cursor + 1, "to": self.floor - 1, "next": self.floor, "reason": "expired"})
             cursor = self.floor - 1
             self.gaps += 1
         elif self.random.random() < self.repeat_chance:

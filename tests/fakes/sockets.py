@@ -10,17 +10,28 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from event_service.access.token import Token
 from event_service.base.clock import Clock
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.events.event import Event
-from event_service.events.ports import StoredEvent
-from event_service.sockets.connection import Connection, Shard, hash_prefix
+from event_service.sockets.connection import Connection
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
-from event_service.sockets.ports import AlreadyAppended, AppendConflict, Handshake, LogHead, Posted, Segment, Situation
-from event_service.sockets.wake_up import WakeUp
+from event_service.sockets.log import SEQUENCES_PER_BLOCK, block_end, block_of
+from event_service.sockets.messages import BacklogMessage, WakeUp
+from event_service.sockets.ports import (
+    AlreadyAppended,
+    GroupState,
+    Handshake,
+    LogHead,
+    Owner,
+    Posted,
+    Segment,
+    SequencesTaken,
+    Situation,
+)
 
 Hook = Callable[[str], None]
 
@@ -30,18 +41,29 @@ def no_hook(operation: str) -> None:
 
 
 class FakeSocketTables:
-    """Connections, logs, endpoints and tokens. Conditional writes have one winner; transactions are all or nothing."""
+    """Connections, logs, endpoints and tokens. Conditional writes have one winner; transactions are all or nothing.
 
-    def __init__(self, before: Hook = no_hook, after: Hook = no_hook) -> None:
+    ``lag`` is asked at each read of segments how many of the newest it does not see yet: a read of one item may show what a
+    transaction wrote before a read of another does. After ``VISIBLE_AFTER`` every read sees it.
+    """
+
+    VISIBLE_AFTER: Final = timedelta(seconds=10)
+
+    def __init__(self, before: Hook = no_hook, after: Hook = no_hook, clock: Clock | None = None) -> None:
         self.before = before
         self.after = after
+        self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self.rows: dict[tuple[str, str], Connection] = {}
+        self.groups: dict[tuple[str, int], GroupState] = {}
         self.log_heads: dict[str, LogHead] = {}
+        self.leased: dict[int, int] = {}
         self.log: dict[str, dict[int, Segment]] = {}
         self.markers: set[tuple[str, str]] = set()
         self.endpoints: dict[str, Endpoint] = {}
         self.tokens: dict[str, Token] = {}
         self.token_rows: set[tuple[str, str, str]] = set()
+        self.lag: Callable[[], int] = lambda: 0
+        self._stored_at: dict[tuple[str, int], datetime] = {}
 
     # -- ConnectionStore -----------------------------------------------------------------------------------------
 
@@ -64,20 +86,23 @@ class FakeSocketTables:
             self.token_rows.add((connection.token_hash, connection.workspace_id, connection.endpoint_id))
         self.after("add")
 
-    def endpoint_of(self, connection_id: str) -> str | None:
-        self.before("endpoint_of")
-        return next((endpoint for endpoint, known in self.rows if known == connection_id), None)
+    def owner(self, connection_id: str) -> Owner | None:
+        self.before("owner")
+        found = [row for (_, known), row in self.rows.items() if known == connection_id]
+        return Owner(found[0].endpoint_id, found[0].group) if found else None
 
-    def of_endpoint(self, endpoint_id: str, shard: Shard | None, limit: int | None = None) -> list[Connection]:
-        self.before("of_endpoint")
-        first, last = shard.bounds if shard else ("0", "~")
-        found = [
-            (hash_prefix(row.connection_id), row.connection_id, row)
-            for (owner, _), row in self.rows.items()
-            if owner == endpoint_id and first <= hash_prefix(row.connection_id) <= last
-        ]
-        answer = [row for _, _, row in sorted(found, key=lambda one: one[:2])][:limit]
-        self.after("of_endpoint")
+    def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
+        self.before("of_group")
+        rows = [row for row in self.rows.values() if row.endpoint_id == endpoint_id and row.group == group]
+        answer = self.groups.get((endpoint_id, group), GroupState()), sorted(rows, key=lambda row: row.connection_id)
+        self.after("of_group")
+        return answer
+
+    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+        self.before("find")
+        found = (self.rows.get((owner.endpoint_id, connection_id)) for owner, connection_id in owners)
+        answer = [row for row in found if row is not None]
+        self.after("find")
         return answer
 
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
@@ -91,17 +116,44 @@ class FakeSocketTables:
         self.after("situation")
         return answer
 
+    def turns(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        self.before("turns")
+        answer = {group: self.groups[endpoint_id, group].turn for group in groups if (endpoint_id, group) in self.groups}
+        self.after("turns")
+        return answer
+
     def save(self, connections: Sequence[Connection]) -> None:
         self.before("save")
         for connection in connections:
             self.rows[connection.endpoint_id, connection.connection_id] = connection
         self.after("save")
 
-    def forget(self, connections: Collection[tuple[str, str]]) -> None:
+    def join(self, changes: Sequence[tuple[Connection, Connection]]) -> None:
+        self.before("join")
+        for before, after in changes:
+            current = self.rows.get((before.endpoint_id, before.connection_id))
+            if current is not None and (current.lane, current.turn) == (before.lane, before.turn):
+                self.rows[before.endpoint_id, before.connection_id] = after
+        self.after("join")
+
+    def save_cursor(self, endpoint_id: str, group: int, cursor: int) -> None:
+        self.before("save_cursor")
+        state = self.groups.get((endpoint_id, group), GroupState())
+        self.groups[endpoint_id, group] = replace(state, cursor=cursor)
+        self.after("save_cursor")
+
+    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
         self.before("forget")
-        for key in connections:
-            self.rows.pop(key, None)
+        for owner, connection_id in connections:
+            self.rows.pop((owner.endpoint_id, connection_id), None)
         self.after("forget")
+
+    def lease_posts(self, second: int, number: int, ceiling: int) -> bool:
+        self.before("lease_posts")
+        if self.leased.get(second, 0) + number > ceiling:
+            return False
+        self.leased[second] = self.leased.get(second, 0) + number
+        return True
 
     def endpoints_of_token(self, token_hash: str) -> list[tuple[str, str]]:
         self.before("endpoints_of_token")
@@ -117,46 +169,122 @@ class FakeSocketTables:
 
     def put_head(self, endpoint_id: str, head: LogHead, replaces: LogHead | None) -> bool:
         self.before("put_head")
-        won = self.log_heads.get(endpoint_id) == replaces
+        current = self.log_heads.get(endpoint_id)
+        if current is None or replaces is None:
+            won = current is None and replaces is None
+        else:
+            won = (current.next, current.kept_until) == (replaces.next, replaces.kept_until)
         if won:
             self.log_heads[endpoint_id] = head
         self.after("put_head")
         return won
 
-    def extend(self, endpoint_id: str, kept_until: datetime, if_between: tuple[datetime, datetime]) -> bool:
-        self.before("extend")
+    def allocate(self, endpoint_id: str, number: int) -> LogHead | None:
+        self.before("allocate")
+        now = self.clock()
         head = self.log_heads.get(endpoint_id)
-        won = head is not None and if_between[0] < head.kept_until < if_between[1]
-        if head is not None and won:
-            self.log_heads[endpoint_id] = replace(head, kept_until=kept_until)
-        self.after("extend")
-        return won
+        if head is not None and head.kept_until > now - timedelta(seconds=30):
+            head = self.log_heads[endpoint_id] = replace(head, next=head.next + number, appended_at=now)
+        else:
+            head = None
+        self.after("allocate")
+        return head
 
-    def append(self, endpoint_id: str, head: LogHead, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
+    def arrive(self, endpoint_id: str, kept_until: datetime) -> LogHead | None:
+        self.before("arrive")
+        head = self.log_heads.get(endpoint_id)
+        if head is not None and head.kept_until > self.clock():
+            head = self.log_heads[endpoint_id] = replace(head, arrivals=head.arrivals + 1, kept_until=kept_until, quiet=False)
+        else:
+            head = None
+        self.after("arrive")
+        return head
+
+    def take_turn(self, endpoint_id: str, group: int = 0) -> Any:
+        self.before("take_turn")
+        head = self.log_heads.get(endpoint_id)
+        if group:
+            state = self.groups.get((endpoint_id, group), GroupState())
+            self.groups[endpoint_id, group] = replace(state, turn=state.turn + 1)
+        elif head is not None:
+            head = self.log_heads[endpoint_id] = replace(head, turn=head.turn + 1)
+        self.after("take_turn")
+        return None if group else head
+
+    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
+        self.before("set_quiet")
+        head = self.log_heads.get(endpoint_id)
+        if head is not None and head.arrivals == arrivals:
+            self.log_heads[endpoint_id] = replace(head, quiet=True)
+        self.after("set_quiet")
+
+    def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
+        self.before("resize")
+        head = self.log_heads.get(endpoint_id)
+        if head is not None:
+            self.log_heads[endpoint_id] = replace(head, groups=groups, wide=wide, wide_until=wide_until)
+        self.after("resize")
+
+    def append(self, endpoint_id: str, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
         self.before("append")
-        if len(nonces) + len(segments) + 1 > 100:
+        if len(nonces) + len(segments) > 100:
             raise AssertionError("a transaction has at most 100 actions")
         if len(set(nonces)) < len(nonces):
             raise AssertionError("a transaction must not name an item twice")
         marked = {nonce for nonce in nonces if (endpoint_id, nonce) in self.markers}
         if marked:
             raise AlreadyAppended(marked)
-        current = self.log_heads.get(endpoint_id)
-        if current is None or current.next != head.next:
-            raise AppendConflict
-        log = self.log.setdefault(endpoint_id, {})
-        for segment in segments:
-            log[segment.last] = segment
-        self.log_heads[endpoint_id] = replace(current, next=segments[-1].last + 1)
+        if not self._put_new(endpoint_id, segments):
+            raise SequencesTaken
         self.markers.update((endpoint_id, nonce) for nonce in nonces)
         self.after("append")
 
-    def segments(self, endpoint_id: str, after: int, up_to: int, limit: int) -> list[Segment]:
+    def marked(self, endpoint_id: str, nonces: Collection[str]) -> set[str]:
+        self.before("marked")
+        answer = {nonce for nonce in nonces if (endpoint_id, nonce) in self.markers}
+        self.after("marked")
+        return answer
+
+    def seal(self, endpoint_id: str, segments: Sequence[Segment]) -> bool:
+        self.before("seal")
+        if len(segments) > 100:
+            raise AssertionError("a transaction has at most 100 actions")
+        answer = self._put_new(endpoint_id, segments)
+        self.after("seal")
+        return answer
+
+    def _put_new(self, endpoint_id: str, segments: Sequence[Segment]) -> bool:
+        log = self.log.setdefault(endpoint_id, {})
+        if any(segment.first in log for segment in segments):
+            return False
+        for segment in segments:
+            if block_of(segment.first) != block_of(segment.last):
+                raise AssertionError("a segment must not reach into the next block")
+            log[segment.first] = segment
+            self._stored_at[endpoint_id, segment.first] = self.clock()
+        return True
+
+    def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
         self.before("segments")
         log = self.log.get(endpoint_id, {})
-        answer = [log[last] for last in sorted(log) if last > after and log[last].first <= up_to][:limit]
+        unseen = self._newest(endpoint_id, lag) if (lag := self.lag()) else set()
+        found: list[Segment] = []
+        low, end = block_of(first) * SEQUENCES_PER_BLOCK, block_end(first)
+        at = next((one for one in range(first, low - 1, -1) if one in log), first)
+        if at in log and log[at].last < first:
+            at = first
+        for sequence in range(at, end + 1):
+            if len(found) == limit:
+                break
+            if sequence in log and sequence not in unseen:
+                found.append(log[sequence])
         self.after("segments")
-        return answer
+        return found
+
+    def _newest(self, endpoint_id: str, number: int) -> set[int]:
+        limit = self.clock() - self.VISIBLE_AFTER
+        new = [one for one in sorted(self.log.get(endpoint_id, {})) if self._stored_at.get((endpoint_id, one), limit) > limit]
+        return set(new[-number:])
 
     def drop(self, endpoint_id: str) -> None:
         self.before("drop")
@@ -165,12 +293,12 @@ class FakeSocketTables:
     def expire(self, now: datetime) -> None:
         """What DynamoDB's TTL does, days late: removes expired segments."""
         for log in self.log.values():
-            for last in [last for last, segment in log.items() if segment.expires <= now]:
-                del log[last]
+            for first in [first for first, segment in log.items() if segment.expires <= now]:
+                del log[first]
 
 
 class FakeEvents:
-    """Published events by id."""
+    """Published events as they are delivered, by id."""
 
     def __init__(self, before: Hook = no_hook) -> None:
         self.before = before
@@ -180,27 +308,51 @@ class FakeEvents:
         """Publishes."""
         self.events[event.id] = event
 
-    def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
-        self.before("events.get")
-        return {one: StoredEvent(self.events[one], "nonce") for one in event_ids if one in self.events}
+    def texts(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, bytes]:
+        self.before("events.texts")
+        return {one: self.events[one].as_json().encode() for one in event_ids if one in self.events}
 
 
 class FakeWakeUpQueue:
-    """First in, first out within a group, and a group is handed to one receiver at a time, as SQS FIFO queues do."""
+    """First in, first out within a group, and a group is handed to one receiver at a time, as SQS FIFO queues do. A message
+    whose deduplication id was seen within five minutes is accepted and dropped."""
 
-    def __init__(self, before: Hook = no_hook, after: Hook = no_hook) -> None:
+    DEDUPLICATED: Final = timedelta(minutes=5)
+
+    def __init__(self, before: Hook = no_hook, after: Hook = no_hook, clock: Clock | None = None) -> None:
         self.before = before
         self.after = after
+        self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self.waiting: dict[str, deque[WakeUp]] = {}
-        self.in_flight: set[str] = set()
+        self.in_flight: dict[str, int] = {}
         self.sent: list[WakeUp] = []
+        self.dropped = 0
+        self.released: list[str] = []
+        self._seen: dict[str, datetime] = {}
 
     def send(self, wake_ups: Sequence[WakeUp]) -> None:
         self.before("queue.send")
         for wake_up in wake_ups:
             self.sent.append(wake_up)
-            self.waiting.setdefault(wake_up.group, deque()).append(wake_up)
+            now = self.clock()
+            seen = self._seen.get(wake_up.deduplication_id)
+            if seen is not None and now < seen + self.DEDUPLICATED:
+                self.dropped += 1
+                continue
+            self._seen[wake_up.deduplication_id] = now
+            self.waiting.setdefault(wake_up.fifo_group, deque()).append(wake_up)
         self.after("queue.send")
+
+    def release(self, receipts: Sequence[str]) -> None:
+        self.before("queue.release")
+        self.released.extend(receipts)
+        for group in {receipt.rpartition("@")[0] for receipt in receipts}:
+            self.done(group)
+
+    @property
+    def depth(self) -> int:
+        """Messages that wait or are in flight."""
+        return sum(map(len, self.waiting.values()))
 
     def groups(self) -> list[str]:
         """The groups that a receiver could get messages of now."""
@@ -210,18 +362,56 @@ class FakeWakeUpQueue:
         """Messages of a group, which is then nobody else's until :meth:`done` or :meth:`failed`."""
         if group in self.in_flight:
             raise AssertionError(f"group {group} is in flight")
-        self.in_flight.add(group)
-        return list(self.waiting[group])[:limit]
+        taken = list(self.waiting[group])[:limit]
+        self.in_flight[group] = len(taken)
+        return taken
 
-    def done(self, group: str, received: Sequence[WakeUp]) -> None:
+    def done(self, group: str) -> None:
         """Deletes what was received."""
-        for _ in received:
+        for _ in range(self.in_flight.pop(group, 0)):
             self.waiting[group].popleft()
-        self.in_flight.discard(group)
 
     def failed(self, group: str) -> None:
         """The visibility time-out of what was received ran out."""
-        self.in_flight.discard(group)
+        self.in_flight.pop(group, None)
+
+
+class FakeBacklogQueue:
+    """A standard queue: in no order, after a delay."""
+
+    def __init__(self, before: Hook = no_hook, after: Hook = no_hook, clock: Clock | None = None) -> None:
+        self.before = before
+        self.after = after
+        self.clock: Clock = clock or (lambda: datetime.now(UTC))
+        self.waiting: list[tuple[datetime, BacklogMessage]] = []
+        self.sent: list[tuple[BacklogMessage, int]] = []
+
+    def send(self, messages: Sequence[BacklogMessage], delay_seconds: int = 0) -> None:
+        self.before("backlog.send")
+        if not 0 <= delay_seconds <= 900:
+            raise AssertionError(f"SQS delays a message by at most 900 seconds, not by {delay_seconds}")
+        visible = self.clock() + timedelta(seconds=delay_seconds)
+        for message in messages:
+            self.sent.append((message, delay_seconds))
+            self.waiting.append((visible, message))
+        self.after("backlog.send")
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next message can be received."""
+        return min((visible for visible, _ in self.waiting), default=None)
+
+    def receive(self, limit: int = 10) -> list[BacklogMessage]:
+        """Takes messages that are visible; whoever fails puts them back with :meth:`failed`."""
+        now = self.clock()
+        taken = [one for one in self.waiting if one[0] <= now][:limit]
+        for one in taken:
+            self.waiting.remove(one)
+        return [message for _, message in taken]
+
+    def failed(self, messages: Sequence[BacklogMessage], visible_after: timedelta = timedelta(seconds=180)) -> None:
+        """The visibility time-out of what was received ran out."""
+        self.waiting.extend((self.clock() + visible_after, message) for message in messages)
 
 
 class FakePoster:

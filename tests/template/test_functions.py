@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.tools import ROOT
-from tests.template_file import resources, statements_of, template
+from tests.template_file import console, resources, statements_of, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 GLOBALS: dict[str, Any] = template()["Globals"]["Function"]
@@ -39,6 +39,7 @@ def test_every_folder_of_functions_is_deployed() -> None:
     folders = {path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and (path / "__init__.py").exists()}
 
     deployed = {Path(function["Properties"]["CodeUri"]).name for function in FUNCTIONS.values()}
+    deployed |= {Path(one["Properties"]["Code"]).name for one in console()["Resources"].values() if one["Type"] == "AWS::Lambda::Function"}
 
     assert deployed == folders
 

@@ -50,7 +50,7 @@ def test_sam_validates_it(option: list[str], tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-@pytest.mark.parametrize("name", ["template.yaml", "monitoring.yaml"])
+@pytest.mark.parametrize("name", ["template.yaml", "monitoring.yaml", "console.yaml"])
 def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_it_as_written(name: str) -> None:
     answer = _run(*CFN_LINT, "--template", ROOT / name)
 

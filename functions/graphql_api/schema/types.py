@@ -22,9 +22,11 @@ from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 if TYPE_CHECKING:
     from functions.graphql_api.schema.collections import DeliveryCollection
     from functions.graphql_api.schema.explanations import DestinationConnection
+    from functions.graphql_api.schema.health import HealthOutput
 
 ID = strawberry.ID
 Deliveries = Annotated["DeliveryCollection", strawberry.lazy("functions.graphql_api.schema.collections")]
+Health = Annotated["HealthOutput", strawberry.lazy("functions.graphql_api.schema.health")]
 First = Annotated[int | None, strawberry.argument(description="1 to 1000 items, 100 by default; with `after` instead of `pagination`.")]
 After = Annotated[
     str | None,
@@ -51,6 +53,11 @@ class OperationOutput:
     """``ok`` is true whenever there is no error."""
 
     ok: bool = True
+    count: int | None = strawberry.field(default=None, description="How many were changed, or would be; null where it is not counted.")
+    skipped: int | None = strawberry.field(
+        default=None, description="How many were left out: their endpoint or event is gone, or no filter matches the event now."
+    )
+    end_cursor: str | None = strawberry.field(default=None, description="Give it as `after` to go on; null when all are done.")
 
 
 @strawberry.type(description="Where events are delivered.")
@@ -82,6 +89,13 @@ class EndpointOutput:
         from functions.graphql_api.schema.collections import deliveries_below
 
         return deliveries_below(info, DeliveryQuery(endpoint_id=self.id, status=status), first, after)
+
+    @strawberry.field(description="How its receiver is doing.")
+    async def health(self, info: Info) -> Health:
+        """What is stored is batched over all endpoints of the result."""
+        from functions.graphql_api.schema.health import HealthOutput
+
+        return HealthOutput.of(self.id, await info.context.loaders.health.load(self.id))
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> EndpointOutput:

@@ -146,6 +146,11 @@ class Settings:
         return self._text("SOCKET_QUEUE_URL")
 
     @cached_property
+    def socket_backlog_queue_url(self) -> str:
+        """Turns of single connections, and what else must not hold up a group."""
+        return self._text("SOCKET_BACKLOG_QUEUE_URL")
+
+    @cached_property
     def web_socket_management_url(self) -> str:
         """The endpoint of the WebSocket API's management interface."""
         return self._text("WEB_SOCKET_MANAGEMENT_URL")
@@ -166,6 +171,16 @@ class Settings:
     def socket_retention_hours(self) -> int:
         """How long a socket can resume."""
         return self._integer("SOCKET_RETENTION_HOURS", 24, 1, 24 * 14)
+
+    @cached_property
+    def socket_posts_per_second(self) -> int:
+        """Posts that all executions of socket delivery may make together, beside a few of each."""
+        return self._integer("SOCKET_POSTS_PER_SECOND", 8_000, 200, 1_000_000)
+
+    @cached_property
+    def socket_slow_client_seconds(self) -> int:
+        """After so long, a socket that takes nothing is closed."""
+        return self._integer("SOCKET_SLOW_CLIENT_SECONDS", 30, 10, 600)
 
     @cached_property
     def web_socket_auth(self) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.secrets import DynamoSecretStore
     from event_service.delivery.history import DeliveryHistory, Resending
     from event_service.delivery.lanes import Looks
+    from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
     from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -44,16 +45,16 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.log import SocketLog
-    from event_service.sockets.ports import Poster
-    from event_service.sockets.poster import SocketPoster
+    from event_service.sockets.observer import SocketObserver
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
-    from event_service.sockets.storage.queue import SqsWakeUpQueue
+    from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
     from event_service.webhooks.assembly import WebhookSide
     from event_service.webhooks.http_sender import HttpSender
     from event_service.webhooks.observer import WebhookObserver
@@ -144,7 +145,7 @@ def _check_url(url: str) -> object:
 @cache
 def configuration() -> Configuration:
     """Endpoints, event filters and links."""
-    return _configuration([socket_connections(), webhook_observer()], tells_everyone=True)
+    return _configuration([socket_observer(), webhook_observer()], tells_everyone=True)
 
 
 @cache
@@ -263,11 +264,19 @@ def socket_log_store() -> DynamoSocketLogStore:
 
 
 @cache
+def socket_backlog_queue() -> SqsBacklogQueue:
+    """What must not hold up a group of connections."""
+    from event_service.sockets.storage.queue import SqsBacklogQueue
+
+    return SqsBacklogQueue(queues(), get_settings().socket_backlog_queue_url)
+
+
+@cache
 def socket_log() -> SocketLog:
     """Appending to the logs."""
     from event_service.sockets.log import SocketLog
 
-    return SocketLog(socket_log_store(), wake_up_queue(), clock, socket_retention())
+    return SocketLog(socket_log_store(), wake_up_queue(), socket_backlog_queue(), clock, socket_retention())
 
 
 @cache
@@ -283,16 +292,22 @@ def socket_connections() -> SocketConnections:
     """Opening and closing connections."""
     from event_service.sockets.connections import SocketConnections
 
-    needs_token = get_settings().web_socket_auth == "token"
-    return SocketConnections(connection_store(), socket_log_store(), wake_up_queue(), clock, socket_retention(), needs_token=needs_token)
+    return SocketConnections(
+        connection_store(),
+        socket_log_store(),
+        socket_backlog_queue(),
+        clock,
+        socket_retention(),
+        needs_token=get_settings().web_socket_auth == "token",
+    )
 
 
-def socket_poster() -> SocketPoster:
-    """API Gateway's side of connections: a new one for each event loop."""
-    from event_service.sockets.poster import SocketPoster
+@cache
+def socket_observer() -> SocketObserver:
+    """What changed endpoints mean for open sockets."""
+    from event_service.sockets.observer import SocketObserver
 
-    settings = get_settings()
-    return SocketPoster(settings.web_socket_management_url, settings.region, _credentials)
+    return SocketObserver(connection_store(), socket_log_store(), wake_up_queue())
 
 
 @cache
@@ -307,11 +322,31 @@ def _credentials() -> ReadOnlyCredentials | None:
     return credentials.get_frozen_credentials() if credentials else None
 
 
-def socket_delivery(poster: Poster) -> SocketDelivery:
-    """Serving connections through one event loop's ``poster``."""
-    from event_service.sockets.delivery import SocketDelivery
+@cache
+def socket_delivery() -> SocketDelivery:
+    """Serving connections; its HTTP session belongs to the event loop that uses it first."""
+    import asyncio
 
-    return SocketDelivery(connection_store(), socket_log_store(), event_store(), poster, wake_up_queue(), clock)
+    from event_service.sockets.delivery import SocketDelivery
+    from event_service.sockets.outside import Outside
+    from event_service.sockets.pace import PostPace
+    from event_service.sockets.poster import SocketPoster
+
+    settings = get_settings()
+    outside = Outside(
+        connections=connection_store(),
+        log=socket_log_store(),
+        events=event_store(),
+        poster=SocketPoster(settings.web_socket_management_url, settings.region, _credentials),
+        wake_ups=wake_up_queue(),
+        backlog=socket_backlog_queue(),
+        clock=clock,
+        in_thread=asyncio.to_thread,
+        sleep=asyncio.sleep,
+        slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
+        pace=PostPace(connection_store(), settings.socket_posts_per_second, clock, asyncio.to_thread, asyncio.sleep).take,
+    )
+    return SocketDelivery(outside, socket_log())
 
 
 @cache
@@ -468,6 +503,24 @@ def deliveries() -> DeliveryHistory:
             settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds
         ),
     )
+
+
+@cache
+def receiver_reports() -> ReceiverReports:
+    """How receivers are doing."""
+    from event_service.delivery.receiver_reports import ReceiverReports
+    from event_service.delivery.storage.health_reports import DynamoKnownHealth
+
+    return ReceiverReports(DynamoKnownHealth(database()), delivery_log(), clock)
+
+
+@cache
+def bulk_retry() -> BulkRetry:
+    """Starting many deliveries again."""
+    from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.bulk_retry import BulkRetry
+
+    return BulkRetry(deliveries=deliveries(), store=event_store(), endpoints=configuration(), make_matcher=Matcher)
 
 
 @cache

@@ -229,6 +229,7 @@ def test_lists_pass_their_conditions_on(api: GraphqlDouble, run: Run) -> None:
             ["events", "list", "--type-prefix", "order.", "--agent-id", "a", "--camera-id", "c"],
             {"type": {"startsWith": "order."}, "agentId": {"exact": "a"}, "cameraId": {"exact": "c"}},
         ),
+        (["events", "list", "--pattern", '{"type": ["a"]}'], {"pattern": {"type": ["a"]}}),
         (
             ["deliveries", "list", "--status", "FAILED", "--status", "PENDING", "--status-code", "503"],
             {"status": {"in": ["FAILED", "PENDING"]}, "statusCode": {"exact": 503}},
@@ -335,6 +336,19 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
     assert run("endpoints", "secret", ENDPOINT_ID).stdout == "whsec_old\n"
     assert json.loads(run("endpoints", "rotate-secret", ENDPOINT_ID, "--grace", "60", "--json").stdout)["secret"] == "whsec_new"
     assert api.calls[1].arguments == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60, **NO_KEY}
+
+
+def test_the_health_of_an_endpoint_is_shown(api: GraphqlDouble, run: Run) -> None:
+    hour = {"attempts": 20, "successRate": 0.95, "lastSuccessDate": DATE, "p50Ms": 10, "p95Ms": 200, "complete": True}
+    health = {"failingSince": DATE, "lastFailureDate": DATE, "disableDate": DATE, "lastHour": hour}
+    api.resolvers["endpoints"] = lambda **_: page([endpoint(health=health)], {"first": 1})
+
+    assert json.loads(run("endpoints", "health", ENDPOINT_ID, "--json").stdout)["health"] == health
+
+    api.resolvers["endpoints"] = lambda **_: page([], {"first": 1})
+    result = run("endpoints", "health", ENDPOINT_ID)
+    assert result.exit_code == 1
+    assert "There is no endpoint" in result.stderr
 
 
 def test_a_test_event_that_is_not_taken_is_a_failure(api: GraphqlDouble, run: Run) -> None:
@@ -508,17 +522,46 @@ def test_an_event_is_read_or_reported_missing(api: GraphqlDouble, run: Run) -> N
 
 
 def test_all_that_failed_to_an_endpoint_is_started_again(api: GraphqlDouble, run: Run) -> None:
-    failed = [delivery(number) for number in range(230)]
-    api.resolvers["deliveries"] = lambda **given: page(failed, given)
+    steps = [{"ok": True, "count": 200, "skipped": 1, "endCursor": "c"}, {"ok": True, "count": 30, "skipped": 0, "endCursor": None}]
+    api.resolvers["retryDeliveries"] = lambda **given: steps[1 if given["after"] else 0]
+
+    result = run("deliveries", "retry", "--endpoint", ENDPOINT_ID, "--status-code", "503", "--json")
+
+    assert json.loads(result.stdout) == {"ok": True, "count": 230, "skipped": 1}
+    assert [call.arguments["after"] for call in api.calls] == [None, "c"]
+    assert _given(api.calls[0].arguments["filters"]) == {"endpointId": {"exact": ENDPOINT_ID}, "statusCode": {"exact": 503}}
+    assert (api.calls[0].arguments["dryRun"], api.calls[0].arguments["unmatchedToo"]) == (False, False)
+
+
+def test_a_retry_is_counted_first(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["retryDeliveries"] = lambda **_: {"ok": True, "count": 3, "skipped": 2, "endCursor": None}
+
+    result = run("deliveries", "retry", "--event", "e", "--dry-run", "--unmatched-too")
+
+    assert result.stdout == "3 would be started again. 2 were left out: gone, or matched by no filter now.\n"
+    assert (api.calls[0].arguments["dryRun"], api.calls[0].arguments["unmatchedToo"]) == (True, True)
+
+
+def test_a_retry_that_breaks_off_says_how_far_it_came(api: GraphqlDouble, run: Run) -> None:
+    def break_off(**given: Any) -> dict[str, Any]:
+        if given["after"]:
+            raise RefusedCall("RATE_LIMITED", "Too busy.")
+        return {"ok": True, "count": 200, "skipped": 0, "endCursor": "c"}
+
+    api.resolvers["retryDeliveries"] = break_off
+
+    result = run("deliveries", "retry", "--endpoint", ENDPOINT_ID)
+
+    assert result.exit_code == 5
+    assert "200 were started again, then: Too busy." in result.stderr
+
+
+def test_ids_of_deliveries_are_started_again(api: GraphqlDouble, run: Run) -> None:
     api.resolvers["retryDeliveries"] = lambda **_: {"ok": True}
 
-    result = run("deliveries", "retry", "--endpoint", ENDPOINT_ID, "--json")
-
-    assert json.loads(result.stdout)["count"] == 230
-    retried = [call.arguments["ids"] for call in api.calls if call.name == "retryDeliveries"]
-    assert [len(ids) for ids in retried] == [100, 100, 30]
-    assert [one for ids in retried for one in ids] == [one["id"] for one in failed]
-    assert _given(api.calls[0].arguments["filters"])["status"] == {"exact": "FAILED"}
+    assert run("deliveries", "retry", *(f"d-{number}" for number in range(150))).stdout == "Started 150 again.\n"
+    assert [len(call.arguments["ids"]) for call in api.calls] == [100, 50]
+    assert run("deliveries", "retry", "d-1", "--dry-run").exit_code == 2
 
 
 def test_a_replay_goes_on_until_all_is_done(api: GraphqlDouble, run: Run) -> None:

@@ -152,7 +152,7 @@ async def test_whoever_is_ahead_of_the_log_goes_on_where_it_really_is() -> None:
         service.publish(event(1), event(2))
         follower = Follower(service, last=900)
         following = asyncio.ensure_future(follower.until(1))
-        await _until(lambda: any("gap" in note for note in follower.notes))
+        await _until(lambda: any("no event behind" in note for note in follower.notes))
         service.publish(event(3))
         await following
 

@@ -15,8 +15,10 @@ from cli.main import app
 from event_service.aws.dynamodb import Database
 from event_service.base.errors import Unauthenticated
 from event_service.sockets.connection import Connection
+from event_service.sockets.messages import WakeUp
+from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.connections import DynamoConnectionStore
-from event_service.sockets.wake_up import WakeUp
+from event_service.sockets.storage.log import DynamoSocketLogStore
 from local.deployed import DeployedStack, tokens_of
 from tests.integration.conftest import REGION
 
@@ -28,7 +30,12 @@ class Tool:
 
     def __init__(self, aws: dict[str, str], file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="s.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-        outputs = {"TokensTableName": aws["TOKENS_TABLE"], "ConnectionsTableName": aws["CONNECTIONS_TABLE"], "SocketQueueUrl": self.queue}
+        outputs = {
+            "TokensTableName": aws["TOKENS_TABLE"],
+            "ConnectionsTableName": aws["CONNECTIONS_TABLE"],
+            "SocketLogTableName": aws["SOCKET_LOG_TABLE"],
+            "SocketQueueUrl": self.queue,
+        }
         self.stack = DeployedStack("event-service", "CREATE_COMPLETE", outputs, {}, {}, {"region_name": REGION})
         self.asked: list[tuple[Any, ...]] = []
 
@@ -97,7 +104,9 @@ def test_token_makes_a_new_workspace_when_asked_for(tool: Tool) -> None:
 def test_revoking_wakes_the_endpoints_whose_sockets_the_token_opened(tool: Tool, database: Database) -> None:
     issued, other = tool.json("token", "issue"), tool.json("token", "issue")
     store = DynamoConnectionStore(database)
+    log = DynamoSocketLogStore(database, lambda: datetime.now(UTC))
     for number, token in enumerate((issued, issued, other)):
+        log.put_head(f"00000000-0000-4000-8000-00000000000{number}", LogHead(1, 1, datetime(2099, 1, 1, tzinfo=UTC)), None)
         store.add(
             Connection(
                 f"00000000-0000-4000-8000-00000000000{number}", f"c{number}", WORKSPACE, datetime.now(UTC), 0, token_hash=token["id"]

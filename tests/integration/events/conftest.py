@@ -44,7 +44,7 @@ from event_service.settings import Settings
 from event_service.sockets.log import SocketLog
 from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
-from event_service.sockets.storage.queue import SqsWakeUpQueue
+from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.event_router.handler import create_handler
 from tests.fakes.configuration_store import destinations
 from tests.fakes.dynamodb import StrictConnection
@@ -145,6 +145,7 @@ class World:
             sockets=SocketLog(
                 self.socket_store,
                 SqsWakeUpQueue(self.queues, self.socket_url),
+                SqsBacklogQueue(self.queues, self.webhook_url),
                 self.clock,
                 timedelta(hours=24),
                 sleep=lambda seconds: None,
@@ -207,7 +208,7 @@ class World:
 
     def log_of(self, endpoint_id: str) -> list[str]:
         """The event ids in a socket's log, in order of their sequences, which have no hole."""
-        segments = self.socket_store.segments(endpoint_id, after=0, up_to=1_000_000, limit=1_000)
+        segments = [one for block in range(0, 4_096, 256) for one in self.socket_store.segments(endpoint_id, max(1, block), 1_000)]
         head = self.socket_store.heads([endpoint_id])[endpoint_id]
         assert [one.first for one in segments] == [1, *(one.last + 1 for one in segments)][: len(segments)]
         assert head.last == (segments[-1].last if segments else 0)

@@ -205,8 +205,9 @@ class Account:
         self.work_off("WebhookDeliveryFunction", self.take("OwnLaneQueue"))
 
     def wake(self) -> None:
-        """Every wake-up of sockets."""
-        self.work_off("SocketDeliveryFunction", self.take("SocketQueue"))
+        """Every wake-up of sockets, and the turns of their own that follow."""
+        for queue in ("SocketBacklogQueue", "SocketQueue", "SocketBacklogQueue"):
+            self.work_off("SocketDeliveryFunction", self.take(queue))
 
     def tick(self) -> None:
         """The scheduler's minute."""

@@ -144,7 +144,7 @@ def configuration_is_made_listed_and_changed(client: Client) -> None:
         "(filters: {linked: false})",
     ):
         client.ask(f"{{ eventsFilters{arguments} {{ totalCount collectionItems {{ id endpoints {{ id }} }} }} }}")
-    client.ask("query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } } }", id=hook)
+    client.ask("query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } health { failingSince } } }", id=hook)
     client.ask("query($id: ID!) { eventFilter(id: $id) { name } }", id=first)
     client.ask("mutation($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }", ids=[first, second])
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
@@ -192,6 +192,8 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     assert client.explain("known", hook) == "DELIVERED"
     client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
     client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
+    client.ask("mutation { retryDeliveries(filters: {status: {exact: DELIVERED}}) { count } }")
+    client.ask("query($id: ID!) { endpoint(id: $id) { health { lastHour { attempts } } } }", id=hook)
     replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
     client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
     account.deliver()
@@ -341,7 +343,9 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     assert connect(CONNECTION) == {"statusCode": 200}
     account.wake()
     client.publish("seen", "seen too")
-    account.route()
+    routed = account.take("RoutingQueue")
+    for count in ("1", "2"):
+        account.run("EventRouterFunction", {"Records": [one | {"attributes": {"ApproximateReceiveCount": count}} for one in routed]})
     account.wake()
     assert client.explain("seen", socket) == "LOGGED"
     assert connect("c2", after="0") == {"statusCode": 200}
@@ -376,9 +380,18 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     account.wake()
     store = DynamoTokenStore(account.database)
     store.put(replace(client.issued, revoked=account.clock()))
-    wake = {"v": 1, "workspaceId": WORKSPACE, "endpointId": socket}
-    record = {"messageId": "w", "body": json.dumps(wake), "attributes": {"ApproximateReceiveCount": "1"}}
-    account.work_off("SocketDeliveryFunction", [record])
+    for number, message in enumerate(
+        (
+            {"v": 2, "workspaceId": WORKSPACE, "endpointId": socket, "group": 0, "turn": 0},
+            {"v": 2, "workspaceId": WORKSPACE, "endpointId": socket, "group": 1, "turn": 0},
+            {"v": 2, "kind": "close", "connectionId": "nobody's"},
+            {"v": 2, "kind": "append", "workspaceId": WORKSPACE, "endpointId": socket, "nonce": "a1" * 16, "eventIds": ["late"]},
+        )
+    ):
+        body = json.dumps(message, separators=(",", ":"))
+        account.work_off(
+            "SocketDeliveryFunction", [{"messageId": f"w{number}", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}]
+        )
     store.put(client.issued)
     account.end()
     assert connect("c5") == {"statusCode": 200}

@@ -33,6 +33,10 @@ FAULT_PATHS: dict[str, dict[Permission, str]] = {
             "routing/router.py, Routing.route: a message that failed, or for which no time was left, comes again within seconds "
             "(tests/unit/routing/test_isolation.py)"
         ),
+        Permission("sqs:SendMessage", "SocketBacklogQueue"): (
+            "sockets/log.py, SocketLog.append: events that DynamoDB throttles are appended a second later "
+            "(tests/integration/sockets/test_socket_delivery_function.py)"
+        ),
     },
     "GraphqlApiFunction": {
         Permission("dynamodb:BatchGetItem", "DeliveriesTable"): (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,11 +21,16 @@ from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoin
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.events.storage.events import DynamoEventStore
+from event_service.sockets.connection import Connection
 from event_service.sockets.connections import SocketConnections
+from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.log import SocketLog
+from event_service.sockets.observer import SocketObserver
+from event_service.sockets.outside import Outside
+from event_service.sockets.ports import Poster
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.log import DynamoSocketLogStore
-from event_service.sockets.storage.queue import SqsWakeUpQueue
+from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from tests.integration.conftest import REGION, TickingClock
 
 EVENTS = Path(__file__).parents[3] / "events"
@@ -61,6 +67,7 @@ class Sockets:
     database: Database
     clock: TickingClock
     queue_url: str
+    backlog_url: str
     sqs: Any
     calls: Counter[str] = field(default_factory=Counter)
     version: int = 0
@@ -69,11 +76,32 @@ class Sockets:
         self.store = DynamoConnectionStore(self.database)
         self.log_store = DynamoSocketLogStore(self.database, self.clock)
         self.queue = SqsWakeUpQueue(Queues(lambda: self.sqs), self.queue_url)
-        self.connections = SocketConnections(self.store, self.log_store, self.queue, self.clock, RETENTION)
-        self.log = SocketLog(self.log_store, self.queue, self.clock, RETENTION)
+        self.backlog = SqsBacklogQueue(Queues(lambda: self.sqs), self.backlog_url)
+        self.connections = SocketConnections(self.store, self.log_store, self.backlog, self.clock, RETENTION)
+        self.observer = SocketObserver(self.store, self.log_store, self.queue)
+        self.log = SocketLog(self.log_store, self.queue, self.backlog, self.clock, RETENTION)
         self.events = DynamoEventStore(self.database, self.clock, 14)
         self.rows = DynamoConfigurationRows(self.database, self.clock, monotonic=lambda: 0.0)
         self.tokens = DynamoTokenStore(self.database)
+
+    def delivery(self, poster: Poster) -> SocketDelivery:
+        """The use case over these tables; its own clock stands still between looks, as a fast machine's would."""
+        outside = Outside(
+            connections=self.store,
+            log=self.log_store,
+            events=self.events,
+            poster=poster,
+            wake_ups=self.queue,
+            backlog=self.backlog,
+            clock=lambda: self.clock.now,
+            in_thread=asyncio.to_thread,
+            sleep=asyncio.sleep,
+        )
+        return SocketDelivery(outside, self.log)
+
+    def open_connections(self) -> list[Connection]:
+        """Of the endpoint's first group."""
+        return self.store.of_group(ENDPOINT, 0)[1]
 
     def configure(self, *operations: Operation) -> None:
         """Applies a change to the rows."""
@@ -92,12 +120,19 @@ class Sockets:
         self.tokens.put(Token(hash_token(text), workspace_id, kind, None, "t", now, None, now if revoked else None))
 
     def wake_ups(self) -> list[Any]:
-        """Takes what is in the queue."""
+        """Takes what is in the wake-up queue."""
+        return self._taken(self.queue_url)
+
+    def turns(self) -> list[Any]:
+        """Takes what is in the backlog queue."""
+        return self._taken(self.backlog_url)
+
+    def _taken(self, url: str) -> list[Any]:
         found = []
-        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 found.append(json.loads(message["Body"]))
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return found
 
 
@@ -105,7 +140,8 @@ class Sockets:
 def sockets(database: Database, clock: TickingClock) -> Sockets:
     sqs = boto3.client("sqs", region_name=REGION)
     url = sqs.create_queue(QueueName="SocketQueue.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    made = Sockets(database, clock, url, sqs)
+    backlog_url = sqs.create_queue(QueueName="SocketBacklogQueue")["QueueUrl"]
+    made = Sockets(database, clock, url, backlog_url, sqs)
     made.configure(made.endpoint(ENDPOINT), made.endpoint(WEBHOOK, EndpointType.WEB_HOOK))
     made.token(TOKEN)
     made.token(AGENT_TOKEN, TokenKind.AGENT)

@@ -29,7 +29,7 @@ async def test_a_connection_that_ends_before_the_first_event_misses_none() -> No
         service.publish(event(1))
         service.cuts = 1  # the second one is a close, before which everything arrives
         listening = asyncio.create_task(the_client()(service.url, "endpoint", "t", handled.append))
-        await until(lambda: service.gaps)
+        await until(lambda: service.resets)
         service.cut_chance = 1.0
         service.publish(event(2))
         await until(lambda: service.cuts == 2)

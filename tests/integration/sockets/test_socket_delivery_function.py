@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import random
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -19,13 +18,13 @@ import boto3
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
+from event_service.base.errors import RateLimited
 from event_service.events.event import Event
+from event_service.sockets import live_run
 from event_service.sockets import poster as socket_poster
-from event_service.sockets.connection import Connection, ConnectRequest, Shard, hash_prefix
-from event_service.sockets.delivery import SocketDelivery
-from event_service.sockets.group import LOOK_AGAIN_SECONDS
+from event_service.sockets.connection import Connection, ConnectRequest, Lane
 from event_service.sockets.log import Routed
-from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Posted, Poster, Segment
+from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, Owner, Posted, Segment, SequencesTaken
 from event_service.sockets.poster import SocketPoster
 from functions.socket_delivery.handler import create_handler
 from tests.integration.conftest import REGION
@@ -42,6 +41,7 @@ class Gateway:
     url: str = ""
     received: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    connections: int = 0
     statuses: deque[int] = field(default_factory=deque)
     silent: threading.Event = field(default_factory=threading.Event)
 
@@ -53,6 +53,10 @@ def gateway() -> Iterator[Gateway]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            made.connections += 1
+            super().setup()
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -77,14 +81,17 @@ def gateway() -> Iterator[Gateway]:
     server.server_close()
 
 
-def api_of(gateway: Gateway) -> SocketPoster:
+def poster_of(gateway: Gateway) -> SocketPoster:
     return SocketPoster(gateway.url, "us-east-1", lambda: None)
 
 
 def outcome(gateway: Gateway, data: bytes = b"{}") -> Posted:
     async def post() -> Posted:
-        async with api_of(gateway) as api:
-            return await api.post(CONNECTION, data)
+        poster = poster_of(gateway)
+        try:
+            return await poster.post(CONNECTION, data)
+        finally:
+            await poster.aclose()
 
     return asyncio.run(post())
 
@@ -123,8 +130,9 @@ def test_an_answer_that_does_not_come_is_not_waited_for(gateway: Gateway, monkey
 
 def test_a_call_is_signed_when_there_are_credentials(gateway: Gateway) -> None:
     async def post() -> None:
-        async with SocketPoster(gateway.url, "us-east-1", lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")) as api:
-            await api.post(CONNECTION, b"{}")
+        poster = SocketPoster(gateway.url, "us-east-1", lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token"))
+        await poster.post(CONNECTION, b"{}")
+        await poster.aclose()
 
     asyncio.run(post())
 
@@ -142,132 +150,262 @@ def test_nobody_there_is_no_exception() -> None:
 
 def test_an_append_is_all_or_nothing_and_happens_once(sockets: Sockets) -> None:
     store = sockets.log_store
-    expires = datetime(2026, 3, 2, tzinfo=UTC)
+    now, expires = datetime(2026, 3, 1, tzinfo=UTC), datetime(2027, 3, 2, tzinfo=UTC)
     head = LogHead(1, 1, expires)
     assert store.put_head(ENDPOINT, head, None)
     assert not store.put_head(ENDPOINT, head, None)
 
-    store.append(ENDPOINT, head, [Segment(1, ("a", "b"), expires)], ["n1"])
+    assert store.allocate("other", 1) is None
+    allocated = [store.allocate(ENDPOINT, number) for number in (2, 1, 2)]
+    store.append(ENDPOINT, [Segment(1, ("a", "b"), now, expires)], ["n1"])
     with pytest.raises(AlreadyAppended) as already:
-        store.append(ENDPOINT, LogHead(3, 1, expires), [Segment(3, ("a", "b", "c"), expires)], ["n1", "n2"])
-    with pytest.raises(AppendConflict):
-        store.append(ENDPOINT, head, [Segment(1, ("x",), expires)], ["n3"])
-    store.append(ENDPOINT, LogHead(3, 1, expires), [Segment(3, ("c",), expires), Segment(4, ("d", "é" * 256), expires)], ["n2", "n3"])
+        store.append(ENDPOINT, [Segment(3, ("a",), now, expires)], ["n1", "n2"])
+    with pytest.raises(SequencesTaken):
+        store.append(ENDPOINT, [Segment(1, ("x",), now, expires)], ["n3"])
+    store.append(ENDPOINT, [Segment(3, ("c",), now, expires), Segment(4, ("d", "é" * 256), now, expires)], ["n2", "n3"])
 
     assert already.value.nonces == {"n1"}
-    assert store.heads([ENDPOINT, "other"]) == {ENDPOINT: LogHead(6, 1, expires)}
-    assert store.segments(ENDPOINT, 0, 5, 10) == [
-        Segment(1, ("a", "b"), expires), Segment(3, ("c",), expires), Segment(4, ("d", "é" * 256), expires),
+    assert store.marked(ENDPOINT, ["n1", "n2", "n4"]) == {"n1", "n2"}
+    assert [one.last for one in allocated if one is not None] == [2, 3, 5]
+    assert store.heads([ENDPOINT, "other"])[ENDPOINT].next == 6
+    assert store.segments(ENDPOINT, 1, 10) == [
+        Segment(1, ("a", "b"), now, expires), Segment(3, ("c",), now, expires), Segment(4, ("d", "é" * 256), now, expires),
     ]  # fmt: skip
-    assert [segment.first for segment in store.segments(ENDPOINT, 1, 3, 10)] == [1, 3]
-    assert [segment.first for segment in store.segments(ENDPOINT, 4, 5, 10)] == [4]
-    assert [segment.first for segment in store.segments(ENDPOINT, 0, 5, 2)] == [1, 3]
+    assert [segment.first for segment in store.segments(ENDPOINT, 2, 10)] == [1, 3, 4]
+    assert [segment.first for segment in store.segments(ENDPOINT, 5, 10)] == [4]
+    assert [segment.first for segment in store.segments(ENDPOINT, 1, 2)] == [1, 3]
+    assert store.segments(ENDPOINT, 6, 10) == []
 
 
-def test_segments_are_read_up_to_the_limit_also_where_a_page_ends_before(sockets: Sockets) -> None:
+def test_what_is_sealed_is_taken_and_what_is_taken_is_not_sealed(sockets: Sockets) -> None:
     store = sockets.log_store
-    expires = datetime(2026, 3, 2, tzinfo=UTC)
-    head = LogHead(1, 1, expires)
-    store.put_head(ENDPOINT, head, None)
+    now, expires = datetime(2026, 3, 1, tzinfo=UTC), datetime(2027, 3, 2, tzinfo=UTC)
+    store.append(ENDPOINT, [Segment(2, ("b",), now, expires)], ["n1"])
+
+    assert not store.seal(ENDPOINT, [Segment(1, (), now, expires, 1), Segment(2, (), now, expires, 1)])
+    assert store.seal(ENDPOINT, [Segment(1, (), now, expires, 1)])
+    with pytest.raises(SequencesTaken):
+        store.append(ENDPOINT, [Segment(1, ("a",), now, expires)], ["n2"])
+    assert [(one.first, one.last, one.unused) for one in store.segments(ENDPOINT, 1, 10)] == [(1, 1, 1), (2, 2, 0)]
+
+
+def test_segments_are_read_to_the_end_of_their_block_across_pages(sockets: Sockets) -> None:
+    store = sockets.log_store
+    now, expires = datetime(2026, 3, 1, tzinfo=UTC), datetime(2027, 3, 2, tzinfo=UTC)
     seeded = random.Random(5)
-    for number in range(30):
-        # The longest ids there are, of characters of four bytes: a segment of them is some 50 KB, compressed.
-        ids = tuple("".join(map(chr, seeded.choices(range(0x20000, 0x2A000), k=256))) for _ in range(100))
-        store.append(ENDPOINT, head, [Segment(head.next, ids, expires)], [str(number)])
-        head = LogHead(head.next + 100, 1, expires)
+    for number in range(256, 300):
+        # The longest ids there are, of characters of four bytes: a segment of so many is some 25 KB, compressed.
+        ids = tuple("".join(map(chr, seeded.choices(range(0x20000, 0x2A000), k=256))) for _ in range(50))
+        store.append(ENDPOINT, [Segment(number, ids, now, expires)], [str(number)])
+    store.append(ENDPOINT, [Segment(512, ("next",), now, expires)], ["512"])
     sockets.calls.clear()
 
-    found = store.segments(ENDPOINT, 0, 3_000, 28)
+    found = store.segments(ENDPOINT, 256, 256)
 
-    assert [segment.first for segment in found] == list(range(1, 2_800, 100))
+    assert [segment.first for segment in found] == list(range(256, 300))
     assert sockets.calls["Query"] == 2
-    assert [segment.first for segment in store.segments(ENDPOINT, 2_900, 3_000, 28)] == [2_901]
 
 
-def test_the_end_of_a_log_moves_only_where_it_is_expected(sockets: Sockets) -> None:
+def test_a_head_changes_by_what_each_party_knows(sockets: Sockets) -> None:
     store = sockets.log_store
-    day = [datetime(2026, 3, number, tzinfo=UTC) for number in range(1, 6)]
+    day = [datetime(2027, 3, number, tzinfo=UTC) for number in range(1, 6)]
+    assert store.arrive(ENDPOINT, day[4]) is None
+    assert store.take_turn(ENDPOINT) is None
     store.put_head(ENDPOINT, LogHead(1, 1, day[1]), None)
 
-    assert not store.extend(ENDPOINT, day[4], (day[1], day[3]))
-    assert store.extend(ENDPOINT, day[4], (day[0], day[3]))
-    assert not store.extend(ENDPOINT, day[4], (day[0], day[3]))
-    assert not store.extend("other", day[4], (day[0], day[3]))
+    arrived = store.arrive(ENDPOINT, day[2])
+    taken = store.take_turn(ENDPOINT)
+    store.set_quiet(ENDPOINT, 0)
+    not_quiet = store.heads([ENDPOINT])[ENDPOINT].quiet
+    store.set_quiet(ENDPOINT, 1)
+    store.resize(ENDPOINT, 4, 8, day[3])
+
+    assert arrived is not None
+    assert (arrived.arrivals, arrived.kept_until) == (1, day[2])
+    assert taken is not None
+    assert taken.turn == 1
+    assert not not_quiet
+    head = store.heads([ENDPOINT])[ENDPOINT]
+    assert (head.quiet, head.groups, head.wide, head.wide_until) == (True, 4, 8, day[3])
+    assert (head.groups_now(day[0]), head.groups_now(day[4])) == (8, 4)
     assert not store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[1]))
-    assert store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[4]))
-    assert store.heads([ENDPOINT])[ENDPOINT] == LogHead(2, 2, day[2])
+    assert store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[2]))
     store.drop(ENDPOINT)
     assert store.heads([ENDPOINT]) == {}
 
 
-def test_a_shard_is_a_range_of_the_connections_of_an_endpoint(sockets: Sockets) -> None:
+def test_a_log_that_is_not_kept_any_more_gives_out_nothing(sockets: Sockets) -> None:
+    store = sockets.log_store
+    store.put_head(ENDPOINT, LogHead(1, 1, sockets.clock.now - timedelta(minutes=5)), None)
+
+    assert store.allocate(ENDPOINT, 1) is None
+    assert store.arrive(ENDPOINT, sockets.clock.now + timedelta(days=1)) is None
+
+
+def test_a_group_is_read_with_all_its_connections_in_one_query(sockets: Sockets) -> None:
     now = sockets.clock()
-    for number in range(200):
-        sockets.store.add(Connection(ENDPOINT, f"{number}=", WORKSPACE, now, number, claimed=number or None, batched=number % 2 == 0))
-    everyone = sockets.store.of_endpoint(ENDPOINT, None)
+    rows = [Connection(ENDPOINT, f"{number}=", WORKSPACE, now, number, group=number % 4) for number in range(200)]
+    for row in rows:
+        sockets.store.add(row)
+    sockets.store.save_cursor(ENDPOINT, 1, 77)
+    for _ in range(3):
+        sockets.store.take_turn(ENDPOINT, 1)
+    sockets.calls.clear()
 
-    shards = [sockets.store.of_endpoint(ENDPOINT, Shard(index, 4)) for index in range(4)]
+    state, found = sockets.store.of_group(ENDPOINT, 1)
 
-    assert sorted(one.cursor for one in everyone) == list(range(200))
-    assert [one for shard in shards for one in shard] == everyone
-    assert all(len(shard) > 20 for shard in shards)
-    assert sockets.store.of_endpoint(ENDPOINT, None, 101) == everyone[:101]
-    assert [hash_prefix(one.connection_id) for one in everyone] == sorted(hash_prefix(one.connection_id) for one in everyone)
+    assert sockets.calls == {"Query": 1}
+    assert state == GroupState(77, 3)
+    assert sorted(found, key=lambda row: row.cursor) == rows[1::4]
+    assert sockets.store.turns(ENDPOINT, [1, 2]) == {1: 3}
+    assert sockets.store.find([(Owner(ENDPOINT, 2), "2="), (Owner(ENDPOINT, 1), "2=")]) == [rows[2]]
+
+
+def test_posts_of_a_second_are_leased_up_to_the_ceiling(sockets: Sockets) -> None:
+    granted = [sockets.store.lease_posts(1_767_225_600, 200, 500) for _ in range(4)]
+
+    assert granted == [True, True, False, False]
+    assert sockets.store.lease_posts(1_767_225_601, 200, 500)
+
+
+def test_a_connection_becomes_live_only_where_nobody_changed_its_lane(sockets: Sockets) -> None:
+    now = sockets.clock()
+    first, second = (Connection(ENDPOINT, one, WORKSPACE, now, 5) for one in ("a=", "b="))
+    for one in (first, second):
+        sockets.store.add(one)
+    moved = replace(second, lane=Lane.OWN, turn=1)
+    sockets.store.save([moved])
+
+    sockets.store.join([(one, replace(one, lane=Lane.LIVE)) for one in (first, second)])
+
+    assert sockets.open_connections() == [replace(first, lane=Lane.LIVE), moved]
 
 
 # -- all together ------------------------------------------------------------------------------------------------------
 
 
-def publish(sockets: Sockets, nonce: str, *ids: str) -> set[str]:
+def publish(sockets: Sockets, nonce: str, *ids: str, repeat: bool = False) -> set[str]:
     now = sockets.clock()
     events = [Event(one, "t", now, {"text": one}, None, None, WORKSPACE, now) for one in ids]
     sockets.events.put(events, nonce)
-    return sockets.log.append([Routed(WORKSPACE, nonce, {ENDPOINT: list(ids)})])
+    return sockets.log.append([Routed(WORKSPACE, nonce, {ENDPOINT: list(ids)}, repeat)])
 
 
 def connect(sockets: Sockets, **more: Any) -> Connection:
     return sockets.connections.connect(ConnectRequest(CONNECTION, sockets.clock(), ENDPOINT, TOKEN, **more))
 
 
-def deliver(
-    sockets: Sockets, gateway: Gateway, name: str = "wake_up", sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
-) -> dict[str, Any]:
-    def delivery(api: Poster) -> SocketDelivery:
-        return SocketDelivery(sockets.store, sockets.log_store, sockets.events, api, sockets.queue, sockets.clock, sleep=sleep)
-
-    return create_handler(lambda: api_of(gateway), delivery)(payload(f"socket_delivery/{name}.json"), LambdaContext())
+def deliver(sockets: Sockets, gateway: Gateway, name: str = "wake_up") -> dict[str, Any]:
+    poster = poster_of(gateway)
+    return create_handler(lambda: sockets.delivery(poster))(payload(f"socket_delivery/{name}.json"), LambdaContext())
 
 
 @pytest.mark.parametrize("name", ["wake_up", "wake_ups_of_one_endpoint"])
 def test_what_was_routed_arrives_with_its_sequence_and_the_cursor_moves(sockets: Sockets, gateway: Gateway, name: str) -> None:
     connect(sockets)
     assert publish(sockets, "a1" * 16, "a", "b") == set()
-    assert publish(sockets, "a1" * 16, "a", "b") == set()
+    assert publish(sockets, "a1" * 16, "a", "b", repeat=True) == set()
     publish(sockets, "a2" * 16, "c")
 
     assert deliver(sockets, gateway, name) == {"batchItemFailures": []}
 
     frames = [json.loads(body) for _, _, body in gateway.received]
     assert [(frame["id"], frame["sequence"]) for frame in frames] == [("a", 1), ("b", 2), ("c", 3)]
-    assert [one.cursor for one in sockets.store.of_endpoint(ENDPOINT, None)] == [3]
+    assert sockets.store.of_group(ENDPOINT, 0)[0].cursor == 3
 
 
 @pytest.mark.parametrize("connections", [1, 60])
-def test_event_costs_five_calls_an_endpoint_and_a_post_a_connection(sockets: Sockets, gateway: Gateway, connections: int) -> None:
+def test_an_event_costs_seven_calls_an_endpoint_and_a_post_a_connection(
+    sockets: Sockets, gateway: Gateway, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_run, "CALL_SECONDS", 30.0)  # however slow this machine is, nobody is taken for slow
     connect(sockets)
     for number in range(1, connections):
         sockets.store.add(Connection(ENDPOINT, f"{number}=", WORKSPACE, sockets.clock(), 0))
     publish(sockets, "a1" * 16, "a")
+    deliver(sockets, gateway)
+    publish(sockets, "a2" * 16, "b")
     sockets.calls.clear()
+    gateway.received.clear()
 
-    async def without_end(seconds: float) -> None:
-        """However slow this machine is: the time to look again does not come. A post that has to be tried again is."""
-        await (asyncio.Event().wait() if seconds == LOOK_AGAIN_SECONDS else asyncio.sleep(seconds))
+    deliver(sockets, gateway)
 
-    deliver(sockets, gateway, sleep=without_end)
-
-    assert sockets.calls == {"Query": 2, "BatchGetItem": 1, "GetItem": 1, "BatchWriteItem": math.ceil(connections / 25)}
+    # The turn, the group, the endpoint with its tokens, the segment, the event, the cursor of all.
+    assert sockets.calls == {"UpdateItem": 2, "Query": 2, "BatchGetItem": 1, "GetItem": 1}
     assert len(gateway.received) == connections
+
+
+def test_connections_to_api_gateway_outlive_an_invocation(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    poster = poster_of(gateway)
+    handler = create_handler(lambda: sockets.delivery(poster))
+
+    for number in range(100):
+        publish(sockets, f"{number:032}", f"e{number}")
+        handler(payload("socket_delivery/wake_up.json"), LambdaContext())
+
+    assert len(gateway.received) == 100
+    assert gateway.connections == 1
+
+
+def test_a_turn_of_its_own_serves_a_connection_that_resumes(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    publish(sockets, "a1" * 16, "a", "b")
+    for connection in sockets.open_connections():
+        sockets.store.forget([(Owner(ENDPOINT, 0), connection.connection_id)])
+    connect(sockets, after="1", batch="1")
+
+    deliver(sockets, gateway, "own_turn")
+
+    ((event,),) = [json.loads(body) for _, _, body in gateway.received]
+    assert (event["id"], event["sequence"], event["replayed"]) == ("b", 2, True)
+    assert [(row.lane, row.cursor, row.turn) for row in sockets.open_connections()] == [(Lane.JOINING, 2, 2)]
+
+
+def test_a_socket_without_a_row_is_closed_and_one_with_a_row_is_not(sockets: Sockets, gateway: Gateway) -> None:
+    deliver(sockets, gateway, "close_socket")
+    connect(sockets)
+    deliver(sockets, gateway, "close_socket")
+
+    assert [method for method, _, _ in gateway.received] == ["DELETE"]
+
+
+def test_what_was_put_off_is_appended_once(sockets: Sockets, gateway: Gateway) -> None:
+    connect(sockets)
+    for _ in range(2):
+        deliver(sockets, gateway, "late_append")
+
+    assert [one.event_ids for one in sockets.log_store.segments(ENDPOINT, 1, 10)] == [("a", "b")]
+    assert len(sockets.wake_ups()) == 1
+
+
+def test_what_is_throttled_is_put_off_by_a_second(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(sockets)
+
+    def throttle(endpoint_id: str, number: int) -> None:
+        raise RateLimited("busy")
+
+    monkeypatch.setattr(sockets.log_store, "allocate", throttle)
+    monkeypatch.setattr(sockets.log, "_sleep", lambda seconds: None)
+
+    assert publish(sockets, "a1" * 16, "a", "b") == set()
+    names = ["ApproximateNumberOfMessagesDelayed"]
+    delayed = sockets.sqs.get_queue_attributes(QueueUrl=sockets.backlog_url, AttributeNames=names)["Attributes"]
+    assert delayed == {"ApproximateNumberOfMessagesDelayed": "1"}
+
+
+def test_the_stored_text_is_what_is_delivered(sockets: Sockets) -> None:
+    now = sockets.clock()
+    data: dict[str, Any] = {"a": [1.5, None, True, {"ü \ufffe": 'q" \\ \n'}], "b": "x" * 5_000}
+    plain = [
+        Event("ü1", 'a "type" \\', now, data, 'agent "1"', None, WORKSPACE, now),
+        Event("e2", "t", now, {}, None, "camera", WORKSPACE, now + timedelta(microseconds=5)),
+    ]
+    sockets.events.put(plain, "a1" * 16)
+
+    texts = sockets.events.texts(WORKSPACE, ["ü1", "e2", "none"])
+
+    assert texts == {event.id: event.as_json().encode() for event in plain}
 
 
 def test_all_of_a_log_but_its_head_dies_by_itself(sockets: Sockets, aws: dict[str, str]) -> None:
@@ -281,36 +419,42 @@ def test_all_of_a_log_but_its_head_dies_by_itself(sockets: Sockets, aws: dict[st
 
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
     assert len(items) == 3
-    assert lives.keys() == {"", "a1" * 16}
-    assert abs(lives[""] - RETENTION.total_seconds()) < 60
+    assert lives.keys() == {"0", "a1" * 16}
+    assert abs(lives["0"] - RETENTION.total_seconds()) < 60
     assert lives["a1" * 16] > 14 * 86_400  # as long as a queue may keep the message
 
 
-def test_socket_routing_costs_a_read_a_transaction_and_a_wake_up(sockets: Sockets) -> None:
+def test_socket_routing_costs_a_write_a_transaction_and_a_wake_up(sockets: Sockets) -> None:
     connect(sockets)
     sockets.wake_ups()
     sockets.calls.clear()
 
     sockets.log.append([Routed(WORKSPACE, f"{number:032}", {ENDPOINT: [f"e{number}"]}) for number in range(10)])
 
-    assert sockets.calls == {"BatchGetItem": 1, "TransactWriteItems": 1}
+    assert sockets.calls == {"UpdateItem": 1, "TransactWriteItems": 1}
     assert len(sockets.wake_ups()) == 1
 
 
-def test_the_shard_of_a_wake_up_is_all_that_is_served(sockets: Sockets, gateway: Gateway) -> None:
+def test_the_group_of_a_wake_up_is_all_that_is_served(sockets: Sockets, gateway: Gateway) -> None:
     connect(sockets)
     publish(sockets, "a1" * 16, "a")
 
-    deliver(sockets, gateway, "shard")
+    deliver(sockets, gateway, "another_group")
 
-    assert len(gateway.received) == Shard(3, 16).holds(hash_prefix(CONNECTION))
+    assert gateway.received == []
+    assert sockets.store.turns(ENDPOINT, [3]) == {3: 1}
 
 
-def test_a_wake_up_that_cannot_be_read_fails_alone(sockets: Sockets, gateway: Gateway) -> None:
-    answer = deliver(sockets, gateway, "unreadable")
+def test_a_wake_up_that_cannot_be_read_is_dropped_and_locks_nobody(sockets: Sockets, gateway: Gateway) -> None:
+    assert deliver(sockets, gateway, "unreadable") == {"batchItemFailures": []}
 
-    (failure,) = answer["batchItemFailures"]
-    assert failure["itemIdentifier"] == payload("socket_delivery/unreadable.json")["Records"][0]["messageId"]
+
+def test_invocation_without_messages_only_warms_the_function(sockets: Sockets, gateway: Gateway) -> None:
+    poster = poster_of(gateway)
+    handler = create_handler(lambda: sockets.delivery(poster))
+
+    assert handler({"Records": []}, LambdaContext()) == {"batchItemFailures": []}
+    assert gateway.received == []
 
 
 def test_a_deleted_endpoint_s_sockets_are_closed_and_forgotten(sockets: Sockets, gateway: Gateway) -> None:
@@ -320,19 +464,20 @@ def test_a_deleted_endpoint_s_sockets_are_closed_and_forgotten(sockets: Sockets,
     deliver(sockets, gateway)
 
     assert [method for method, _, _ in gateway.received] == ["DELETE"]
-    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+    assert sockets.open_connections() == []
     assert sockets.log_store.heads([ENDPOINT]) == {}
 
 
 def test_socket_that_could_not_be_closed_is_closed_next_time(sockets: Sockets, gateway: Gateway) -> None:
     connect(sockets)
     sockets.delete()
-    gateway.statuses.extend([429, 503, 204])
+    gateway.statuses.extend([429, 204])
 
     deliver(sockets, gateway)
+    deliver(sockets, gateway, "own_turn")
 
-    assert [method for method, _, _ in gateway.received] == ["DELETE"] * 3
-    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+    assert [method for method, _, _ in gateway.received] == ["DELETE"] * 2
+    assert sockets.open_connections() == []
 
 
 def test_a_revoked_token_s_sockets_are_closed(sockets: Sockets, gateway: Gateway) -> None:
@@ -343,7 +488,7 @@ def test_a_revoked_token_s_sockets_are_closed(sockets: Sockets, gateway: Gateway
     deliver(sockets, gateway)
 
     assert [method for method, _, _ in gateway.received] == ["DELETE"]
-    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+    assert sockets.open_connections() == []
 
 
 def test_log_is_kept_for_the_retention_after_a_connection(sockets: Sockets) -> None:

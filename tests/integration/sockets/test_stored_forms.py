@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from event_service.aws.dynamodb import Key
-from event_service.sockets.connection import Connection, Shard
+from event_service.sockets.connection import Connection, Lane
+from event_service.sockets.messages import BacklogMessage, WakeUp, parse_backlog_message
 from event_service.sockets.ports import LogHead, Segment
 from event_service.sockets.storage.connections import ConnectionItem
 from event_service.sockets.storage.log import HeadItem, SegmentItem, head_key
-from event_service.sockets.wake_up import WakeUp
 from tests.integration.sockets.conftest import Sockets
 
 _MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -26,8 +27,8 @@ def filled(kind: type[Any], **given: Any) -> Any:
     hints = typing.get_type_hints(kind)
     values = {}
     for number, field in enumerate(dataclasses.fields(kind), start=2):
-        value = given.get(field.name, _value(hints[field.name], field.name, number))
-        if value == field.default:
+        value = given[field.name] if field.name in given else _value(hints[field.name], field.name, number)
+        if value == field.default and field.name not in given:
             raise AssertionError(f"{kind.__name__}.{field.name} would keep its default")
         values[field.name] = value
     return kind(**values)
@@ -47,48 +48,65 @@ def _value(hint: Any, name: str, number: int) -> Any:
 
 
 def test_a_connection_comes_back_from_its_table_with_every_field(sockets: Sockets) -> None:
-    connection = filled(Connection, connection_id="a=")
+    added, saved, joined = (filled(Connection, connection_id=one, lane=Lane.OWN, endpoint_id="e") for one in ("a=", "b=", "c="))
 
-    sockets.store.add(connection)
+    sockets.store.add(added)
+    sockets.store.save([saved])
+    sockets.store.save([replace(joined, lane=Lane.JOINING, reset=False)])
+    sockets.store.join([(replace(joined, lane=Lane.JOINING), joined)])
 
-    assert sockets.store.of_endpoint(connection.endpoint_id, None) == [connection]
+    assert sockets.store.of_group(added.endpoint_id, added.group)[1] == [added, saved, joined]
 
 
 def test_a_head_and_a_segment_come_back_from_the_log_with_every_field(sockets: Sockets) -> None:
-    head, segment = filled(LogHead, next=5), filled(Segment, first=5)
+    head = filled(LogHead)
+    segments = [filled(Segment, first=5, unused=0), filled(Segment, first=9, event_ids=(), unused=3)]
 
     sockets.log_store.put_head("endpoint", head, None)
-    sockets.log_store.append("endpoint", head, [segment], ["nonce"])
+    sockets.log_store.append("endpoint", segments, ["nonce"])
 
-    assert sockets.log_store.heads(["endpoint"]) == {"endpoint": dataclasses.replace(head, next=7)}
-    assert sockets.log_store.segments("endpoint", 4, 10, 10) == [segment]
+    assert sockets.log_store.heads(["endpoint"]) == {"endpoint": head}
+    assert sockets.log_store.segments("endpoint", 5, 10) == segments
 
 
 def test_a_wake_up_comes_back_from_the_queue_with_every_field(sockets: Sockets) -> None:
-    wake_up = filled(WakeUp, shard=Shard(3, 8))
+    wake_up = filled(WakeUp)
 
     sockets.queue.send([wake_up])
 
-    body = sockets.sqs.receive_message(QueueUrl=sockets.queue_url)["Messages"][0]["Body"]
-    assert WakeUp.parse(body) == wake_up
+    assert WakeUp.parse(_body(sockets, sockets.queue_url)) == wake_up
+
+
+@pytest.mark.parametrize("kind", typing.get_args(BacklogMessage))
+def test_each_message_of_the_backlog_queue_comes_back_with_every_field(sockets: Sockets, kind: type[Any]) -> None:
+    message = filled(kind)
+
+    sockets.backlog.send([message], 0)
+
+    assert parse_backlog_message(_body(sockets, sockets.backlog_url)) == message
+
+
+def _body(sockets: Sockets, url: str) -> str:
+    return str(sockets.sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"])
 
 
 def test_a_stored_form_that_is_newer_than_the_code_is_refused(sockets: Sockets) -> None:
-    connection, head, segment = filled(Connection, connection_id="a="), filled(LogHead, next=5), filled(Segment, first=5)
+    connection, head, segment = filled(Connection, lane=Lane.OWN, endpoint_id="e"), filled(LogHead), filled(Segment, first=5, unused=0)
     sockets.store.add(connection)
     sockets.log_store.put_head("endpoint", head, None)
-    sockets.log_store.append("endpoint", head, [segment], ["nonce"])
-    row = next(iter(sockets.database.query_all(ConnectionItem, ConnectionItem.endpoint_id == connection.endpoint_id)))
+    sockets.log_store.append("endpoint", [segment], ["nonce"])
     for key, attribute in (
-        (Key(ConnectionItem, row["endpointId"]["S"], row["connectionId"]["S"]), ConnectionItem.format),
+        (Key(ConnectionItem, f"{connection.endpoint_id}#{connection.group}", connection.connection_id), ConnectionItem.format),
         (head_key("endpoint"), HeadItem.format),
-        (Key(SegmentItem, "endpoint", segment.last), SegmentItem.format),
+        (Key(SegmentItem, "endpoint#0", segment.first), SegmentItem.format),
     ):
         sockets.database.update(key, [attribute.set(99)])
 
     with pytest.raises(ValueError, match="format 99"):
-        sockets.store.of_endpoint(connection.endpoint_id, None)
+        sockets.store.of_group(connection.endpoint_id, connection.group)
     with pytest.raises(ValueError, match="format 99"):
         sockets.log_store.heads(["endpoint"])
     with pytest.raises(ValueError, match="format 99"):
-        sockets.log_store.segments("endpoint", 4, 10, 10)
+        sockets.log_store.segments("endpoint", 5, 10)
+    with pytest.raises(ValueError, match="format"):
+        WakeUp.parse('{"v": 99}')

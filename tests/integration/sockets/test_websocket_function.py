@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from event_service import wiring
 from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.settings import Settings, SettingsError
-from event_service.sockets.connection import Connection, hash_prefix
+from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.connections import SocketConnections
 from functions.websocket.handler import create_handler
 from tests.integration.conftest import REGION
@@ -49,9 +49,9 @@ def connect_with(token: str = TOKEN, **query: str) -> dict[str, Any]:
 def test_a_token_in_a_header_or_the_query_opens_a_socket(sockets: Sockets, name: str) -> None:
     assert call(sockets, payload(f"websocket/{name}.json")) == {"statusCode": 200}
 
-    (connection,) = sockets.store.of_endpoint(ENDPOINT, None)
+    (connection,) = sockets.open_connections()
     assert (connection.connection_id, connection.workspace_id, connection.cursor) == (CONNECTION, WORKSPACE, 0)
-    assert sockets.wake_ups() == [{"v": 1, "workspaceId": WORKSPACE, "endpointId": ENDPOINT, "prefix": hash_prefix(CONNECTION)}]
+    assert sockets.wake_ups() == sockets.turns() == []
 
 
 def test_subprotocol_pair_opens_a_socket_and_hides_the_token(sockets: Sockets) -> None:
@@ -80,7 +80,7 @@ def test_who_may_not_connect_is_told_by_status_and_leaves_nothing_behind(sockets
     answer = call(sockets, event)
 
     assert answer["statusCode"] == status
-    assert sockets.store.of_endpoint(ENDPOINT, None) == []
+    assert sockets.open_connections() == []
     assert sockets.wake_ups() == []
 
 
@@ -102,7 +102,7 @@ def test_only_with_web_socket_auth_endpoint_id_is_an_endpoint_s_id_enough(
     answer = create_handler(lambda: connections)(payload("websocket/connect_without_token.json"), LambdaContext())
 
     assert answer["statusCode"] == status
-    assert [row.token_hash for row in sockets.store.of_endpoint(ENDPOINT, None)] == ([None] if status == 200 else [])
+    assert [row.token_hash for row in sockets.open_connections()] == ([None] if status == 200 else [])
 
 
 @pytest.mark.parametrize("endpoint_id", [WEBHOOK, "72c6548d-3e17-4b9b-9268-ce51d6900530", "no uuid"])
@@ -124,7 +124,12 @@ def test_a_web_socket_auth_that_is_neither_lets_nobody_in(sockets: Sockets, monk
 def as_wired(sockets: Sockets, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> SocketConnections:
     """The use case as :mod:`event_service.wiring` makes it in this environment, over the tables of the test."""
     monkeypatch.setattr(wiring, "get_settings", lambda: Settings(environment))
-    for name, made in {"connection_store": sockets.store, "socket_log_store": sockets.log_store, "wake_up_queue": sockets.queue}.items():
+    ports = {
+        "connection_store": sockets.store,
+        "socket_log_store": sockets.log_store,
+        "socket_backlog_queue": sockets.backlog,
+    }
+    for name, made in ports.items():
         monkeypatch.setattr(wiring, name, partial(lambda one: one, made))
     monkeypatch.setattr(wiring, "clock", sockets.clock)
     return wiring.socket_connections.__wrapped__()
@@ -141,10 +146,10 @@ def test_a_connect_that_aws_throttles_is_told_so_and_wakes_nobody(sockets: Socke
 
 
 def test_a_connect_whose_outcome_is_unknown_is_a_fault_that_refuses_it(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(wake_ups: object) -> None:
+    def fail(endpoint_id: str, kept_until: datetime) -> None:
         raise Unavailable("lost")
 
-    monkeypatch.setattr(sockets.queue, "send", fail)
+    monkeypatch.setattr(sockets.log_store, "arrive", fail)
 
     # API Gateway refuses the handshake when the function fails, and the alarm on errors sees it.
     with pytest.raises(Unavailable):
@@ -175,15 +180,15 @@ def test_deleted_endpoint_stays_deleted_after_a_late_repair(sockets: Sockets) ->
     assert call(sockets, connect_with())["statusCode"] == 404
 
 
-def test_a_connect_costs_one_batch_get_and_one_or_two_writes(sockets: Sockets) -> None:
+def test_a_connect_costs_two_batch_gets_and_two_or_three_writes(sockets: Sockets) -> None:
     sockets.calls.clear()
     call(sockets, connect_with())
     first = dict(sockets.calls)
     sockets.calls.clear()
     call(sockets, connect_with())
 
-    assert first == {"BatchGetItem": 1, "PutItem": 1, "BatchWriteItem": 1}
-    assert sockets.calls == {"BatchGetItem": 1, "BatchWriteItem": 1}
+    assert first == {"BatchGetItem": 2, "PutItem": 1, "BatchWriteItem": 1, "UpdateItem": 1}
+    assert sockets.calls == {"BatchGetItem": 2, "BatchWriteItem": 1, "UpdateItem": 1}
 
 
 def test_connection_rows_die_by_themselves_after_two_hours(sockets: Sockets, aws: dict[str, str]) -> None:
@@ -202,8 +207,9 @@ def test_connection_rows_die_by_themselves_after_two_hours(sockets: Sockets, aws
 def test_resuming_is_stored_with_the_connection(sockets: Sockets) -> None:
     call(sockets, payload("websocket/connect_resume.json"))
 
-    (connection,) = sockets.store.of_endpoint(ENDPOINT, None)
-    assert (connection.cursor, connection.claimed, connection.batched) == (0, 41, True)
+    (connection,) = sockets.open_connections()
+    assert (connection.cursor, connection.reset, connection.batched, connection.lane) == (0, True, True, Lane.OWN)
+    assert [turn["turn"] for turn in sockets.turns()] == [1]
 
 
 def test_a_disconnect_forgets_the_connection_by_its_id_alone(sockets: Sockets) -> None:
@@ -214,38 +220,52 @@ def test_a_disconnect_forgets_the_connection_by_its_id_alone(sockets: Sockets) -
     assert call(sockets, payload("websocket/disconnect.json")) == {"statusCode": 200}
 
     assert sockets.calls == {"GetItem": 2, "BatchWriteItem": 1}
-    assert sockets.store.of_endpoint(ENDPOINT, None) == []
-    assert sockets.store.endpoint_of(CONNECTION) is None
+    assert sockets.open_connections() == []
+    assert sockets.store.owner(CONNECTION) is None
 
 
 @pytest.mark.parametrize(
     ("name", "notice"), [("default_ping", "pong"), ("default_not_understood", "not-understood"), ("default_garbage", "not-understood")]
 )
-def test_a_client_s_message_is_answered_without_reading_anything(sockets: Sockets, name: str, notice: str) -> None:
+def test_a_client_s_message_is_answered_for_one_read(sockets: Sockets, name: str, notice: str) -> None:
+    call(sockets, connect_with())
     sockets.calls.clear()
 
     answer = call(sockets, payload(f"websocket/{name}.json"))
 
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["notice"] == notice
-    assert not sockets.calls
+    assert sockets.calls == {"GetItem": 1}
+    assert sockets.turns() == []
+
+
+def test_a_message_of_a_connection_without_a_row_has_it_closed(sockets: Sockets) -> None:
+    answer = call(sockets, payload("websocket/default_ping.json"))
+
+    assert answer == {"statusCode": 200}
+    assert sockets.turns() == [{"v": 2, "kind": "close", "connectionId": CONNECTION}]
 
 
 @pytest.mark.parametrize("body", ["", "[" * 100_000, '{"action":' * 20_000, "x" * 131_072, "\ud83d", '{"action": NaN}', '["action"]', None])
-def test_garbage_is_answered_like_anything_else_that_is_not_understood(sockets: Sockets, body: str | None) -> None:
+def test_garbage_is_answered_like_anything_else_that_is_not_understood(
+    sockets: Sockets, body: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
     event = {**payload("websocket/default_garbage.json"), "body": body}
+    call(sockets, connect_with())
+    capsys.readouterr()
 
     answer = call(sockets, event)
 
     assert json.loads(answer["body"])["notice"] == "not-understood"
+    assert '"NotUnderstood"' in capsys.readouterr().out
 
 
 def test_token_s_endpoints_are_found_while_connections_can_live(sockets: Sockets) -> None:
     call(sockets, connect_with())
-    (connection,) = sockets.store.of_endpoint(ENDPOINT, None)
+    (connection,) = sockets.open_connections()
     sockets.wake_ups()
     assert connection.token_hash is not None
 
-    sockets.connections.token_revoked(connection.token_hash)
+    sockets.observer.token_revoked(connection.token_hash)
 
-    assert sockets.wake_ups() == [{"v": 1, "workspaceId": WORKSPACE, "endpointId": ENDPOINT}]
+    assert sockets.wake_ups() == [{"v": 2, "workspaceId": WORKSPACE, "endpointId": ENDPOINT, "group": 0, "turn": 0}]

@@ -76,7 +76,7 @@ def test_pollers_are_fitted_at_creation_and_kept_afterwards() -> None:
     created, _ = fit_account(small, {"LogLevel": "INFO"}, {})
     updated, advice = fit_account(large, {}, created)
 
-    assert created["WebhookMaximumConcurrency"] == "4"
+    assert created["WebhookMaximumConcurrency"] == "2"
     assert created["ConcurrencyThreshold"] == "8"
     assert updated == {"ConcurrencyThreshold": "800"}
     assert any("WebhookMaximumConcurrency=100" in sentence for sentence in advice)

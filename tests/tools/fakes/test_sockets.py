@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from event_service.sockets.connection import Connection
+from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
-from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Posted, Segment
-from event_service.sockets.wake_up import WakeUp
-from tests.fakes.sockets import FakePoster, FakeSocketTables, FakeWakeUpQueue
-from tests.unit.sockets.scene import ENDPOINT, START, WORKSPACE, StillClock
+from event_service.sockets.messages import CloseSocket, WakeUp
+from event_service.sockets.ports import AlreadyAppended, LogHead, Owner, Posted, Segment, SequencesTaken
+from tests.fakes.sockets import FakeBacklogQueue, FakePoster, FakeSocketTables, FakeWakeUpQueue
+from tests.simulation.sockets.virtual_time import START, VirtualClock
+from tests.unit.sockets.scene import ENDPOINT, WORKSPACE
 
 HEAD = LogHead(1, 1, START)
 
 
 def segment(first: int, *ids: str) -> Segment:
-    return Segment(first, ids, START)
+    return Segment(first, ids, START, START)
 
 
 async def test_a_connection_is_gone_before_it_is_open_and_after_it_is_closed() -> None:
-    clock = StillClock()
+    clock = VirtualClock()
     api = FakePoster(clock)
     api.open("c", clock() + timedelta(seconds=1))
 
@@ -37,7 +39,7 @@ async def test_a_connection_is_gone_before_it_is_open_and_after_it_is_closed() -
 
 
 async def test_a_message_above_128_kilobytes_is_refused() -> None:
-    api = FakePoster(StillClock())
+    api = FakePoster(VirtualClock())
     api.open("c")
 
     assert await api.post("c", b"x" * MAXIMUM_FRAME_BYTES) is Posted.SENT
@@ -45,7 +47,7 @@ async def test_a_message_above_128_kilobytes_is_refused() -> None:
 
 
 async def test_a_lost_answer_is_a_message_that_arrived() -> None:
-    api = FakePoster(StillClock())
+    api = FakePoster(VirtualClock())
     api.open("c")
     api.answers["c"] = deque(["lost", Posted.THROTTLED, Posted.UNKNOWN])
 
@@ -54,7 +56,7 @@ async def test_a_lost_answer_is_a_message_that_arrived() -> None:
 
 
 async def test_a_closed_connection_takes_no_more() -> None:
-    api = FakePoster(StillClock())
+    api = FakePoster(VirtualClock())
     api.open("c")
 
     assert await api.close("c") is Posted.SENT
@@ -63,7 +65,7 @@ async def test_a_closed_connection_takes_no_more() -> None:
 
 
 async def test_a_close_can_fail_and_one_whose_answer_is_lost_has_closed() -> None:
-    clock = StillClock()
+    clock = VirtualClock()
     api = FakePoster(clock)
     api.open("c", clock() + timedelta(seconds=1))
     api.close_answers["c"] = deque([Posted.THROTTLED])
@@ -75,37 +77,45 @@ async def test_a_close_can_fail_and_one_whose_answer_is_lost_has_closed() -> Non
     assert [await api.close("c"), await api.close("c")] == [Posted.UNKNOWN, Posted.GONE]
 
 
-def test_of_two_appends_at_one_place_one_wins_and_the_other_writes_nothing() -> None:
-    tables = FakeSocketTables()
+def test_sequences_are_given_out_once_and_no_segment_is_replaced() -> None:
+    tables = FakeSocketTables(clock=VirtualClock())
     tables.put_head(ENDPOINT, HEAD, None)
-    tables.append(ENDPOINT, HEAD, [segment(1, "a")], ["n1"])
+    allocated = [tables.allocate(ENDPOINT, 2), tables.allocate(ENDPOINT, 1)]
+    tables.append(ENDPOINT, [segment(1, "a", "b")], ["n1"])
 
-    with pytest.raises(AppendConflict):
-        tables.append(ENDPOINT, HEAD, [segment(1, "b")], ["n2"])
+    with pytest.raises(SequencesTaken):
+        tables.append(ENDPOINT, [segment(1, "b")], ["n2"])
 
-    assert tables.segments(ENDPOINT, 0, 10, 10) == [segment(1, "a")]
+    assert [head.next for head in allocated if head is not None] == [3, 4]
+    assert tables.segments(ENDPOINT, 2, 10) == [segment(1, "a", "b")]
     assert (ENDPOINT, "n2") not in tables.markers
+
+
+def test_a_read_that_lags_does_not_see_the_newest_segments() -> None:
+    tables = FakeSocketTables()
+    tables.append(ENDPOINT, [segment(1, "a")], ["n1"])
+    tables.append(ENDPOINT, [segment(2, "b")], ["n2"])
+    tables.lag = lambda: 1
+
+    assert tables.segments(ENDPOINT, 1, 10) == [segment(1, "a")]
+    assert tables.segments(ENDPOINT, 2, 10) == []
 
 
 def test_a_marked_message_is_not_appended_again_nor_anything_with_it() -> None:
     tables = FakeSocketTables()
-    tables.put_head(ENDPOINT, HEAD, None)
-    tables.append(ENDPOINT, HEAD, [segment(1, "a")], ["n1"])
+    tables.append(ENDPOINT, [segment(1, "a")], ["n1"])
 
     with pytest.raises(AlreadyAppended) as raised:
-        tables.append(ENDPOINT, LogHead(2, 1, START), [segment(2, "b", "a")], ["n2", "n1"])
+        tables.append(ENDPOINT, [segment(2, "b", "a")], ["n2", "n1"])
 
     assert raised.value.nonces == {"n1"}
-    assert tables.log_heads[ENDPOINT].next == 2
+    assert tables.segments(ENDPOINT, 2, 10) == []
 
 
-@pytest.mark.parametrize("nonces", [["n"] * 2, [str(number) for number in range(99)]])
+@pytest.mark.parametrize("nonces", [["n"] * 2, [str(number) for number in range(100)]])
 def test_a_transaction_that_aws_would_refuse_is_refused(nonces: list[str]) -> None:
-    tables = FakeSocketTables()
-    tables.put_head(ENDPOINT, HEAD, None)
-
     with pytest.raises(AssertionError, match="transaction"):
-        tables.append(ENDPOINT, HEAD, [segment(1, "a")], nonces)
+        FakeSocketTables().append(ENDPOINT, [segment(1, "a")], nonces)
 
 
 def test_of_two_first_heads_one_wins() -> None:
@@ -119,24 +129,63 @@ def test_a_saved_cursor_brings_a_forgotten_row_back() -> None:
     tables = FakeSocketTables()
     connection = Connection(ENDPOINT, "c", WORKSPACE, START, 0)
     tables.add(connection)
-    tables.forget([(ENDPOINT, "c")])
+    tables.forget([(Owner(ENDPOINT, 0), "c")])
     tables.save([connection])
 
-    assert tables.endpoint_of("c") == ENDPOINT
+    assert tables.owner("c") == Owner(ENDPOINT, 0)
+
+
+def test_a_row_whose_lane_was_changed_is_not_joined() -> None:
+    tables = FakeSocketTables()
+    connection = Connection(ENDPOINT, "c", WORKSPACE, START, 0)
+    moved = replace(connection, lane=Lane.OWN, turn=1)
+    tables.add(moved)
+    tables.join([(connection, replace(connection, lane=Lane.LIVE))])
+
+    assert tables.rows[ENDPOINT, "c"] == moved
 
 
 def test_fifo_group_has_one_receiver_at_a_time() -> None:
     queue = FakeWakeUpQueue()
-    first, second, other = WakeUp(WORKSPACE, ENDPOINT), WakeUp(WORKSPACE, ENDPOINT, continuation=1), WakeUp(WORKSPACE, "other")
+    first, second, other = WakeUp(WORKSPACE, ENDPOINT), WakeUp(WORKSPACE, ENDPOINT, turn=1), WakeUp(WORKSPACE, "other")
     queue.send([first, second, other])
 
-    taken = queue.receive(ENDPOINT, limit=1)
+    group = first.fifo_group
+    taken = queue.receive(group, limit=1)
 
     assert taken == [first]
-    assert queue.groups() == ["other"]
+    assert queue.groups() == ["other#0"]
     with pytest.raises(AssertionError, match="in flight"):
-        queue.receive(ENDPOINT)
-    queue.failed(ENDPOINT)
-    assert queue.receive(ENDPOINT) == [first, second]
-    queue.done(ENDPOINT, [first])
-    assert queue.receive(ENDPOINT) == [second]
+        queue.receive(group)
+    queue.failed(group)
+    assert queue.receive(group, limit=1) == [first]
+    queue.done(group)
+    assert queue.receive(group) == [second]
+
+
+def test_known_deduplication_id_is_dropped_for_five_minutes() -> None:
+    clock = VirtualClock()
+    queue = FakeWakeUpQueue(clock=clock)
+    wake_up = WakeUp(WORKSPACE, ENDPOINT)
+    queue.send([wake_up, wake_up])
+    queue.receive(wake_up.fifo_group)
+    queue.done(wake_up.fifo_group)
+    queue.send([wake_up])
+    before = queue.depth
+    clock.pass_by(minutes=5)
+    queue.send([wake_up])
+
+    assert (before, queue.depth, queue.dropped) == (0, 1, 2)
+
+
+def test_a_delayed_message_is_received_when_its_time_has_come() -> None:
+    clock = VirtualClock()
+    queue = FakeBacklogQueue(clock=clock)
+    queue.send([CloseSocket("c")], 5)
+
+    early = queue.receive()
+    clock.pass_by(seconds=5)
+
+    assert (early, queue.receive(), queue.receive()) == ([], [CloseSocket("c")], [])
+    with pytest.raises(AssertionError, match="900"):
+        queue.send([CloseSocket("c")], 901)

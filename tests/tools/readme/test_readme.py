@@ -38,8 +38,8 @@ def test_each_query_is_one_that_the_api_takes(schema: GraphQLSchema, query: str)
 
 
 @pytest.mark.parametrize(("language", "beginning"), [("python", "async def listen"), ("js", "function listen")])
-def test_a_socket_client_needs_no_more_than_15_lines(language: str, beginning: str) -> None:
-    assert len(printed(language, beginning).splitlines()) <= 15
+def test_a_socket_client_needs_no_more_than_40_lines(language: str, beginning: str) -> None:
+    assert len(printed(language, beginning).splitlines()) <= 40
 
 
 def headers(secret: str, timestamp: int | None = None) -> dict[str, str]:

@@ -304,8 +304,8 @@ SOCKET_DOORS = {
     },
     # API Gateway fills in the connection's own id, so nobody can name another's.
     "$disconnect": {"test_a_disconnect_forgets_the_connection_by_its_id_alone"},
-    # Reads and changes nothing, whatever a client sends.
-    "$default": {"test_a_client_s_message_is_answered_without_reading_anything"},
+    # Reads the connection's own row and changes nothing, whatever a client sends; a socket without a row is closed.
+    "$default": {"test_a_client_s_message_is_answered_for_one_read", "test_a_message_of_a_connection_without_a_row_has_it_closed"},
 }
 """The routes of the WebSocket API, each with the tests that try who may pass it."""
 

@@ -6,18 +6,21 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from event_service.access.token import Token, TokenKind, hash_token
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
-from event_service.sockets.connection import Connection, ConnectRequest
+from event_service.sockets.connection import Connection, ConnectRequest, Lane
 from event_service.sockets.connections import SocketConnections
-from event_service.sockets.delivery import SocketDelivery
+from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
 from event_service.sockets.log import Routed, SocketLog
-from event_service.sockets.outside import ServingReport
-from tests.fakes.sockets import FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
+from event_service.sockets.observer import SocketObserver
+from event_service.sockets.outside import Outside, ServingReport
+from event_service.sockets.ports import GroupState
+from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
+from tests.simulation.sockets.virtual_time import START, VirtualClock, run
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
 ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
@@ -25,20 +28,6 @@ TOKEN = "6f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 AGENT_TOKEN = "7f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 FOREIGN_TOKEN = "8f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 RETENTION = timedelta(hours=24)
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-class StillClock:
-    """A time that moves only when it is told to, or when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_by(self, **parts: float) -> None:
-        self.now += timedelta(**parts)
 
 
 def an_event(number: int, size: int = 0, event_id: str | None = None) -> Event:
@@ -68,11 +57,12 @@ class Scene:
     """Everything together. ``calls`` counts what was asked of AWS."""
 
     def __init__(self, hook: Callable[[str], None] = lambda operation: None, *, needs_token: bool = True) -> None:
-        self.clock = StillClock()
+        self.clock = VirtualClock()
         self.calls: Counter[str] = Counter()
         self.hook = hook
-        self.tables = FakeSocketTables(self._called)
-        self.queue = FakeWakeUpQueue(self._called)
+        self.tables = FakeSocketTables(self._called, clock=self.clock)
+        self.queue = FakeWakeUpQueue(self._called, clock=self.clock)
+        self.backlog = FakeBacklogQueue(self._called, clock=self.clock)
         self.events = FakeEvents(self._called)
         self.api = FakePoster(self.clock)
         self.tables.endpoints[ENDPOINT] = an_endpoint()
@@ -82,27 +72,27 @@ class Scene:
             a_token(FOREIGN_TOKEN, workspace_id="1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"),
         ):
             self.tables.tokens[token.token_hash] = token
-        self.connections = SocketConnections(self.tables, self.tables, self.queue, self.clock, RETENTION, needs_token=needs_token)
-        self.log = SocketLog(self.tables, self.queue, self.clock, RETENTION, sleep=lambda seconds: None)
-        self.delivery = SocketDelivery(
-            self.tables, self.tables, self.events, self.api, self.queue, self.clock, in_thread=_at_once, sleep=self.sleep
+        self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, needs_token=needs_token)
+        self.observer = SocketObserver(self.tables, self.tables, self.queue)
+        self.log = SocketLog(self.tables, self.queue, self.backlog, self.clock, RETENTION, sleep=lambda seconds: None)
+        self.outside = Outside(
+            connections=self.tables,
+            log=self.tables,
+            events=self.events,
+            poster=self.api,
+            wake_ups=self.queue,
+            backlog=self.backlog,
+            clock=self.clock,
+            in_thread=_at_once,
+            sleep=asyncio.sleep,
         )
+        self.delivery = SocketDelivery(self.outside, self.log)
         self.published = 0
         self.connected = 0
-        self.in_real_time = False
 
     def _called(self, operation: str) -> None:
         self.calls[operation] += 1
         self.hook(operation)
-
-    async def sleep(self, seconds: float) -> None:
-        """Time passes at once, but a second is a thousand turns of everybody else; a post takes one."""
-        if self.in_real_time:
-            await asyncio.sleep(seconds)
-            return
-        for _ in range(int(seconds * 1_000)):
-            await asyncio.sleep(0)
-        self.clock.pass_by(seconds=seconds)
 
     # -- what people do ------------------------------------------------------------------------------------------
 
@@ -137,26 +127,45 @@ class Scene:
     def set_status(self, status: EndpointStatus) -> None:
         endpoint = an_endpoint(status=status)
         self.tables.endpoints[ENDPOINT] = endpoint
-        self.connections.changed([endpoint])
+        self.observer.changed([endpoint])
 
     def delete_endpoint(self) -> None:
-        self.connections.deleted([self.tables.endpoints.pop(ENDPOINT)])
+        self.observer.deleted([self.tables.endpoints.pop(ENDPOINT)])
 
     # -- what the service does -----------------------------------------------------------------------------------
 
     def work(self, time_left: Callable[[], float] = lambda: 60.0, most: int = 10_000) -> list[ServingReport]:
-        """Workers take wake-ups until there are none."""
+        """Workers take messages until there are none, and wait for those that are delayed, up to two hours."""
         reports: list[ServingReport] = []
-        while (groups := self.queue.groups()) and len(reports) < most:
-            for group in groups:
-                wake_ups = self.queue.receive(group)
-                report = asyncio.run(self.delivery.serve(wake_ups, time_left))
-                reports.append(report)
-                if report.again:
-                    self.queue.failed(group)
+        until = self.clock() + timedelta(hours=2)
+        while len(reports) < most:
+            if groups := self.queue.groups():
+                reports.append(self.work_group(groups[0], time_left))
+                if reports[-1].again:
                     return reports
-                self.queue.done(group, wake_ups)
+            elif self.backlog.next_at is not None and self.backlog.next_at <= until:
+                self.clock.now = max(self.clock.now, self.backlog.next_at)
+                reports.append(self.work_backlog(time_left))
+            else:
+                break
         return reports
+
+    def work_group(self, group: str, time_left: Callable[[], float] = lambda: 60.0) -> ServingReport:
+        """One batch of one group's wake-ups."""
+        batch = [ReceivedWakeUp(wake_up, f"{group}@{number}") for number, wake_up in enumerate(self.queue.receive(group))]
+        report = run(self.clock, self.delivery.serve(batch, time_left))
+        if report.again:
+            self.queue.failed(group)
+        else:
+            self.queue.done(group)
+        return report
+
+    def work_backlog(self, time_left: Callable[[], float] = lambda: 60.0) -> ServingReport:
+        """One batch of the backlog queue."""
+        messages = self.backlog.receive()
+        report = run(self.clock, self.delivery.serve_backlog(messages, time_left))
+        self.backlog.failed([messages[position] for position in report.again])
+        return report
 
     # -- what a client sees --------------------------------------------------------------------------------------
 
@@ -167,6 +176,12 @@ class Scene:
     def sequences(self, connection_id: str) -> list[int]:
         """Of the events that arrived one by one."""
         return [frame["sequence"] for frame in self.frames(connection_id)]
+
+    def cursor(self, connection_id: str) -> int:
+        """How far a connection is, as it is stored."""
+        row = self.row(connection_id)
+        shared = self.tables.groups.get((row.endpoint_id, row.group), GroupState()).cursor
+        return max(row.cursor, shared) if row.lane is Lane.LIVE else row.cursor
 
     def row(self, connection_id: str) -> Connection:
         return self.tables.rows[ENDPOINT, connection_id]

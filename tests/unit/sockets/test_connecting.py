@@ -9,7 +9,8 @@ import pytest
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
-from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, START, TOKEN, Scene, an_endpoint
+from tests.simulation.sockets.virtual_time import START
+from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, an_endpoint
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -140,15 +141,15 @@ def test_with_endpoint_ids_enough_no_token_is_asked_for() -> None:
     assert scene.row(client).token_hash is None
 
 
-def test_a_first_connect_costs_one_read_two_writes_and_one_wake_up() -> None:
+def test_a_first_connect_costs_two_reads_and_three_writes() -> None:
     scene = Scene()
 
     scene.connect()
 
-    assert scene.calls == {"handshake": 1, "put_head": 1, "add": 1, "queue.send": 1}
+    assert scene.calls == {"handshake": 1, "put_head": 1, "add": 1, "arrive": 1, "situation": 1}
 
 
-def test_any_other_connect_costs_one_read_one_write_and_one_wake_up() -> None:
+def test_any_other_connect_costs_two_reads_and_two_writes() -> None:
     scene = Scene()
     scene.connect()
     scene.calls.clear()
@@ -156,7 +157,40 @@ def test_any_other_connect_costs_one_read_one_write_and_one_wake_up() -> None:
 
     scene.connect()
 
-    assert scene.calls == {"handshake": 1, "add": 1, "queue.send": 1}
+    assert scene.calls == {"handshake": 1, "add": 1, "arrive": 1, "situation": 1}
+
+
+def test_connect_of_who_resumes_costs_four_calls() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(3)
+    scene.calls.clear()
+
+    scene.connect(after=1)
+
+    assert scene.calls == {"handshake": 1, "add": 1, "arrive": 1, "backlog.send": 1}
+
+
+def test_connects_beside_appends_all_get_in_and_keep_the_log() -> None:
+    """Neither waits for the other: both change the counter without a condition on what it holds."""
+    scene = Scene()
+    scene.connect()
+    appending = True
+
+    def append(operation: str) -> None:
+        nonlocal appending
+        if operation in ("add", "arrive", "situation") and appending:
+            appending = False
+            scene.publish()
+            appending = True
+
+    scene.hook = append
+    for minutes in range(40):
+        scene.clock.pass_by(minutes=minutes)
+        scene.connect()
+
+    assert scene.tables.log_heads[ENDPOINT].arrivals == 41
+    assert scene.tables.log_heads[ENDPOINT].last == 120
 
 
 def test_a_connect_that_nears_the_end_of_the_log_s_life_extends_it() -> None:
@@ -169,7 +203,7 @@ def test_a_connect_that_nears_the_end_of_the_log_s_life_extends_it() -> None:
     scene.connect()
 
     assert scene.tables.log_heads[ENDPOINT].kept_until >= before + timedelta(hours=3)
-    assert scene.calls == {"handshake": 1, "extend": 1, "add": 1, "queue.send": 1}
+    assert scene.calls == {"handshake": 1, "add": 1, "arrive": 1, "situation": 1}
 
 
 def test_two_first_connects_at_once_make_one_log() -> None:
@@ -214,7 +248,7 @@ def test_with_after_a_client_is_served_what_follows_it() -> None:
 
 
 @pytest.mark.parametrize("after", [9, GREATEST_SEQUENCE])
-def test_after_beyond_the_end_gets_one_gap_notice(after: int) -> None:
+def test_an_after_beyond_the_end_is_answered_with_a_reset_then_what_comes(after: int) -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
@@ -224,7 +258,7 @@ def test_after_beyond_the_end_gets_one_gap_notice(after: int) -> None:
     scene.work()
 
     notice, *frames = scene.frames(client)
-    assert notice == {"notice": "gap", "from": 6, "to": after, "next": 6}
+    assert notice == {"notice": "reset", "next": 6}
     assert [frame["sequence"] for frame in frames] == [6, 7, 8, 9, 10, 11]
 
 
@@ -240,7 +274,7 @@ def test_after_older_than_the_retention_gets_one_gap_notice() -> None:
     scene.work()
 
     notice, *frames = scene.frames(client)
-    assert notice == {"notice": "gap", "from": 2, "to": 5, "next": 6}
+    assert notice == {"notice": "gap", "from": 2, "to": 5, "next": 6, "reason": "expired"}
     assert [frame["sequence"] for frame in frames] == [6, 7]
 
 
@@ -274,7 +308,7 @@ def test_removed_and_expired_segments_are_the_same_gap() -> None:
         scene.work()
         frames.append(scene.frames(client))
 
-    assert frames[0] == frames[1] == [{"notice": "gap", "from": 3, "to": 5, "next": 6}]
+    assert frames[0] == frames[1] == [{"notice": "gap", "from": 3, "to": 5, "next": 6, "reason": "expired"}]
 
 
 def test_who_has_seen_everything_is_told_of_no_gap_however_old_it_is() -> None:
@@ -298,7 +332,7 @@ def test_nothing_is_logged_for_an_endpoint_that_nobody_ever_connected_to() -> No
 
     assert not scene.tables.log
     assert not scene.queue.sent
-    assert scene.calls == {"heads": 1}
+    assert scene.calls == {"allocate": 1}
 
 
 def test_log_stops_when_nobody_can_resume() -> None:
@@ -314,7 +348,7 @@ def test_log_stops_when_nobody_can_resume() -> None:
     scene.work()
 
     notice, frame = scene.frames(client)
-    assert notice == {"notice": "gap", "from": 6, "to": 6, "next": 7}
+    assert notice == {"notice": "gap", "from": 6, "to": 6, "next": 7, "reason": "expired"}
     assert frame["sequence"] == 7
 
 
@@ -339,7 +373,7 @@ def test_a_disconnect_forgets_the_connection_without_a_look_at_any_index() -> No
     scene.connections.disconnect("unknown")
 
     assert not scene.tables.rows
-    assert scene.calls == {"endpoint_of": 2, "forget": 1}
+    assert scene.calls == {"owner": 2, "forget": 1}
 
 
 def test_a_row_outlives_its_connection_by_a_little() -> None:

@@ -15,7 +15,7 @@ def an_entry(sequence: int, size: int) -> EventFrame:
     fixed = len(f'{{"é":"","sequence":{sequence}}}'.encode())
     text = f'{{"é":"{"x" * (size - fixed)}","sequence":{sequence}}}'
     assert len(text.encode()) == size
-    return EventFrame(sequence, f"event-{sequence}", text)
+    return EventFrame(sequence, f"event-{sequence}", text.encode())
 
 
 def packed(*entries: EventFrame | Gap, batched: bool = True) -> list[object]:
@@ -66,8 +66,37 @@ def test_a_gap_inside_a_batch_is_a_notice_in_its_place() -> None:
     frames = list(pack([an_entry(1, 100), Gap(2, 7), an_entry(8, 100)], batched=True))
 
     assert packed(an_entry(1, 100), Gap(2, 7), an_entry(8, 100)) == [[1], "gap", [8]]
-    assert json.loads(frames[1].data) == {"notice": "gap", "from": 2, "to": 7, "next": 8}
+    assert json.loads(frames[1].data) == {"notice": "gap", "from": 2, "to": 7, "next": 8, "reason": "expired"}
     assert [frame.last for frame in frames] == [1, 7, 8]
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_what_was_published_before_the_connect_is_marked_as_replayed(batched: bool) -> None:
+    entries = [an_entry(sequence, 100) for sequence in (1, 2, 3)]
+
+    frames = [json.loads(frame.data) for frame in pack(entries, batched=batched, replay_to=2)]
+
+    events = frames[0] if batched else frames
+    assert [(event["sequence"], event.get("replayed", False)) for event in events] == [(1, True), (2, True), (3, False)]
+    assert list(events[0]) == ["é", "sequence", "replayed"]
+
+
+def test_the_mark_of_a_replay_counts_towards_the_limits() -> None:
+    fits, too_much = (an_entry(1, MAXIMUM_FRAME_BYTES - len(',"replayed":true') + more) for more in (0, 1))
+
+    (whole,) = pack([fits], batched=False, replay_to=1)
+    (notice,) = pack([too_much], batched=False, replay_to=1)
+
+    assert len(whole.data) == MAXIMUM_FRAME_BYTES
+    assert json.loads(notice.data)["notice"] == "too-large"
+
+
+def test_an_event_is_encoded_once_and_shared_by_all_clients() -> None:
+    entry = an_entry(1, 1_000)
+
+    frames = [next(pack([entry], batched=False)) for _ in range(100)]
+
+    assert all(frame.data is entry.data for frame in frames)
 
 
 @pytest.mark.parametrize("message", ['{"action":"ping"}', ' {"action": "ping", "more": 1}\n'])

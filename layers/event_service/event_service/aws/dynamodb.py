@@ -145,6 +145,16 @@ class Database:
         arguments: dict[str, Any] = {"TableName": self.table(key.model), "Key": self.key_map(key)}
         self._write("UpdateItem", arguments, actions, condition)
 
+    def update_and_get(self, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> AttributeMap:
+        """Updates one item and returns it as it is afterwards, which makes it a strongly consistent read as well.
+
+        Raises:
+            ConditionFailed: the condition was not met.
+        """
+        arguments: dict[str, Any] = {"TableName": self.table(key.model), "Key": self.key_map(key), "ReturnValues": "ALL_NEW"}
+        answer: AttributeMap = self._write("UpdateItem", arguments, actions, condition)["Attributes"]
+        return answer
+
     def delete(self, key: Key, condition: Condition | None = None) -> None:
         """Deletes one item.
 
@@ -344,7 +354,7 @@ class Database:
                 keys[attribute.attr_name] = {attribute.attr_type: attribute.serialize(value)}
         return keys
 
-    def _write(self, operation: str, arguments: dict[str, Any], actions: Sequence[Action], condition: Condition | None) -> None:
+    def _write(self, operation: str, arguments: dict[str, Any], actions: Sequence[Action], condition: Condition | None) -> dict[str, Any]:
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
         if actions:
@@ -353,7 +363,7 @@ class Database:
             arguments["ConditionExpression"] = condition.serialize(names, values)
             arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         _add_placeholders(arguments, names, values)
-        self._call(operation, arguments)
+        return self._call(operation, arguments)
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         allowance = current_allowance()

@@ -142,6 +142,25 @@ class Queues:
             raise RateLimited("The queue is too busy at the moment; nothing was accepted. Try again in a few seconds.") from cause
         raise Unavailable(f"SQS SendMessage: {_name(cause)}") from cause
 
+    def delete(self, queue_url: str, receipts: Sequence[str]) -> None:
+        """Deletes received messages, ten a call. One that is gone already is fine.
+
+        Raises:
+            RateLimited: SQS throttles.
+            Unavailable: a call failed; some may be left, and come again.
+        """
+        for first in range(0, len(receipts), MAXIMUM_BATCH_ENTRIES):
+            some = receipts[first : first + MAXIMUM_BATCH_ENTRIES]
+            entries: list[Any] = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(some)]
+            try:
+                self._client.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+            except BotoCoreError as error:
+                raise Unavailable(f"SQS DeleteMessageBatch: {type(error).__name__}") from error
+            except ClientError as error:
+                if _is_throttled(error):
+                    raise RateLimited("The queue is too busy at the moment.") from error
+                raise Unavailable(f"SQS DeleteMessageBatch: {_code(error)}") from error
+
     def send_all(self, queue_url: str, entries: Sequence[Entry], time_left: Callable[[], float]) -> list[int]:
         """Sends many messages, ten or a megabyte a call, several calls at once; tries again what failed.
 

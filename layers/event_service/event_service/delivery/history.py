@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -289,8 +289,15 @@ class DeliveryHistory:
         ]
         if problems:
             raise BadUserInput(*problems)
-        again = [row_again(delivery.endpoint_id, events[delivery.event_id].event, delivery) for delivery in deliveries]
-        self._resending.send(again)
+        self.send_deliveries(deliveries, {event_id: stored.event for event_id, stored in events.items()})
+
+    def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
+        """Makes another attempt of each, at its receiver's own pace, and begins the schedule of retries anew; ``events`` by id.
+
+        Raises:
+            RateLimited, Unavailable: it is not known whether all will be sent; asking again repeats none of the attempts.
+        """
+        self._resending.send([row_again(delivery.endpoint_id, events[delivery.event_id], delivery) for delivery in deliveries])
 
     # -- testing -------------------------------------------------------------------------------------------------
 

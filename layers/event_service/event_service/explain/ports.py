@@ -27,8 +27,8 @@ class SocketLogs(Protocol):
     def heads(self, endpoint_ids: Collection[str]) -> dict[str, LogHead]:
         """The counters of those that have a log."""
 
-    def segments(self, endpoint_id: str, after: int, up_to: int, limit: int) -> list[Segment]:
-        """Up to ``limit`` segments, in order, that hold sequences above ``after`` and begin at or below ``up_to``."""
+    def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
+        """Up to ``limit`` segments, in order, that hold ``first`` or follow it within its block of sequences."""
 
 
 class Deliveries(Protocol):

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from event_service.explain.ports import SocketLogs
+from event_service.sockets.log import block_end
 from event_service.sockets.ports import LogHead, Segment
 
 SEGMENTS_PER_READ: Final = 100
-MAXIMUM_SEGMENTS: Final = 2_000
-"""That are looked through from the moment of acceptance on."""
+MAXIMUM_READS: Final = 20
+"""From the moment of acceptance on."""
 MARGIN: Final = timedelta(seconds=2)
-"""Expiries are kept in whole seconds, and clocks differ a little."""
+"""Times are kept in whole seconds, and clocks differ a little."""
 
 
 class SocketPlaces:
@@ -37,34 +38,34 @@ class SocketPlaces:
 
     def sequence_of(self, endpoint_id: str, head: LogHead, event_id: str, accepted: datetime) -> int | None:
         """The sequence of an event; ``None``: it is not found."""
-        after = self._before(endpoint_id, head, accepted - MARGIN)
-        looked_through = 0
-        while after < head.last and looked_through < MAXIMUM_SEGMENTS:
-            segments = self._behind(endpoint_id, head, after, SEGMENTS_PER_READ)
-            if not segments:
+        at = self._from(endpoint_id, head, accepted - MARGIN)
+        for _ in range(MAXIMUM_READS):
+            if at > head.last:
                 return None
+            segments = self._logs.segments(endpoint_id, at, SEGMENTS_PER_READ)
             for segment in segments:
                 if event_id in segment.event_ids:
                     return segment.first + segment.event_ids.index(event_id)
-            after = segments[-1].last
-            looked_through += len(segments)
+            at = segments[-1].last + 1 if len(segments) == SEGMENTS_PER_READ else block_end(at) + 1
         return None
 
-    def _before(self, endpoint_id: str, head: LogHead, moment: datetime) -> int:
-        """A sequence behind which everything stands that was appended from ``moment`` on."""
-        low, high = head.floor - 1, head.last
+    def _from(self, endpoint_id: str, head: LogHead, moment: datetime) -> int:
+        """A sequence from which on everything stands that was appended from ``moment`` on."""
+        low, high = head.floor, head.next
         while low < high:
             middle = (low + high) // 2
-            found = self._behind(endpoint_id, head, middle, 1)
-            if not found or self._appended(found[0]) >= moment:
+            found, looked_up_to = self._first(endpoint_id, head, middle)
+            if found is None and looked_up_to < head.last:
+                low = looked_up_to + 1  # it has expired, and so has what is before it
+            elif found is None or found.appended >= moment:
                 high = middle
             else:
-                low = max(found[0].last, middle + 1)
-        return low
+                low = max(found.last, middle) + 1
+        return max(head.floor, low - 1)
 
-    def _behind(self, endpoint_id: str, head: LogHead, sequence: int, limit: int) -> list[Segment]:
-        """Segments that hold what follows a sequence; none at the end of the log."""
-        return self._logs.segments(endpoint_id, sequence, head.last, limit)
-
-    def _appended(self, segment: Segment) -> datetime:
-        return segment.expires - self._retention
+    def _first(self, endpoint_id: str, head: LogHead, sequence: int) -> tuple[Segment | None, int]:
+        """What holds a sequence or follows it in its block or the next, and how far that was looked for."""
+        for first in (sequence, block_end(sequence) + 1):
+            if first <= head.last and (found := self._logs.segments(endpoint_id, first, 1)):
+                return found[0], found[0].last
+        return None, block_end(block_end(sequence) + 1)

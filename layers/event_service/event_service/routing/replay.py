@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -15,13 +15,13 @@ from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.history import Endpoints, Resending, require_webhook, row_again
+from event_service.delivery.history import Resending, require_webhook, row_again
 from event_service.delivery.messages import ON_ITS_WAY
 from event_service.delivery.ports import BacklogRow, DeliveryLog
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
-from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
+from event_service.routing.endpoint_routing import EndpointsAndFilters, routing_of
 from event_service.routing.table import Matcher, RoutingTable
 
 MAXIMUM_REPLAYED_EVENTS: Final = 10_000
@@ -37,13 +37,6 @@ EVENTS_PER_READ: Final = 100
 STEPS_PER_GROUP: Final = 2 * STEPS_PER_EVENT
 """Of matching, for the events of one step: about 2 s. What is not decided then is sent."""
 _TICK: Final = timedelta(microseconds=1)
-
-
-class EndpointsAndFilters(Endpoints, Protocol):
-    """What is asked of the configuration."""
-
-    def event_filters_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> Mapping[str, list[EventFilter]]:
-        """The linked event filters of each."""
 
 
 class AcceptedInTime(Protocol):
@@ -221,13 +214,7 @@ class Replay:
         return rows
 
     def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
-        filters = self._endpoints.event_filters_of(endpoint.workspace_id, [endpoint.id])[endpoint.id]
-        table = RoutingTable(endpoint.workspace_id, self._make_matcher())
-        # Read again: the last event filter may be deleted, or the first one linked, between the two reads.
-        current = self._endpoints.endpoint(endpoint.workspace_id, endpoint.id)
-        matching_nothing = [one.id for one in (endpoint, current) if one is not None and one.matches_nothing]
-        table.load(0, {endpoint.id: endpoint.type}, filters, {endpoint.id: [one.id for one in filters]}, matching_nothing)
-        return table
+        return routing_of(endpoint, self._endpoints, self._make_matcher)
 
 
 def _moments_in_groups(

@@ -1,29 +1,45 @@
-"""Serving one connection: the next thing it is owed, posted until it worked, and its cursor moved after that."""
+"""Serving one connection: the next thing it is owed is posted, and its cursor moves after that. One post at a time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
 from typing import Final
 
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import Connection
-from event_service.sockets.frames import Frame, gap_notice, pack, paused_notice, too_large_notice
+from event_service.sockets.frames import Frame, behind_notice, pack, paused_notice, reset_notice, too_large_notice
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Posted
+from event_service.sockets.ports import Owner, Posted
 
-TROUBLE_SECONDS: Final = 10.0
-"""A connection whose posts have failed for so long is left to the next invocation."""
-
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
+BEHIND_EVENTS: Final = 1_000
+"""A client that takes events one by one is told when it falls so far behind."""
+UNKNOWN_PAUSE_SECONDS: Final = 0.05
+"""Before the one repeat of a post that failed on the way."""
+NOT_OPEN_PAUSES: Final = (0.1, 0.2, 0.4)
+"""Seconds between posts to a connection that is not open yet."""
+QUICK_SECONDS: Final = 0.2
+"""A client one of whose posts takes longer is slow: it stays in its own lane, and a post that failed is not repeated at once."""
 
 _LOG = logging.getLogger(__name__)
+
+
+class Step(Enum):
+    """How serving a client ended."""
+
+    DONE = "done"
+    """It has everything."""
+    GONE = "gone"
+    TROUBLE = "trouble"
+    """A post did not succeed."""
+    CUT = "cut"
+    """Its time was up."""
 
 
 @dataclass(slots=True)
@@ -32,152 +48,214 @@ class Client:
 
     Attributes:
         saved: the connection as it is stored.
-        closing: it is to be closed, and is sent nothing more.
-        stuck: its calls keep failing: the next invocation goes on.
-        busy: what serves it at the moment.
+        slowest: the longest that one of its posts took, in seconds.
+        posting_since: since when a call about it is under way.
+        is_not_open: its $connect has not been answered yet, as far as posts tell.
     """
 
     connection: Connection
     saved: Connection
-    gone: bool = False
-    closing: bool = False
-    stuck: bool = False
-    busy: asyncio.Task[None] | None = field(default=None)
+    step: Step | None = None
+    slowest: float = 0.0
+    posting_since: datetime | None = None
+    is_not_open: bool = False
+    task: asyncio.Task[None] | None = field(default=None)
+
+    @property
+    def owner(self) -> Owner:
+        """Where its row is."""
+        return Owner(self.connection.endpoint_id, self.connection.group)
 
 
 class ClientServing:
-    """Serves the connections of one group, one call at a time for each of them."""
+    """Serves connections of one endpoint."""
 
     def __init__(
-        self, outside: Outside, window: LogWindow, posts: asyncio.Semaphore, time_left: Callable[[], float], report: ServingReport
+        self, outside: Outside, window: LogWindow, permits: asyncio.Semaphore, report: ServingReport, call_seconds: float | None = None
     ) -> None:
         """
         Args:
             outside: the ports.
             window: the endpoint's log.
-            posts: permits for calls to API Gateway, shared by all groups of the invocation.
-            time_left: seconds for the work.
+            permits: for calls to API Gateway, of this group alone.
             report: counts what happens.
+            call_seconds: a call that takes longer is given up, and is this client's trouble; by default what the poster allows.
         """
         self._outside = outside
         self._window = window
-        self._posts = posts
-        self._time_left = time_left
+        self._permits = permits
         self._report = report
+        self._call_seconds = call_seconds
         self.status: EndpointStatus | None = None
         """The endpoint's; ``None``: it was deleted."""
-        self.stopping = False
 
-    def time_is_short(self) -> bool:
-        """Whether no further post is begun."""
-        return self.stopping or self._time_left() <= 0
-
-    def _is_live(self) -> bool:
-        return self.status is EndpointStatus.ENABLED
-
-    def has_work(self, client: Client) -> bool:
+    def has_work(self, connection: Connection) -> bool:
         """Whether a client is owed anything."""
-        if client.closing:
+        if connection.closing or self.status is None:
             return True
-        if self._is_live():
-            connection = client.connection
-            return connection.told_paused or connection.claimed is not None or connection.cursor < self._window.head.last
-        return self.status is not None and not client.connection.told_paused
+        if connection.reset:
+            return True
+        if self.status is EndpointStatus.ENABLED:
+            return connection.told_paused or connection.cursor < self._window.head.last
+        return not connection.told_paused
 
-    async def serve(self, client: Client) -> None:
-        """Posts what a client is owed, until it has everything, is gone or stuck, or the time is up."""
+    async def serve(self, client: Client, goes_on: Callable[[], bool]) -> None:
+        """Posts what a client is owed until it has everything, a post fails, or the time is up; says so in ``client.step``.
+
+        A fault of our own is this client's trouble and nobody else's.
+
+        Args:
+            client: its connection moves on with what it took.
+            goes_on: asked before each post.
+
+        Raises:
+            RateLimited: AWS throttles the reads.
+            Unavailable: a read failed.
+        """
+        client.step = Step.CUT
         try:
-            while not client.gone and not client.stuck and not self.time_is_short() and self.has_work(client):
-                await self._step(client)
-        except (RateLimited, Unavailable) as error:
-            _LOG.warning("connection %s: %s", client.connection.connection_id, error)
-            client.stuck = True
+            while goes_on():
+                if not self.has_work(client.connection):
+                    client.step = Step.DONE
+                    return
+                step = await self._next(client, goes_on)
+                if step is not None:
+                    client.step = step
+                    return
+        except (RateLimited, Unavailable):
+            raise  # AWS's trouble, and not this client's
+        except Exception:  # noqa: BLE001 - logged and counted; the others of the group go on
+            self._report.faults += 1
+            _LOG.exception("connection %s could not be served", client.connection.connection_id)
+            client.step = Step.TROUBLE
 
-    async def _step(self, client: Client) -> None:
-        """The next thing a client is owed."""
+    async def _next(self, client: Client, goes_on: Callable[[], bool]) -> Step | None:
+        """The next thing a client is owed; ``None``: it has it."""
         connection = client.connection
-        if client.closing:
-            await self._close(client)
-        elif not self._is_live():
-            if await self._post(client, paused_notice()) is Posted.SENT:
-                client.connection = replace(connection, told_paused=True)
-        elif connection.told_paused:
+        if connection.closing or self.status is None:
+            return await self.close(client)
+        if connection.reset:
+            # Always the first thing on a connection: a client heeds it only there.
+            return await self._tell(client, reset_notice(connection.cursor + 1), reset=False)
+        if self.status is not EndpointStatus.ENABLED:
+            return await self._tell(client, paused_notice(), told_paused=True)
+        if connection.told_paused:
             client.connection = replace(connection, told_paused=False)
-        elif connection.claimed is not None:
-            # What its client claims to have had was given to nobody: the numbering goes on from the log's own end.
-            notice = gap_notice(connection.cursor + 1, connection.claimed, connection.cursor + 1)
-            if await self._post(client, notice) is Posted.SENT:
-                client.connection = replace(connection, claimed=None)
-        else:
-            frames = list(pack(await self._window.behind(connection.cursor), batched=connection.batched))
-            if connection.batched and len(frames) > 1 and frames[-1].last < self._window.head.last:
-                del frames[-1]  # what follows fits into it as well
-            for frame in frames:
-                if self.time_is_short() or not self._is_live() or not await self._send(client, frame):
-                    break
+            return None
+        return await self._send_some(client, goes_on)
 
-    async def _send(self, client: Client, frame: Frame) -> bool:
-        """Posts a frame and moves the cursor; ``False``: stop here."""
-        outcome = await self._post(client, frame.data)
+    async def tell_behind(self, client: Client) -> None:
+        """Tells a client that takes events one by one, once, that it falls behind, and what helps."""
+        connection = client.connection
+        behind = self._window.head.last - connection.cursor
+        if behind > BEHIND_EVENTS and not connection.batched and not connection.told_behind:
+            await self._tell(client, behind_notice(behind), told_behind=True)
+
+    async def _tell(self, client: Client, notice: bytes, **told: bool) -> Step | None:
+        outcome = await self.post(client, notice)
+        if outcome is not Posted.SENT:
+            return _step(outcome)
+        client.connection = replace(client.connection, **told)  # type: ignore[arg-type]  # its flags, by name
+        return None
+
+    async def _send_some(self, client: Client, goes_on: Callable[[], bool]) -> Step | None:
+        connection = client.connection
+        entries = await self._window.behind(connection.cursor)
+        frames = list(pack(entries, batched=connection.batched, replay_to=connection.replay_to))
+        if connection.batched and len(frames) > 1 and frames[-1].last < self._window.head.last:
+            del frames[-1]  # what follows fits into it as well
+        for frame in frames:
+            if not goes_on() or self.status is not EndpointStatus.ENABLED:
+                return Step.CUT
+            step = await self._send(client, frame)
+            if step is not None:
+                return step
+        return None
+
+    async def _send(self, client: Client, frame: Frame) -> Step | None:
+        """Posts a frame and moves the cursor."""
+        outcome = await self.post(client, frame.data)
         if outcome is Posted.TOO_LARGE:
             # Smaller than the limit we know, and refused nevertheless: then as the notices that such events get.
             for event_id, sequence in frame.events:
-                if await self._post(client, too_large_notice(event_id, sequence)) is not Posted.SENT:
-                    return False
+                outcome = await self.post(client, too_large_notice(event_id, sequence))
+                if outcome is not Posted.SENT:
+                    return _step(outcome)
                 client.connection = replace(client.connection, cursor=sequence)
-            return True
+            return None
         if outcome is not Posted.SENT:
-            return False
+            return _step(outcome)
         client.connection = replace(client.connection, cursor=frame.last)
-        return True
+        return None
 
-    async def _post(self, client: Client, data: bytes) -> Posted | None:
-        """Posts; see :meth:`_insist`."""
-        outcome = await self._insist(client, lambda: self._outside.poster.post(client.connection.connection_id, data))
+    async def post(self, client: Client, data: bytes) -> Posted:
+        """Posts once, and once more where the answer got lost."""
+        connection_id = client.connection.connection_id
+        outcome = await self._call(client, lambda: self._outside.poster.post(connection_id, data))
+        if outcome is Posted.UNKNOWN and client.slowest < QUICK_SECONDS:
+            await self._outside.sleep(UNKNOWN_PAUSE_SECONDS)
+            outcome = await self._call(client, lambda: self._outside.poster.post(connection_id, data))
         if outcome is Posted.SENT:
-            self._report.posted += 1
+            self._note_sent(client)
+        elif outcome is Posted.GONE:
+            return await self._gone(client, data)
+        elif outcome is Posted.THROTTLED:
+            self._report.throttled += 1
+        elif outcome is Posted.REFUSED:
+            self._report.faults += 1
+            _LOG.error("calls about connection %s are refused", connection_id)
         return outcome
 
-    async def _close(self, client: Client) -> None:
-        # A close that failed must come again: whoever forgot the connection now would leave it open for up to two hours.
-        if await self._insist(client, lambda: self._outside.poster.close(client.connection.connection_id)) is Posted.SENT:
-            client.gone = True
-            await self._forget(client)
+    async def close(self, client: Client) -> Step:
+        """Closes a socket and forgets it. A close that failed must come again: whoever forgot the connection now would leave
+        it open for up to two hours."""
+        outcome = await self._call(client, lambda: self._outside.poster.close(client.connection.connection_id))
+        if outcome is Posted.SENT or (outcome is Posted.GONE and not client.connection.is_young(self._outside.clock())):
+            await self.forget(client)
+            return Step.GONE
+        return Step.TROUBLE
 
-    async def _insist(self, client: Client, call: Callable[[], Awaitable[Posted]]) -> Posted | None:
-        """Calls until it worked, the connection is gone, or nothing has worked for ten seconds.
-
-        ``None``: what was to be posted is not, because meanwhile the connection is gone or is to be closed.
-        """
-        outside = self._outside
-        closing = client.closing
-        pause, waited = _FIRST_PAUSE, 0.0
-        while True:
-            async with self._posts:
-                if client.gone or client.closing is not closing:
-                    return None
-                outcome = await call()
-            if outcome in (Posted.SENT, Posted.TOO_LARGE):
-                return outcome
-            if outcome is Posted.GONE and not client.connection.is_young(outside.clock()):
-                client.gone = True
-                self._report.gone += 1
-                await self._forget(client)
-                return outcome
-            if waited >= TROUBLE_SECONDS or self.time_is_short():
-                client.stuck = True
-                if outcome is Posted.REFUSED:
-                    self._report.faults += 1
-                    _LOG.error("calls about connection %s are refused", client.connection.connection_id)
-                return outcome
-            # Not open yet, throttled, or unknown: the same frame again, so that no other overtakes it. Also when it is
-            # refused: that may be this one connection's matter, and must not end the work for the others.
-            step = random.uniform(pause / 2, pause)  # noqa: S311 - spreads load, guards nothing
-            await outside.sleep(step)
-            waited += step
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    async def _forget(self, client: Client) -> None:
-        key = (client.connection.endpoint_id, client.connection.connection_id)
+    async def forget(self, client: Client) -> None:
+        """Removes a connection's rows."""
+        key = (client.owner, client.connection.connection_id)
         outside = self._outside
         await outside.call(lambda: outside.connections.forget([key]))
+
+    async def _call(self, client: Client, call: Callable[[], Awaitable[Posted]]) -> Posted:
+        async with self._permits:
+            await self._outside.pace()
+            begun = client.posting_since = self._outside.clock()
+            try:
+                async with asyncio.timeout(self._call_seconds):
+                    outcome = await call()
+            except TimeoutError:
+                outcome = Posted.UNKNOWN
+            finally:
+                client.posting_since = None
+                client.slowest = max(client.slowest, (self._outside.clock() - begun).total_seconds())
+        return outcome
+
+    async def _gone(self, client: Client, data: bytes) -> Posted:
+        """Closed; or, in its first seconds, not open yet, which in its own lane is waited for."""
+        connection = client.connection
+        if connection.is_young(self._outside.clock()):
+            for pause in () if self._call_seconds else NOT_OPEN_PAUSES:
+                await self._outside.sleep(pause)
+                outcome = await self._call(client, lambda: self._outside.poster.post(connection.connection_id, data))
+                if outcome is Posted.SENT:
+                    self._note_sent(client)
+                if outcome is not Posted.GONE:
+                    return outcome
+            client.is_not_open = True
+            return Posted.UNKNOWN
+        self._report.gone += 1
+        await self.forget(client)
+        return Posted.GONE
+
+    def _note_sent(self, client: Client) -> None:
+        self._report.posted += 1
+        client.connection = replace(client.connection, trouble_since=None, posted_at=self._outside.clock())
+
+
+def _step(outcome: Posted) -> Step:
+    return Step.GONE if outcome is Posted.GONE else Step.TROUBLE

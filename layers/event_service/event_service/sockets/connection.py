@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from event_service.base.errors import BadUserInput
+from event_service.base.identifiers import shard_of
 
 CONNECTION_LIFE: Final = timedelta(hours=2)
 """API Gateway closes every WebSocket connection after two hours."""
 ROW_LIFE: Final = CONNECTION_LIFE + timedelta(minutes=10)
-YOUNG: Final = timedelta(seconds=10)
+YOUNG: Final = timedelta(seconds=35)
 """API Gateway answers GoneException for a connection whose $connect has not been answered yet, as it does for a closed
-one. Up to this age it means "not open yet"."""
+one. Up to this age it means "not open yet": API Gateway gives up a $connect after 29 seconds
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html)."""
 GREATEST_SEQUENCE: Final = 2**53 - 1
 """The greatest whole number that JavaScript reads exactly."""
 
-CONNECTIONS_PER_GROUP: Final = 100
-SHARD_DIGITS: Final = 2
-"""Hexadecimal digits of the hash that a connection's sort key begins with: at most 256 shards."""
+MAXIMUM_NEWEST: Final = 10_000
+"""Events that ``last=`` may ask for."""
 
 _SEQUENCE = re.compile(r"[0-9]{1,16}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Lane(StrEnum):
+    """How a connection is served."""
+
+    JOINING = "joining"
+    """With its group from the next run on, which stores its cursor once; until then its own cursor counts."""
+    LIVE = "live"
+    """With its group, whose cursor is its own: only the group's is stored."""
+    OWN = "own"
+    """In turns of its own through the backlog queue: it has much to catch up with, is slow, or takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +45,21 @@ class Connection:
     """One open socket.
 
     Attributes:
-        cursor: the sequence up to which its client was sent everything, or was told that it is missing.
-        claimed: the ``after`` its client gave although the log does not reach so far; its client must be told. ``None``
-            when there was none, or it has been told.
+        group: which of the endpoint's groups serves it, for all its life.
+        cursor: the sequence up to which its client was sent everything, or was told that it is missing. While it is live, the
+            group's cursor counts if that is higher.
+        reset: its client must first be told which sequence follows, since it asked for none or for one beyond the end.
         token_hash: of the token it was opened with; ``None`` when endpoint ids are enough to connect.
         batched: whether it takes arrays of events.
         told_paused: whether it was told that its endpoint is paused.
+        told_behind: whether it was told that it falls behind because it takes events one by one.
+        turn: the number of its last turn in its own lane.
+        due: when the turn begins that is under way; ``None``: none is.
+        trouble_since: since when its posts have failed without one success.
+        closing: it is closed as soon as that works, and sent nothing more.
+        replay_to: frames up to this sequence are marked as replayed.
+        posted_at: when it last took a frame, as far as is stored.
+        filter_id: of the event filter that narrows it.
     """
 
     endpoint_id: str
@@ -46,10 +67,20 @@ class Connection:
     workspace_id: str
     connected_at: datetime
     cursor: int
-    claimed: int | None = None
+    group: int = 0
+    lane: Lane = Lane.JOINING
+    reset: bool = False
     token_hash: str | None = None
     batched: bool = False
     told_paused: bool = False
+    told_behind: bool = False
+    turn: int = 0
+    due: datetime | None = None
+    trouble_since: datetime | None = None
+    closing: bool = False
+    replay_to: int = 0
+    posted_at: datetime | None = None
+    filter_id: str | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -61,48 +92,9 @@ class Connection:
         return now < self.connected_at + YOUNG
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """The connections of an endpoint whose hash begins with ``index`` of ``count`` equal parts of all hashes.
-
-    ``count`` is a power of two up to 256.
-    """
-
-    index: int
-    count: int
-
-    @property
-    def bounds(self) -> tuple[str, str]:
-        """The first and the last hash prefix of this shard."""
-        width = 16**SHARD_DIGITS // self.count
-        first = self.index * width
-        return f"{first:0{SHARD_DIGITS}x}", f"{first + width - 1:0{SHARD_DIGITS}x}"
-
-    def holds(self, prefix: str) -> bool:
-        """Whether a connection with this hash prefix belongs to it."""
-        first, last = self.bounds
-        return first <= prefix <= last
-
-
-def hash_prefix(connection_id: str) -> str:
-    """What a connection's sort key begins with, so that one shard is one range of keys."""
-    return hashlib.blake2b(connection_id.encode(), digest_size=8).hexdigest()[:SHARD_DIGITS]
-
-
-def shards_for(first_prefixes: Sequence[str]) -> list[Shard]:
-    """The shards for an endpoint with more connections than one group serves.
-
-    Args:
-        first_prefixes: the hash prefixes of its first connections in order of the hash, more than
-            :data:`CONNECTIONS_PER_GROUP`. How far they reach tells how many there are, so that not all of them
-            have to be read only to be counted.
-    """
-    reached = (int(first_prefixes[-1], 16) + 1) / 16**SHARD_DIGITS
-    estimate = len(first_prefixes) / reached
-    count = 2
-    while count < 16**SHARD_DIGITS and estimate / count > CONNECTIONS_PER_GROUP / 2:
-        count *= 2
-    return [Shard(index, count) for index in range(count)]
+def group_of(connection_id: str, groups: int) -> int:
+    """Which of so many groups a new connection belongs to."""
+    return shard_of(connection_id, groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +107,8 @@ class ConnectRequest:
     token: str | None
     after: str | None = None
     batch: str | None = None
+    newest: str | None = None
+    event_filter_id: str | None = None
     subprotocols: tuple[str, ...] = ()
 
     @property
@@ -159,6 +153,8 @@ def read_connect_request(
         token=token or None,
         after=query.get("after"),
         batch=query.get("batch"),
+        newest=query.get("last"),
+        event_filter_id=query.get("filter"),
         subprotocols=subprotocols,
     )
 
@@ -174,6 +170,20 @@ def parse_after(value: str | None) -> int | None:
     if not _SEQUENCE.fullmatch(value) or int(value) > GREATEST_SEQUENCE:
         shown = value if len(value) <= 30 else value[:27] + "..."
         raise BadUserInput(f"after: {shown!r} is not the sequence of a frame, a whole number from 0 to {GREATEST_SEQUENCE}.")
+    return int(value)
+
+
+def parse_newest(value: str | None) -> int | None:
+    """How many of the newest events a connection begins with; ``None``: it does not say.
+
+    Raises:
+        BadUserInput: no whole number from 0 to 10,000.
+    """
+    if value is None or not value:
+        return None
+    if not _SEQUENCE.fullmatch(value) or int(value) > MAXIMUM_NEWEST:
+        shown = value if len(value) <= 30 else value[:27] + "..."
+        raise BadUserInput(f"last: {shown!r} is not a number of events, a whole number from 0 to {MAXIMUM_NEWEST:,}.")
     return int(value)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,27 +10,25 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.clock import Clock
 from event_service.base.errors import BadUserInput, Forbidden, NotFound, RateLimited, Unauthenticated
 from event_service.base.identifiers import parse_uuid
-from event_service.configuration.endpoint import Endpoint, EndpointType
-from event_service.configuration.ports import EndpointReference
-from event_service.sockets.connection import ROW_LIFE, Connection, ConnectRequest, hash_prefix, parse_after, parse_batch
-from event_service.sockets.log import CLOCK_MARGIN, log_is_off
-from event_service.sockets.ports import ConnectionStore, Handshake, LogHead, SocketLogStore, WakeUpQueue
-from event_service.sockets.wake_up import WakeUp
+from event_service.configuration.endpoint import EndpointStatus
+from event_service.sockets.connection import ROW_LIFE, Connection, ConnectRequest, Lane, group_of, parse_after, parse_batch, parse_newest
+from event_service.sockets.lanes import leave, own_turn
+from event_service.sockets.log import log_is_off
+from event_service.sockets.messages import CloseSocket
+from event_service.sockets.ports import BacklogQueue, ConnectionStore, Handshake, LogHead, SocketLogStore
 
-EXTEND_EARLY: Final = timedelta(minutes=30)
-"""The log is kept so much longer than it must be, so that not every connect has to write its head."""
 TRIES: Final = 5
 MAXIMUM_TOKEN_CHARACTERS: Final = 200
 
 
 class SocketConnections:
-    """What the routes of the WebSocket API and the configuration call."""
+    """What the routes of the WebSocket API call."""
 
     def __init__(
         self,
         connections: ConnectionStore,
         log: SocketLogStore,
-        queue: WakeUpQueue,
+        backlog: BacklogQueue,
         clock: Clock,
         retention: timedelta,
         *,
@@ -40,81 +38,96 @@ class SocketConnections:
         Args:
             connections: the open connections.
             log: the logs they are served from.
-            queue: wakes who serves them.
+            backlog: takes the first turn of a connection that is owed something.
             clock: the time.
             retention: how long a client can resume after its connection ended.
             needs_token: ``False``: the id of an endpoint is enough.
         """
         self._connections = connections
         self._log = log
-        self._queue = queue
+        self._backlog = backlog
         self._clock = clock
         self._retention = retention
         self._needs_token = needs_token
 
     def connect(self, request: ConnectRequest) -> Connection:
-        """Opens a connection. It costs one read, one or two writes and one wake-up.
+        """Opens a connection. It costs two reads and two writes, and a message if its client is owed anything.
 
-        Everything that is published after this returned will be sent to it: its row and the log's head are stored by
-        then, and routing and delivery read both strongly consistent. It is served through the queue and not from here,
-        because API Gateway opens it only after the answer.
+        Everything that is published after this returned will be sent to it: its row is stored by then, and whoever serves
+        its group reads it strongly consistent. What it missed is sent in a turn of its own and not from here, because API
+        Gateway opens the connection only after the answer.
 
         Raises:
             Unauthenticated: no token, or no valid one.
             Forbidden: an agent's token.
             NotFound: no WEB_SOCKET endpoint of the token's workspace has this id.
-            BadUserInput: ``after`` or ``batch`` is not understood.
+            BadUserInput: ``after``, ``last`` or ``batch`` is not understood.
         """
         token_hash = self._token_hash(request)
         endpoint_id = _endpoint_id(request)
         handshake = self._connections.handshake(endpoint_id, token_hash)
         now = self._clock()
         workspace_id = self._workspace(handshake, endpoint_id, now)
-        after, batched = parse_after(request.after), parse_batch(request.batch)
+        after, batched, newest = parse_after(request.after), parse_batch(request.batch), parse_newest(request.newest)
+        if after is not None and newest is not None:
+            raise BadUserInput("last: give either after or last.")
         head = self._open_log(endpoint_id, handshake.head, now)
+        cursor = _first_cursor(head, after, newest)
         connection = Connection(
             endpoint_id=endpoint_id,
             connection_id=request.connection_id,
             workspace_id=workspace_id,
             connected_at=request.connected_at,
-            cursor=head.last if after is None else min(after, head.last),
-            claimed=after if after is not None and after > head.last else None,
+            cursor=cursor,
+            group=group_of(request.connection_id, head.groups),
+            reset=newest is not None or (after is not None and after > head.last),
             token_hash=token_hash,
             batched=batched,
+            replay_to=head.last if cursor < head.last else 0,
         )
+        is_behind = connection.reset or cursor < head.last
+        if is_behind:
+            connection = replace(connection, lane=Lane.OWN, turn=1, due=now)
         self._connections.add(connection)
-        # What was appended, paused, deleted or revoked between the read above and this row was done by someone who
-        # could not see the row yet: so the connection is looked after once, whatever it asked for.
-        self._queue.send([WakeUp(workspace_id, endpoint_id, prefix=hash_prefix(request.connection_id))])
+        self._look_again(connection, is_behind=is_behind)
         return connection
+
+    def _look_again(self, connection: Connection, *, is_behind: bool) -> None:
+        """What was appended, paused, deleted or revoked between the handshake and the row was done by someone who could not
+        see the row yet, and woke nobody for it."""
+        head = self._log.arrive(connection.endpoint_id, self._clock() + ROW_LIFE + self._retention)
+        if is_behind:
+            # Its turn reads everything anew.
+            self._backlog.send([own_turn(connection)])
+            return
+        hashes = [connection.token_hash] if connection.token_hash else []
+        situation = self._connections.situation(connection.workspace_id, connection.endpoint_id, hashes)
+        is_owed = (
+            head is None
+            or situation.endpoint is None
+            or situation.head is None
+            or situation.endpoint.status is not EndpointStatus.ENABLED
+            or situation.head.last > connection.cursor
+            or any(one not in situation.tokens or not situation.tokens[one].is_valid(self._clock()) for one in hashes)
+        )
+        if is_owed:
+            connection = leave(connection, self._clock(), 0, trouble=False)
+            self._connections.save([connection])
+            self._backlog.send([own_turn(connection)])
 
     def disconnect(self, connection_id: str) -> None:
         """Forgets a connection that is closed."""
-        endpoint_id = self._connections.endpoint_of(connection_id)
-        if endpoint_id is not None:
-            self._connections.forget([(endpoint_id, connection_id)])
+        owner = self._connections.owner(connection_id)
+        if owner is not None:
+            self._connections.forget([(owner, connection_id)])
 
-    # -- what the configuration tells ----------------------------------------------------------------------------
-
-    def resuming(self, endpoints: Sequence[Endpoint]) -> None:
-        """Nothing waits anywhere but in the log; see :meth:`changed`."""
-
-    def changed(self, endpoints: Sequence[Endpoint]) -> None:
-        """Lets the connections of paused endpoints be told, and those of resumed ones be sent what waited."""
-        self._wake(endpoints)
-
-    def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
-        """Lets the connections be closed and the logs be forgotten."""
-        self._wake(endpoints, deleted=True)
-
-    def token_revoked(self, token_hash: str) -> None:
-        """Lets the connections that were opened with a token be closed. Call it after the token was revoked."""
-        self._queue.send([WakeUp(workspace, endpoint) for workspace, endpoint in self._connections.endpoints_of_token(token_hash)])
-
-    def _wake(self, endpoints: Sequence[EndpointReference], *, deleted: bool = False) -> None:
-        sockets = [one for one in endpoints if one.type is EndpointType.WEB_SOCKET]
-        if sockets:
-            self._queue.send([WakeUp(one.workspace_id, one.id, deleted=deleted) for one in sockets])
+    def check(self, connection_id: str) -> bool:
+        """Whether an open connection is known. One that is not is closed: its $connect took longer than anybody waits, so it
+        would be served by nobody, and its client would believe that all is well."""
+        if self._connections.owner(connection_id) is not None:
+            return True
+        self._backlog.send([CloseSocket(connection_id)])
+        return False
 
     # -- the handshake -------------------------------------------------------------------------------------------
 
@@ -134,28 +147,28 @@ class SocketConnections:
         return workspace_id
 
     def _open_log(self, endpoint_id: str, head: LogHead | None, now: datetime) -> LogHead:
-        """Makes sure that routing appends from now on, and long enough for this connection and what comes after it."""
-        needed = now + ROW_LIFE + self._retention
-        until = needed + EXTEND_EARLY
+        """Makes sure that routing appends from now on."""
+        until = now + ROW_LIFE + self._retention
         for attempt in range(TRIES):
             if attempt:
                 head = self._log.heads([endpoint_id]).get(endpoint_id)
             if head is None:
                 wanted = LogHead(next=1, floor=1, kept_until=until)
-                done = self._log.put_head(endpoint_id, wanted, None)
             elif log_is_off(head, now):
                 # Events may have gone by without a sequence. One sequence is left out, so that whoever resumes from
                 # before is told of a gap.
-                wanted = LogHead(next=head.next + 1, floor=head.next + 1, kept_until=until)
-                done = self._log.put_head(endpoint_id, wanted, head)
-            elif head.kept_until < needed:
-                wanted = head
-                done = self._log.extend(endpoint_id, until, (now + CLOCK_MARGIN, needed))
+                wanted = replace(head, next=head.next + 1, floor=head.next + 1, kept_until=until)
             else:
                 return head
-            if done:
+            if self._log.put_head(endpoint_id, wanted, head):
                 return wanted
         raise RateLimited("Too many connects to this endpoint at once; try again in a few seconds.")
+
+
+def _first_cursor(head: LogHead, after: int | None, newest: int | None) -> int:
+    if newest is not None:
+        return max(min(head.floor, head.next) - 1, head.last - newest)
+    return head.last if after is None else min(after, head.last)
 
 
 def _endpoint_id(request: ConnectRequest) -> str:

@@ -1,122 +1,159 @@
 """Serving the connections of WEB_SOCKET endpoints: posting, from each connection's cursor, what its log holds.
 
-One worker at a time serves a group (an endpoint, or a shard of one with many connections), because its wake-ups come
-from a FIFO queue. A cursor is stored only after what it stands for was posted. So after a crash a frame may come again,
-with the same sequence, and never is one left out; two workers at once, after a visibility time-out, do no worse.
+One worker at a time serves a group, because its wake-ups come from a FIFO queue; connections that need more than a moment
+are served in turns of their own, through another queue. A cursor is stored only after what it stands for was posted. So after
+a crash a frame may come again, with the same sequence, and never is one left out; two workers at once do no worse.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from event_service.base.clock import Clock
 from event_service.base.errors import RateLimited, Unavailable
-from event_service.sockets.group import GroupRun
+from event_service.sockets.budget import ByteBudget
+from event_service.sockets.live_run import LiveRun, TurnsNotSent
+from event_service.sockets.log import SocketLog
+from event_service.sockets.messages import BacklogMessage, CloseSocket, LateAppend, OwnTurn, WakeUp
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import ConnectionStore, EventsById, Poster, SocketLogStore, WakeUpQueue
-from event_service.sockets.wake_up import WakeUp
+from event_service.sockets.own_lane import OwnLane
+from event_service.sockets.ports import Posted
 
-MAXIMUM_CONTINUATIONS: Final = 100
-"""How often work is continued through the queue before the rest is left to the next wake-up: about 40 minutes."""
-POSTS_AT_ONCE: Final = 64
-"""Over all connections of an invocation; one connection has at most one."""
+RELEASE_SECONDS: Final = 0.05
+"""After so long, the messages of finished groups are deleted although others of the batch still work."""
+RUN_PAUSES: Final = (0.2, 0.5, 1.5)
+"""Seconds before a run that AWS throttled, or whose call failed, is made again."""
 
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedWakeUp:
+    """A wake-up as the queue handed it over; ``receipt`` is what deletes it."""
+
+    wake_up: WakeUp
+    receipt: str
+
+
 class SocketDelivery:
-    """Serves the connections that a batch of wake-ups is about."""
+    """Serves what a batch of messages is about."""
 
-    def __init__(
-        self,
-        connections: ConnectionStore,
-        log: SocketLogStore,
-        events: EventsById,
-        poster: Poster,
-        queue: WakeUpQueue,
-        clock: Clock,
-        *,
-        in_thread: Callable[[Callable[[], Any]], Awaitable[Any]] = asyncio.to_thread,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, outside: Outside, log: SocketLog) -> None:
         """
         Args:
-            connections: the open connections.
-            log: the logs they are served from.
-            events: published events, by id.
-            poster: posts to connections.
-            queue: takes continuations.
-            clock: the time.
-            in_thread: runs a blocking call off the event loop.
-            sleep: waits, in seconds.
+            outside: the ports.
+            log: appends what was put off.
         """
-        self._outside = Outside(connections, log, events, poster, queue, clock, in_thread, sleep)
+        self._outside = outside
+        self._log = log
 
-    async def serve(self, wake_ups: Sequence[WakeUp], time_left: Callable[[], float]) -> ServingReport:
-        """Serves every connection that the wake-ups are about, until all are up to date or the time is up.
+    # -- wake-ups ------------------------------------------------------------------------------------------------
+
+    async def serve(self, batch: Sequence[ReceivedWakeUp], time_left: Callable[[], float]) -> ServingReport:
+        """Serves the groups that wake-ups are about, side by side. A group that is finished is let go before the others are.
 
         Args:
-            wake_ups: several about the same connections count as one.
-            time_left: how long the work may still take.
+            batch: several wake-ups of one group count as one.
+            time_left: how long the work may still take, in seconds.
         """
         report = ServingReport()
-        by_group: dict[str, WakeUp] = {}
-        prefixes: dict[str, set[str | None]] = {}
-        for wake_up in wake_ups:
-            known = by_group.get(wake_up.group, wake_up)
-            # Of several the lowest continuation counts: a fresh wake-up gives the work a fresh life.
-            by_group[wake_up.group] = replace(
-                known, continuation=min(known.continuation, wake_up.continuation), deleted=known.deleted or wake_up.deleted
-            )
-            prefixes.setdefault(wake_up.group, set()).add(wake_up.prefix)
-        posts = asyncio.Semaphore(POSTS_AT_ONCE)
-        results = await asyncio.gather(
-            *(self._serve_group(wake_up, prefixes[group], posts, time_left, report) for group, wake_up in by_group.items()),
-            return_exceptions=True,
-        )
-        for group, result in zip(by_group, results, strict=True):
-            if result is True:
-                continue
-            if isinstance(result, Exception):
-                # Our own fault, and one endpoint's: the others of the batch must not come again for it.
-                report.faults += 1
-                _LOG.error("endpoint %s could not be served", by_group[group].endpoint_id, exc_info=result)
-            elif isinstance(result, BaseException):
-                raise result
-            report.again.extend(wake_up for wake_up in wake_ups if wake_up.group == group)
+        budget = ByteBudget()
+        positions: dict[str, list[int]] = {}
+        wake_ups: dict[str, WakeUp] = {}
+        for position, received in enumerate(batch):
+            group = received.wake_up.fifo_group
+            known = wake_ups.get(group, received.wake_up)
+            wake_ups[group] = replace(known, deleted=known.deleted or received.wake_up.deleted)
+            positions.setdefault(group, []).append(position)
+        tasks: dict[asyncio.Future[bool], str] = {
+            asyncio.ensure_future(self._run(wake_up, budget, time_left, report)): group for group, wake_up in wake_ups.items()
+        }
+        released: set[str] = set()
+        pending: set[asyncio.Future[bool]] = set(tasks)
+        while pending:
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            if pending:
+                pending = await self._wait_a_moment(pending)
+            if pending:
+                finished = [tasks[task] for task in tasks if task.done() and task not in pending and task.result()]
+                await self._release([group for group in finished if group not in released], positions, batch)
+                released.update(finished)
+        for task, group in tasks.items():
+            if not task.result():
+                report.again.extend(positions[group])
         return report
 
-    async def _serve_group(
-        self,
-        wake_up: WakeUp,
-        prefixes: Collection[str | None],
-        posts: asyncio.Semaphore,
-        time_left: Callable[[], float],
-        report: ServingReport,
-    ) -> bool:
-        """Whether the work is finished, or its continuation is sent."""
-        run = GroupRun(self._outside, wake_up, None if None in prefixes else prefixes, posts, time_left, report)
+    async def _wait_a_moment(self, pending: set[asyncio.Future[bool]]) -> set[asyncio.Future[bool]]:
+        """Most groups of a batch end at about the same time: releasing them one by one would cost a call each."""
+        tick = asyncio.ensure_future(self._outside.sleep(RELEASE_SECONDS))
+        everybody = asyncio.ensure_future(asyncio.wait(pending))
+        await asyncio.wait((everybody, tick), return_when=asyncio.FIRST_COMPLETED)
+        tick.cancel()
+        everybody.cancel()
+        return {task for task in pending if not task.done()}
+
+    async def _release(self, groups: Sequence[str], positions: dict[str, list[int]], batch: Sequence[ReceivedWakeUp]) -> None:
+        receipts = [batch[position].receipt for group in groups for position in positions[group]]
+        if not receipts:
+            return
         try:
-            finished = await run.work()
+            await self._outside.call(lambda: self._outside.wake_ups.release(receipts))
         except (RateLimited, Unavailable) as error:
-            _LOG.warning("endpoint %s could not be served: %s", wake_up.endpoint_id, error)
-            finished = False
-            # A continuation comes at once; whatever failed needs a moment, longer with each continuation.
-            await self._outside.sleep(min(0.1 * 2 ** min(wake_up.continuation, 5), max(0.0, time_left() - 1)))
-        if finished:
-            return True
-        if wake_up.continuation >= MAXIMUM_CONTINUATIONS:
-            _LOG.warning("endpoint %s is not up to date after %d continuations", wake_up.endpoint_id, wake_up.continuation)
-            return False
-        try:
-            await self._outside.call(
-                lambda: self._outside.queue.send([replace(wake_up, prefix=None, continuation=wake_up.continuation + 1)])
-            )
-        except (RateLimited, Unavailable) as error:
-            _LOG.warning("endpoint %s could not be continued: %s", wake_up.endpoint_id, error)
-            return False
-        return True
+            _LOG.warning("%d groups could not be released early: %s", len(groups), error)
+
+    async def _run(self, wake_up: WakeUp, budget: ByteBudget, time_left: Callable[[], float], report: ServingReport) -> bool:
+        """Whether the group was served."""
+        for pause in (*RUN_PAUSES, None):
+            try:
+                await LiveRun(self._outside, wake_up, budget, time_left, report).work()
+            except (RateLimited, Unavailable) as error:
+                _LOG.warning("endpoint %s could not be served: %s", wake_up.endpoint_id, error)
+                if pause is None or time_left() < pause:
+                    return False
+                await self._outside.sleep(pause)
+            except TurnsNotSent as error:
+                _LOG.warning("endpoint %s comes again: %s", wake_up.endpoint_id, error.__cause__)
+                return False
+            except Exception:  # noqa: BLE001 - logged and counted
+                # Our own fault, and one endpoint's: the others of the batch must not come again for it.
+                report.faults += 1
+                _LOG.exception("endpoint %s could not be served", wake_up.endpoint_id)
+                return False
+            else:
+                return True
+        return False
+
+    # -- the backlog queue ---------------------------------------------------------------------------------------
+
+    async def serve_backlog(self, batch: Sequence[BacklogMessage], time_left: Callable[[], float]) -> ServingReport:
+        """Does what the backlog queue carries: turns of connections, sockets to close, events to append.
+
+        Args:
+            batch: the messages.
+            time_left: how long the work may still take, in seconds.
+        """
+        report = ServingReport()
+        turns = {position: one for position, one in enumerate(batch) if isinstance(one, OwnTurn)}
+        late = {position: one for position, one in enumerate(batch) if isinstance(one, LateAppend)}
+        if late and not await self._outside.call(lambda: self._log.append_late(list(late.values()))):
+            report.again.extend(late)
+        for position, one in enumerate(batch):
+            if isinstance(one, CloseSocket) and not await self._close(one):
+                report.again.append(position)
+        if turns:
+            try:
+                failed = await OwnLane(self._outside, ByteBudget(), time_left, report).work(list(turns.values()))
+            except (RateLimited, Unavailable) as error:
+                _LOG.warning("%d connections could not be served: %s", len(turns), error)
+                failed = set(turns.values())
+            report.again.extend(position for position, turn in turns.items() if turn in failed)
+        return report
+
+    async def _close(self, message: CloseSocket) -> bool:
+        outside = self._outside
+        if await outside.call(lambda: outside.connections.owner(message.connection_id)) is not None:
+            return True  # it has a row after all
+        return await outside.poster.close(message.connection_id) in (Posted.SENT, Posted.GONE)

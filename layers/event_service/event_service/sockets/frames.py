@@ -1,27 +1,38 @@
-"""Frames: what a WebSocket client receives."""
+"""Frames: what a WebSocket client receives.
+
+An event is encoded once, when it is read, and shared by all clients; notices are made as they are sent.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from event_service.base import json_values
-from event_service.events.event import Event
 
 MAXIMUM_FRAME_BYTES: Final = 128 * 1024
 """API Gateway's limit for one message; it cuts it into frames of 32 KB itself."""
 MAXIMUM_BATCH_EVENTS: Final = 100
 MAXIMUM_BATCH_BYTES: Final = 102_400
 
+_REPLAYED: Final = b',"replayed":true}'
+_REPLAYED_BYTES: Final = len(_REPLAYED) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """One event with its sequence. ``text`` is a JSON object."""
+    """One event with its sequence. ``data`` is a JSON object in UTF-8."""
 
     sequence: int
     event_id: str
-    text: str
+    data: bytes
+
+    @property
+    def first(self) -> int:
+        """Its sequence."""
+        return self.sequence
 
     @property
     def last(self) -> int:
@@ -29,12 +40,22 @@ class EventFrame:
         return self.sequence
 
 
+class GapReason(StrEnum):
+    """Why sequences are not there."""
+
+    EXPIRED = "expired"
+    """Their events are older than the retention."""
+    UNUSED = "unused"
+    """They were never given to an event: nothing is missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Sequences that are not there any more, both ends included."""
+    """Sequences that will never be there, both ends included."""
 
     first: int
     last: int
+    reason: GapReason = GapReason.EXPIRED
 
 
 Entry = EventFrame | Gap
@@ -43,26 +64,44 @@ Entry = EventFrame | Gap
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message to one connection, the sequence it brings its client to, and the event ids in it with theirs."""
+    """One message to one connection: its parts in order, the sequence it brings its client to, and the event ids in it
+    with theirs."""
 
-    data: bytes
+    parts: tuple[bytes, ...]
     last: int
     events: tuple[tuple[str, int], ...] = ()
 
-
-def event_frame(event: Event, sequence: int) -> EventFrame:
-    """The event as delivered, and its sequence as the tenth key."""
-    return EventFrame(sequence, event.id, f'{event.as_json()[:-1]},"sequence":{sequence}}}')
-
-
-def gap_notice(first: int, last: int, following: int) -> bytes:
-    """Tells a client that it will not get ``first`` to ``last``, and which sequence follows."""
-    return _notice({"notice": "gap", "from": first, "to": last, "next": following})
+    @property
+    def data(self) -> bytes:
+        """The message; put together only when it is sent."""
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def too_large_notice(event_id: str, sequence: int) -> bytes:
+def event_frame(event_id: str, text: bytes, sequence: int) -> EventFrame:
+    """The event as delivered, and its sequence as the tenth key.
+
+    Args:
+        event_id: the event's.
+        text: the JSON object that webhooks get as their body.
+        sequence: its place in the log.
+    """
+    return EventFrame(sequence, event_id, b"".join((memoryview(text)[:-1], b',"sequence":%d}' % sequence)))
+
+
+def gap_notice(gap: Gap) -> bytes:
+    """Tells a client which sequences it will not get, why, and which one follows."""
+    return _notice({"notice": "gap", "from": gap.first, "to": gap.last, "next": gap.last + 1, "reason": gap.reason.value})
+
+
+def reset_notice(following: int) -> bytes:
+    """Tells a client that has just connected which sequence follows, whatever it believed."""
+    return _notice({"notice": "reset", "next": following})
+
+
+def too_large_notice(event_id: str, sequence: int, *, replayed: bool = False) -> bytes:
     """Stands for an event that fits in no frame: it is to be read with the ``events`` query."""
-    return _notice({"notice": "too-large", "id": event_id, "sequence": sequence})
+    more = {"replayed": True} if replayed else {}
+    return _notice({"notice": "too-large", "id": event_id, "sequence": sequence, **more})
 
 
 def paused_notice() -> bytes:
@@ -70,42 +109,66 @@ def paused_notice() -> bytes:
     return _notice({"notice": "paused"})
 
 
-def pack(entries: Iterable[Entry], *, batched: bool) -> Iterator[Frame]:
+def behind_notice(events: int) -> bytes:
+    """Tells a client that takes events one by one that it falls behind, and what helps."""
+    message = "This connection falls behind. Connect with batch=1: up to 100 events then come in one message."
+    return _notice({"notice": "behind", "events": events, "message": message})
+
+
+def closing_notice(seconds: int) -> bytes:
+    """Tells a client why it is closed, if it can take that."""
+    message = f"This connection took nothing for {seconds} seconds and is closed. Connect again with after=<your last sequence>."
+    return _notice({"notice": "closing", "reason": "slow-client", "message": message})
+
+
+def pack(entries: Iterable[Entry], *, batched: bool, replay_to: int = 0) -> Iterator[Frame]:
     """The frames that carry entries, in order.
 
     Args:
         entries: what stands in the log.
         batched: put up to 100 events or 102,400 bytes into an array; notices travel alone.
+        replay_to: events up to this sequence are marked as replayed.
     """
     waiting: list[EventFrame] = []
     size = 0
     for entry in entries:
         if isinstance(entry, Gap):
-            yield from _flush(waiting)
+            yield from _flush(waiting, replay_to)
             waiting, size = [], 0
-            yield Frame(gap_notice(entry.first, entry.last, entry.last + 1), entry.last)
+            yield Frame((gap_notice(entry),), entry.last)
             continue
-        length = len(entry.text.encode())
+        replayed = entry.sequence <= replay_to
+        length = len(entry.data) + (_REPLAYED_BYTES if replayed else 0)
         # An array adds two brackets.
         if length + (2 if batched else 0) > MAXIMUM_FRAME_BYTES:
-            yield from _flush(waiting)
+            yield from _flush(waiting, replay_to)
             waiting, size = [], 0
-            yield Frame(too_large_notice(entry.event_id, entry.sequence), entry.sequence)
+            yield Frame((too_large_notice(entry.event_id, entry.sequence, replayed=replayed),), entry.sequence)
         elif not batched:
-            yield Frame(entry.text.encode(), entry.sequence, ((entry.event_id, entry.sequence),))
+            yield Frame(_parts(entry, replay_to), entry.sequence, ((entry.event_id, entry.sequence),))
         else:
             if waiting and (len(waiting) == MAXIMUM_BATCH_EVENTS or size + length + 1 > MAXIMUM_BATCH_BYTES):
-                yield from _flush(waiting)
+                yield from _flush(waiting, replay_to)
                 waiting, size = [], 0
             waiting.append(entry)
             size += length + (1 if len(waiting) > 1 else 2)
-    yield from _flush(waiting)
+    yield from _flush(waiting, replay_to)
 
 
-def _flush(waiting: list[EventFrame]) -> Iterator[Frame]:
+def _flush(waiting: list[EventFrame], replay_to: int) -> Iterator[Frame]:
     if waiting:
-        text = f"[{','.join(entry.text for entry in waiting)}]"
-        yield Frame(text.encode(), waiting[-1].sequence, tuple((entry.event_id, entry.sequence) for entry in waiting))
+        parts = [b"["]
+        for entry in waiting:
+            parts.extend(_parts(entry, replay_to))
+            parts.append(b",")
+        parts[-1] = b"]"
+        yield Frame(tuple(parts), waiting[-1].sequence, tuple((entry.event_id, entry.sequence) for entry in waiting))
+
+
+def _parts(entry: EventFrame, replay_to: int) -> tuple[bytes, ...]:
+    if entry.sequence > replay_to:
+        return (entry.data,)
+    return (entry.data[:-1], _REPLAYED)
 
 
 def _notice(value: dict[str, Any]) -> bytes:

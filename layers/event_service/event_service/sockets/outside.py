@@ -4,31 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from event_service.base.clock import Clock
-from event_service.sockets.ports import ConnectionStore, EventsById, Poster, SocketLogStore, WakeUpQueue
-from event_service.sockets.wake_up import WakeUp
+from event_service.sockets.ports import BacklogQueue, ConnectionStore, EventTexts, Poster, SocketLogStore, WakeUpQueue
 
 _T = TypeVar("_T")
 
 
+async def _at_any_pace() -> None:
+    """No ceiling."""
+
+
 @dataclass(slots=True)
 class ServingReport:
-    """What one batch of wake-ups came to.
+    """What one batch of messages came to.
 
     Attributes:
-        again: wake-ups whose work could neither be finished nor continued; they must come again.
+        again: positions of messages whose work could not be finished; they must come again.
         posted: messages that were sent.
+        throttled: posts that API Gateway put off: its rate is used up, or the client's buffer is full.
         gone: connections that were found closed.
         connections: the most connections that one group had.
-        faults: groups whose work ended in a fault of our own.
+        closed_slow: connections that were closed because they took nothing.
+        faults: work that ended in a fault of our own.
     """
 
-    again: list[WakeUp] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)
     posted: int = 0
+    throttled: int = 0
     gone: int = 0
     connections: int = 0
+    closed_slow: int = 0
     faults: int = 0
 
 
@@ -41,20 +49,26 @@ class Outside:
         log: the logs they are served from.
         events: published events, by id.
         poster: posts to connections.
-        queue: takes continuations.
+        wake_ups: wakes groups.
+        backlog: takes turns of single connections.
         clock: the time.
         in_thread: runs a blocking call off the event loop.
         sleep: waits, in seconds.
+        slow_after: a connection that took nothing for so long is closed.
+        pace: awaited before each call to API Gateway; see :mod:`event_service.sockets.pace`.
     """
 
     connections: ConnectionStore
     log: SocketLogStore
-    events: EventsById
+    events: EventTexts
     poster: Poster
-    queue: WakeUpQueue
+    wake_ups: WakeUpQueue
+    backlog: BacklogQueue
     clock: Clock
     in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
     sleep: Callable[[float], Awaitable[None]]
+    slow_after: timedelta = timedelta(seconds=30)
+    pace: Callable[[], Awaitable[None]] = _at_any_pace
 
     async def call(self, function: Callable[[], _T]) -> _T:
         """Runs a blocking call off the event loop and gives its result."""

@@ -10,43 +10,76 @@ from typing import Protocol
 
 from event_service.access.token import Token
 from event_service.configuration.endpoint import Endpoint
-from event_service.events.ports import StoredEvent
-from event_service.sockets.connection import Connection, Shard
-from event_service.sockets.wake_up import WakeUp
+from event_service.sockets.connection import Connection
+from event_service.sockets.messages import BacklogMessage, WakeUp
 
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """The counter of one endpoint's log.
+    """The counter of one endpoint's log, and what its appenders and the worker of its first group must agree on.
 
     Attributes:
         next: the sequence that the next event gets.
         floor: nothing before this sequence can be resumed from.
         kept_until: events are appended before this moment; it moves with each connect.
+        turn: runs of group 0 so far.
+        arrivals: connects so far.
+        quiet: nobody has been connected since the last look; an append wakes nobody.
+        groups: how many groups new connections are spread over.
+        wide: how many groups may have connections, until ``wide_until``.
+        appended_at: when the last sequences were given out.
     """
 
     next: int
     floor: int
     kept_until: datetime
+    turn: int = 0
+    arrivals: int = 0
+    quiet: bool = False
+    groups: int = 1
+    wide: int = 1
+    wide_until: datetime | None = None
+    appended_at: datetime | None = None
 
     @property
     def last(self) -> int:
         """The sequence of the newest event."""
         return self.next - 1
 
+    def groups_now(self, now: datetime) -> int:
+        """How many groups may have connections."""
+        if self.wide_until is not None and now < self.wide_until:
+            return max(self.groups, self.wide)
+        return self.groups
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Events that were appended together, ``first`` to ``first + len(event_ids) - 1``."""
+    """Sequences that were given out together, from ``first`` on: to events, or, when ``unused``, to nothing."""
 
     first: int
     event_ids: tuple[str, ...]
+    appended: datetime
     expires: datetime
+    unused: int = 0
 
     @property
     def last(self) -> int:
-        """The sequence of its last event."""
-        return self.first + len(self.event_ids) - 1
+        """The last of its sequences."""
+        return self.first + max(len(self.event_ids), self.unused) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """What a group's live connections have in common.
+
+    Attributes:
+        cursor: the sequence up to which all of them were sent everything.
+        turn: runs so far; of group 0 the log's head keeps it.
+    """
+
+    cursor: int = 0
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +102,14 @@ class Situation:
     """Those that exist, by hash."""
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Where a connection's row is."""
+
+    endpoint_id: str
+    group: int
+
+
 class ConnectionStore(Protocol):
     """Open connections. Every read is strongly consistent, and none uses an index."""
 
@@ -78,27 +119,46 @@ class ConnectionStore(Protocol):
     def add(self, connection: Connection) -> None:
         """Stores a new connection, one call. Not atomic: after an error some of its rows may be there."""
 
-    def endpoint_of(self, connection_id: str) -> str | None:
-        """Which endpoint a connection belongs to."""
+    def owner(self, connection_id: str) -> Owner | None:
+        """Which endpoint and group a connection belongs to; ``None``: it has no row."""
 
-    def of_endpoint(self, endpoint_id: str, shard: Shard | None, limit: int | None = None) -> list[Connection]:
-        """All connections of a shard (of the endpoint) in order of their hash prefix, or the first ``limit``."""
+    def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
+        """A group and all its connections."""
+
+    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+        """Connections by their owner and id, 100 a call; those that exist."""
 
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
         """One call for up to 98 tokens."""
 
-    def save(self, connections: Sequence[Connection]) -> None:
-        """Stores how far they are; 25 a call. It may bring back one that was forgotten meanwhile: that costs one post."""
+    def take_turn(self, endpoint_id: str, group: int) -> None:
+        """Counts a run of a group other than 0, which wake-ups sent from now on name."""
 
-    def forget(self, connections: Collection[tuple[str, str]]) -> None:
-        """Removes connections, given as endpoint id and connection id; unknown ones are fine."""
+    def turns(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        """The runs of groups other than 0; 100 a call."""
+
+    def save(self, connections: Sequence[Connection]) -> None:
+        """Stores them; 25 a call. It may bring back one that was forgotten meanwhile: that costs one post."""
+
+    def join(self, changes: Sequence[tuple[Connection, Connection]]) -> None:
+        """Stores each second one in place of the first, unless its lane or turn was changed meanwhile: a worker that is late
+        must not make a connection live that another took out of its group."""
+
+    def save_cursor(self, endpoint_id: str, group: int, cursor: int) -> None:
+        """Stores how far all live connections of a group are."""
+
+    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
+        """Removes connections, given as owner and connection id; unknown ones are fine."""
 
     def endpoints_of_token(self, token_hash: str) -> list[tuple[str, str]]:
         """Workspace and endpoint of each connection that was opened with a token within the life of a connection."""
 
 
-class AppendConflict(Exception):
-    """Another writer changed the head first; nothing was written."""
+class PostLeases(Protocol):
+    """How many posts all executions have leased of each second."""
+
+    def lease_posts(self, second: int, number: int, ceiling: int) -> bool:
+        """Leases so many posts of a second, given as a Unix time, unless more than ``ceiling`` would be leased of it."""
 
 
 class AlreadyAppended(Exception):
@@ -107,6 +167,10 @@ class AlreadyAppended(Exception):
     def __init__(self, nonces: Collection[str]) -> None:
         super().__init__(f"{len(nonces)} routing messages were appended before")
         self.nonces = set(nonces)
+
+
+class SequencesTaken(Exception):
+    """A reader did not wait any longer and marked the sequences as unused; nothing was written."""
 
 
 class SocketLogStore(Protocol):
@@ -118,38 +182,74 @@ class SocketLogStore(Protocol):
     def put_head(self, endpoint_id: str, head: LogHead, replaces: LogHead | None) -> bool:
         """Stores; ``False`` when what stands there is not ``replaces`` any more, and nothing was written."""
 
-    def extend(self, endpoint_id: str, kept_until: datetime, if_between: tuple[datetime, datetime]) -> bool:
-        """Keeps the log until ``kept_until`` if it is to be kept until a moment between the two (both excluded) now;
-        ``False`` when not, and nothing was written."""
+    def allocate(self, endpoint_id: str, number: int) -> LogHead | None:
+        """Gives out the next ``number`` sequences, the last of which is the answer's ``last``. ``None``: there is no log, or
+        it is not kept any more. No writer ever waits for another."""
 
-    def append(self, endpoint_id: str, head: LogHead, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
-        """Moves ``head`` behind ``segments``, which follow it, and marks the nonces, all or nothing.
+    def append(self, endpoint_id: str, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
+        """Stores segments and marks the nonces, all or nothing.
 
         Raises:
-            AppendConflict: the head is not ``head.next`` any more.
             AlreadyAppended: some nonces are marked.
+            SequencesTaken: a segment's first sequence is taken.
         """
 
-    def segments(self, endpoint_id: str, after: int, up_to: int, limit: int) -> list[Segment]:
-        """Up to ``limit`` segments, in order, that hold sequences above ``after`` and begin at or below ``up_to``;
-        strongly consistent. Expired ones may be among them."""
+    def marked(self, endpoint_id: str, nonces: Collection[str]) -> set[str]:
+        """Those of the nonces that are in the log; 100 a call."""
+
+    def seal(self, endpoint_id: str, segments: Sequence[Segment]) -> bool:
+        """Stores segments of unused sequences, all or nothing; ``False``: something stands at one of them meanwhile."""
+
+    def arrive(self, endpoint_id: str, kept_until: datetime) -> LogHead | None:
+        """Counts a connect and keeps the log until ``kept_until``. ``None``: there is no log, or it is not kept any more."""
+
+    def take_turn(self, endpoint_id: str) -> LogHead | None:
+        """Counts a run of group 0, which wake-ups sent from now on name. ``None``: there is no log."""
+
+    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
+        """Notes that nobody is connected, unless there were more connects than ``arrivals``."""
+
+    def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
+        """Spreads new connections over ``groups``. Only the one worker of group 0 calls it."""
+
+    def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
+        """Up to ``limit`` segments, in order, that hold ``first`` or follow it within its block of sequences (see
+        :func:`event_service.sockets.log.block_end`); strongly consistent. Expired ones may be among them."""
 
     def drop(self, endpoint_id: str) -> None:
         """Forgets the head. Segments and markers expire by themselves."""
 
 
-class EventsById(Protocol):
-    """Published events."""
+class EventTexts(Protocol):
+    """Published events as they are delivered."""
 
-    def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
-        """Strongly consistent, by id."""
+    def texts(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, bytes]:
+        """The JSON text of each event that exists, by id; strongly consistent. Nothing is parsed."""
 
 
 class WakeUpQueue(Protocol):
     """From everyone who changed something to socket delivery. First in, first out within a group."""
 
     def send(self, wake_ups: Sequence[WakeUp]) -> None:
-        """Sends all, 10 a call. Raises ``Unavailable`` when it is not known whether all were sent."""
+        """Sends all, 10 a call. One that equals one of the last five minutes in group and turn is dropped.
+
+        Raises:
+            Unavailable: it is not known whether all were sent.
+        """
+
+    def release(self, receipts: Sequence[str]) -> None:
+        """Deletes messages whose work is done before their batch ends, 10 a call, so that others may go on with their groups."""
+
+
+class BacklogQueue(Protocol):
+    """What must not hold up a group; in no order, at least once."""
+
+    def send(self, messages: Sequence[BacklogMessage], delay_seconds: int = 0) -> None:
+        """Sends all, 10 a call; they are handed over after the delay.
+
+        Raises:
+            Unavailable: it is not known whether all were sent.
+        """
 
 
 class Posted(Enum):
@@ -170,7 +270,7 @@ class Poster(Protocol):
     """API Gateway's side of the connections. Both calls have a time-out of their own."""
 
     async def post(self, connection_id: str, data: bytes) -> Posted:
-        """Sends one message."""
+        """Sends one message. It may be cancelled; then it is not known whether it arrived."""
 
     async def close(self, connection_id: str) -> Posted:
         """Closes the connection; one that is gone is fine."""

@@ -1,13 +1,12 @@
-"""API Gateway's management interface over aiohttp: posting to a socket is the hot path, and an SDK client takes several
-times the processor time for it."""
+"""Posting to WebSocket connections through API Gateway's management interface, over aiohttp: posting is the hot path, and an
+SDK client takes several times the processor time for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Final, Self
+from functools import cached_property
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -18,7 +17,10 @@ from event_service.aws.signature_v4 import RequestSigner
 from event_service.sockets.ports import Posted
 
 TIMEOUT_SECONDS: Final = 3.0
-CONNECTIONS: Final = 64
+CONNECTIONS: Final = 320
+"""Ten groups with 32 posts each."""
+KEEP_ALIVE_SECONDS: Final = 50.0
+"""Less than the 60 seconds after which AWS's front ends close an idle connection."""
 
 _OUTCOMES: Final = {
     200: Posted.SENT,
@@ -30,8 +32,8 @@ _OUTCOMES: Final = {
 
 
 class SocketPoster:
-    """Implements :class:`~event_service.sockets.ports.Poster`. Use it as an async context manager, once:
-    a Lambda's event loop ends with the invocation, and so do the HTTP connections."""
+    """Implements :class:`~event_service.sockets.ports.Poster`, within one event loop: connections are kept for the next posts,
+    also for those of the process's next invocations."""
 
     def __init__(self, url: str, region: str, credentials: Callable[[], ReadOnlyCredentials | None]) -> None:
         """
@@ -45,22 +47,19 @@ class SocketPoster:
         self._path = f"{parts.path.rstrip('/')}/@connections/"
         self._signer = RequestSigner(url, region, "execute-api")
         self._credentials = credentials
-        self._session: aiohttp.ClientSession | None = None
-        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("User-Agent",),
-            )
+    @cached_property
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent",),
         )
-        return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._stack.aclose()
+    async def aclose(self) -> None:
+        """Closes the connections; Lambda never does."""
+        await self._session.close()
 
     async def post(self, connection_id: str, data: bytes) -> Posted:
         return await self._call("POST", connection_id, data)
@@ -69,8 +68,6 @@ class SocketPoster:
         return await self._call("DELETE", connection_id, b"")
 
     async def _call(self, method: str, connection_id: str, data: bytes) -> Posted:
-        if self._session is None:
-            raise RuntimeError("the poster is used outside its context")
         path = self._path + quote(connection_id, safe="")
         credentials = self._credentials()
         headers = {} if credentials is None else self._signer.headers(method, path, data, credentials, datetime.now(UTC))

@@ -8,6 +8,7 @@ shorter.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import Any, Final
 
@@ -50,6 +51,31 @@ def unpack(workspace_id: str, event_id: str, body: bytes, *, with_data: bool = T
         created=from_stored(created),
     )
     return event, size
+
+
+_TEXT_BEFORE_DATA: Final = re.compile(rb'\[("(?:[^"\\]|\\.)*"),("[^"]*"),("[^"]*"),(null|"(?:[^"\\]|\\.)*"),(null|"(?:[^"\\]|\\.)*"),')
+
+
+def delivered_text(workspace_id: str, event_id: str, body: bytes) -> bytes:
+    """What :meth:`~event_service.events.event.Event.as_json` makes of the event in a body, byte for byte; nothing is parsed.
+
+    Raises:
+        ValueError: not a stored body.
+    """
+    plain = zlib.decompress(body) if body[0] == _COMPRESSED else body
+    head = _TEXT_BEFORE_DATA.match(plain)
+    if head is None:
+        raise ValueError(f"the stored body of event {event_id} begins with {plain[:80]!r}")
+    event_type, date, created, agent_id, camera_id = head.groups()
+    return b"".join(
+        (
+            b'{"id":%b,"type":%b,"date":%b,"data":' % (json_values.dumps(event_id).encode(), event_type, date),
+            memoryview(plain)[head.end() : -1],
+            b',"agentId":%b,"cameraId":%b,"workspaceId":' % (agent_id, camera_id),
+            json_values.dumps(workspace_id).encode(),
+            b',"creationDate":%b,"lastModified":%b}' % (created, created),
+        )
+    )
 
 
 def _head(body: bytes) -> list[Any]:

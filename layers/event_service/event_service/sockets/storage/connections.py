@@ -1,14 +1,15 @@
 """Open WebSocket connections in DynamoDB.
 
-A connection has two rows, since it is looked for from two sides and no index is without lag: one under its endpoint,
-whose sort key begins with a hash so that a shard is a range, and one under its own id. A third says at which endpoints
-a token was used to connect; it is shared by a token's connections to an endpoint.
+A connection has two rows, since it is looked for from two sides and no index is without lag: one under its group, beside
+the group's own, so that one query reads all that a run needs, and one under its own id. A third says at which endpoints a
+token was used to connect; it is shared by a token's connections to an endpoint.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -16,39 +17,69 @@ from pynamodb.models import Model
 
 from event_service.access.storage.tokens import TokenItem, token_of
 from event_service.access.token import Token
-from event_service.aws.dynamodb import AttributeMap, Database, Key
+from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
+from event_service.base.threads import ContextThreads
 from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
-from event_service.sockets.connection import ROW_LIFE, Connection, Shard, hash_prefix
+from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.destination import SocketDestination
-from event_service.sockets.ports import Handshake, LogHead, Situation
+from event_service.sockets.ports import GroupState, Handshake, LogHead, Owner, Situation
 from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
 
-FORMAT: Final = 1
+_WRITERS: Final = 8
+FORMAT: Final = 2
 """Of connections; a reader that meets a newer one fails instead of guessing."""
 _LOOK_UP: Final = "endpoint"
+_LEASE_LIFE_SECONDS: Final = 3_600
 _TOKEN_ROW_LIFE: Final = ROW_LIFE + timedelta(minutes=10)
 
 
 class ConnectionItem(Model):
-    """A connection under its endpoint."""
+    """A connection under its group."""
 
     class Meta:
         """The table's logical name."""
 
         table_name = "connections"
 
-    endpoint_id = UnicodeAttribute(hash_key=True, attr_name="endpointId")
-    key = UnicodeAttribute(range_key=True, attr_name="connectionId")
+    group_key = UnicodeAttribute(hash_key=True, attr_name="endpointId")
+    """``<endpoint id>#<group>``: no group has so many connections that their rows are too many for one key."""
+    connection_id = UnicodeAttribute(range_key=True, attr_name="connectionId")
     workspace_id = UnicodeAttribute(attr_name="workspaceId")
     connected_at = UnicodeAttribute(attr_name="connectedAt")
     cursor = NumberAttribute()
-    claimed = NumberAttribute(null=True)
+    lane = UnicodeAttribute()
+    reset = BooleanAttribute(null=True)
     token_hash = UnicodeAttribute(null=True, attr_name="tokenHash")
     batched = BooleanAttribute(null=True)
     told_paused = BooleanAttribute(null=True, attr_name="toldPaused")
+    told_behind = BooleanAttribute(null=True, attr_name="toldBehind")
+    turn = NumberAttribute()
+    due = UnicodeAttribute(null=True)
+    trouble_since = UnicodeAttribute(null=True, attr_name="troubleSince")
+    closing = BooleanAttribute(null=True)
+    replay_to = NumberAttribute(null=True, attr_name="replayTo")
+    posted_at = UnicodeAttribute(null=True, attr_name="postedAt")
+    filter_id = UnicodeAttribute(null=True, attr_name="filterId")
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
+
+
+class GroupItem(Model):
+    """What a group's live connections have in common."""
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "connections"
+
+    KEY = "!"
+    """Sorts before every connection id, which is base64."""
+
+    group_key = UnicodeAttribute(hash_key=True, attr_name="endpointId")
+    key = UnicodeAttribute(range_key=True, attr_name="connectionId")
+    cursor = NumberAttribute(default=0)
+    turn = NumberAttribute(default=0)
 
 
 class LookUpItem(Model):
@@ -62,6 +93,7 @@ class LookUpItem(Model):
     connection = UnicodeAttribute(hash_key=True, attr_name="endpointId")
     key = UnicodeAttribute(range_key=True, attr_name="connectionId")
     owner = UnicodeAttribute()
+    group = NumberAttribute()
     expires_at = NumberAttribute(attr_name="expiresAt")
 
 
@@ -79,8 +111,25 @@ class TokenUseItem(Model):
     expires_at = NumberAttribute(attr_name="expiresAt")
 
 
+class PostsItem(Model):
+    """Posts that were leased of one second."""
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "connections"
+
+    KEY = "!"
+
+    second_key = UnicodeAttribute(hash_key=True, attr_name="endpointId")
+    """``posts#<Unix time>``"""
+    key = UnicodeAttribute(range_key=True, attr_name="connectionId")
+    leased = NumberAttribute(default=0)
+    expires_at = NumberAttribute(attr_name="expiresAt")
+
+
 class DynamoConnectionStore:
-    """Implements :class:`~event_service.sockets.ports.ConnectionStore`."""
+    """Implements :class:`~event_service.sockets.ports.ConnectionStore` and :class:`~event_service.sockets.ports.PostLeases`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -105,7 +154,13 @@ class DynamoConnectionStore:
     def add(self, connection: Connection) -> None:
         expires_at = int(connection.ends_at.timestamp())
         rows: list[Model] = [
-            LookUpItem(_look_up_key(connection.connection_id), _LOOK_UP, owner=connection.endpoint_id, expires_at=expires_at),
+            LookUpItem(
+                _look_up_key(connection.connection_id),
+                _LOOK_UP,
+                owner=connection.endpoint_id,
+                group=connection.group,
+                expires_at=expires_at,
+            ),
             _item(connection),
         ]
         if connection.token_hash is not None:
@@ -119,21 +174,24 @@ class DynamoConnectionStore:
             )
         self._database.batch_write(rows)
 
-    def endpoint_of(self, connection_id: str) -> str | None:
+    def owner(self, connection_id: str) -> Owner | None:
         item = self._database.get(LookUpItem, _look_up_key(connection_id), _LOOK_UP)
-        return item.owner if item else None
+        return Owner(item.owner, int(item.group)) if item else None
 
-    def of_endpoint(self, endpoint_id: str, shard: Shard | None, limit: int | None = None) -> list[Connection]:
-        condition = ConnectionItem.endpoint_id == endpoint_id
-        if shard is not None:
-            first, last = shard.bounds
-            # "~" sorts behind "#" and every character of a connection id.
-            condition &= ConnectionItem.key.between(first, f"{last}~")
-        if limit is not None:
-            items = self._database.query(ConnectionItem, condition, limit=limit, consistent=True).items
-        else:
-            items = list(self._database.query_all(ConnectionItem, condition, consistent=True))
-        return [_connection(item) for item in items]
+    def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
+        condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
+        state = GroupState()
+        connections: list[Connection] = []
+        for raw in self._database.query_all(ConnectionItem, condition, consistent=True):
+            if raw["connectionId"]["S"] == GroupItem.KEY:
+                state = _group(raw)
+            else:
+                connections.append(_connection(raw))
+        return state, connections
+
+    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+        keys = [Key(ConnectionItem, _group_key(owner.endpoint_id, owner.group), connection_id) for owner, connection_id in owners]
+        return [_connection(raw) for _, raw in self._database.batch_get(keys)]
 
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
         keys = [Key(EndpointByIdItem, endpoint_id), head_key(endpoint_id)]
@@ -151,15 +209,50 @@ class DynamoConnectionStore:
                 endpoint = endpoint_of(item)
         return Situation(endpoint, head, tokens)
 
+    def take_turn(self, endpoint_id: str, group: int) -> None:
+        self._database.update(Key(GroupItem, _group_key(endpoint_id, group), GroupItem.KEY), [GroupItem.turn.add(1)])
+
+    def turns(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        keys = [Key(GroupItem, _group_key(endpoint_id, group), GroupItem.KEY) for group in groups]
+        found = self._database.batch_get(keys)
+        return {int(raw["endpointId"]["S"].rpartition("#")[2]): _group(raw).turn for _, raw in found}
+
     def save(self, connections: Sequence[Connection]) -> None:
         self._database.batch_write([_item(connection) for connection in connections])
 
-    def forget(self, connections: Collection[tuple[str, str]]) -> None:
+    def join(self, changes: Sequence[tuple[Connection, Connection]]) -> None:
+        def put(change: tuple[Connection, Connection]) -> None:
+            before, after = change
+            unchanged = (ConnectionItem.lane == before.lane.value) & (ConnectionItem.turn == before.turn)
+            with suppress(ConditionFailed):
+                self._database.put(_item(after), unchanged)
+
+        if len(changes) == 1:
+            put(changes[0])
+        elif changes:
+            with ContextThreads(max_workers=_WRITERS) as threads:
+                # list(): a future's error is raised only when its result is asked for.
+                list(threads.map(put, changes))
+
+    def save_cursor(self, endpoint_id: str, group: int, cursor: int) -> None:
+        self._database.update(Key(GroupItem, _group_key(endpoint_id, group), GroupItem.KEY), [GroupItem.cursor.set(cursor)])
+
+    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
         keys: list[Key] = []
-        for endpoint_id, connection_id in connections:
-            keys.append(Key(ConnectionItem, endpoint_id, _sort_key(connection_id)))
+        for owner, connection_id in connections:
+            keys.append(Key(ConnectionItem, _group_key(owner.endpoint_id, owner.group), connection_id))
             keys.append(Key(LookUpItem, _look_up_key(connection_id), _LOOK_UP))
         self._database.batch_write(deletes=keys)
+
+    def lease_posts(self, second: int, number: int, ceiling: int) -> bool:
+        key = Key(PostsItem, f"posts#{second}", PostsItem.KEY)
+        actions = [PostsItem.leased.add(number), PostsItem.expires_at.set(second + _LEASE_LIFE_SECONDS)]
+        condition = PostsItem.second_key.does_not_exist() | (PostsItem.leased <= ceiling - number)
+        try:
+            self._database.update(key, actions, condition)
+        except ConditionFailed:
+            return False
+        return True
 
     def endpoints_of_token(self, token_hash: str) -> list[tuple[str, str]]:
         items = self._database.query_all(TokenUseItem, TokenUseItem.token == _token_key(token_hash), consistent=True)
@@ -175,37 +268,68 @@ def _token_key(token_hash: str) -> str:
     return f"token#{token_hash}"
 
 
-def _sort_key(connection_id: str) -> str:
-    return f"{hash_prefix(connection_id)}#{connection_id}"
+def _group_key(endpoint_id: str, group: int) -> str:
+    return f"{endpoint_id}#{group}"
+
+
+def _group(raw: AttributeMap) -> GroupState:
+    return GroupState(int(raw.get("cursor", {}).get("N", 0)), int(raw.get("turn", {}).get("N", 0)))
 
 
 def _item(connection: Connection) -> ConnectionItem:
     return ConnectionItem(
-        connection.endpoint_id,
-        _sort_key(connection.connection_id),
+        _group_key(connection.endpoint_id, connection.group),
+        connection.connection_id,
         workspace_id=connection.workspace_id,
         connected_at=format_date(connection.connected_at),
         cursor=connection.cursor,
-        claimed=connection.claimed,
+        lane=connection.lane.value,
+        reset=connection.reset or None,
         token_hash=connection.token_hash,
         batched=connection.batched or None,
         told_paused=connection.told_paused or None,
+        told_behind=connection.told_behind or None,
+        turn=connection.turn,
+        due=_date(connection.due),
+        trouble_since=_date(connection.trouble_since),
+        closing=connection.closing or None,
+        replay_to=connection.replay_to or None,
+        posted_at=_date(connection.posted_at),
+        filter_id=connection.filter_id,
         expires_at=int(connection.ends_at.timestamp()),
     )
+
+
+def _date(value: datetime | None) -> str | None:
+    return None if value is None else format_date(value)
+
+
+def _stored_date(value: str | None) -> datetime | None:
+    return None if value is None else from_stored(value)
 
 
 def _connection(raw: AttributeMap) -> Connection:
     item = ConnectionItem.from_raw_data(raw)
     check_format(item.format, FORMAT)
-    claimed: float | None = item.claimed  # PynamoDB's types do not know which attributes may be missing
+    endpoint_id, _, group = item.group_key.rpartition("#")
     return Connection(
-        endpoint_id=item.endpoint_id,
-        connection_id=item.key.partition("#")[2],
+        endpoint_id=endpoint_id,
+        connection_id=item.connection_id,
         workspace_id=item.workspace_id,
         connected_at=from_stored(item.connected_at),
         cursor=int(item.cursor),
-        claimed=None if claimed is None else int(claimed),
+        group=int(group),
+        lane=Lane(item.lane),
+        reset=bool(item.reset),
         token_hash=item.token_hash,
         batched=bool(item.batched),
         told_paused=bool(item.told_paused),
+        told_behind=bool(item.told_behind),
+        turn=int(item.turn),
+        due=_stored_date(item.due),
+        trouble_since=_stored_date(item.trouble_since),
+        closing=bool(item.closing),
+        replay_to=int(item.replay_to or 0),
+        posted_at=_stored_date(item.posted_at),
+        filter_id=item.filter_id,
     )

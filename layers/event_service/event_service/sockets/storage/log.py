@@ -1,9 +1,8 @@
 """The logs of WEB_SOCKET endpoints in DynamoDB.
 
-Three kinds of items share the table, each under a partition key of its own, so that no partition takes more than two of
-an append's six write units: segments under the endpoint's id, sorted by their last sequence (so that one query from a
-cursor on begins with the segment that holds what follows it), the head, and the markers. The head has no expiry: the
-numbering must go on for as long as the endpoint exists.
+Three kinds of items share the table, each under a partition key of its own, so that no partition takes all writes of a
+busy endpoint: segments under the endpoint's id and their block of sequences, the head, and the markers. The head has no
+expiry: the numbering must go on for as long as the endpoint exists.
 """
 
 from __future__ import annotations
@@ -14,16 +13,20 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from event_service.aws.dynamodb import ConditionFailed, Database, Key, TransactionCanceled, Write
 from event_service.base.clock import Clock
-from event_service.sockets.ports import AlreadyAppended, AppendConflict, LogHead, Segment
+from event_service.base.errors import RateLimited
+from event_service.sockets.log import CLOCK_MARGIN, block_of
+from event_service.sockets.ports import AlreadyAppended, LogHead, Segment, SequencesTaken
 
 MARKER_LIFE: Final = timedelta(days=15)
 """A routing message can come again for 14 days, the longest that a queue keeps one."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of heads and segments; a reader that meets a newer one fails instead of guessing."""
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
@@ -41,20 +44,30 @@ class HeadItem(Model):
     next = NumberAttribute()
     floor = NumberAttribute()
     kept_until = NumberAttribute(attr_name="keptUntil")
+    turn = NumberAttribute()
+    arrivals = NumberAttribute()
+    quiet = BooleanAttribute(null=True)
+    groups = NumberAttribute()
+    wide = NumberAttribute()
+    wide_until = NumberAttribute(null=True, attr_name="wideUntil")
+    appended_at = NumberAttribute(null=True, attr_name="appendedAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
 class SegmentItem(Model):
-    """Events that were appended together: their ids, one a line, compressed."""
+    """Sequences that were given out together: the ids of their events, one a line, compressed."""
 
     class Meta:
         """The table's logical name."""
 
         table_name = "socket_log"
 
-    endpoint_id = UnicodeAttribute(hash_key=True, attr_name="endpointId")
-    last = NumberAttribute(range_key=True, attr_name="sequence")
-    ids = BinaryAttribute(legacy_encoding=False)
+    block = UnicodeAttribute(hash_key=True, attr_name="endpointId")
+    """``<endpoint id>#<block>``"""
+    first = NumberAttribute(range_key=True, attr_name="sequence")
+    ids = BinaryAttribute(legacy_encoding=False, null=True)
+    unused = NumberAttribute(null=True)
+    appended_at = NumberAttribute(attr_name="appendedAt")
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
@@ -84,7 +97,18 @@ def head_of(item: HeadItem) -> LogHead:
         ValueError: a newer version of the code wrote it.
     """
     check_format(item.format, FORMAT)
-    return LogHead(int(item.next), int(item.floor), datetime.fromtimestamp(int(item.kept_until), UTC))
+    return LogHead(
+        next=int(item.next),
+        floor=int(item.floor),
+        kept_until=_moment(item.kept_until),
+        turn=int(item.turn),
+        arrivals=int(item.arrivals),
+        quiet=bool(item.quiet),
+        groups=int(item.groups),
+        wide=int(item.wide),
+        wide_until=_optional_moment(item.wide_until),
+        appended_at=_optional_moment(item.appended_at),
+    )
 
 
 def check_format(found: float, known: int) -> None:
@@ -107,48 +131,98 @@ class DynamoSocketLogStore:
 
     def put_head(self, endpoint_id: str, head: LogHead, replaces: LogHead | None) -> bool:
         key = head_key(endpoint_id)
-        item = HeadItem(key.hash, key.range, next=head.next, floor=head.floor, kept_until=_epoch(head.kept_until))
+        item = HeadItem(
+            key.hash,
+            key.range,
+            next=head.next,
+            floor=head.floor,
+            kept_until=_epoch(head.kept_until),
+            turn=head.turn,
+            arrivals=head.arrivals,
+            quiet=head.quiet or None,
+            groups=head.groups,
+            wide=head.wide,
+            wide_until=None if head.wide_until is None else _epoch(head.wide_until),
+            appended_at=None if head.appended_at is None else _epoch(head.appended_at),
+        )
         if replaces is None:
             condition = HeadItem.key.does_not_exist()
         else:
             condition = (HeadItem.next == replaces.next) & (HeadItem.kept_until == _epoch(replaces.kept_until))
         try:
             self._database.put(item, condition)
-        except (ConditionFailed, TransactionCanceled):
+        except ConditionFailed:
             return False
         return True
 
-    def extend(self, endpoint_id: str, kept_until: datetime, if_between: tuple[datetime, datetime]) -> bool:
-        low, high = map(_epoch, if_between)
-        condition = (HeadItem.kept_until > low) & (HeadItem.kept_until < high)
+    def allocate(self, endpoint_id: str, number: int) -> LogHead | None:
+        now = self._clock()
+        # A margin: a head that ends in a moment may be extended at this moment.
+        condition = HeadItem.kept_until > _epoch(now - CLOCK_MARGIN / 2)
+        return self._change(endpoint_id, [HeadItem.next.add(number), HeadItem.appended_at.set(_epoch(now))], condition)
+
+    def arrive(self, endpoint_id: str, kept_until: datetime) -> LogHead | None:
+        actions = [HeadItem.arrivals.add(1), HeadItem.kept_until.set(_epoch(kept_until)), HeadItem.quiet.remove()]
+        return self._change(endpoint_id, actions, HeadItem.kept_until > _epoch(self._clock()))
+
+    def take_turn(self, endpoint_id: str) -> LogHead | None:
+        return self._change(endpoint_id, [HeadItem.turn.add(1)], HeadItem.key.exists())
+
+    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
+        self._change(endpoint_id, [HeadItem.quiet.set(True)], HeadItem.arrivals == arrivals)
+
+    def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
+        actions = [HeadItem.groups.set(groups), HeadItem.wide.set(wide), HeadItem.wide_until.set(_epoch(wide_until))]
+        self._change(endpoint_id, actions, HeadItem.key.exists())
+
+    def _change(self, endpoint_id: str, actions: Sequence[Action], condition: Condition) -> LogHead | None:
         try:
-            self._database.update(head_key(endpoint_id), [HeadItem.kept_until.set(_epoch(kept_until))], condition)
-        except (ConditionFailed, TransactionCanceled):
-            return False
-        return True
+            item = self._database.update_and_get(head_key(endpoint_id), actions, condition)
+        except ConditionFailed:
+            return None
+        return head_of(HeadItem.from_raw_data(item))
 
-    def append(self, endpoint_id: str, head: LogHead, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
-        writes = [Write.update(head_key(endpoint_id), [HeadItem.next.set(segments[-1].last + 1)], HeadItem.next == head.next)]
-        writes.extend(Write.put(_segment_item(endpoint_id, segment), SegmentItem.endpoint_id.does_not_exist()) for segment in segments)
+    def append(self, endpoint_id: str, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
         expires_at = _epoch(self._clock() + MARKER_LIFE)
+        writes = [Write.put(_segment_item(endpoint_id, segment), SegmentItem.block.does_not_exist()) for segment in segments]
         writes.extend(
             Write.put(MarkerItem(f"{endpoint_id}#{nonce}", 0, expires_at=expires_at), MarkerItem.key.does_not_exist()) for nonce in nonces
         )
         try:
             self._database.transact(writes)
         except TransactionCanceled as error:
-            reasons = error.reasons[len(writes) - len(nonces) :]
+            reasons = error.reasons[len(segments) :]
             marked = [nonce for nonce, reason in zip(nonces, reasons, strict=False) if reason == _CONDITION_FAILED]
             if marked:
                 raise AlreadyAppended(marked) from None
-            raise AppendConflict from error
+            if _CONDITION_FAILED in error.reasons:
+                raise SequencesTaken from None
+            # Another transaction with the same items: a reader that seals, or a second copy of the message.
+            raise RateLimited("The log is written by someone else at this moment.") from error
 
-    def segments(self, endpoint_id: str, after: int, up_to: int, limit: int) -> list[Segment]:
-        condition = (SegmentItem.endpoint_id == endpoint_id) & (SegmentItem.last > after)
-        # A page ends at 1 MB, and whoever gets fewer than the limit takes it for the end of the log.
-        items = islice(self._database.query_all(SegmentItem, condition, limit=limit, consistent=True), limit)
-        segments = [_segment(SegmentItem.from_raw_data(item)) for item in items]
-        return [segment for segment in segments if segment.first <= up_to]
+    def marked(self, endpoint_id: str, nonces: Collection[str]) -> set[str]:
+        found = self._database.batch_get(Key(MarkerItem, f"{endpoint_id}#{nonce}", 0) for nonce in nonces)
+        return {item["endpointId"]["S"].rpartition("#")[2] for _, item in found}
+
+    def seal(self, endpoint_id: str, segments: Sequence[Segment]) -> bool:
+        try:
+            self._database.transact(
+                [Write.put(_segment_item(endpoint_id, segment), SegmentItem.block.does_not_exist()) for segment in segments]
+            )
+        except TransactionCanceled:
+            return False
+        return True
+
+    def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
+        block = SegmentItem.block == _block_key(endpoint_id, first)
+        # A page ends at 1 MB, and whoever gets fewer than the limit takes it for the end of the block.
+        items = self._database.query_all(SegmentItem, block & (SegmentItem.first >= first), limit=limit, consistent=True)
+        segments = [_segment(SegmentItem.from_raw_data(item)) for item in islice(items, limit)]
+        if segments and segments[0].first == first:
+            return segments
+        page = self._database.query(SegmentItem, block & (SegmentItem.first < first), descending=True, limit=1, consistent=True)
+        before = [_segment(SegmentItem.from_raw_data(item)) for item in page.items]
+        return [one for one in before if one.last >= first] + segments
 
     def drop(self, endpoint_id: str) -> None:
         self._database.delete(head_key(endpoint_id))
@@ -158,13 +232,33 @@ def _epoch(value: datetime) -> int:
     return int(value.timestamp())
 
 
+def _moment(value: float) -> datetime:
+    return datetime.fromtimestamp(int(value), UTC)
+
+
+def _optional_moment(value: float | None) -> datetime | None:
+    return None if value is None else _moment(value)
+
+
+def _block_key(endpoint_id: str, sequence: int) -> str:
+    return f"{endpoint_id}#{block_of(sequence)}"
+
+
 def _segment_item(endpoint_id: str, segment: Segment) -> SegmentItem:
     # Event ids are printable, so none holds a line feed; random UUIDs shrink to half.
-    ids = zlib.compress("\n".join(segment.event_ids).encode())
-    return SegmentItem(endpoint_id, segment.last, ids=ids, expires_at=_epoch(segment.expires))
+    ids = zlib.compress("\n".join(segment.event_ids).encode()) if segment.event_ids else None
+    return SegmentItem(
+        _block_key(endpoint_id, segment.first),
+        segment.first,
+        ids=ids,
+        unused=segment.unused or None,
+        appended_at=_epoch(segment.appended),
+        expires_at=_epoch(segment.expires),
+    )
 
 
 def _segment(item: SegmentItem) -> Segment:
     check_format(item.format, FORMAT)
-    event_ids = tuple(zlib.decompress(item.ids).decode().split("\n"))
-    return Segment(int(item.last) - len(event_ids) + 1, event_ids, datetime.fromtimestamp(int(item.expires_at), UTC))
+    ids: bytes | None = item.ids  # PynamoDB's types do not know which attributes may be missing
+    event_ids = tuple(zlib.decompress(ids).decode().split("\n")) if ids is not None else ()
+    return Segment(int(item.first), event_ids, _moment(item.appended_at), _moment(item.expires_at), int(item.unused or 0))

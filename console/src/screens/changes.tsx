@@ -1,0 +1,134 @@
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, call } from "../api/client";
+import { Changes, type Change, type ChangesAnswer, type Json } from "../api/documents";
+import { Action, Field } from "../parts/controls";
+import { EndpointChoice } from "../parts/endpoint-name";
+import { Head } from "../parts/page";
+import { Empty, Failed, Loading } from "../parts/states";
+import { Sentence, Text, Time } from "../parts/text";
+import { TAIL_NAME } from "../state/tail";
+import { link, route, setQuery } from "../state/route";
+
+type Page = ChangesAnswer["changes"];
+
+export function ChangesScreen() {
+  const of = route.value.query.get("of");
+  const [page, setPage] = useState<Page | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+
+  const load = async (before: Page | null): Promise<void> => {
+    try {
+      const next = (await call(Changes, { after: before?.endCursor ?? null })).changes;
+      setPage({ ...next, collectionItems: [...(before?.collectionItems ?? []), ...next.collectionItems] });
+      setError(null);
+    } catch (failure) {
+      if (!(failure instanceof ApiError)) throw failure;
+      setError(failure);
+    }
+  };
+  useEffect(() => void load(null), []);
+
+  const read = page?.collectionItems ?? [];
+  const shown = read.filter((one) => (of ? of in states(one.before) || of in states(one.after) : !isOwn(one)));
+  return (
+    <>
+      <Head title="Changes" name="Changes">Who changed endpoints, filters and links, when, and how.</Head>
+      <div class="filters">
+        <Field label="Endpoint">{({ id }) => <EndpointChoice id={id} value={of ?? ""} change={(value) => setQuery({ of: value || null })} />}</Field>
+      </div>
+      {error && !page ? <Failed error={error} again={() => load(null)} /> : !page ? <Loading what="changes" /> : shown.length === 0 ? (
+        <Empty title={of ? "None of the changes read is about this" : "No change yet"} icon="changes">
+          {page.hasNextPage && <Action run={() => load(page)}>Read older changes</Action>}
+        </Empty>
+      ) : (
+        <>
+          <ol class="rows" aria-label="Changes, the latest first" style={{ "--columns": "minmax(0, 1fr) auto" }}>
+            {shown.map((one) => <li key={one.version}><OneChange of={one} /></li>)}
+          </ol>
+          <div class="more" role="status">
+            <span>{shown.length.toLocaleString("en")} shown{!of && shown.length < read.length && `, ${read.length - shown.length} of live tails left out`}</span>
+            {page.hasNextPage && <Action run={() => load(page)}>Show older</Action>}
+          </div>
+        </>
+      )}
+    </>
+  );
+}
+
+/** Of an endpoint that a live tail made for itself: it says nothing about the workspace. */
+function isOwn(change: Change): boolean {
+  const all = [...Object.values(states(change.before)), ...Object.values(states(change.after))];
+  return all.length > 0 && all.every((one) => String(states(one)["name"]).startsWith(TAIL_NAME));
+}
+
+function OneChange({ of }: { of: Change }) {
+  const lines = differences(states(of.before), states(of.after));
+  return (
+    <>
+      <span class="name"><Sentence value={of.sentence} /></span>
+      <div class="muted small end"><Time at={of.date} /></div>
+      <div class="muted small whole">{of.actor ? <Text value={of.actor} /> : "by an unknown token"} · <code>{of.operation}</code> · version {of.version}</div>
+      {lines.length > 0 && (
+        <details class="small whole">
+          <summary>What changed</summary>
+          <div class="table" role="region" aria-label={`What version ${of.version} changed`} tabIndex={0}>
+            <table>
+              <thead><tr><th scope="col">Where</th><th scope="col">Before</th><th scope="col">After</th></tr></thead>
+              <tbody>
+                {lines.slice(0, 200).map((line) => (
+                  <tr key={line.path}>
+                    <th scope="row"><Text value={line.path} /></th>
+                    <td class="removed">{line.before === undefined ? <span class="muted">–</span> : <code><Text value={line.before} /></code>}</td>
+                    <td class="added">{line.after === undefined ? <span class="muted">–</span> : <code><Text value={line.after} /></code>}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        </details>
+      )}
+    </>
+  );
+}
+
+function states(value: Json): { [id: string]: Json } {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
+}
+
+interface Line {
+  path: string;
+  before: string | undefined;
+  after: string | undefined;
+}
+
+const SHOWN = 500;
+
+/** What differs, by its place. An endpoint or a filter is named by its name where it has one. */
+export function differences(before: { [id: string]: Json }, after: { [id: string]: Json }): Line[] {
+  const lines: Line[] = [];
+  for (const id of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const state = states(after[id] ?? before[id] ?? null);
+    const name = typeof state["name"] === "string" && state["name"] !== "" ? state["name"] : id;
+    const [left, right] = [leaves(before[id], name), leaves(after[id], name)];
+    for (const path of new Set([...left.keys(), ...right.keys()])) {
+      if (left.get(path) !== right.get(path)) lines.push({ path, before: left.get(path), after: right.get(path) });
+    }
+  }
+  return lines;
+}
+
+function leaves(value: Json | undefined, path: string, found = new Map<string, string>()): Map<string, string> {
+  if (value === undefined) return found;
+  if (value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length > 0) {
+    for (const [key, one] of Object.entries(value)) leaves(one, `${path} · ${key}`, found);
+  } else {
+    const text = JSON.stringify(value);
+    found.set(path, text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
+  }
+  return found;
+}
+
+/** The history of one endpoint. */
+export function changesOf(id: string): string {
+  return link(["changes"], { of: id });
+}

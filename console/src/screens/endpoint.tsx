@@ -1,0 +1,382 @@
+import { useState } from "preact/hooks";
+import { ApiError, call } from "../api/client";
+import {
+  DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, PauseEndpoints, ReplayEvents, ResumeEndpoints,
+  RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type ReplayEventsAnswer, type TestEndpointAnswer,
+} from "../api/documents";
+import { useQuery } from "../api/query";
+import { Action, Confirmed, Dialog, Field, Tabs } from "../parts/controls";
+import { Icon } from "../parts/icon";
+import { Head } from "../parts/page";
+import { Receiving } from "../parts/receiving";
+import { Empty, Failed, Loading, Message, Problems } from "../parts/states";
+import { Status } from "../parts/status";
+import { Code, duration, Id, relative, Text, Time } from "../parts/text";
+import { wantNames } from "../state/endpoint-names";
+import { say } from "../state/notices";
+import { go, link, route } from "../state/route";
+import { changesOf } from "./changes";
+import { DeliveryList } from "./deliveries";
+import { address, Labels, labelsOf, pairs } from "./endpoints";
+
+export function EndpointScreen({ id }: { id: string }) {
+  const query = useQuery(OneEndpoint, { id }, { every: 10 });
+  const endpoint = query.answer?.endpoint;
+  if (query.error && !endpoint) return <><Head title="Endpoint" name="Endpoint" /><Failed error={query.error} again={query.reload} /></>;
+  if (!query.answer) return <><Head title="Endpoint" name="Endpoint" /><Loading what="the endpoint" /></>;
+  if (!endpoint) {
+    return (
+      <>
+        <Head title="Endpoint" name="Endpoint" crumb={{ text: "Endpoints", href: link(["endpoints"]) }} />
+        <Empty title="There is no such endpoint"><p>It was deleted, or belongs to another workspace.</p></Empty>
+      </>
+    );
+  }
+  return <Card endpoint={endpoint} health={endpoint.health} reload={query.reload} />;
+}
+
+type Health = NonNullable<OneEndpointAnswer["endpoint"]>["health"];
+
+interface Part {
+  endpoint: Endpoint;
+  reload: () => Promise<void>;
+}
+
+function Card({ endpoint, health, reload }: Part & { health: Health }) {
+  const webhook = endpoint.type === "WEB_HOOK";
+  const names = webhook ? ["overview", "deliveries", "filters", "receive", "secret", "settings"] : ["overview", "filters", "receive", "settings"];
+  const texts: Record<string, string> = {
+    overview: "Overview", deliveries: "Deliveries", filters: "Filters", receive: webhook ? "Receive" : "Connect", secret: "Secret", settings: "Settings",
+  };
+  const current = names.find((one) => one === route.value.query.get("tab")) ?? "overview";
+  return (
+    <>
+      <Head title={<><Text value={endpoint.name} /> <Status of={endpoint.status} /></>} name={endpoint.name} crumb={{ text: "Endpoints", href: link(["endpoints"]) }}
+        actions={<Switch endpoint={endpoint} reload={reload} />}>
+        {address(endpoint)}
+      </Head>
+      {endpoint.status === "DISABLED" && (
+        <div style={{ marginBottom: "1rem" }}>
+          <Message kind="bad"><p>{endpoint.statusReason ?? "The service disabled it."}</p><p>Resume it when the reason is gone. What arrived meanwhile is sent then.</p></Message>
+        </div>
+      )}
+      <Tabs label="Parts of the endpoint" current={current}
+        tabs={names.map((name) => ({ name, text: texts[name] ?? name, href: link(["endpoints", endpoint.id], { tab: name === "overview" ? null : name }) }))} />
+      {current === "overview" && <Overview endpoint={endpoint} health={health} />}
+      {current === "deliveries" && <DeliveryList key="all" filters={{ endpointId: { exact: endpoint.id } }} withEndpoint={false} />}
+      {current === "filters" && <Filters endpoint={endpoint} reload={reload} />}
+      {current === "receive" && <Receiving endpoint={endpoint} />}
+      {current === "secret" && <Secret endpoint={endpoint} />}
+      {current === "settings" && <Settings endpoint={endpoint} reload={reload} />}
+    </>
+  );
+}
+
+async function pause(id: string): Promise<void> {
+  await call(PauseEndpoints, { ids: [id] });
+}
+
+async function resume(id: string): Promise<void> {
+  await call(ResumeEndpoints, { ids: [id] });
+}
+
+function Switch({ endpoint, reload }: Part) {
+  if (endpoint.status === "ENABLED") {
+    return (
+      <Action icon="pause" run={async () => {
+        await pause(endpoint.id);
+        say("Paused. What arrives now is kept and sent on resume.", { undo: () => void resume(endpoint.id).then(reload) });
+        await reload();
+      }}>Pause</Action>
+    );
+  }
+  return (
+    <Action icon="play" class="primary" run={async () => {
+      await resume(endpoint.id);
+      say("Resumed. What had arrived meanwhile is being sent.", { undo: () => void pause(endpoint.id).then(reload) });
+      await reload();
+    }}>Resume</Action>
+  );
+}
+
+export function TestResult({ result }: { result: TestEndpointAnswer["testEndpoint"] }) {
+  if (!result) return null;
+  const good = result.statusCode !== null && result.statusCode >= 200 && result.statusCode < 300;
+  return (
+    <Message kind={good ? "good" : "bad"}>
+      <p><strong>{good ? "The test event was delivered." : "The test event was not delivered."}</strong></p>
+      <p>{result.statusCode !== null ? `Status ${result.statusCode} in ${duration(result.durationMs)}.` : ""} {result.error && <Text value={result.error} />}</p>
+      {result.responseBody && <pre class="wrap small"><Text value={result.responseBody.slice(0, 1000)} /></pre>}
+    </Message>
+  );
+}
+
+function Overview({ endpoint, health }: { endpoint: Endpoint; health: Health }) {
+  const [result, setResult] = useState<TestEndpointAnswer["testEndpoint"]>(null);
+  const webhook = endpoint.type === "WEB_HOOK";
+  const { attempts, successRate, p50Ms, p95Ms, complete, lastSuccessDate } = health.lastHour;
+  const time = (milliseconds: number | null) => (milliseconds === null ? "–" : duration(milliseconds));
+  return (
+    <>
+      {health.failingSince && endpoint.status === "ENABLED" && (
+        <div style={{ marginBottom: "1rem" }}>
+          <Message kind="warn">
+            <p>Nothing succeeded since <Time at={health.failingSince} exact />.{health.disableDate && <> It is disabled on <Time at={health.disableDate} exact /> unless a delivery succeeds before.</>}</p>
+          </Message>
+        </div>
+      )}
+      {webhook && attempts > 0 && (
+        <div class="stats" role="group" aria-label="The last hour">
+          <Stat label={complete ? "attempts in the last hour" : "attempts, of the newest 100 deliveries"} number={attempts} />
+          <Stat label="succeeded" number={successRate === null ? "–" : `${(Math.floor(successRate * 1000) / 10).toLocaleString("en")} %`} />
+          <Stat label="half answered within" number={time(p50Ms)} />
+          <Stat label="95 % answered within" number={time(p95Ms)} />
+          <Stat label="last success" number={lastSuccessDate ? relative(lastSuccessDate, Date.now()) : "–"} />
+        </div>
+      )}
+      <div class="columns">
+        <section class="panel">
+          <header>
+            <h2>About</h2>
+            <a class="small" href={changesOf(endpoint.id)}>Its changes</a>
+            {webhook && <Action icon="send" run={async () => setResult((await call(TestEndpoint, { id: endpoint.id })).testEndpoint)}>Send a test event</Action>}
+          </header>
+          <div class="body">
+            {result && <TestResult result={result} />}
+            <dl class="facts">
+              {endpoint.description && <><dt>Description</dt><dd><Text value={endpoint.description} /></dd></>}
+              <dt>Id</dt><dd><Id value={endpoint.id} /></dd>
+              {endpoint.key && <><dt>Key</dt><dd><Id value={endpoint.key} what="key" /></dd></>}
+              {Object.keys(labelsOf(endpoint)).length > 0 && <><dt>Labels</dt><dd><Labels of={endpoint} /></dd></>}
+              <dt>Type</dt><dd>{webhook ? "Webhook" : "WebSocket"}</dd>
+              {webhook && <><dt>Sent to</dt><dd>{address(endpoint)}</dd></>}
+              <dt>Receives</dt>
+              <dd>{endpoint.eventFilters.length === 0 ? "every event of the workspace" : (
+                <span class="tags">{endpoint.eventFilters.map((one) => <a key={one.id} class="tag" href={link(["filters", one.id])}><Text value={one.name} /></a>)}</span>
+              )}</dd>
+              <dt>Created</dt><dd><Time at={endpoint.creationDate} exact /></dd>
+              <dt>Changed</dt><dd><Time at={endpoint.lastModified} exact /></dd>
+            </dl>
+          </div>
+        </section>
+        {webhook ? (
+          <section aria-label="Latest deliveries">
+            <DeliveryList filters={{ endpointId: { exact: endpoint.id } }} withEndpoint={false} brief />
+          </section>
+        ) : <Receiving endpoint={endpoint} />}
+      </div>
+    </>
+  );
+}
+
+export function Stat({ label, number }: { label: string; number: number | string }) {
+  return (
+    <div class="stat">
+      <div class="number">{typeof number === "number" ? number.toLocaleString("en") : number}</div>
+      <div class="label">{label}</div>
+    </div>
+  );
+}
+
+function Filters({ endpoint, reload }: Part) {
+  const filters = useQuery(EventFilters, { first: 200 });
+  const all = filters.answer?.eventsFilters.collectionItems ?? [];
+  const linked = new Set(endpoint.eventFilters.map((one) => one.id));
+  if (filters.error) return <Failed error={filters.error} again={filters.reload} />;
+  if (!filters.answer) return <Loading what="event filters" />;
+  const unlink = async (eventFiltersId: string) => { await call(UnlinkEndpoints, { endpointIds: [endpoint.id], eventFiltersId }); await reload(); };
+  const linkTo = async (eventFiltersId: string) => { await call(LinkEndpoints, { endpointIds: [endpoint.id], eventFiltersId }); await reload(); };
+  const row = (one: { id: string; name: string }, on: boolean) => (
+    <li key={one.id} style={{ "--columns": "minmax(0, 1fr) auto" }}>
+      <a class="name" href={link(["filters", one.id])}><Text value={one.name} /></a>
+      {on ? (
+        <Action run={async () => {
+          await unlink(one.id);
+          say(endpoint.eventFilters.length === 1 ? "Unlinked. With no filter the endpoint receives every event." : "Unlinked.", { undo: () => void linkTo(one.id) });
+        }}>Unlink</Action>
+      ) : (
+        <Action run={async () => { await linkTo(one.id); say("Linked. It applies to what is published from now on.", { undo: () => void unlink(one.id) }); }}>Link</Action>
+      )}
+    </li>
+  );
+  const others = all.filter((one) => !linked.has(one.id));
+  return (
+    <div class="columns">
+      <section class="panel">
+        <header><h2>Linked</h2></header>
+        <div class="body">
+          {endpoint.eventFilters.length === 0
+            ? <p class="muted">None: this endpoint receives every event of the workspace.</p>
+            : <><p class="muted small">It receives what any of them matches.</p><ul class="rows">{endpoint.eventFilters.map((one) => row(one, true))}</ul></>}
+        </div>
+      </section>
+      <section class="panel">
+        <header><h2>Other event filters</h2><a class="button" href={link(["new-filter"], { endpoint: endpoint.id })}><Icon name="plus" />New filter</a></header>
+        <div class="body">{others.length === 0 ? <p class="muted">There is none.</p> : <ul class="rows">{others.map((one) => row(one, false))}</ul>}</div>
+      </section>
+    </div>
+  );
+}
+
+function Secret({ endpoint }: { endpoint: Endpoint }) {
+  const [secret, setSecret] = useState<string | null>(null);
+  const [rotating, setRotating] = useState(false);
+  const [grace, setGrace] = useState(86_400);
+  return (
+    <section class="panel">
+      <header><h2>Signing secret</h2></header>
+      <div class="body">
+        <p class="muted">Each request is signed with it, so that your receiver can tell ours from others.</p>
+        {secret === null
+          ? <div class="actions"><Action icon="eye" run={async () => setSecret((await call(EndpointSecret, { id: endpoint.id })).endpointSecret)}>Show the secret</Action></div>
+          : <><Code text={secret} what="secret" wrap /><div class="actions"><button type="button" onClick={() => setSecret(null)}>Hide</button></div></>}
+        <div class="actions"><button type="button" onClick={() => setRotating(true)}><Icon name="retry" />Replace the secret</button></div>
+        {rotating && (
+          <Dialog title="Replace the secret" close={() => setRotating(false)}>
+            <p>A new secret signs from now on. The old one signs too until the grace period is over, so change your receiver within it.</p>
+            <Field label="Grace period">
+              {(attributes) => (
+                <select {...attributes} value={String(grace)} onChange={(event) => setGrace(Number(event.currentTarget.value))}>
+                  <option value="0">none: the old secret is known to others</option>
+                  <option value="3600">an hour</option>
+                  <option value="86400">a day</option>
+                  <option value="604800">a week</option>
+                </select>
+              )}
+            </Field>
+            <div class="actions">
+              <Action class="primary" run={async () => {
+                setSecret((await call(RotateEndpointSecret, { id: endpoint.id, gracePeriodSeconds: grace })).rotateEndpointSecret);
+                setRotating(false);
+                say("Replaced. The new secret is shown.");
+              }}>Replace</Action>
+              <button type="button" onClick={() => setRotating(false)}>Cancel</button>
+            </div>
+          </Dialog>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Settings({ endpoint, reload }: Part) {
+  const meta = endpoint.meta as { url?: string; method?: string };
+  const [name, setName] = useState(endpoint.name);
+  const [url, setUrl] = useState(meta.url ?? "");
+  const [method, setMethod] = useState(meta.method ?? "POST");
+  const [key, setKey] = useState(endpoint.key ?? "");
+  const [description, setDescription] = useState(endpoint.description ?? "");
+  const [labels, setLabels] = useState(Object.entries(labelsOf(endpoint)).map((pair) => pair.join("=")).join(", "));
+  const [error, setError] = useState<ApiError | null>(null);
+  const webhook = endpoint.type === "WEB_HOOK";
+  return (
+    <>
+      <form class="form" noValidate onSubmit={(event) => event.preventDefault()}>
+        <Field label="Name">{(attributes) => <input {...attributes} value={name} onInput={(event) => setName(event.currentTarget.value)} />}</Field>
+        {webhook && (
+          <>
+            <Field label="URL">{(attributes) => <input {...attributes} type="url" value={url} onInput={(event) => setUrl(event.currentTarget.value)} />}</Field>
+            <Field label="Method">
+              {(attributes) => (
+                <select {...attributes} value={method} onChange={(event) => setMethod(event.currentTarget.value)}>
+                  {["POST", "PUT", "PATCH"].map((one) => <option key={one}>{one}</option>)}
+                </select>
+              )}
+            </Field>
+          </>
+        )}
+        <Field label="Description" hint="For people.">
+          {(attributes) => <input {...attributes} value={description} maxLength={1024} onInput={(event) => setDescription(event.currentTarget.value)} />}
+        </Field>
+        <Field label="Labels" hint="Pairs such as team=shop, stage=test. Lists can be searched by them.">
+          {(attributes) => <input {...attributes} value={labels} onInput={(event) => setLabels(event.currentTarget.value)} />}
+        </Field>
+        <Field label="Key" hint="Your own id for it: no other endpoint of the workspace has it.">
+          {(attributes) => <input {...attributes} value={key} maxLength={128} onInput={(event) => setKey(event.currentTarget.value)} />}
+        </Field>
+        {error && <Problems error={error} />}
+        <div class="actions">
+          <Action class="primary" run={async () => {
+            setError(null);
+            const marks = { key, description, labels: pairs(labels) };
+            const before = { id: endpoint.id, name: endpoint.name, key: endpoint.key ?? "", description: endpoint.description ?? "", labels: endpoint.labels, ...(webhook ? { url: meta.url ?? null, method: meta.method ?? null } : {}) };
+            try {
+              await call(UpdateEndpoint, { id: endpoint.id, name, ...marks, ...(webhook ? { url, method } : {}) });
+            } catch (failure) {
+              if (!(failure instanceof ApiError) || failure.fault === "signed-out") throw failure;
+              setError(failure);
+              return;
+            }
+            say("Saved.", { undo: () => void call(UpdateEndpoint, before).then(reload) });
+            void wantNames(true);
+            await reload();
+          }}>Save</Action>
+        </div>
+      </form>
+      {webhook && <Replay endpoint={endpoint} />}
+      <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
+        <header><h2>Delete</h2></header>
+        <div class="body">
+          <p class="muted">Its links and open sockets end with it, and what waits for it is discarded.</p>
+          <div class="actions">
+            <Confirmed label="Delete the endpoint" title="Delete this endpoint?" icon="trash" danger run={async () => {
+              await call(DeleteEndpoints, { ids: [endpoint.id] });
+              void wantNames(true);
+              say("Deleted.");
+              go(["endpoints"]);
+            }}><p>This cannot be undone. <Text value={endpoint.name} /> gets nothing any more.</p></Confirmed>
+          </div>
+        </div>
+      </section>
+    </>
+  );
+}
+
+function Replay({ endpoint }: { endpoint: Endpoint }) {
+  const [hours, setHours] = useState(24);
+  const [missingOnly, setMissingOnly] = useState(true);
+  const [count, setCount] = useState<number | null>(null);
+  const [sent, setSent] = useState<number | null>(null);
+  const change = () => { setCount(null); setSent(null); };
+  const replay = async (dryRun: boolean, show: (count: number) => void) => {
+    let since: string | null = new Date(Date.now() - hours * 3_600_000).toISOString();
+    const until = new Date().toISOString();
+    let all = 0;
+    while (since !== null) {
+      const answer: ReplayEventsAnswer = await call(ReplayEvents, { endpointId: endpoint.id, since, until, missingOnly, dryRun });
+      all += answer.replayEvents?.count ?? 0;
+      since = answer.replayEvents?.continueSince ?? null;
+      if (!dryRun) show(all);
+    }
+    show(all);
+  };
+  return (
+    <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
+      <header><h2>Send again</h2></header>
+      <div class="body">
+        <p class="muted">Sends the retained events of a span that its filters match.</p>
+        <Field label="Events of the last">
+          {(attributes) => (
+            <select {...attributes} value={String(hours)} onChange={(event) => { change(); setHours(Number(event.currentTarget.value)); }}>
+              <option value="1">hour</option><option value="24">day</option><option value="168">week</option><option value="336">two weeks</option>
+            </select>
+          )}
+        </Field>
+        <label class="check">
+          <input type="checkbox" checked={missingOnly} onChange={(event) => { change(); setMissingOnly(event.currentTarget.checked); }} />
+          <span>Only what it did not receive</span>
+        </label>
+        {sent !== null
+          ? <Message kind="good"><p>{events(sent)} being sent.</p></Message>
+          : count !== null && <Message kind="plain"><p>{count === 0 ? "There is nothing to send." : `${events(count)} to be sent.`}</p></Message>}
+        <div class="actions">
+          {count === null || count === 0 || sent !== null
+            ? <Action icon="search" run={async () => { setSent(null); await replay(true, setCount); }}>Count them first</Action>
+            : <Action icon="retry" class="primary" run={() => replay(false, setSent)}>Send {count.toLocaleString("en")}</Action>}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+const events = (count: number): string => `${count.toLocaleString("en")} ${count === 1 ? "event is" : "events are"}`;

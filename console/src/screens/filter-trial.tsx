@@ -1,0 +1,187 @@
+// What a filter would do: held against everything that is retained, while it is written.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, call } from "../api/client";
+import { MatchEvents, ReplayEvents, type EventFilter, type EventFiltersInput, type MatchEventsAnswer, type ReplayEventsAnswer } from "../api/documents";
+import { Action, Field } from "../parts/controls";
+import { Chart } from "../parts/chart";
+import { Icon } from "../parts/icon";
+import { Message, Problems } from "../parts/states";
+import { Sentence, Text, Time } from "../parts/text";
+import { say } from "../state/notices";
+import { link } from "../state/route";
+import { settings } from "../state/session";
+
+type Trial = MatchEventsAnswer["matchEvents"];
+
+const PAUSE_SECONDS = 0.6;
+const SPANS = [{ hours: 0, text: "everything retained" }, { hours: 1, text: "the last hour" }, { hours: 24, text: "the last day" }, { hours: 168, text: "the last week" }];
+const PAGES = 20;
+
+/** @param input null while what is written is not JSON, or nothing is written. */
+export function FilterTrial({ input, filter, pick }: { input: EventFiltersInput | null; filter: EventFilter | null; pick: (id: string) => void }) {
+  const [hours, setHours] = useState(0);
+  const [endpoint, setEndpoint] = useState("");
+  const [trial, setTrial] = useState<Trial | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+  const key = JSON.stringify([input, hours, endpoint]);
+  const latest = useRef(key);
+  latest.current = key;
+
+  const run = async (before: Trial | null): Promise<void> => {
+    if (!input) return;
+    setBusy(true);
+    try {
+      const since = hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : null;
+      const page = (await call(MatchEvents, { input: { eventFiltersInput: input, endpointId: endpoint || null, since, after: before?.endCursor ?? null } })).matchEvents;
+      if (latest.current !== key) return;
+      setTrial(before ? joined(before, page) : page);
+      setError(null);
+    } catch (failure) {
+      if (!(failure instanceof ApiError)) throw failure;
+      if (latest.current !== key) return;
+      setError(failure);
+      setTrial(null);
+    } finally {
+      setBusy(false);
+    }
+  };
+  useEffect(() => {
+    if (!input) {
+      setTrial(null);
+      setError(null);
+      return undefined;
+    }
+    const timer = setTimeout(() => void run(null), PAUSE_SECONDS * 1000);
+    return () => clearTimeout(timer);
+  }, [key]);
+
+  return (
+    <section class="panel" aria-busy={busy}>
+      <header><h2>What it matches</h2>{busy && <span class="muted small" role="status">Looking …</span>}</header>
+      <div class="body">
+        <div class="filters" style={{ marginBottom: 0 }}>
+          <Field label="Among">
+            {(attributes) => (
+              <select {...attributes} value={String(hours)} onChange={(event) => setHours(Number(event.currentTarget.value))}>
+                {SPANS.map((one) => <option key={one.hours} value={String(one.hours)}>{one.text}</option>)}
+              </select>
+            )}
+          </Field>
+          {filter && filter.endpoints.length > 0 && (
+            <Field label="As the only filter of">
+              {(attributes) => (
+                <select {...attributes} value={endpoint} onChange={(event) => setEndpoint(event.currentTarget.value)}>
+                  <option value="">no endpoint</option>
+                  {filter.endpoints.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
+                </select>
+              )}
+            </Field>
+          )}
+        </div>
+        {!input && <p class="muted">Write a type or a pattern, and see at once which events it matches.</p>}
+        {error && <Problems error={error} />}
+        {trial && <Result trial={trial} more={() => run(trial)} pick={pick} />}
+      </div>
+    </section>
+  );
+}
+
+function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>; pick: (id: string) => void }) {
+  const buckets = [...trial.histogram].sort((a, b) => a.start.localeCompare(b.start));
+  const starts = buckets.map((one) => new Date(one.start).getTime() / 1000);
+  return (
+    <>
+      <p role="status">
+        <strong class="big">{trial.matched.toLocaleString("en")}</strong> of {trial.examined.toLocaleString("en")} {trial.examined === 1 ? "event matches" : "events match"}
+        {!trial.complete && <span class="muted">, of the newest</span>}
+      </p>
+      {(trial.gained !== null || trial.lost !== null) && (
+        <Message kind="plain"><p>The endpoint would get <strong>{trial.gained ?? 0}</strong> that it does not get now, and lose <strong>{trial.lost ?? 0}</strong>.</p></Message>
+      )}
+      {!trial.complete && <div class="actions"><Action run={more}>Look at older events</Action></div>}
+      {starts.length > 1 && (
+        <Chart title="Events over time" starts={starts} series={[
+          { label: "match", color: "--good", counts: buckets.map((one) => one.matched) },
+          { label: "do not match", color: "--strong-line", counts: buckets.map((one) => one.examined - one.matched) },
+        ]} />
+      )}
+      {trial.matches.length > 0 && (
+        <>
+          <h3>Matches</h3>
+          <ul class="rows" style={{ "--columns": "minmax(0, 1fr) minmax(0, 1fr) auto" }} aria-label="Events that match">
+            {trial.matches.slice(0, 10).map((one) => (
+              <li key={one.id}>
+                <a class="name" href={link(["events", one.id])}><Text value={one.type} /></a>
+                <span class="mono small muted line wide"><Text value={one.id} /></span>
+                <button type="button" class="tiny end" onClick={() => pick(one.id)}>Use its fields</button>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {trial.nearMisses.length > 0 && (
+        <>
+          <h3>Near misses: one clause fails</h3>
+          <ul class="rows" style={{ "--columns": "minmax(0, 1fr) auto" }} aria-label="Events that fail in one clause">
+            {trial.nearMisses.slice(0, 10).map((one) => (
+              <li key={one.event.id}>
+                <div>
+                  <a class="name" href={link(["events", one.event.id])}><Text value={one.event.type} /></a> <span class="muted small"><Time at={one.event.date} /></span>
+                  <p class="clause small"><Sentence value={one.clause.sentence} /></p>
+                </div>
+                <button type="button" class="tiny end" onClick={() => pick(one.event.id)}>Use its fields</button>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </>
+  );
+}
+
+function joined(before: Trial, page: Trial): Trial {
+  const buckets = new Map(before.histogram.map((one) => [one.start, one]));
+  for (const one of page.histogram) {
+    const known = buckets.get(one.start);
+    buckets.set(one.start, known ? { ...one, examined: known.examined + one.examined, matched: known.matched + one.matched } : one);
+  }
+  const sum = (a: number | null, b: number | null) => (a === null && b === null ? null : (a ?? 0) + (b ?? 0));
+  return {
+    ...page,
+    examined: before.examined + page.examined,
+    matched: before.matched + page.matched,
+    histogram: [...buckets.values()],
+    matches: [...before.matches, ...page.matches].slice(0, 50),
+    nearMisses: [...before.nearMisses, ...page.nearMisses].slice(0, 50),
+    gained: sum(before.gained, page.gained),
+    lost: sum(before.lost, page.lost),
+  };
+}
+
+/** Sends each linked webhook the retained events that its filters match and that it did not receive. */
+export function SendMissed({ filter, save }: { filter: EventFilter; save: () => Promise<boolean> }) {
+  const webhooks = filter.endpoints.filter((one) => one.type === "WEB_HOOK");
+  if (webhooks.length === 0) return null;
+  return (
+    <Action run={async () => {
+      if (!(await save())) return;
+      let sent = 0;
+      for (const one of webhooks) sent += await replayMissed(one.id);
+      say(sent === 0 ? "Saved. Nothing had been missed." : `Saved. ${sent.toLocaleString("en")} missed ${sent === 1 ? "event is" : "events are"} being sent.`);
+    }}><Icon name="retry" />Save and send what was missed</Action>
+  );
+}
+
+async function replayMissed(endpointId: string): Promise<number> {
+  const days = settings.value?.eventRetentionDays ?? 14;
+  const until = new Date().toISOString();
+  let since: string | null = new Date(Date.now() - days * 86_400_000).toISOString();
+  let sent = 0;
+  for (let page = 0; since !== null && page < PAGES; page++) {
+    const answer: ReplayEventsAnswer = await call(ReplayEvents, { endpointId, since, until, missingOnly: true });
+    sent += answer.replayEvents?.count ?? 0;
+    since = answer.replayEvents?.continueSince ?? null;
+  }
+  return sent;
+}
