@@ -193,6 +193,7 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
     client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
     client.ask("mutation { retryDeliveries(filters: {status: {exact: DELIVERED}}) { count } }")
+    client.ask("mutation { cancelDeliveries(filters: {}, dryRun: true) { count } }")
     client.ask("query($id: ID!) { endpoint(id: $id) { health { lastHour { attempts } } } }", id=hook)
     replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
     client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
@@ -252,8 +253,10 @@ def a_webhook_fails_waits_and_is_disabled(client: Client) -> None:
     account.deliver()
     account.status = 500
     account.deliver()
+    client.ask("mutation { cancelDeliveries(filters: {}) { count } }")
     account.status = 200
-    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[hook])
+    client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[hook])
+    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids, discardWaiting: true) { ok } }", ids=[hook])
     for _ in range(4):
         account.deliver()
         account.pass_time(minutes=3)
