@@ -253,14 +253,20 @@ def a_webhook_fails_waits_and_is_disabled(client: Client) -> None:
     account.deliver()
     account.status = 500
     account.deliver()
-    client.ask("mutation { cancelDeliveries(filters: {}) { count } }")
     account.status = 200
-    client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[hook])
-    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids, discardWaiting: true) { ok } }", ids=[hook])
+    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[hook])
     for _ in range(4):
         account.deliver()
         account.pass_time(minutes=3)
         account.tick()
+    # Off again, and nothing of what arrived is wanted any more.
+    client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[hook])
+    client.publish("unwanted")
+    account.route()
+    account.deliver()
+    client.ask("mutation { cancelDeliveries(filters: {}) { count } }")
+    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids, discardWaiting: true) { ok } }", ids=[hook])
+    account.deliver()
     # Gone for good.
     account.status = 410
     client.publish("gone")
