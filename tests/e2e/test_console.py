@@ -235,6 +235,7 @@ async def test_a_filter_is_written_with_its_faults_shown_and_linked(page: Page, 
     await _go(page, "filters")
     await page.sees("No event filter yet")
     await page.click("New filter")
+    await page.sees("Start a pattern with")
     await page.fill("Name", "Large orders")
     await page.fill("Event types", "order.created, order.paid")
     await page.write("Pattern", '{"data": {"total": [{"nummeric": [">", 100]}]}}')

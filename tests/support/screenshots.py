@@ -112,7 +112,6 @@ def screens(made: Examples) -> dict[str, str]:
     endpoint = f"endpoints/{made.endpoint}"
     return {
         "home": "",
-        "live": "live",
         "events": "events",
         "event": f"events/{quote(made.event, safe='')}",
         "publish": "publish",
@@ -127,6 +126,8 @@ def screens(made: Examples) -> dict[str, str]:
         "delivery": f"deliveries/{quote(made.delivery, safe='')}",
         "changes": "changes",
         "settings": "settings",
+        # The last: it makes an endpoint, and what is said of the others' events would speak of that change.
+        "live": "live",
     }
 
 

@@ -183,6 +183,8 @@ export type Attempt = {
   durationMs: number;
   statusCode: number | null;
   error: string | null;
+  url: string | null;
+  responseHeaders: Json | null;
   responseBody: string | null;
 };
 
@@ -422,7 +424,7 @@ export type DestinationsVariables = {
 export const Destinations: Operation<DestinationsAnswer, DestinationsVariables> = {
   name: "Destinations",
   kind: "query",
-  text: "query Destinations($id: ID!, $after: String) {\n  event(id: $id) {\n    ...Event\n    destinations(first: 50, after: $after) {\n      collectionItems {\n        ...Explanation\n      }\n      endCursor\n      hasNextPage\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}\n\nfragment Explanation on DeliveryExplanation {\n  endpoint {\n    id\n    name\n    type\n    status\n  }\n  outcome\n  sentence\n  sequence\n  asRouted\n  configurationVersion\n  delivery {\n    ...Delivery\n  }\n  filters {\n    eventFiltersId\n    name\n    matched\n    failed {\n      ...Clause\n    }\n    lastChange {\n      version\n      date\n      actor\n      sentence\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
+  text: "query Destinations($id: ID!, $after: String) {\n  event(id: $id) {\n    ...Event\n    destinations(first: 50, after: $after) {\n      collectionItems {\n        ...Explanation\n      }\n      endCursor\n      hasNextPage\n    }\n  }\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}\n\nfragment Explanation on DeliveryExplanation {\n  endpoint {\n    id\n    name\n    type\n    status\n  }\n  outcome\n  sentence\n  sequence\n  asRouted\n  configurationVersion\n  delivery {\n    ...Delivery\n  }\n  filters {\n    eventFiltersId\n    name\n    matched\n    failed {\n      ...Clause\n    }\n    lastChange {\n      version\n      date\n      actor\n      sentence\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  url\n  responseHeaders\n  responseBody\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
 };
 
 export type ChangesAnswer = {
@@ -493,7 +495,7 @@ export type DeliveriesVariables = {
 export const Deliveries: Operation<DeliveriesAnswer, DeliveriesVariables> = {
   name: "Deliveries",
   kind: "query",
-  text: "query Deliveries($filters: DeliveryFilters, $first: Int = 50, $after: String) {\n  deliveries(filters: $filters, first: $first, after: $after) {\n    collectionItems {\n      ...Delivery\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+  text: "query Deliveries($filters: DeliveryFilters, $first: Int = 50, $after: String) {\n  deliveries(filters: $filters, first: $first, after: $after) {\n    collectionItems {\n      ...Delivery\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  url\n  responseHeaders\n  responseBody\n}",
 };
 
 export type OneDeliveryAnswer = {
@@ -507,7 +509,7 @@ export type OneDeliveryVariables = {
 export const OneDelivery: Operation<OneDeliveryAnswer, OneDeliveryVariables> = {
   name: "OneDelivery",
   kind: "query",
-  text: "query OneDelivery($id: ID!) {\n  delivery(id: $id) {\n    ...Delivery\n    event {\n      ...Event\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
+  text: "query OneDelivery($id: ID!) {\n  delivery(id: $id) {\n    ...Delivery\n    event {\n      ...Event\n    }\n  }\n}\n\nfragment Delivery on DeliveryOutput {\n  id\n  eventId\n  endpointId\n  endpoint {\n    id\n    name\n  }\n  status\n  attempts {\n    ...Attempt\n  }\n  nextAttemptDate\n  creationDate\n  lastModified\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  url\n  responseHeaders\n  responseBody\n}\n\nfragment Event on EventOutput {\n  id\n  type\n  date\n  data\n  agentId\n  cameraId\n  workspaceId\n  creationDate\n  lastModified\n}",
 };
 
 export type CreateWebhookEndpointAnswer = {
@@ -625,7 +627,7 @@ export type TestEndpointVariables = {
 export const TestEndpoint: Operation<TestEndpointAnswer, TestEndpointVariables> = {
   name: "TestEndpoint",
   kind: "mutation",
-  text: "mutation TestEndpoint($id: ID!) {\n  testEndpoint(id: $id) {\n    ...Attempt\n  }\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  responseBody\n}",
+  text: "mutation TestEndpoint($id: ID!) {\n  testEndpoint(id: $id) {\n    ...Attempt\n  }\n}\n\nfragment Attempt on AttemptOutput {\n  number\n  date\n  durationMs\n  statusCode\n  error\n  url\n  responseHeaders\n  responseBody\n}",
 };
 
 export type CreateEventFiltersAnswer = {

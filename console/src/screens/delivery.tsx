@@ -1,6 +1,7 @@
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
-import { OneDelivery, OneEndpoint, RetryDeliveries, type Attempt, type Delivery, type Endpoint, type Event } from "../api/documents";
+import { OneDelivery, OneEndpoint, RetryDeliveries, type Attempt, type Delivery, type Endpoint, type Event, type Json } from "../api/documents";
 import { useQuery } from "../api/query";
 import { quoted } from "../parts/api-button";
 import { Action } from "../parts/controls";
@@ -46,7 +47,7 @@ function Outcome({ delivery }: { delivery: Delivery }) {
           <dt>Event</dt><dd><a href={link(["events", delivery.eventId])}><Text value={delivery.eventId} /></a></dd>
           <dt>Endpoint</dt><dd><EndpointName id={delivery.endpointId} name={delivery.endpoint?.name} above={false} /></dd>
           <dt>Began</dt><dd><Time at={delivery.creationDate} exact /></dd>
-          {delivery.nextAttemptDate && <><dt>Next attempt</dt><dd><Time at={delivery.nextAttemptDate} /> (<Time at={delivery.nextAttemptDate} exact />)</dd></>}
+          {delivery.nextAttemptDate && <><dt>Next attempt</dt><dd><Time at={delivery.nextAttemptDate} exact />, <Time at={delivery.nextAttemptDate} /></dd></>}
           <dt>Id</dt><dd><Id value={delivery.id} /></dd>
         </dl>
       </div>
@@ -85,8 +86,24 @@ export function OneAttempt({ attempt }: { attempt: Attempt }) {
         <p><strong>{attempt.statusCode === null ? "No answer" : `Status ${attempt.statusCode}`}</strong> after {duration(attempt.durationMs)}, <Time at={attempt.date} exact /></p>
         {attempt.error && <p><Text value={attempt.error} /></p>}
       </Message>
+      {attempt.url && <p class="small">Sent to <code class="user-text"><Text value={attempt.url} /></code></p>}
+      <Headers of={attempt.responseHeaders} />
       {attempt.responseBody ? <Code title="Response" text={attempt.responseBody} wrap what="response" /> : <p class="muted">The response had no body.</p>}
     </>
+  );
+}
+
+/** A list of names and values, as they came. */
+function Headers({ of }: { of: Json }) {
+  const pairs = Array.isArray(of) ? of.filter((one): one is Json[] => Array.isArray(one) && one.length === 2) : [];
+  if (pairs.length === 0) return null;
+  return (
+    <details class="small">
+      <summary>{pairs.length} response {pairs.length === 1 ? "header" : "headers"}</summary>
+      <dl class="facts" style={{ marginTop: "0.5rem" }}>
+        {pairs.map(([name, value], index) => <Fragment key={index}><dt><Text value={String(name)} /></dt><dd><code><Text value={String(value)} /></code></dd></Fragment>)}
+      </dl>
+    </details>
   );
 }
 

@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useQuery } from "../api/query";
 import { SignIn } from "../api/documents";
 import { Icon } from "../parts/icon";
@@ -35,7 +36,8 @@ export function SettingsScreen() {
               ))}
             </fieldset>
             <h3>Keys</h3>
-            <dl class="facts">{SHORTCUTS.map(([key, text]) => <><dt><kbd>{key}</kbd></dt><dd>{text}</dd></>)}</dl>
+            <dl class="facts">{SHORTCUTS.map(([key, text]) => <Fragment key={key}><dt><kbd>{key}</kbd></dt><dd>{text}</dd></Fragment>)}</dl>
+            <p class="small"><a href="console/licenses.txt" target="_blank" rel="noopener">Licences of the code in this page</a></p>
             <div class="actions"><button type="button" onClick={() => end(null)}><Icon name="out" />Sign out</button></div>
           </div>
         </section>
