@@ -47,7 +47,7 @@ from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.fakes.events import FakeEventStore
 from tests.fakes.history import Log
 from tests.fakes.sockets import FakeSocketTables
-from tests.fakes.webhooks import Aws, FakeBacklogStore
+from tests.fakes.webhooks import Aws, FakeBacklogStore, FakeLaneStore
 
 
 class TickingClock:
@@ -291,6 +291,7 @@ class FakeServices:
         self._events_reading = FakeEventsReading(self._publishing)
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
         self.known_health = FakeKnownHealth()
+        self.lanes = FakeLaneStore(Aws(), self.clock)
         self.socket_logs = FakeSocketTables()
         self.lagging: set[str] = set()
         """Events that a read which is not consistent does not see yet."""
@@ -342,7 +343,7 @@ class FakeServices:
         return FakeReplay(self._deliveries)
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, Log(), self.clock)
+        return ReceiverReports(self.known_health, self.lanes, Log(), self.clock)
 
     def cancelling(self) -> Cancelling:
         """Of the deliveries in the fake log; nothing waits."""

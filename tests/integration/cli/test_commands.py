@@ -340,7 +340,8 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
 
 def test_the_health_of_an_endpoint_is_shown(api: GraphqlDouble, run: Run) -> None:
     hour = {"attempts": 20, "successRate": 0.95, "lastSuccessDate": DATE, "p50Ms": 10, "p95Ms": 200, "complete": True}
-    health = {"failingSince": DATE, "lastFailureDate": DATE, "disableDate": DATE, "lastHour": hour}
+    lane = {"ownLane": True, "trouble": "SLOW", "notBefore": None}
+    health = {**lane, "failingSince": DATE, "lastFailureDate": DATE, "disableDate": DATE, "lastHour": hour}
     api.resolvers["endpoints"] = lambda **_: page([endpoint(health=health)], {"first": 1})
 
     assert json.loads(run("endpoints", "health", ENDPOINT_ID, "--json").stdout)["health"] == health

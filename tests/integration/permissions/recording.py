@@ -45,6 +45,9 @@ def permissions_of(service: str, operation: str, parameters: dict[str, Any]) -> 
             yield Permission(f"dynamodb:{single}", parameters["TableName"])
         case "sqs", "SendMessage" | "SendMessageBatch":
             yield Permission("sqs:SendMessage", parameters["QueueUrl"].rpartition("/")[2].removesuffix(".fifo"))
+        case "sqs", "ChangeMessageVisibilityBatch":
+            # a batch needs the permission of a single call
+            yield Permission("sqs:ChangeMessageVisibility", parameters["QueueUrl"].rpartition("/")[2].removesuffix(".fifo"))
         case "lambda", "Invoke":
             yield Permission("lambda:InvokeFunction", parameters["FunctionName"].partition(":function:")[2])
         case _:

@@ -144,7 +144,9 @@ def configuration_is_made_listed_and_changed(client: Client) -> None:
         "(filters: {linked: false})",
     ):
         client.ask(f"{{ eventsFilters{arguments} {{ totalCount collectionItems {{ id endpoints {{ id }} }} }} }}")
-    client.ask("query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } health { failingSince } } }", id=hook)
+    client.ask(
+        "query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } health { failingSince trouble } } }", id=hook
+    )
     client.ask("query($id: ID!) { eventFilter(id: $id) { name } }", id=first)
     client.ask("mutation($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }", ids=[first, second])
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
