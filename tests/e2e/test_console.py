@@ -379,6 +379,10 @@ async def test_changes_say_who_changed_what_and_how(page: Page, client: Client) 
     await page.choose("Endpoint", endpoint)
     await page.sees("2 shown")
     await page.sees_no_more("version 3")
+    await page.run("location.hash = '#/changes?since=2999-01-01T00:00:00Z'; 0")
+    await page.sees("None of the changes read is like this")
+    await page.click("Since 01 Jan 2999, 00:00:00")
+    await page.sees("3 shown")
 
 
 async def test_the_palette_finds_screens_endpoints_and_events(page: Page, client: Client) -> None:
