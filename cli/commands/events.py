@@ -9,6 +9,7 @@ import typer
 from cli import documents
 from cli.commands.export import export
 from cli.errors import CommandError
+from cli.patterns import read_pattern
 from cli.session import moment, pages, session_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List and export events, and read one.")
@@ -25,6 +26,7 @@ def list_events(
     since: Annotated[str | None, typer.Option(help="On or after this date, or 90s, 15m, 2h, 7d before now.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this date; likewise.")] = None,
     *,
+    pattern: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Which meet this event pattern.")] = None,
     agent_id: Annotated[str | None, typer.Option(help="Of this agent.")] = None,
     camera_id: Annotated[str | None, typer.Option(help="Of this camera.")] = None,
     profile_id: Annotated[str | None, typer.Option(help="With this profile in data.identification_data.")] = None,
@@ -44,6 +46,8 @@ def list_events(
         chosen["date"] = {key: value for key, value in dates.items() if value}
     exact = {"dataIdentificationDataProfileId": profile_id, "activityId": activity_id, "agentId": agent_id, "cameraId": camera_id}
     chosen |= {field: {"exact": value} for field, value in exact.items() if value}
+    if pattern is not None:
+        chosen["pattern"] = read_pattern(pattern)
     order = {"date": "ASC" if oldest_first else "DESC"}
     found = pages(session, documents.EVENTS, "events", limit=limit, filters=chosen or None, order=order)
     session.output.rows(list(found), _COLUMNS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -10,8 +9,8 @@ import typer
 from cli import documents
 from cli.errors import UsageError
 from cli.filter_test import show
-from cli.json_input import NotJson, read_json
 from cli.marks import Description, Key, Labels, given_marks, read_labels
+from cli.patterns import read_pattern
 from cli.session import in_groups, moment, pages, session_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, create, try, change, delete, link and unlink event filters.")
@@ -179,21 +178,8 @@ def _condition(
     given = {name: values for name, values in lists.items() if values}
     condition: dict[str, Any] = {"in": given} if given else {}
     if pattern is not None:
-        condition["pattern"] = _pattern(pattern)
+        condition["pattern"] = read_pattern(pattern)
     return condition or None
-
-
-def _pattern(given: str) -> Any:
-    try:
-        text = Path(given[1:]).read_text(encoding="utf-8-sig") if given.startswith("@") else given
-    except UnicodeDecodeError as error:
-        raise UsageError(f"--pattern: {given[1:]} is no UTF-8: {error.reason} at byte {error.start}.") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--pattern: {given[1:]} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        return read_json(text)
-    except NotJson as error:
-        raise UsageError(f"--pattern: this is no JSON: {error}.") from None
 
 
 def _show(context: typer.Context, event_filter: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -226,15 +226,16 @@ class FakeKnownHealth:
 class FakePublished:
     """What was published, by id."""
 
-    def __init__(self, publishing: FakePublishing) -> None:
+    def __init__(self, publishing: FakePublishing, lagging: Collection[str] = ()) -> None:
         self._publishing = publishing
+        self._lagging = lagging
 
     def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
         found = [one for one in self._publishing.events if one.workspace_id == workspace_id and one.id in event_ids]
         return {one.id: StoredEvent(one, "nonce", len(one.as_json())) for one in found}
 
     def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
-        yield from self.get(workspace_id, event_ids).values()
+        yield from (one for one in self.get(workspace_id, event_ids).values() if consistent or one.event.id not in self._lagging)
 
     def accepted(
         self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
@@ -282,6 +283,8 @@ class FakeServices:
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
         self.known_health = FakeKnownHealth()
         self.socket_logs = FakeSocketTables()
+        self.lagging: set[str] = set()
+        """Events that a read which is not consistent does not see yet."""
         self.seconds_per_look = 0.0
         self._looks = itertools.count()
 
@@ -306,7 +309,7 @@ class FakeServices:
     def backtest(self) -> Backtest:
         return Backtest(
             configuration=self._configuration,
-            store=FakePublished(self._publishing),
+            store=FakePublished(self._publishing, self.lagging),
             accepted=FakePublished(self._publishing),
             check_pattern=_check_pattern,
             make_matcher=Matcher,

@@ -56,6 +56,7 @@ class FakeSocketTables:
         self.rows: dict[tuple[str, str], Connection] = {}
         self.groups: dict[tuple[str, int], GroupState] = {}
         self.log_heads: dict[str, LogHead] = {}
+        self.leased: dict[int, int] = {}
         self.log: dict[str, dict[int, Segment]] = {}
         self.markers: set[tuple[str, str]] = set()
         self.endpoints: dict[str, Endpoint] = {}
@@ -146,6 +147,13 @@ class FakeSocketTables:
         for owner, connection_id in connections:
             self.rows.pop((owner.endpoint_id, connection_id), None)
         self.after("forget")
+
+    def lease_posts(self, second: int, number: int, ceiling: int) -> bool:
+        self.before("lease_posts")
+        if self.leased.get(second, 0) + number > ceiling:
+            return False
+        self.leased[second] = self.leased.get(second, 0) + number
+        return True
 
     def endpoints_of_token(self, token_hash: str) -> list[tuple[str, str]]:
         self.before("endpoints_of_token")

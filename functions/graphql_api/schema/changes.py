@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import strawberry
 
 from functions.graphql_api.context import Info
+from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.scalars import JSON, DateTime
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class ChangeConnection:
     has_next_page: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _AllChanges:
+    """The list has no filters."""
+
+
 @strawberry.type
 class ChangeQueries:
     """What is asked about the history."""
@@ -56,8 +63,12 @@ class ChangeQueries:
     @strawberry.field(description="The configuration's history, newest first; the newest 1,000 changes are kept. `first`: 1 to 100.")
     async def changes(self, info: Info, first: int | None = 50, after: str | None = None) -> ChangeConnection:
         context = info.context
-        found = await context.read(context.changes.page, context.workspace_id, 50 if first is None else first, after)
+        cursors = Cursors(context.workspace_id, "changes", _AllChanges())
+        place = None if after is None else cursors.read(after)
+        found = await context.read(context.changes.page, context.workspace_id, 50 if first is None else first, place)
         context.nodes.take(len(found.changes))
         return ChangeConnection(
-            collection_items=[Change.of(change) for change in found.changes], end_cursor=found.end, has_next_page=found.more
+            collection_items=[Change.of(change) for change in found.changes],
+            end_cursor=None if found.end is None else cursors.write(found.end),
+            has_next_page=found.more,
         )

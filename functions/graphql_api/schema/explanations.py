@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import strawberry
@@ -10,6 +11,7 @@ import strawberry
 from event_service.explain.outcome import DeliveryOutcome
 from functions.graphql_api.context import Info
 from functions.graphql_api.schema.changes import Change
+from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.scalars import JSON
 from functions.graphql_api.schema.types import ID, DeliveryOutput, EndpointOutput
 
@@ -96,11 +98,24 @@ class DestinationConnection:
     has_next_page: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _OfEvent:
+    """Which list of destinations."""
+
+    event_id: str
+
+
 async def destinations_of(info: Info, event_id: str, first: int, after: str | None) -> DestinationConnection:
     """What became of one event at each endpoint."""
     context = info.context
-    page = await context.read(context.explanations.destinations, context.workspace_id, event_id, first, after)
-    return DestinationConnection(collection_items=_shown(info, page.explanations), end_cursor=page.end, has_next_page=page.more)
+    cursors = Cursors(context.workspace_id, "destinations", _OfEvent(event_id))
+    place = None if after is None else cursors.read(after)
+    page = await context.read(context.explanations.destinations, context.workspace_id, event_id, first, place)
+    return DestinationConnection(
+        collection_items=_shown(info, page.explanations),
+        end_cursor=None if page.end is None else cursors.write(page.end),
+        has_next_page=page.more,
+    )
 
 
 def _shown(info: Info, explanations: Sequence[explain.DeliveryExplanation]) -> list[DeliveryExplanation]:

@@ -119,9 +119,9 @@ class EventFiltersOrder:
 
 
 @strawberry.input(
-    description="All that are given must hold. Indexes know id, type (`exact`, `in`), date, profile and activity. By `startsWith`, agent "
-    "or camera events are read one by one: with `first` or `after` a page ends after 1,000 of them, and may be empty while `hasNextPage` "
-    "is true; without, more than 10,000 are refused."
+    description="All that are given must hold. Indexes know id, type (`exact`, `in`), date, profile and activity. By `startsWith`, agent, "
+    "camera or pattern events are read one by one: with `first` or `after` a page ends after 1,000 of them, and may be empty while "
+    "`hasNextPage` is true; without, more than 10,000 are refused."
 )
 class EventFilters:
     id: IdLookup | None = None
@@ -133,6 +133,10 @@ class EventFilters:
     activity_id: IdLookup | None = strawberry.field(default=None, description="data.activity_id.")
     agent_id: IdLookup | None = None
     camera_id: IdLookup | None = None
+    pattern: JSON | None = strawberry.field(
+        default=None,
+        description="An Amazon EventBridge event pattern over the event as delivered: a JSON object, or a string that holds one.",
+    )
 
 
 @strawberry.input

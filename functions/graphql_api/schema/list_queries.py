@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from event_service.base import json_values
 from event_service.base.errors import BadUserInput
 from event_service.base.identifiers import parse_delivery_id, parse_uuid
 from event_service.base.marks import parse_labels
@@ -96,6 +97,7 @@ def event_query(filters: EventFilters | None, order: EventOrder | None, span: Sp
         activity_id=_checked(given.activity_id, "filters.activityId.exact", parse_event_id, problems),
         agent_id=_checked(given.agent_id, "filters.agentId.exact", parse_event_id, problems),
         camera_id=_checked(given.camera_id, "filters.cameraId.exact", parse_event_id, problems),
+        pattern=_pattern(given.pattern, problems),
         descending=direction is Ordering.DESC,
         offset=span.offset,
         limit=span.limit,
@@ -157,6 +159,20 @@ def _parse_text(value: str, name: str) -> str:
 
 def _labels(given: object, problems: Problems) -> tuple[tuple[str, str], ...]:
     return () if given is None else problems.collect(lambda: parse_labels(given, "filters.labels"), ())
+
+
+def _pattern(given: object, problems: Problems) -> str | None:
+    """An event pattern as JSON, in one spelling, so that cursors know it again."""
+    if given is None:
+        return None
+    from event_service.filters.event_filter import MAXIMUM_CONDITION_BYTES
+    from event_service.filters.patterns.compile import parse_pattern
+
+    name = "filters.pattern"
+    text = problems.collect(lambda: json_values.dumps(parse_pattern(given, name)), "")
+    if len(text.encode()) > MAXIMUM_CONDITION_BYTES:
+        problems.add(f"{name}: it has {len(text.encode()):,} bytes as JSON; at most {MAXIMUM_CONDITION_BYTES:,} are allowed.")
+    return text
 
 
 def _parse_delivery_id(value: str, name: str) -> str:

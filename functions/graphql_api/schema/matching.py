@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import strawberry
 
 from functions.graphql_api.context import Info
+from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.explanations import FailedClause
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
 from functions.graphql_api.schema.scalars import DateTime
@@ -81,13 +83,13 @@ class MatchEventsOutput:
     lost: int | None = strawberry.field(description="Events that endpointId receives now and would not with this filter alone.")
 
     @classmethod
-    def of(cls, page: MatchPage) -> MatchEventsOutput:
+    def of(cls, page: MatchPage, end_cursor: str | None) -> MatchEventsOutput:
         tally = page.tally
         return cls(
             examined=tally.examined,
             matched=tally.matched,
             complete=page.end is None,
-            end_cursor=page.end,
+            end_cursor=end_cursor,
             histogram=[MatchBucket.of(bucket) for bucket in tally.histogram],
             matches=[EventOutput.of(event) for event in tally.matches],
             near_misses=[NearMiss(event=EventOutput.of(one.event), clause=FailedClause.of(one.clause)) for one in tally.near_misses],
@@ -102,7 +104,10 @@ class MatchingQueries:
 
     @strawberry.field(description="Try a filter on events that are retained, or on events of one's own. Nothing is changed.")
     async def match_events(self, info: Info, input: MatchEventsInput) -> MatchEventsOutput:  # noqa: A002 - the contract's name
-        context = info.context
-        page = await context.read(context.backtest.page, context.workspace_id, input.question(), context.time_left)
+        context, question = info.context, input.question()
+        cursors = Cursors(context.workspace_id, "matchEvents", question)
+        if question.after is not None:
+            question = replace(question, after=cursors.read(question.after))
+        page = await context.read(context.backtest.page, context.workspace_id, question, context.time_left)
         context.nodes.take(len(page.tally.histogram) + len(page.tally.matches) + 3 * len(page.tally.near_misses))
-        return MatchEventsOutput.of(page)
+        return MatchEventsOutput.of(page, None if page.end is None else cursors.write(page.end))

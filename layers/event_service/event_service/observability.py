@@ -110,6 +110,8 @@ class Metric(StrEnum):
     """The most connections that were found in one group of an endpoint's connections."""
     ZOMBIES = "Zombies"
     """Open sockets without a row, found by their ping and closed."""
+    NOT_UNDERSTOOD = "NotUnderstood"
+    """Messages of clients that are no ping: each costs a call of the function."""
     REFUSED_FILTERS = "RefusedFilters"
     """Event filters that match nothing, because this release cannot read their stored conditions."""
     UNDECIDED_FILTERS = "UndecidedFilters"

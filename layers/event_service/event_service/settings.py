@@ -173,6 +173,11 @@ class Settings:
         return self._integer("SOCKET_RETENTION_HOURS", 24, 1, 24 * 14)
 
     @cached_property
+    def socket_posts_per_second(self) -> int:
+        """Posts that all executions of socket delivery may make together, beside a few of each."""
+        return self._integer("SOCKET_POSTS_PER_SECOND", 8_000, 200, 1_000_000)
+
+    @cached_property
     def socket_slow_client_seconds(self) -> int:
         """After so long, a socket that takes nothing is closed."""
         return self._integer("SOCKET_SLOW_CLIENT_SECONDS", 30, 10, 600)

@@ -329,6 +329,7 @@ def socket_delivery() -> SocketDelivery:
 
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.outside import Outside
+    from event_service.sockets.pace import PostPace
     from event_service.sockets.poster import SocketPoster
 
     settings = get_settings()
@@ -343,6 +344,7 @@ def socket_delivery() -> SocketDelivery:
         in_thread=asyncio.to_thread,
         sleep=asyncio.sleep,
         slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
+        pace=PostPace(connection_store(), settings.socket_posts_per_second, clock, asyncio.to_thread, asyncio.sleep).take,
     )
     return SocketDelivery(outside, socket_log())
 

@@ -229,6 +229,7 @@ def test_lists_pass_their_conditions_on(api: GraphqlDouble, run: Run) -> None:
             ["events", "list", "--type-prefix", "order.", "--agent-id", "a", "--camera-id", "c"],
             {"type": {"startsWith": "order."}, "agentId": {"exact": "a"}, "cameraId": {"exact": "c"}},
         ),
+        (["events", "list", "--pattern", '{"type": ["a"]}'], {"pattern": {"type": ["a"]}}),
         (
             ["deliveries", "list", "--status", "FAILED", "--status", "PENDING", "--status-code", "503"],
             {"status": {"in": ["FAILED", "PENDING"]}, "statusCode": {"exact": 503}},

@@ -65,7 +65,7 @@ def test_an_interrupted_export_goes_on_where_it_was(api: GraphqlDouble, run: Run
     assert len(ids(file)) == 1_000
     # What a killed export wrote without noting it.
     with file.open("a", encoding="utf-8") as half:
-        half.write('{"id": "e-10')
+        half.write('{"id": "e-10' + "x" * 1_000_000)
     api.calls.clear()
     api.resolvers["events"] = lambda **given: page(EVENTS, given)
 

@@ -49,7 +49,7 @@ def forget() -> None:
 @pytest.fixture
 def door(aws: dict[str, str], calls: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     sqs = boto3.client("sqs", region_name="us-east-1")
-    for name in ("ROUTING_QUEUE", "WEBHOOK_QUEUE"):
+    for name in ("ROUTING_QUEUE", "WEBHOOK_QUEUE", "OWN_LANE_QUEUE"):
         monkeypatch.setenv(f"{name}_URL", sqs.create_queue(QueueName=name.lower())["QueueUrl"])
     socket_queue = sqs.create_queue(QueueName="socket.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     monkeypatch.setenv("SOCKET_QUEUE_URL", socket_queue)
@@ -221,6 +221,84 @@ def test_objects_by_id_are_one_call_for_each_kind(door: Door, calls: list[str]) 
     assert [answered[f"e{number}"]["id"] for number in range(3)] == ids
     assert (answered["a"], answered["b"]) == ({"data": {"n": 0}}, {"data": {"n": 2}})
     assert calls == ["BatchGetItem", "BatchGetItem", "BatchGetItem"]
+
+
+def page(door: Door, name: str, arguments: str, item: str = "id") -> Any:
+    selection = f"{{ collectionItems {{ {item} }} endCursor hasNextPage }}"
+    return door.ask(f"{{ {name}({arguments}) {selection} }}", token=door.token).data[name]
+
+
+def test_each_page_of_a_list_costs_the_same_calls(door: Door, calls: list[str]) -> None:
+    for number in range(7):
+        create_webhook(door, f"endpoint {number}")
+        create_filter(door)
+    events = [{"id": f"e-{number}", "type": "A", "data": {}} for number in range(7)]
+    door.ask("mutation($e: [EventInput!]!) { publishEvents(events: $e) { ok } }", {"e": events}, token=door.token)
+    # The index of events is 16 shards; the last page reads some of them to their end.
+    costs = {"endpoints": {"Query": 1}, "eventsFilters": {"Query": 1, "BatchGetItem": 1}, "events": {"Query": 16, "BatchGetItem": 1}}
+    for name, cost in costs.items():
+        found: list[str] = []
+        after = ""
+        for _ in range(3):
+            calls.clear()
+            read = page(door, name, f"first: 2 {after}")
+            assert Counter(calls) == cost, name
+            found.extend(item["id"] for item in read["collectionItems"])
+            assert read["hasNextPage"]
+            after = f'after: "{read["endCursor"]}"'
+        rest = page(door, name, f"first: 2 {after}")
+        found.extend(item["id"] for item in rest["collectionItems"])
+        assert not rest["hasNextPage"]
+        assert len(found) == len(set(found)) == 7
+
+
+def test_what_filters_of_the_configuration_cost(door: Door, calls: list[str]) -> None:
+    filter_id = create_filter(door)
+    endpoint_id = create_webhook(door, "Orders", [filter_id])
+    create_webhook(door, "Billing")
+    for call in (
+        f'updateEndpoint(id: "{endpoint_id}", key: "k", labels: {{team: "shop"}})',
+        f'updateEventFilters(id: "{filter_id}", key: "k")',
+    ):
+        assert "errors" not in door.ask(f"mutation {{ {call} {{ id }} }}", token=door.token).json
+    cases = [
+        ("endpoints", 'key: {exact: "k"}', endpoint_id, ["Query", "BatchGetItem"]),
+        ("endpoints", f'eventFiltersId: {{exact: "{filter_id}"}}', endpoint_id, ["BatchGetItem", "BatchGetItem"]),
+        ("endpoints", 'labels: {team: "shop"}', endpoint_id, ["Query"]),
+        ("endpoints", 'name: {contains: "ORD"}', endpoint_id, ["Query"]),
+        ("eventsFilters", 'key: {exact: "k"}', filter_id, ["Query", "BatchGetItem"]),
+        ("eventsFilters", f'endpointId: {{exact: "{endpoint_id}"}}', filter_id, ["BatchGetItem"] * 3),
+        ("eventsFilters", "linked: true", filter_id, ["Query", "BatchGetItem", "BatchGetItem"]),
+    ]
+    for name, filters, expected, cost in cases:
+        calls.clear()
+
+        read = page(door, name, f"filters: {{{filters}}} first: 10")
+
+        assert [item["id"] for item in read["collectionItems"]] == [expected], filters
+        assert calls == cost, filters
+
+
+def test_a_key_costs_one_call_more_and_without_one_nothing(door: Door, calls: list[str]) -> None:
+    def create(marks: str) -> list[str]:
+        calls.clear()
+        answered = door.ask(f'mutation {{ createWebSocketEndpoint(name: "s" {marks}) {{ id }} }}', token=door.token)
+        assert "errors" not in answered.json
+        return list(calls)
+
+    plain = create("")
+    assert create('labels: {team: "shop"}, description: "d"') == plain
+    assert Counter(create('key: "k"')) - Counter(plain) == {"Query": 1}
+
+
+def test_the_health_of_endpoints_is_one_call(door: Door, calls: list[str]) -> None:
+    for name in "abc":
+        create_webhook(door, name)
+    calls.clear()
+
+    door.ask("{ endpoints { collectionItems { health { failingSince } } } }", token=door.token).data["endpoints"]
+
+    assert calls == ["Query", "BatchGetItem"]
 
 
 def test_a_secret_is_shown_and_rotated(door: Door) -> None:

@@ -261,6 +261,13 @@ def test_a_group_is_read_with_all_its_connections_in_one_query(sockets: Sockets)
     assert sockets.store.find([(Owner(ENDPOINT, 2), "2="), (Owner(ENDPOINT, 1), "2=")]) == [rows[2]]
 
 
+def test_posts_of_a_second_are_leased_up_to_the_ceiling(sockets: Sockets) -> None:
+    granted = [sockets.store.lease_posts(1_767_225_600, 200, 500) for _ in range(4)]
+
+    assert granted == [True, True, False, False]
+    assert sockets.store.lease_posts(1_767_225_601, 200, 500)
+
+
 def test_a_connection_becomes_live_only_where_nobody_changed_its_lane(sockets: Sockets) -> None:
     now = sockets.clock()
     first, second = (Connection(ENDPOINT, one, WORKSPACE, now, 5) for one in ("a=", "b="))

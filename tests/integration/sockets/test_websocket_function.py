@@ -247,13 +247,17 @@ def test_a_message_of_a_connection_without_a_row_has_it_closed(sockets: Sockets)
 
 
 @pytest.mark.parametrize("body", ["", "[" * 100_000, '{"action":' * 20_000, "x" * 131_072, "\ud83d", '{"action": NaN}', '["action"]', None])
-def test_garbage_is_answered_like_anything_else_that_is_not_understood(sockets: Sockets, body: str | None) -> None:
+def test_garbage_is_answered_like_anything_else_that_is_not_understood(
+    sockets: Sockets, body: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
     event = {**payload("websocket/default_garbage.json"), "body": body}
     call(sockets, connect_with())
+    capsys.readouterr()
 
     answer = call(sockets, event)
 
     assert json.loads(answer["body"])["notice"] == "not-understood"
+    assert '"NotUnderstood"' in capsys.readouterr().out
 
 
 def test_token_s_endpoints_are_found_while_connections_can_live(sockets: Sockets) -> None:

@@ -306,7 +306,7 @@ def test_a_receiver_that_is_asked_too_often_is_served_in_its_own_lane(stage: Sta
 def test_a_look_at_nothing_and_an_unreadable_one_do_no_harm(stage: Stage, receiver: Receiver) -> None:
     assert stage.serve(sample("webhook_delivery/look"), Context()) == {"batchItemFailures": []}
     look = sample("webhook_delivery/look")["Records"][0]
-    unreadable = {"Records": [look, {"messageId": "1", "body": "{}", "attributes": {"ApproximateReceiveCount": "1"}}]}
+    unreadable = {"Records": [look, {"messageId": "1", "receiptHandle": "1", "body": "{}", "attributes": {"ApproximateReceiveCount": "1"}}]}
     assert stage.serve(unreadable, Context()) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert receiver.bodies == []
 

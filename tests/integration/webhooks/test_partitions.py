@@ -71,3 +71,21 @@ def _record(hook: Endpoint, event_id: str) -> LogRecord:
     attempt = Attempt(1, NOW, 12, 200, None, None, None)
     key = DeliveryKey(WORKSPACE, hook.id, event_id, format_date(NOW))
     return LogRecord(delivery=key, status=DeliveryStatus.DELIVERED, date=NOW, attempt=attempt)
+
+
+def test_an_event_that_fails_everywhere_with_long_pages_throttles_no_key(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = WRITES_PER_SECOND // PART * 9 // 10
+    limits = PartitionLimits(now=lambda: 0.0, reads=READS_PER_SECOND / PART, writes=WRITES_PER_SECOND / PART)
+    monkeypatch.setattr(database, "_connection", PartitionedConnection(database._connection, table_shapes(), limits))
+    log = DynamoDeliveryLog(database, lambda: NOW, 14)
+    page, headers = "e" * 16_384, (("server", "x" * 500),)
+    attempt = Attempt(1, NOW, 12, 503, None, None, page, "https://a.example/" + "p" * 2_000, headers)
+    keys = [DeliveryKey(WORKSPACE, new_id(), "event", format_date(NOW)) for _ in range(number)]
+    for start in range(0, number, 25):
+        log.write([LogRecord(one, DeliveryStatus.PENDING, NOW, attempt=attempt, listed=True) for one in keys[start : start + 25]])
+    assert limits.throttled == {}
+    assert limits.busiest("DeliveriesTable") <= number
+    monkeypatch.undo()
+    listed = log.of_event(WORKSPACE, "event", None, 100)
+    assert [one.attempts for one in listed] == [(attempt,)] * number
+    assert log.deliveries(WORKSPACE, [(keys[0].endpoint_id, "event")])[keys[0].endpoint_id, "event"].attempts == (attempt,)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.simulation.sockets.world import Behaviour, SocketWorld, distant, percentile, quick
+from tests.simulation.sockets.world import Behaviour, SimulatedClient, SocketWorld, distant, percentile, quick
 
 HEALTHY = 100
 ONSET_SECONDS = 5.0
@@ -254,9 +255,9 @@ class Crowd:
     usd_per_million_posts: float
 
 
-def crowd(connections: int, rate: float, seconds: float, executions: int = 50) -> Crowd:
+def crowd(connections: int, rate: float, seconds: float, executions: int = 50, posts_per_second: int = 1_000_000) -> Crowd:
     """So many connections, and so many events a second."""
-    world = SocketWorld(executions, executions)
+    world = SocketWorld(executions, executions, posts_per_second=posts_per_second)
     endpoint_id = world.endpoint()
     clients = []
 
@@ -330,6 +331,53 @@ def appending(rate: float, seconds: float = 20.0, routers: int = 50, batch: int 
         world.tables.most_writes_of_a_key,
         percentile([age for _, age in client.ages], 99),
         len(client.ages) == len(world.published[endpoint_id]) and not client.gaps,
+    )
+    world.end()
+    return result
+
+
+@dataclass(frozen=True)
+class Herd:
+    """Clients of one endpoint that come back together."""
+
+    served: int
+    first_frame_p99: float
+    calls_per_client: float
+    live_p99: float
+    repeats: int
+
+
+def herd(clients: int, per_second: float = 500.0) -> Herd:
+    """So many clients reconnect, each 15 events behind, while another endpoint has an event a second."""
+    world = SocketWorld()
+    endpoint_id, other = world.endpoint(), world.endpoint()
+    live = world.client(other)
+    world.client(endpoint_id)
+    world.publish([endpoint_id], 20)
+    world.simulate(10.0)
+    world.poster.clients = {live.connection_id: live}
+    calls: Counter[str] = Counter()
+    before = world.sdk_calls
+    world.tables.before = lambda operation: calls.update([operation])
+    came: list[SimulatedClient] = []
+    began: list[float] = []
+
+    async def arrive() -> None:
+        for _ in range(clients):
+            in_threads = sum(calls.values())
+            began.append(world.loop.time())
+            came.append(world.client(endpoint_id, last=5, connects=1))
+            calls["connect"] += sum(calls.values()) - in_threads + 1  # and its turn's message
+            await asyncio.sleep(1 / per_second)
+
+    world.simulate(clients / per_second + 20, arrive(), world.stream([other], 1.0, world.loop.time() + clients / per_second))
+    served = [one for one in came if one.last == 20]
+    result = Herd(
+        len(served),
+        percentile([one.first_at - at for one, at in zip(came, began, strict=True)], 99),
+        (world.sdk_calls - before + calls["connect"]) / clients,
+        percentile([age for _, age in live.ages], 99),
+        sum(one.repeats for one in came),
     )
     world.end()
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from event_service.sockets.pace import FREE_POSTS
 from tests.simulation.sockets import scenarios
 from tests.simulation.sockets.world import Behaviour, SocketWorld, distant, quick, silent, slow, stuck
 
@@ -113,3 +114,22 @@ def test_thousand_publishes_a_second_are_appended_in_order() -> None:
     assert found.in_order
     assert found.p99 < 1
     assert found.writes_of_a_key <= 1_000
+
+
+def test_herd_costs_six_calls_a_client_and_delays_nobody() -> None:
+    found = scenarios.herd(1_000)
+
+    assert found.served == 1_000
+    assert found.calls_per_client <= 6
+    assert found.first_frame_p99 < 1
+    assert found.live_p99 < 0.2
+    assert found.repeats == 0
+
+
+def test_posts_to_a_crowd_stay_below_the_ceiling() -> None:
+    """Its events need 600 posts a second, and 500 may be made: arrays take more events, and everything arrives."""
+    found = scenarios.crowd(600, 1.0, 15.0, posts_per_second=500)
+
+    assert found.posts_in_a_second <= 500 + 10 * FREE_POSTS
+    assert found.p99 < 5
+    assert found.repeats == 0

@@ -27,6 +27,7 @@ from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
 from event_service.sockets.log import Routed, SocketLog
 from event_service.sockets.messages import BacklogMessage, LateAppend, WakeUp
 from event_service.sockets.outside import Outside, ServingReport
+from event_service.sockets.pace import PostPace
 from event_service.sockets.ports import Posted
 from tests.fakes.sockets import FakeEvents, FakeSocketTables
 from tests.simulation.sockets.virtual_time import START, VirtualClock, VirtualLoop
@@ -146,6 +147,7 @@ class _Queue:
     def __init__(self, world: SocketWorld, executions: int) -> None:
         self._world = world
         self._free = executions
+        self._processes: list[SocketDelivery] = []
         self._timer: asyncio.TimerHandle | None = None
         self.numbers = itertools.count()
         self.busy_seconds = 0.0
@@ -158,7 +160,7 @@ class _Queue:
     def finish(self, batch: Sequence[_Message], again: Sequence[int]) -> None:
         raise NotImplementedError
 
-    async def handle(self, batch: Sequence[_Message], time_left: Callable[[], float]) -> ServingReport:
+    async def handle(self, process: SocketDelivery, batch: Sequence[_Message], time_left: Callable[[], float]) -> ServingReport:
         raise NotImplementedError
 
     def poll(self) -> None:
@@ -178,11 +180,13 @@ class _Queue:
         await asyncio.sleep(START_SECONDS)
         end = began + FUNCTION_SECONDS
         again: Sequence[int] = range(len(batch))
+        process = self._processes.pop() if self._processes else self._world.new_process()
         try:
             async with asyncio.timeout_at(end):
-                report = await self.handle(batch, lambda: end - RESERVE_SECONDS - loop.time())
+                report = await self.handle(process, batch, lambda: end - RESERVE_SECONDS - loop.time())
                 self._world.count(report)
                 again = report.again
+            self._processes.append(process)
         except TimeoutError:
             self.killed += 1
         finally:
@@ -248,10 +252,10 @@ class WakeUps(_Queue):
             batch.extend(taken)
         return batch
 
-    async def handle(self, batch: Sequence[_Message], time_left: Callable[[], float]) -> ServingReport:
+    async def handle(self, process: SocketDelivery, batch: Sequence[_Message], time_left: Callable[[], float]) -> ServingReport:
         received = [ReceivedWakeUp(message.body, str(message.number)) for message in batch]
         self._by_number = {message.number: message for message in batch} | getattr(self, "_by_number", {})
-        return await self._world.delivery.serve(received, time_left)
+        return await process.serve(received, time_left)
 
     def finish(self, batch: Sequence[_Message], again: Sequence[int]) -> None:
         failed = {batch[position].group for position in again}
@@ -308,8 +312,8 @@ class Backlog(_Queue):
     def take(self) -> list[_Message]:
         return [self._visible.popleft() for _ in range(min(10, len(self._visible)))]
 
-    async def handle(self, batch: Sequence[_Message], time_left: Callable[[], float]) -> ServingReport:
-        return await self._world.delivery.serve_backlog([message.body for message in batch], time_left)
+    async def handle(self, process: SocketDelivery, batch: Sequence[_Message], time_left: Callable[[], float]) -> ServingReport:
+        return await process.serve_backlog([message.body for message in batch], time_left)
 
     def finish(self, batch: Sequence[_Message], again: Sequence[int]) -> None:
         for position in again:
@@ -364,6 +368,8 @@ class SimulatedClient:
     """When each event was published, and how much later it came."""
     repeats: int = 0
     gaps: int = 0
+    first_at: float = float("inf")
+    """When the first message came."""
 
 
 class SimulatedPoster:
@@ -403,7 +409,7 @@ class SimulatedPoster:
 class SocketWorld:
     """Everything together."""
 
-    def __init__(self, executions: int = 50, backlog_executions: int = 50, seed: int = 1) -> None:
+    def __init__(self, executions: int = 50, backlog_executions: int = 50, seed: int = 1, posts_per_second: int = 1_000_000) -> None:
         self.clock = VirtualClock()
         self.loop = VirtualLoop(self.clock)
         self.draw = random.Random(seed)
@@ -414,6 +420,16 @@ class SocketWorld:
         self.poster = SimulatedPoster(self)
         self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, needs_token=False)
         self.log = self.new_router()
+        self.posts_per_second = posts_per_second
+        self.published: dict[str, list[float]] = defaultdict(list)
+        """By endpoint: when each sequence was appended."""
+        self.reports: Counter[str] = Counter()
+        self.sdk_calls = 0
+        self._names = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def new_process(self) -> SocketDelivery:
+        """One execution of the function, which keeps its pace for the next invocations."""
         outside = Outside(
             connections=self.tables,
             log=self.tables,
@@ -424,14 +440,9 @@ class SocketWorld:
             clock=self.clock,
             in_thread=self._in_thread,
             sleep=asyncio.sleep,
+            pace=PostPace(self.tables, self.posts_per_second, self.clock, self._in_thread, asyncio.sleep).take,
         )
-        self.delivery = SocketDelivery(outside, self.log)
-        self.published: dict[str, list[float]] = defaultdict(list)
-        """By endpoint: when each sequence was appended."""
-        self.reports: Counter[str] = Counter()
-        self.sdk_calls = 0
-        self._names = itertools.count(1)
-        self._tasks: set[asyncio.Task[None]] = set()
+        return SocketDelivery(outside, self.log)
 
     def new_router(self) -> SocketLog:
         """What one router remembers."""
@@ -496,6 +507,7 @@ class SocketWorld:
         if data.startswith(b'{"notice":"gap"'):
             client.gaps += 1
         now, published = self.loop.time(), self.published[client.endpoint_id]
+        client.first_at = min(client.first_at, now)
         for found in _SEQUENCE.findall(data):
             sequence = int(found)
             if sequence <= client.last:

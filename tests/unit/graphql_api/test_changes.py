@@ -171,5 +171,14 @@ def test_a_wrong_page_is_refused_with_what_is_right(arguments: str, door: Door) 
     assert response.code == "BAD_USER_INPUT"
 
 
+def test_a_cursor_of_another_list_is_refused(door: Door, ids: dict[str, str]) -> None:
+    other = door.ask("{ eventsFilters { endCursor } }").data["eventsFilters"]["endCursor"]
+
+    response = door.ask("query($after: String) { changes(after: $after) { hasNextPage } }", {"after": other})
+
+    assert response.code == "BAD_USER_INPUT"
+    assert "not an endCursor of this list" in response.error["message"]
+
+
 def test_a_workspace_sees_only_its_own_history(door: Door, ids: dict[str, str]) -> None:
     assert changes(door, token=OTHER_TOKEN) == []

@@ -7,7 +7,7 @@ import pytest
 from event_service.base import look_through
 from event_service.delivery import history
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.events import reading
+from event_service.events import pattern_look, reading
 from tests.fakes.reading_services import ReadingServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
 
@@ -139,6 +139,9 @@ def test_what_a_filter_reads(name: str, filters: str, reads: dict[str, int], sto
         ("events", 'type: {in: ["a", ""]}', "filters.type.in[1]: it has 0 characters"),
         ("events", 'type: {startsWith: ""}', "filters.type.startsWith: it has 0 characters"),
         ("events", 'agentId: {exact: ""}', "filters.agentId.exact: give 1 to 256"),
+        ("events", "pattern: {data: []}", "filters.pattern.data: "),
+        ("events", "pattern: 5", "filters.pattern: "),
+        ("events", 'pattern: {data: {a: ["' + "x" * 33_000 + '"]}}', "filters.pattern: it has 33,"),
     ],
 )
 def test_a_bad_filter_says_where_it_is(name: str, filters: str, said: str, stocked: Stocked) -> None:
@@ -169,6 +172,12 @@ EVENTS: list[tuple[str, list[str]]] = [
     ('cameraId: {exact: "camera-1"}', ["e-3"]),
     ('agentId: {exact: "agent-1"}, type: {exact: "alarm"}', ["e-3"]),
     ('agentId: {exact: "nobody"}', []),
+    ('pattern: {data: {total: [{numeric: [">", 100]}]}}', ["e-2"]),
+    ('pattern: "{\\"data\\": {\\"total\\": [{\\"exists\\": true}]}}"', ["e-1", "e-2"]),
+    ('pattern: {data: {total: [{exists: true}]}}, type: {in: ["order.created"]}', ["e-1"]),
+    ('pattern: {agentId: ["agent-1"]}, type: {startsWith: "al"}', ["e-3"]),
+    ('id: {exact: "e-1"}, pattern: {data: {total: [80]}}', ["e-1"]),
+    ('id: {exact: "e-2"}, pattern: {data: {total: [80]}}', []),
     ('id: {exact: "e-2"}, agentId: {exact: "agent-1"}', ["e-2"]),
     ('id: {exact: "e-1"}, agentId: {exact: "agent-1"}', []),
     ('agentId: {exact: "agent-1"}, date: {lt: "2026-03-01T12:03:00Z"}', ["e-2"]),
@@ -177,8 +186,8 @@ EVENTS: list[tuple[str, list[str]]] = [
 
 @pytest.mark.parametrize(("filters", "expected"), EVENTS)
 def test_each_filter_of_events_finds_its_own(filters: str, expected: list[str], stocked: Stocked) -> None:
-    stocked.services.event("e-1", 1, type="order.created")
-    stocked.services.event("e-2", 2, type="order.paid", agent_id="agent-1")
+    stocked.services.event("e-1", 1, type="order.created", data={"total": 80})
+    stocked.services.event("e-2", 2, type="order.paid", agent_id="agent-1", data={"total": 120})
     stocked.services.event("e-3", 3, type="Alarm", agent_id="agent-1", camera_id="camera-1")
 
     assert stocked.found("events", filters) == expected[::-1]
@@ -244,6 +253,29 @@ def test_pages_of_looked_up_events_have_no_gap(stocked: Stocked, monkeypatch: py
     assert max(map(len, pages)) == 5
 
 
+def test_a_pattern_that_takes_long_ends_its_page_early(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pattern_look, "STEPS_PER_PAGE", 200)
+    for number in range(450):
+        stocked.services.event(f"e-{number:03d}", number, data={"total": number})
+    filters = 'filters: {pattern: {data: {total: [{numeric: ["<", 0]}]}}}'
+
+    page = stocked.door.ask(f"{{ events(first: 1000 {filters}) {{ collectionItems {{ id }} hasNextPage endCursor }} }}").data["events"]
+    refused = stocked.door.ask(f"{{ events({filters}) {{ totalCount }} }}")
+
+    # What was looked at when the budget ended counts as a match, and no further step is begun.
+    assert 0 < len(page["collectionItems"]) <= 100
+    assert page["hasNextPage"]
+    assert refused.code == "TOO_LARGE"
+
+
+def test_data_that_is_not_shown_is_read_for_a_pattern(stocked: Stocked) -> None:
+    stocked.services.event("e-1", 1, data={"total": 80})
+
+    answered = stocked.door.ask("{ events(filters: {pattern: {data: {total: [80]}}}) { collectionItems { id type } } }").data
+
+    assert answered["events"]["collectionItems"] == [{"id": "e-1", "type": "a"}]
+
+
 # -- endpoints and filters, step by step ---------------------------------------------------------------------------------
 
 
@@ -278,6 +310,16 @@ def test_pages_of_looked_up_endpoints_have_no_gap(stocked: Stocked, monkeypatch:
 
     assert [len(page) for page in pages] == [4, 4, 4, 3]
     assert [one for page in pages for one in page] == stocked.found("endpoints", 'labels: {odd: "1"}')
+
+
+def test_what_is_linked_comes_page_by_page_to_its_end(stocked: Stocked) -> None:
+    for number in range(4):
+        stocked.change(f'createWebSocketEndpoint(name: "n{number}", eventFiltersIds: ["{stocked.filter}"])')
+    linked = f'filters: {{eventFiltersId: {{exact: "{stocked.filter}"}}}}'
+
+    assert [len(page) for page in walk(stocked, "endpoints", f"first: 3 {linked}")] == [3, 3]
+    newest_first = walk(stocked, "endpoints", f"first: 4 {linked} order: {{creationDate: DESC}}")
+    assert [one for page in newest_first for one in page] == stocked.found("endpoints", linked[10:-1])[::-1]
 
 
 # -- deliveries ----------------------------------------------------------------------------------------------------------

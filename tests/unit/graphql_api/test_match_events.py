@@ -120,7 +120,7 @@ def test_a_cursor_fits_its_own_question_only(door: Door, services: FakeServices)
     response = door.ask(MATCH, {"input": {"eventFiltersInput": other, "after": cursor}})
 
     assert response.code == "BAD_USER_INPUT"
-    assert "another question" in response.error["message"]
+    assert "not an endCursor of this list" in response.error["message"]
 
 
 @pytest.mark.usefixtures("orders")
@@ -138,6 +138,26 @@ def test_an_endpoint_gains_and_loses(door: Door) -> None:
     assert (everything["gained"], everything["lost"]) == (0, 3)
     assert (only_refunds["gained"], only_refunds["lost"]) == (3, 1)
     assert (by_id["matched"], by_id["gained"], by_id["lost"]) == (1, 0, 0)
+
+
+@pytest.mark.usefixtures("orders")
+def test_an_endpoint_that_lost_its_last_filter_would_gain_everything(door: Door) -> None:
+    lost = door.ask('mutation { createEventFilters(eventFiltersInput: {in: {eventTypes: ["order"]}}) { id } }').data["createEventFilters"][
+        "id"
+    ]
+    made = door.ask(f'mutation {{ createWebSocketEndpoint(name: "s", eventFiltersIds: ["{lost}"]) {{ id }} }}').data
+    assert door.ask(f'mutation {{ deleteEventFilters(ids: ["{lost}"]) {{ ok }} }}').data
+
+    found = match(door, endpointId=made["createWebSocketEndpoint"]["id"])
+
+    assert (found["gained"], found["lost"]) == (3, 0)
+
+
+@pytest.mark.usefixtures("orders")
+def test_events_that_a_replica_does_not_have_yet_are_not_left_out(door: Door, services: FakeServices) -> None:
+    services.lagging = {"b", "f"}
+
+    assert match(door)["examined"] == 6
 
 
 @pytest.mark.usefixtures("orders")
@@ -169,8 +189,8 @@ def test_the_services_own_events_match_only_a_filter_that_names_them(door: Door)
         ({}, "give eventFiltersInput, or the eventFiltersId"),
         ({"eventFiltersInput": LARGE, "eventFiltersId": "00000000-0000-4000-8000-000000000001"}, "give eventFiltersInput, or"),
         ({"eventFiltersInput": LARGE, "eventIds": ["a"], "since": "2026-03-01T00:00:00Z"}, "since, until and eventIds were given"),
-        ({"eventFiltersInput": LARGE, "eventIds": ["a"], "after": "x"}, "after: only a span has pages"),
-        ({"eventFiltersInput": LARGE, "after": "x"}, "after: this is no cursor"),
+        ({"eventFiltersInput": LARGE, "eventIds": ["a"], "after": "x"}, "after: it is not an endCursor"),
+        ({"eventFiltersInput": LARGE, "after": "x"}, "after: it is not an endCursor of this list"),
         ({"eventFiltersInput": LARGE, "eventIds": []}, "eventIds: 0 ids were given"),
         ({"eventFiltersInput": LARGE, "since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "is not before the end"),
         ({"eventFiltersInput": {"pattern": {"a": []}}}, "eventFiltersInput.pattern.a: an empty list"),

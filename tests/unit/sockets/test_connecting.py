@@ -160,6 +160,39 @@ def test_any_other_connect_costs_two_reads_and_two_writes() -> None:
     assert scene.calls == {"handshake": 1, "add": 1, "arrive": 1, "situation": 1}
 
 
+def test_connect_of_who_resumes_costs_four_calls() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(3)
+    scene.calls.clear()
+
+    scene.connect(after=1)
+
+    assert scene.calls == {"handshake": 1, "add": 1, "arrive": 1, "backlog.send": 1}
+
+
+def test_connects_beside_appends_all_get_in_and_keep_the_log() -> None:
+    """Neither waits for the other: both change the counter without a condition on what it holds."""
+    scene = Scene()
+    scene.connect()
+    appending = True
+
+    def append(operation: str) -> None:
+        nonlocal appending
+        if operation in ("add", "arrive", "situation") and appending:
+            appending = False
+            scene.publish()
+            appending = True
+
+    scene.hook = append
+    for minutes in range(40):
+        scene.clock.pass_by(minutes=minutes)
+        scene.connect()
+
+    assert scene.tables.log_heads[ENDPOINT].arrivals == 41
+    assert scene.tables.log_heads[ENDPOINT].last == 120
+
+
 def test_a_connect_that_nears_the_end_of_the_log_s_life_extends_it() -> None:
     scene = Scene()
     scene.connect()

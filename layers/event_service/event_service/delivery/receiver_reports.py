@@ -71,7 +71,7 @@ class ReceiverReports:
         refs = self._log.of_endpoint(workspace_id, endpoint_id, since=since, limit=MAXIMUM_DELIVERIES + 1).refs
         keys = [(endpoint_id, ref.event_id) for ref in refs[:MAXIMUM_DELIVERIES]]
         deliveries = self._log.deliveries(workspace_id, keys).values() if keys else ()
-        attempts = [attempt for delivery in deliveries for attempt in delivery.attempts if attempt.date >= since]
+        attempts = [attempt for delivery in deliveries for attempt in delivery.attempts]
         successes = [attempt.date for attempt in attempts if _succeeded(attempt)]
         return LastHour(
             attempts=len(attempts),

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from event_service.base.allowance import Allowance, current_allowance
 from event_service.base.clock import Clock
@@ -26,6 +26,9 @@ from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EventIndexes, EventStore, Track, TrackKey
 from event_service.events.search import Search
 from event_service.events.sort_key import EventEntry, activity_id, indexed_profile_ids, type_digest
+
+if TYPE_CHECKING:
+    from event_service.events.pattern_look import PatternLook
 
 MAXIMUM_SECONDS: Final = 10.0
 MAXIMUM_PAGE_BYTES: Final = 5_000_000
@@ -72,6 +75,7 @@ class EventQuery:
         type_prefix: how the type begins, in any case.
         agent_id: of the event.
         camera_id: of the event.
+        pattern: an event pattern as JSON, which the event as delivered meets.
         profile_id: some element of ``data.identification_data`` has this ``profile_id``.
         activity_id: ``data.activity_id``.
         with_data: whether the caller shows ``data``; without it, ``data`` of each event is ``{}`` and a page may hold any
@@ -89,6 +93,7 @@ class EventQuery:
     activity_id: str | None = None
     agent_id: str | None = None
     camera_id: str | None = None
+    pattern: str | None = None
     descending: bool = True
     offset: int = 0
     limit: int = 100
@@ -99,7 +104,7 @@ class EventQuery:
     @property
     def is_looked_up(self) -> bool:
         """Whether each event has to be read to know whether it is one of them."""
-        return self.type_prefix is not None or self.agent_id is not None or self.camera_id is not None
+        return any(one is not None for one in (self.type_prefix, self.agent_id, self.camera_id, self.pattern))
 
 
 class EventsReading:
@@ -197,7 +202,7 @@ class EventsReading:
     # -- looking at each event -----------------------------------------------------------------------------------
 
     def _look_through(self, workspace_id: str, query: EventQuery) -> Page[Event]:
-        allowance, size = current_allowance(), _PageSize()
+        allowance, size = current_allowance(), _PageSize(query)
         found: list[Event] = []
         end, examined = query.after, 0
         entries = self._entries(workspace_id, query, expected=EVENTS_PER_READ)
@@ -213,24 +218,25 @@ class EventsReading:
                 break
             examined += len(some)
             # As much as one step may read must be left, or the next one would be refused and what was found be lost.
-            if query.stepwise and (examined >= EXAMINED_IN_A_STEP or (allowance is not None and allowance.read_left < BYTES_PER_STEP)):
+            little_left = allowance is not None and allowance.read_left < BYTES_PER_STEP
+            if query.stepwise and (examined >= EXAMINED_IN_A_STEP or little_left or size.is_spent):
                 return Page(found[query.offset :], end, more=True)
-            _refuse_looking_at(examined)
+            _refuse_looking_at(examined, spent=size.is_spent)
         return Page(found[query.offset :], end, more=False)
 
     def _count_looking(self, workspace_id: str, query: EventQuery) -> int:
-        number, examined = 0, 0
+        number, examined, size = 0, 0, _PageSize(query)
         entries = self._entries(workspace_id, query, expected=EVENTS_PER_READ)
         while some := list(itertools.islice(entries, EVENTS_PER_READ)):
-            number += len(self._read(workspace_id, query, [entry.id for entry in some], _PageSize()))
+            number += len(self._read(workspace_id, query, [entry.id for entry in some], size))
             examined += len(some)
-            _refuse_looking_at(examined)
+            _refuse_looking_at(examined, spent=size.is_spent)
         return number
 
     # -- reading events ------------------------------------------------------------------------------------------
 
     def _by_id(self, workspace_id: str, query: EventQuery) -> Event | None:
-        found = self._fitting(workspace_id, query, [query.id or ""], consistent=True, size=_PageSize())
+        found = self._fitting(workspace_id, query, [query.id or ""], consistent=True, size=_PageSize(query))
         return found.get(query.id or "")
 
     def _read(self, workspace_id: str, query: EventQuery, ids: Sequence[str], size: _PageSize | None = None) -> list[Event]:
@@ -251,11 +257,11 @@ class EventsReading:
     ) -> dict[str, Event | None]:
         """Of those events that exist the ones that meet the query, ``None`` for the others. Each is unpacked when the one
         before it is done with, and its data only where it is shown or looked at."""
-        looks_at_data = query.profile_id is not None or query.activity_id is not None
+        looks_at_data = query.profile_id is not None or query.activity_id is not None or query.pattern is not None
         found: dict[str, Event | None] = {}
         for stored in self._store.each(workspace_id, ids, consistent=consistent, with_data=query.with_data or looks_at_data):
             event = stored.event
-            if not _matches(event, query):
+            if not _matches(event, query) or not size.look(event):
                 found[event.id] = None
             elif query.with_data:
                 size.take(stored.data_bytes)
@@ -313,12 +319,28 @@ class EventsReading:
 
 
 class _PageSize:
-    """Adds up what the events of a page have, against what a page may have and what is left to the request."""
+    """Adds up what the events of a page have, and what looking at them takes, against what a page may have and what is left to the
+    request."""
 
-    def __init__(self) -> None:
+    def __init__(self, query: EventQuery | None = None) -> None:
         self._bytes = 0
         self._events = 0
         self._allowance: Allowance | None = current_allowance()
+        self._pattern: PatternLook | None = None
+        if query is not None and query.pattern is not None:
+            # The matcher is loaded by those who use it.
+            from event_service.events.pattern_look import PatternLook
+
+            self._pattern = PatternLook(query.pattern)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the pattern has taken what it may."""
+        return self._pattern is not None and self._pattern.is_spent
+
+    def look(self, event: Event) -> bool:
+        """Whether an event meets the pattern, if there is one."""
+        return self._pattern is None or self._pattern.matches(event)
 
     def take(self, data_bytes: int) -> None:
         """One event more."""
@@ -341,11 +363,11 @@ def _digests(query: EventQuery) -> frozenset[str] | None:
     return frozenset([type_digest(query.type)])
 
 
-def _refuse_looking_at(examined: int) -> None:
-    if examined >= EXAMINED_AT_MOST:
+def _refuse_looking_at(examined: int, *, spent: bool) -> None:
+    if spent or examined >= EXAMINED_AT_MOST:
         raise TooLarge(
-            f"events: startsWith, agentId and cameraId are looked up event by event, and the first {examined:,} did not suffice. Ask with "
-            "first and after, page by page, without totalCount; or give a shorter range in filters.date."
+            f"events: startsWith, agentId, cameraId and pattern are looked up event by event; the first {examined:,} did not suffice. Ask "
+            "with first and after, page by page, without totalCount; or give a shorter range in filters.date."
         )
 
 

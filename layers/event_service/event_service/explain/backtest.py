@@ -26,7 +26,6 @@ from event_service.configuration.endpoint import Endpoint
 from event_service.events.event import MAXIMUM_EVENTS_PER_PUBLISH, parse_event_id
 from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.ports import StoredEvent
-from event_service.explain.cursor import read_cursor, write_cursor
 from event_service.explain.judge import Judge
 from event_service.explain.tally import Tally
 from event_service.filters.event_filter import EventFilter, parse_condition
@@ -46,7 +45,6 @@ MAXIMUM_FILTERS: Final = 1_000
 """Of the endpoint that is compared with."""
 HOURS_UP_TO: Final = timedelta(days=3)
 """A longer span is counted by days."""
-_LIST: Final = "matchEvents"
 _BEGINNING: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 Moments = list[tuple[datetime, str]]
@@ -94,7 +92,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class MatchPage:
-    """What a page found. ``end`` is the cursor of the next one; ``None`` at the end."""
+    """What a page found. ``end`` is the place where the next one begins; ``None`` at the end."""
 
     tally: Tally
     compared: bool
@@ -192,18 +190,11 @@ class Backtest:
         return sorted(found.values(), key=lambda stored: (stored.event.created, stored.event.id), reverse=True)
 
     def _walk(self, workspace_id: str, question: Question, now: datetime, judge: Judge, tally: Tally, stop: float) -> str | None:
-        """Goes backwards through a span. Returns the cursor of where it stopped; ``None`` at the end."""
+        """Goes backwards through a span. Returns the moment where it stopped; ``None`` at the end."""
         since, until = question.since or _BEGINNING, question.until or now
         if since >= until:
             raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(until)}.")
-        asked = [
-            question.condition,
-            question.event_filter_id,
-            question.endpoint_id,
-            format_date(since),
-            question.until and format_date(until),
-        ]
-        end = until if question.after is None else min(until, _moment_in(question.after, asked))
+        end = until if question.after is None else min(until, _moment_in(question.after))
 
         def check() -> None:
             if self._monotonic() > stop:
@@ -214,7 +205,7 @@ class Backtest:
         try:
             for moment, events in self._read(workspace_id, self._accepted.accepted(workspace_id, since, end, descending=True, check=check)):
                 if reached is not None and (size > PAGE_BYTES or self._monotonic() > stop):
-                    return write_cursor(_LIST, asked, format_date(reached))
+                    return format_date(reached)
                 for stored in events:
                     _add(stored, judge, tally)
                     size += stored.data_bytes
@@ -222,7 +213,7 @@ class Backtest:
         except _OutOfTime:
             if reached is None:
                 raise TooLarge(f"matchEvents: no event was found within {PAGE_SECONDS:.0f} s; give a later until.") from None
-            return write_cursor(_LIST, asked, format_date(reached))
+            return format_date(reached)
         return None
 
     def _read(self, workspace_id: str, accepted: Iterable[tuple[datetime, str]]) -> Iterator[tuple[datetime, list[StoredEvent]]]:
@@ -292,8 +283,6 @@ def _check(question: Question) -> None:
     ]
     if len(kinds) > 1:
         problems.append(f"input: {' and '.join(kinds)} were given; give a span (since, until), eventIds, or events.")
-    if question.after is not None and (question.event_ids is not None or question.events is not None):
-        problems.append("after: only a span has pages.")
     if problems:
         raise BadUserInput(*problems)
 
@@ -305,9 +294,8 @@ def _refuse_many(number: int) -> None:
         )
 
 
-def _moment_in(cursor: str, asked: Any) -> datetime:
-    position = read_cursor(_LIST, asked, cursor)
+def _moment_in(place: str) -> datetime:
     try:
-        return from_stored(position)
+        return from_stored(place)
     except ValueError:
-        raise BadUserInput("after: this is no cursor; give the endCursor of the page before, as it is.") from None
+        raise BadUserInput("after: it is no place in this list; give the endCursor of a page.") from None

@@ -7,17 +7,15 @@ from typing import Final
 
 from event_service.base.errors import BadUserInput
 from event_service.configuration.changes import ChangeSet
-from event_service.explain.cursor import read_cursor, write_cursor
 from event_service.explain.ports import ChangeHistory
 
 MAXIMUM_CHANGES: Final = 100
 """Of one page. Each may have 380 KB: more would not fit into what one request may read."""
-_LIST: Final = "changes"
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """Some changes, the newest first. ``end`` is the cursor of the last, ``more`` whether older ones are kept."""
+    """Some changes, the newest first. ``end`` is the place of the last, ``more`` whether older ones are kept."""
 
     changes: list[ChangeSet]
     end: str | None
@@ -39,7 +37,7 @@ class Changes:
             after: ``end`` of the page before.
 
         Raises:
-            BadUserInput: another number, or no cursor of this list.
+            BadUserInput: another number, or no place in this list.
             TooLarge: the changes of the page are more than one request may read.
         """
         if not 1 <= first <= MAXIMUM_CHANGES:
@@ -47,11 +45,10 @@ class Changes:
         before = None if after is None else _version_in(after)
         found = self._history.newest(workspace_id, before, first + 1)
         page = found[:first]
-        return ChangePage(page, write_cursor(_LIST, None, str(page[-1].version)) if page else None, len(found) > first)
+        return ChangePage(page, str(page[-1].version) if page else None, len(found) > first)
 
 
-def _version_in(cursor: str) -> int:
-    position = read_cursor(_LIST, None, cursor)
-    if not (position.isascii() and position.isdecimal()) or len(position) > 15:
-        raise BadUserInput("after: this is no cursor; give the endCursor of the page before, as it is.")
-    return int(position)
+def _version_in(place: str) -> int:
+    if not (place.isascii() and place.isdecimal()) or len(place) > 15:
+        raise BadUserInput("after: it is no place in this list; give the endCursor of a page.")
+    return int(place)

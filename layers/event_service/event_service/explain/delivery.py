@@ -19,7 +19,6 @@ from event_service.delivery.attempt import Delivery
 from event_service.events.event import Event, parse_event_id
 from event_service.explain import sentences
 from event_service.explain.configuration_then import ConfigurationThen, EndpointThen, Routed
-from event_service.explain.cursor import read_cursor, write_cursor
 from event_service.explain.outcome import DeliveryOutcome
 from event_service.explain.ports import ChangeHistory, Deliveries, Events
 from event_service.explain.socket_places import SocketPlaces
@@ -34,7 +33,6 @@ MAXIMUM_FILTERS: Final = 1_000
 """That are explained in one answer: each has up to 32 KiB."""
 ON_ITS_WAY: Final = timedelta(minutes=1)
 """So long after its acceptance a missing record says nothing yet."""
-_LIST: Final = "destinations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +142,10 @@ class Explanations:
         """
         if not 1 <= first <= MAXIMUM_DESTINATIONS:
             raise BadUserInput(f"first: {first} is not from 1 to {MAXIMUM_DESTINATIONS}.")
-        offset = 0 if after is None else _offset_in(after, event_id)
         event = self._event(workspace_id, event_id)
-        found = self._configuration.endpoints.page(workspace_id, EndpointPage(None, descending=False, offset=offset, limit=first + 1))
-        page = found[:first]
-        end = write_cursor(_LIST, event_id, str(offset + len(page))) if page else None
-        return DestinationPage(self._explain(event, page), end, len(found) > first)
+        wanted = EndpointPage(None, descending=False, offset=0, limit=first, after=after)
+        page = self._configuration.endpoints.read_page(workspace_id, wanted)
+        return DestinationPage(self._explain(event, page.items), page.end if page.items else None, page.more)
 
     def _event(self, workspace_id: str, event_id: str) -> Event:
         stored = self._events.get(workspace_id, [event_id]).get(event_id)
@@ -238,10 +234,3 @@ def _refuse_many(number: int) -> None:
         raise TooLarge(
             f"These endpoints have {number:,} event filters; at most {MAXIMUM_FILTERS:,} are explained at once. Ask for fewer endpoints."
         )
-
-
-def _offset_in(cursor: str, event_id: str) -> int:
-    position = read_cursor(_LIST, event_id, cursor)
-    if not (position.isascii() and position.isdecimal()) or len(position) > 9:
-        raise BadUserInput("after: this is no cursor; give the endCursor of the page before, as it is.")
-    return int(position)

@@ -223,6 +223,7 @@ class ClientServing:
 
     async def _call(self, client: Client, call: Callable[[], Awaitable[Posted]]) -> Posted:
         async with self._permits:
+            await self._outside.pace()
             begun = client.posting_since = self._outside.clock()
             try:
                 async with asyncio.timeout(self._call_seconds):

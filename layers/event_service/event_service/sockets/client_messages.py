@@ -10,7 +10,7 @@ from event_service.base.errors import BadUserInput
 MAXIMUM_CLIENT_MESSAGE: Final = 1_000
 """Characters; what we understand is shorter, and nothing longer is read."""
 
-_PONG: Final = '{"notice":"pong"}'
+PONG: Final = '{"notice":"pong"}'
 _UNDERSTOOD: Final = json_values.dumps(
     {"notice": "not-understood", "message": 'This service understands {"action":"ping"}, which it answers with {"notice":"pong"}.'}
 )
@@ -25,5 +25,5 @@ def answer_to(message: str | None) -> str:
     except BadUserInput:
         return _UNDERSTOOD
     if isinstance(value, dict) and value.get("action") == "ping":
-        return _PONG
+        return PONG
     return _UNDERSTOOD

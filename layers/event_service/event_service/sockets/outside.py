@@ -13,6 +13,10 @@ from event_service.sockets.ports import BacklogQueue, ConnectionStore, EventText
 _T = TypeVar("_T")
 
 
+async def _at_any_pace() -> None:
+    """No ceiling."""
+
+
 @dataclass(slots=True)
 class ServingReport:
     """What one batch of messages came to.
@@ -51,6 +55,7 @@ class Outside:
         in_thread: runs a blocking call off the event loop.
         sleep: waits, in seconds.
         slow_after: a connection that took nothing for so long is closed.
+        pace: awaited before each call to API Gateway; see :mod:`event_service.sockets.pace`.
     """
 
     connections: ConnectionStore
@@ -63,6 +68,7 @@ class Outside:
     in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
     sleep: Callable[[float], Awaitable[None]]
     slow_after: timedelta = timedelta(seconds=30)
+    pace: Callable[[], Awaitable[None]] = _at_any_pace
 
     async def call(self, function: Callable[[], _T]) -> _T:
         """Runs a blocking call off the event loop and gives its result."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from event_service.base.errors import RateLimited, Unavailable
@@ -28,6 +29,8 @@ from event_service.sockets.waking import wake_group
 
 TURN_SECONDS: Final = 5.0
 """Of one connection; then others have theirs."""
+RETURN_SECONDS: Final = 0.03
+"""So long a connection that has everything waits for others, to share the calls that bring it back to its group."""
 LONGEST_DELAY_SECONDS: Final = 600
 """Between two tries to close a socket."""
 LONGEST_PAUSE_SECONDS: Final = 8
@@ -83,8 +86,9 @@ class OwnLane:
             now = outside.clock()
             invalid = {one for one in hashes if one not in situation.tokens or not situation.tokens[one].is_valid(now)}
             clients = [Client(replace(row, closing=row.closing or row.token_hash in invalid), row) for _, row in turns]
+            returns = _Returns(outside, partial(self._look_again, endpoint), len(clients))
             results = await asyncio.gather(
-                *(self._turn(serving, endpoint, client) for client in clients),
+                *(self._turn(serving, returns, client) for client in clients),
                 return_exceptions=True,
             )
         except (RateLimited, Unavailable) as error:
@@ -116,12 +120,12 @@ class OwnLane:
 
     # -- one connection ------------------------------------------------------------------------------------------
 
-    async def _turn(self, serving: ClientServing, endpoint: _Endpoint, client: Client) -> None:
+    async def _turn(self, serving: ClientServing, returns: _Returns, client: Client) -> None:
         if client.connection.ends_at < self._outside.clock():
             await serving.forget(client)
             return
         if client.saved.lane is Lane.JOINING:
-            await self._look_again(endpoint, client.saved)  # its last turn ended before it had looked
+            await returns.add(client.saved, is_saved=True)  # its last turn ended before it had looked
             return
         task = asyncio.ensure_future(serving.serve(client, self._goes_on))
         await self._within_time(task)
@@ -135,7 +139,7 @@ class OwnLane:
         if client.step is Step.CUT and not failed and self._time_left() > 0:
             await serving.tell_behind(client)
         if client.step is Step.DONE:
-            await self._come_back(endpoint, client)
+            await self._come_back(returns, client)
         else:
             await self._continue(client, failed=failed)
 
@@ -172,27 +176,59 @@ class OwnLane:
         await outside.call(lambda: outside.connections.save([connection]))
         await outside.call(lambda: outside.backlog.send([own_turn(connection)], delay))
 
-    async def _come_back(self, endpoint: _Endpoint, client: Client) -> None:
+    async def _come_back(self, returns: _Returns, client: Client) -> None:
         """It has everything: from now on its group serves it, or, if it is slow, starts its turns."""
-        outside = self._outside
         lane = Lane.OWN if client.slowest > QUICK_SECONDS else Lane.JOINING
-        connection = replace(client.connection, lane=lane, due=None, turn=client.connection.turn + 1)
-        await outside.call(lambda: outside.connections.save([connection]))
-        await self._look_again(endpoint, connection)
+        await returns.add(replace(client.connection, lane=lane, due=None, turn=client.connection.turn + 1), is_saved=False)
 
-    async def _look_again(self, endpoint: _Endpoint, connection: Connection) -> None:
-        """For what came after the last look, and before the row was there for its group's runs to see."""
+    async def _look_again(self, endpoint: _Endpoint, connections: Sequence[Connection]) -> None:
+        """For what came after the last look, and before the rows were there for their groups' runs to see."""
         outside = self._outside
-        hashes = [connection.token_hash] if connection.token_hash else []
-        situation = await self._situation(endpoint, hashes)
+        situation = await self._situation(endpoint, sorted({one.token_hash for one in connections if one.token_hash is not None}))
         window = LogWindow(outside, endpoint.workspace_id, endpoint.endpoint_id, self._budget)
         again = ClientServing(outside, window, asyncio.Semaphore(1), self._report)
         self._judge(again, window, situation)
-        revoked = any(one not in situation.tokens or not situation.tokens[one].is_valid(outside.clock()) for one in hashes)
-        if situation.head is not None and (revoked or again.has_work(connection)):
-            head = situation.head
-            wake_up = WakeUp(endpoint.workspace_id, endpoint.endpoint_id, connection.group, deleted=situation.endpoint is None)
-            await outside.call(lambda: wake_group(outside.connections, outside.wake_ups, wake_up, head))
+        head, now = situation.head, outside.clock()
+        if head is None:
+            return
+        valid = {token_hash for token_hash, token in situation.tokens.items() if token.is_valid(now)}
+        owed = (one for one in connections if again.has_work(one) or (one.token_hash is not None and one.token_hash not in valid))
+        for group in sorted({one.group for one in owed}):
+            wake_up = WakeUp(endpoint.workspace_id, endpoint.endpoint_id, group, deleted=situation.endpoint is None)
+            await outside.call(lambda some=wake_up: wake_group(outside.connections, outside.wake_ups, some, head))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+
+
+class _Returns:
+    """Connections of one endpoint that go back to their groups: those of a moment share their calls."""
+
+    def __init__(self, outside: Outside, look_again: Callable[[Sequence[Connection]], Awaitable[None]], expected: int) -> None:
+        """
+        Args:
+            outside: the ports.
+            look_again: called once their rows are stored.
+            expected: connections that are served; a single one waits for nobody.
+        """
+        self._outside = outside
+        self._look_again = look_again
+        self._expected = expected
+        self._waiting: list[tuple[Connection, bool]] = []
+        self._going: asyncio.Task[None] | None = None
+
+    async def add(self, connection: Connection, *, is_saved: bool) -> None:
+        """Returns when the connection's row is stored and its group was woken, if it is owed anything."""
+        self._waiting.append((connection, is_saved))
+        if self._going is None:
+            self._going = asyncio.ensure_future(self._go())
+        await asyncio.shield(self._going)
+
+    async def _go(self) -> None:
+        if self._expected > 1:
+            await self._outside.sleep(RETURN_SECONDS)
+        together, self._waiting, self._going = self._waiting, [], None
+        unsaved = [connection for connection, is_saved in together if not is_saved]
+        if unsaved:
+            await self._outside.call(lambda: self._outside.connections.save(unsaved))
+        await self._look_again([connection for connection, _ in together])
 
 
 def _is_meant(turn: OwnTurn, row: Connection, now: datetime) -> bool:

@@ -154,6 +154,13 @@ class ConnectionStore(Protocol):
         """Workspace and endpoint of each connection that was opened with a token within the life of a connection."""
 
 
+class PostLeases(Protocol):
+    """How many posts all executions have leased of each second."""
+
+    def lease_posts(self, second: int, number: int, ceiling: int) -> bool:
+        """Leases so many posts of a second, given as a Unix time, unless more than ``ceiling`` would be leased of it."""
+
+
 class AlreadyAppended(Exception):
     """Some of the routing messages were appended before; nothing was written."""
 

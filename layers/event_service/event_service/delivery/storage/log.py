@@ -34,6 +34,11 @@ READERS: Final = 16
 _INDEX_ID_BYTES: Final = 900
 """DynamoDB takes 1,024 bytes of sort key; the date before the id takes 33."""
 _ID_AT: Final = 33
+INLINE_BYTES: Final = 500
+"""Texts of a failed attempt that are longer stand in an item of their own. All records of one event share a partition key, which takes
+1,000 kilobytes a second: an error page of 16 KiB would take the place of the records of sixteen other endpoints."""
+TEXTS: Final = ("body", "headers", "explanation", "url")
+""":mod:`event_service.delivery.codec` names them."""
 
 
 class ByEndpointIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -58,7 +63,7 @@ class LogItem(Model):
         table_name = "deliveries"
 
     event_key = UnicodeAttribute(hash_key=True, attr_name="eventKey")
-    """``<workspace id>#<event id>``"""
+    """``<workspace id>#<event id>``, or ``text#<workspace id>#<endpoint id>#<event id>`` for the texts of its failed attempts."""
     attempt_key = UnicodeAttribute(range_key=True, attr_name="attemptKey")
     """``<endpoint id>#<attempt, 4 digits>``; 0000 is the record without an attempt."""
     endpoint_shard = UnicodeAttribute(attr_name="endpointShard", null=True)
@@ -83,7 +88,10 @@ class DynamoDeliveryLog:
     # -- writing -------------------------------------------------------------------------------------------------
 
     def write(self, records: Sequence[LogRecord]) -> None:
-        self._database.batch_put(LogItem, [self._item(record) for record in records])
+        parts = [_parted(self._item(record), record) for record in records]
+        # First the texts: a record that is there is complete.
+        texts = [text for _, text in parts if text is not None]
+        self._database.batch_put(LogItem, [*texts, *(item for item, _ in parts)])
 
     def _item(self, record: LogRecord) -> AttributeMap:
         # The records of one delivery expire together, with their event, or soon after the newest.
@@ -104,8 +112,17 @@ class DynamoDeliveryLog:
     def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
         condition: Condition = LogItem.event_key == f"{workspace_id}#{event_id}"
         condition &= LogItem.attempt_key.startswith(f"{endpoint_id}#")
-        records = list(self._alive(self._database.query_all(LogItem, condition, consistent=True)))
-        return self._delivery(records) if records else None
+        items = list(self._alive(self._database.query_all(LogItem, condition, consistent=True)))
+        return self._delivery(self._complete(items)) if items else None
+
+    def _complete(self, items: Sequence[AttributeMap]) -> list[LogRecord]:
+        """The records of these items, with the texts that stand apart."""
+        keys = {_text_key(item): item for item in items if "apart" in item}
+        if keys:
+            for _, text in self._database.batch_get([Key(LogItem, *key) for key in keys]):
+                item = keys[text["eventKey"]["S"], text["attemptKey"]["S"]]
+                item.update({name: text[name] for name in TEXTS if name in text})
+        return [record_of(item) for item in items]
 
     def _delivery(self, records: Iterable[LogRecord]) -> Delivery:
         delivery = delivery_of(records)
@@ -137,8 +154,10 @@ class DynamoDeliveryLog:
         # Two records an endpoint at first: most have one.
         first = min(2 * limit + 2, 1_000)
         items = self._database.query_all(LogItem, condition, consistent=True, limit=first, descending=descending)
-        groups = itertools.groupby(self._alive(items), key=lambda record: record.delivery.endpoint_id)
-        return [self._delivery(records) for _, records in itertools.islice(groups, limit)]
+        groups = itertools.groupby(self._alive(items), key=lambda item: item["attemptKey"]["S"].partition("#")[0])
+        found = [list(of_endpoint) for _, of_endpoint in itertools.islice(groups, limit)]
+        records = iter(self._complete(list(itertools.chain.from_iterable(found))))
+        return [self._delivery([next(records) for _ in of_endpoint]) for of_endpoint in found]
 
     def of_endpoint(
         self,
@@ -196,9 +215,9 @@ class DynamoDeliveryLog:
             if key != high and event_key.startswith(prefix):
                 yield key, event_key.removeprefix(prefix)
 
-    def _alive(self, items: Iterator[AttributeMap]) -> Iterator[LogRecord]:
+    def _alive(self, items: Iterator[AttributeMap]) -> Iterator[AttributeMap]:
         now = self._clock().timestamp()
-        return (record_of(item) for item in items if float(item["expiresAt"]["N"]) > now)
+        return (item for item in items if float(item["expiresAt"]["N"]) > now)
 
 
 def record_of(item: AttributeMap) -> LogRecord:
@@ -206,6 +225,25 @@ def record_of(item: AttributeMap) -> LogRecord:
     workspace_id, _, event_id = item["eventKey"]["S"].partition("#")
     endpoint_id, _, number = item["attemptKey"]["S"].partition("#")
     return codec.read_record(item, workspace_id, endpoint_id, event_id, int(number), listed="endpointShard" in item)
+
+
+def _text_key(item: AttributeMap) -> tuple[str, str]:
+    """Where the texts of a record stand, under a partition key that no other delivery has. Ids of events may hold anything, but
+    no key of an event begins with this word."""
+    workspace_id, _, event_id = item["eventKey"]["S"].partition("#")
+    endpoint_id, _, number = item["attemptKey"]["S"].partition("#")
+    return f"text#{workspace_id}#{endpoint_id}#{event_id}", number
+
+
+def _parted(item: AttributeMap, record: LogRecord) -> tuple[AttributeMap, AttributeMap | None]:
+    """The record, and its texts if they are to stand apart. Those of a success are short, and it stays one item."""
+    texts = {name: item[name] for name in TEXTS if name in item}
+    if record.status is DeliveryStatus.DELIVERED or sum(len(text["S"].encode()) for text in texts.values()) <= INLINE_BYTES:
+        return item, None
+    event_key, number = _text_key(item)
+    record_only = {name: value for name, value in item.items() if name not in texts}
+    apart: AttributeMap = {"eventKey": {"S": event_key}, "attemptKey": {"S": number}, "expiresAt": item["expiresAt"]}
+    return record_only | {"apart": {"BOOL": True}}, apart | texts
 
 
 def _partition(endpoint_id: str, shard: int) -> str:

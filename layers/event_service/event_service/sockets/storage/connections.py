@@ -30,6 +30,7 @@ _WRITERS: Final = 8
 FORMAT: Final = 2
 """Of connections; a reader that meets a newer one fails instead of guessing."""
 _LOOK_UP: Final = "endpoint"
+_LEASE_LIFE_SECONDS: Final = 3_600
 _TOKEN_ROW_LIFE: Final = ROW_LIFE + timedelta(minutes=10)
 
 
@@ -110,8 +111,25 @@ class TokenUseItem(Model):
     expires_at = NumberAttribute(attr_name="expiresAt")
 
 
+class PostsItem(Model):
+    """Posts that were leased of one second."""
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "connections"
+
+    KEY = "!"
+
+    second_key = UnicodeAttribute(hash_key=True, attr_name="endpointId")
+    """``posts#<Unix time>``"""
+    key = UnicodeAttribute(range_key=True, attr_name="connectionId")
+    leased = NumberAttribute(default=0)
+    expires_at = NumberAttribute(attr_name="expiresAt")
+
+
 class DynamoConnectionStore:
-    """Implements :class:`~event_service.sockets.ports.ConnectionStore`."""
+    """Implements :class:`~event_service.sockets.ports.ConnectionStore` and :class:`~event_service.sockets.ports.PostLeases`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -225,6 +243,16 @@ class DynamoConnectionStore:
             keys.append(Key(ConnectionItem, _group_key(owner.endpoint_id, owner.group), connection_id))
             keys.append(Key(LookUpItem, _look_up_key(connection_id), _LOOK_UP))
         self._database.batch_write(deletes=keys)
+
+    def lease_posts(self, second: int, number: int, ceiling: int) -> bool:
+        key = Key(PostsItem, f"posts#{second}", PostsItem.KEY)
+        actions = [PostsItem.leased.add(number), PostsItem.expires_at.set(second + _LEASE_LIFE_SECONDS)]
+        condition = PostsItem.second_key.does_not_exist() | (PostsItem.leased <= ceiling - number)
+        try:
+            self._database.update(key, actions, condition)
+        except ConditionFailed:
+            return False
+        return True
 
     def endpoints_of_token(self, token_hash: str) -> list[tuple[str, str]]:
         items = self._database.query_all(TokenUseItem, TokenUseItem.token == _token_key(token_hash), consistent=True)
