@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import ClickException  # Typer brings its own Click and gives this out nowhere else
 from typer.core import TyperGroup
 
-from cli.commands import changes, deliveries, endpoints, events, filters, listen, publish, replay, token, why
+from cli.commands import changes, deliveries, endpoints, events, filters, listen, publish, receive, replay, token, why
 from cli.errors import CommandError, ExitStatus, OutputClosed, OutputFailed, Unreachable, UsageError
 from cli.output import Output
 from cli.session import Session
@@ -148,6 +148,7 @@ app.command("why")(why.why)
 app.command("publish")(publish.publish)
 app.command("replay")(replay.replay)
 app.command("listen")(listen.listen)
+app.command("receive")(receive.receive)
 
 
 if __name__ == "__main__":
