@@ -124,7 +124,7 @@ def url_rules() -> UrlRules:
     from event_service.webhooks.url import UrlRules
 
     settings = get_settings()
-    return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks))
+    return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks, on_aws=settings.on_aws))
 
 
 @cache
