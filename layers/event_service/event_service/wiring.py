@@ -491,18 +491,18 @@ def resending() -> Resending:
 def deliveries() -> DeliveryHistory:
     """The delivery log, sending again, and testing."""
     from event_service.delivery.history import DeliveryHistory
-    from event_service.webhooks.tester import LambdaEndpointTester
+    from event_service.delivery.storage.tests_made import DynamoTestsMade
+    from event_service.webhooks.tester import LambdaEndpointTester, LimitedTester
 
     settings = get_settings()
+    tester = LambdaEndpointTester(settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds)
     return DeliveryHistory(
         log=delivery_log(),
         resending=resending(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
-        tester=LambdaEndpointTester(
-            settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds
-        ),
+        tester=LimitedTester(tester, DynamoTestsMade(database()), clock),
     )
 
 

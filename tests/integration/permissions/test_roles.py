@@ -46,7 +46,7 @@ FAULT_PATHS: dict[str, dict[Permission, str]] = {
     },
     "WebhookDeliveryFunction": {
         Permission("sqs:ChangeMessageVisibility", "OwnLaneQueue"): (
-            "webhook_delivery/handler.py, _show_again: a look that failed comes again within seconds "
+            "webhook_delivery/handler.py, _show_again: a message that failed comes again within seconds "
             "(tests/integration/webhooks/test_handlers.py)"
         ),
     },
