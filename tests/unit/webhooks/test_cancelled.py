@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 import pytest
 
+from event_service.base.dates import format_date
 from event_service.base.errors import NotFound, TooLarge
 from event_service.base.identifiers import delivery_id, new_id
 from event_service.base.page import Page
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery import cancelling as module
-from event_service.delivery.attempt import Delivery, DeliveryStatus
+from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
 from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryQuery
+from event_service.delivery.ports import BacklogRow
+from event_service.explain.sentences import of_delivery
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import WORKSPACE, World, answering
 
@@ -55,6 +58,7 @@ async def test_a_cancelled_delivery_is_not_tried_again(waits_seconds: float) -> 
     assert delivery is not None
     assert (delivery.status, delivery.next_attempt) == (DeliveryStatus.DISCARDED, None)
     assert (delivery.attempts[-1].error or "").startswith("cancelled: ")
+    assert of_delivery(delivery, endpoint)[1].startswith("It was cancelled at ")
     assert world.backlog.waiting(endpoint.id) == 0
     assert not world.queue.messages
 
@@ -159,4 +163,8 @@ async def test_the_backlog_of_an_endpoint_that_is_on_stays() -> None:
     with pytest.raises(NotFound):
         Owner(world).cancelling.discard_waiting(new_id(), [endpoint.id])
 
+    key = DeliveryKey(WORKSPACE, endpoint.id, "e", format_date(world.clock()))
+    world.backlog.add([BacklogRow(PendingAttempt(key, 2, listed=True), key.accepted_at)])
+
     assert Owner(world).cancelling.discard_waiting(WORKSPACE, [endpoint.id]) == 0
+    assert world.backlog.waiting(endpoint.id) == 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from event_service.base.dates import format_date, from_stored
+from event_service.base.dates import from_stored
 from event_service.base.identifiers import delivery_id
 
 NO_ATTEMPT = 0
@@ -238,12 +238,11 @@ def discarded_record(attempt: PendingAttempt, now: datetime) -> LogRecord:
     )
 
 
-def cancelled_record(delivery: Delivery, now: datetime) -> LogRecord:
-    """Stands in the log where the next attempt would: whoever is about to make that one finds it made."""
-    number = delivery.last_number + 1
+def cancelled_record(delivery: DeliveryKey, number: int, now: datetime) -> LogRecord:
+    """Stands in the log where attempt ``number`` would: whoever is about to make that one finds it made."""
     explanation = "The delivery was cancelled; no request was made."
     return LogRecord(
-        delivery=DeliveryKey(delivery.workspace_id, delivery.endpoint_id, delivery.event_id, format_date(delivery.created)),
+        delivery=delivery,
         status=DeliveryStatus.DISCARDED,
         date=now,
         attempt=Attempt(number, now, 0, None, FailureClass.CANCELLED, explanation, None),

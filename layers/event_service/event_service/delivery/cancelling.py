@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from event_service.base.clock import Clock
+from event_service.base.dates import format_date
 from event_service.base.errors import NotFound, TooLarge
 from event_service.base.identifiers import parse_delivery_id, parse_uuids
 from event_service.base.page import Page
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
-from event_service.delivery.attempt import Delivery, DeliveryStatus, PendingAttempt, cancelled_record, discarded_record
+from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, PendingAttempt, cancelled_record
 from event_service.delivery.history import DeliveryQuery, parse_delivery_ids
 from event_service.delivery.ports import BacklogStore, DeliveryLog
 
@@ -155,15 +156,19 @@ class Cancelling:
                     known = newest.get(row.attempt.delivery)
                     if known is None or known.number < row.attempt.number:
                         newest[row.attempt.delivery] = row.attempt
-                self._log.write([discarded_record(one, self._clock()) for one in newest.values()])
+                self._log.write([cancelled_record(one.delivery, one.number, self._clock()) for one in newest.values()])
                 self._backlog.delete(rows)
                 count += len(newest)
         return count
 
     def _cancel(self, deliveries: Sequence[Delivery]) -> int:
         if deliveries:
-            self._log.write([cancelled_record(one, self._clock()) for one in deliveries])
+            self._log.write([cancelled_record(_key_of(one), one.last_number + 1, self._clock()) for one in deliveries])
         return len(deliveries)
 
     def _stop(self, time_left: Callable[[], float]) -> float:
         return self._monotonic() + min(MAXIMUM_SECONDS, time_left() - SECONDS_PER_STEP)
+
+
+def _key_of(delivery: Delivery) -> DeliveryKey:
+    return DeliveryKey(delivery.workspace_id, delivery.endpoint_id, delivery.event_id, format_date(delivery.created))
