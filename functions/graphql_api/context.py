@@ -42,6 +42,12 @@ TOKEN_ID_CHARACTERS = 16
 """Of the hash by which tokens are listed and revoked: enough to name one in the history of changes."""
 
 
+_ALLOWED = {
+    TokenKind.AGENT: "This token belongs to an agent, which may only publish events (publishEvents). Use an access token.",
+    TokenKind.LISTENER: "This token belongs to a listener, which may only connect to its WEB_SOCKET endpoints. Use an access token.",
+}
+
+
 class Context:
     """One request: its caller, the use cases, and what it has used up.
 
@@ -145,6 +151,8 @@ class Context:
     @property
     def publishing(self) -> Publishing:
         """Accepting events: open to agents."""
+        if self.token.kind is TokenKind.LISTENER:
+            raise Forbidden(_ALLOWED[self.token.kind])
         return self._use_cases.publishing()
 
     async def read(self, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -197,7 +205,7 @@ class Context:
 
     def _require_access(self) -> None:
         if self.token.kind is not TokenKind.ACCESS:
-            raise Forbidden("This token belongs to an agent, which may only publish events (publishEvents). Use an access token.")
+            raise Forbidden(_ALLOWED[self.token.kind])
 
 
 Info = strawberry.Info[Context, None]
