@@ -22,6 +22,7 @@ from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
+    from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
@@ -110,6 +111,12 @@ class Context:
         """How receivers are doing."""
         self._require_access()
         return self._use_cases.receiver_reports()
+
+    @property
+    def cancelling(self) -> Cancelling:
+        """Ending deliveries that have not been made yet."""
+        self._require_access()
+        return self._use_cases.cancelling()
 
     @property
     def bulk_retry(self) -> BulkRetry:

@@ -37,6 +37,7 @@ def cloud_events_route(use_cases: UseCases) -> Callable[[Request], Awaitable[Res
             try:
                 return await _publish(use_cases, request, caller)
             except Unauthenticated as error:
+                count(Metric.REFUSED_TOKENS)
                 return json_response(encode([error.message]), 401)
             except TooLarge as error:
                 return json_response(encode([error.message]), 413)

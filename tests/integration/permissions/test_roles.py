@@ -45,11 +45,10 @@ FAULT_PATHS: dict[str, dict[Permission, str]] = {
         ),
     },
     "WebhookDeliveryFunction": {
-        Permission("sqs:ChangeMessageVisibility", queue): (
+        Permission("sqs:ChangeMessageVisibility", "OwnLaneQueue"): (
             "webhook_delivery/handler.py, _show_again: a message that failed comes again within seconds "
             "(tests/integration/webhooks/test_handlers.py)"
-        )
-        for queue in ("WebhookQueue", "OwnLaneQueue")
+        ),
     },
 }
 """What a role allows although no scenario needs it: each with the path that does."""

@@ -24,6 +24,7 @@ from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.delivery.storage.tests_made import DynamoTestsMade
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.integration.conftest import REGION
 
@@ -323,3 +324,10 @@ def test_an_endpoint_of_another_workspace_is_not_found(database: Database) -> No
     database.put(secret_item(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_theirs")))
     snapshot = DynamoSnapshotReader(database, clock).read([(OTHER_WORKSPACE, ENDPOINT)], [])
     assert (snapshot.endpoints, snapshot.secrets) == ({}, {})
+
+
+def test_tests_of_endpoints_are_counted_by_workspace_and_minute(database: Database) -> None:
+    made = DynamoTestsMade(database)
+    assert [made.take(WORKSPACE, NOW, 2) for _ in range(3)] == [True, True, False]
+    assert made.take(OTHER_WORKSPACE, NOW, 2)
+    assert made.take(WORKSPACE, NOW + timedelta(minutes=1), 2)

@@ -95,6 +95,7 @@ VERDICTS: dict[str, Verdict] = {
         agent=True,
     ),
     "retryDeliveries": Verdict('mutation { retryDeliveries(ids: ["%(delivery)s"]) { ok } }'),
+    "cancelDeliveries": Verdict('mutation { cancelDeliveries(ids: ["%(delivery)s"]) { ok } }'),
     "replayEvents": Verdict('mutation { replayEvents(endpointId: "%(endpoint)s", since: "2026-03-01T00:00:00Z") { ok } }'),
 }
 
@@ -138,6 +139,7 @@ def snapshot(services: FakeServices) -> tuple[Any, ...]:
         dict(services.secrets.stored),
         list(services.publishing().events),
         list(services.deliveries().retried),
+        list(services.deliveries().written),
         list(services.deliveries().replayed),
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +13,8 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from event_service.base.errors import NotFound, RateLimited, Unavailable
-from event_service.delivery.attempt import FailureClass
-from event_service.webhooks.tester import LambdaEndpointTester
+from event_service.delivery.attempt import Attempt, FailureClass
+from event_service.webhooks.tester import TESTS_PER_MINUTE, LambdaEndpointTester, LimitedTester
 
 ATTEMPT = {
     "date": "2026-03-01T12:00:00.000000+00:00",
@@ -69,3 +71,33 @@ def test_an_endpoint_is_never_tested_twice_by_a_retry_of_the_sdk() -> None:
     made, _ = a_tester()
     assert made._client.meta.config.retries["total_max_attempts"] == 1
     assert made._client.meta.config.read_timeout > 15
+
+
+class Counted:
+    """Counts by workspace, and is a tester as well."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[tuple[str, datetime]] = Counter()
+        self.tested = 0
+
+    def take(self, workspace_id: str, now: datetime, limit: int) -> bool:
+        minute = now.replace(second=0)
+        self.taken[workspace_id, minute] += 1
+        return self.taken[workspace_id, minute] <= limit
+
+    def test(self, workspace_id: str, endpoint_id: str) -> Attempt:
+        self.tested += 1
+        return Attempt(1, datetime(2026, 3, 1, tzinfo=UTC), 1, 200, None, None, None)
+
+
+def test_a_workspace_makes_so_many_tests_a_minute_and_others_theirs() -> None:
+    counted, now = Counted(), datetime(2026, 3, 1, 12, tzinfo=UTC)
+    limited = LimitedTester(counted, counted, lambda: now)
+    for _ in range(TESTS_PER_MINUTE):
+        limited.test("w", "e")
+    with pytest.raises(RateLimited, match="30 tests a minute"):
+        limited.test("w", "e")
+    limited.test("another", "e")
+    now += timedelta(minutes=1)
+    limited.test("w", "e")
+    assert counted.tested == TESTS_PER_MINUTE + 2

@@ -199,6 +199,13 @@ class HealthStore(Protocol):
         """Forgets; ``False`` when what is stored is not ``known`` any more."""
 
 
+class TestsMade(Protocol):
+    """Counts tests of endpoints."""
+
+    def take(self, workspace_id: str, now: datetime, limit: int) -> bool:
+        """Counts one more; ``False`` when the workspace has made ``limit`` in this minute."""
+
+
 class OperationalPublisher(Protocol):
     """The door of publishing for the service's own events."""
 

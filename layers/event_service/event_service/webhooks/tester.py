@@ -10,14 +10,41 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
+from event_service.base.clock import Clock
 from event_service.base.dates import from_stored
 from event_service.base.errors import NotFound, RateLimited, Unavailable
 from event_service.delivery.attempt import Attempt, FailureClass
+from event_service.delivery.history import EndpointTester
+from event_service.delivery.ports import TestsMade
 
 SLACK_SECONDS: Final = 5
 """For a cold start of the webhook function, beside the attempt's own deadline."""
 MAXIMUM_SECONDS: Final = 20
 """The caller's own time ends: API Gateway waits 30 s. With a longer deadline a slow receiver cannot be tested."""
+
+
+TESTS_PER_MINUTE: Final = 30
+"""Of one workspace. A test goes out at once, beside all limits of delivery: without this one it would make the service a scanner of ports
+or a cannon, with the operator's address."""
+
+
+class LimitedTester:
+    """Implements :class:`~event_service.delivery.history.EndpointTester`: another one, so many times a minute."""
+
+    def __init__(self, tester: EndpointTester, made: TestsMade, clock: Clock) -> None:
+        self._tester = tester
+        self._made = made
+        self._clock = clock
+
+    def test(self, workspace_id: str, endpoint_id: str) -> Attempt:
+        """Makes the attempt and waits for it.
+
+        Raises:
+            RateLimited: the workspace has made as many tests in this minute as it may.
+        """
+        if not self._made.take(workspace_id, self._clock(), TESTS_PER_MINUTE):
+            raise RateLimited(f"testEndpoint: a workspace may make {TESTS_PER_MINUTE} tests a minute; try again in the next minute.")
+        return self._tester.test(workspace_id, endpoint_id)
 
 
 class LambdaEndpointTester:
