@@ -152,6 +152,7 @@ def metered_world() -> Iterator[tuple[World, Ledger, CountedSqs]]:
             routing_url="queue/routing",
             webhook_url="queue/webhook",
             socket_url="queue/socket.fifo",
+            backlog_url="queue/backlog",
         )
         yield world, ledger, sqs
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import boto3
@@ -42,6 +43,7 @@ from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.settings import Settings
 from event_service.sockets.log import SocketLog
+from event_service.sockets.messages import BacklogMessage, LateAppend, parse_backlog_message
 from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
@@ -105,6 +107,14 @@ class Impatient(SqsRoutingQueue):
         super().show_again(receipts, 0)
 
 
+class NoDelay(SqsBacklogQueue):
+    """What is put off can be received at once, likewise."""
+
+    def send(self, messages: Sequence[BacklogMessage], delay_seconds: int = 0) -> None:
+        del delay_seconds
+        super().send(messages)
+
+
 @dataclass
 class World:
     """Everything that one workspace needs, on AWS in memory."""
@@ -116,6 +126,7 @@ class World:
     routing_url: str
     webhook_url: str
     socket_url: str
+    backlog_url: str
     calls_per_invocation: int = CALLS_PER_INVOCATION
 
     def __post_init__(self) -> None:
@@ -138,18 +149,19 @@ class World:
 
     def start_router(self) -> None:
         """A router process that knows nothing yet."""
+        self.socket_log = SocketLog(
+            self.socket_store,
+            SqsWakeUpQueue(self.queues, self.socket_url),
+            NoDelay(self.queues, self.backlog_url),
+            self.clock,
+            timedelta(hours=24),
+            sleep=lambda seconds: None,
+        )
         routing = Routing(
             tables=RoutingTables(self.changes, self.rows, Matcher),
             store=self.store,
             webhooks=SqsWebhookQueue(self.queues, self.webhook_url),
-            sockets=SocketLog(
-                self.socket_store,
-                SqsWakeUpQueue(self.queues, self.socket_url),
-                SqsBacklogQueue(self.queues, self.webhook_url),
-                self.clock,
-                timedelta(hours=24),
-                sleep=lambda seconds: None,
-            ),
+            sockets=self.socket_log,
             routing_queue=Impatient(self.queues, self.routing_url),
             refused_filters=RefusedFilterEvents(lambda: self.publishing),
             destinations=destinations(),
@@ -193,6 +205,15 @@ class World:
                 return
         raise AssertionError(f"the routing queue is not empty after {rounds} invocations")
 
+    def append_late(self) -> None:
+        """What socket delivery does with events that were put off."""
+        while messages := self.sqs.receive_message(QueueUrl=self.backlog_url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                late = parse_backlog_message(message["Body"])
+                assert isinstance(late, LateAppend)
+                if self.socket_log.append_late([late]):
+                    self.sqs.delete_message(QueueUrl=self.backlog_url, ReceiptHandle=message["ReceiptHandle"])
+
     def handed_over(self) -> list[HandedOver]:
         """Takes everything out of the webhook queue."""
         found: list[HandedOver] = []
@@ -207,11 +228,11 @@ class World:
                 self.sqs.delete_message(QueueUrl=self.webhook_url, ReceiptHandle=message["ReceiptHandle"])
 
     def log_of(self, endpoint_id: str) -> list[str]:
-        """The event ids in a socket's log, in order of their sequences, which have no hole."""
+        """The event ids in a socket's log, in order. An append that died leaves a hole, which is sealed when it is read."""
         segments = [one for block in range(0, 4_096, 256) for one in self.socket_store.segments(endpoint_id, max(1, block), 1_000)]
         head = self.socket_store.heads([endpoint_id])[endpoint_id]
-        assert [one.first for one in segments] == [1, *(one.last + 1 for one in segments)][: len(segments)]
-        assert head.last == (segments[-1].last if segments else 0)
+        assert all(one.last < following.first for one, following in pairwise(segments))
+        assert head.last >= (segments[-1].last if segments else 0)
         return [event_id for one in segments for event_id in one.event_ids]
 
     def woken(self) -> set[str]:
@@ -292,6 +313,7 @@ def make_world() -> Iterator[Callable[..., World]]:
                 clock=SettableClock(),
                 routing_url=sqs.create_queue(QueueName="routing")["QueueUrl"],
                 webhook_url=sqs.create_queue(QueueName="webhook")["QueueUrl"],
+                backlog_url=sqs.create_queue(QueueName="backlog")["QueueUrl"],
                 socket_url=sqs.create_queue(QueueName="socket.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"],
                 **options,
             )

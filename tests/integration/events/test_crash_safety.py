@@ -39,7 +39,7 @@ KNOWN = {
     ("route", "BatchWriteItem EventIndexTable"): "the router stores what it does not find",
     ("route", "PutItem EventsTable"): "the router stores what it does not find",
     ("route", "SendMessageBatch webhook"): "the hand-over to webhook delivery",
-    ("route", "BatchGetItem SocketLogTable"): "the heads of socket logs",
+    ("route", "UpdateItem SocketLogTable"): "the sequences that a socket log gives to events",
     ("route", "TransactWriteItems SocketLogTable"): "the hand-over to socket logs",
     ("route", "SendMessage socket.fifo"): "wakes the clients of a socket log",
     ("route", "SendMessage routing"): "the continuation of a large fan-out",
@@ -239,6 +239,7 @@ class Scene:
         else:
             answer, result = self.publish(EVENTS)
         invocations = self.route()
+        self._quietly(self.world.append_late)
         left = len(self.world.receive())
         handed_over = self.world.handed_over()
         ids = [row["key"]["S"].removeprefix(f"{WORKSPACE}#") for row in Memory.rows("EventsTable")]
