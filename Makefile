@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak lock clean
+.PHONY: help setup run doctor receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak lock clean
 
 PY := .venv/bin/python
 
@@ -21,6 +21,9 @@ token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent STACK=<
 	@local/setup.sh dev
 	@$(PY) -m cli.main --json $(if $(STACK),--stack "$(STACK)") token issue --kind "$(or $(KIND),access)" \
 		$(if $(WORKSPACE),--workspace "$(WORKSPACE)",--new-workspace)
+
+doctor: ## what this machine lacks for make run and make test, and what to do      PORT=4566
+	@PORT="$(or $(PORT),4566)" "$$(local/find-python.sh 2>/dev/null || command -v python3)" -I local/doctor.py
 
 receive: ## a webhook receiver on this machine that shows what comes      PORT=9000 ENDPOINT=<id> OPTIONS="--fail 0.1 --delay 2"
 	@local/setup.sh dev
