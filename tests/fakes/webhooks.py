@@ -240,7 +240,7 @@ class FakeLaneStore:
         def free(known: Lane) -> bool:
             return lane.again or not known.again
 
-        left = {"open_rows": lane.open_rows, "pace": lane.pace}
+        left = {"open_rows": lane.open_rows, "look_at": lane.look_at, "pace": lane.pace}
         return self._change("lanes.release", lane, free, lease_until=None, ending=False, next_at=next_at, **left)
 
     def note_trouble(self, workspace_id: str, endpoint_id: str, trouble: Trouble, not_before: datetime | None) -> bool:
