@@ -18,7 +18,7 @@ ENDPOINT_HEALTH: Final = """query EndpointHealth($filters: EndpointFilters) {
     collectionItems {
       id name status statusReason
       health {
-        failingSince lastFailureDate disableDate
+        ownLane trouble notBefore failingSince lastFailureDate disableDate
         lastHour { attempts successRate lastSuccessDate p50Ms p95Ms complete }
       }
     }
@@ -41,7 +41,9 @@ UPDATE_ENDPOINT: Final = f"""mutation UpdateEndpoint(
 }}"""
 DELETE_ENDPOINTS: Final = "mutation DeleteEndpoints($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }"
 PAUSE_ENDPOINTS: Final = "mutation PauseEndpoints($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }"
-RESUME_ENDPOINTS: Final = "mutation ResumeEndpoints($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }"
+RESUME_ENDPOINTS: Final = """mutation ResumeEndpoints($ids: [ID!]!, $discardWaiting: Boolean) {
+  resumeEndpoints(ids: $ids, discardWaiting: $discardWaiting) { ok }
+}"""
 ENDPOINT_SECRET: Final = "query EndpointSecret($id: ID!) { endpointSecret(id: $id) }"  # noqa: S105 - a query, no secret
 ROTATE_SECRET: Final = """mutation RotateSecret($id: ID!, $gracePeriodSeconds: Int) {
   rotateEndpointSecret(id: $id, gracePeriodSeconds: $gracePeriodSeconds)
@@ -121,6 +123,10 @@ DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination:
 RETRY_DELIVERIES: Final = "mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }"
 RETRY_BY_FILTERS: Final = """mutation RetryByFilters($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $unmatchedToo: Boolean) {
   retryDeliveries(filters: $filters, after: $after, dryRun: $dryRun, unmatchedToo: $unmatchedToo) { count skipped endCursor }
+}"""
+CANCEL_DELIVERIES: Final = "mutation CancelDeliveries($ids: [ID!]!) { cancelDeliveries(ids: $ids) { count } }"
+CANCEL_BY_FILTERS: Final = """mutation CancelByFilters($filters: DeliveryFilters!, $after: String, $dryRun: Boolean) {
+  cancelDeliveries(filters: $filters, after: $after, dryRun: $dryRun) { count endCursor }
 }"""
 REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {
   replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly, dryRun: $dryRun) { ok count continueSince }

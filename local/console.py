@@ -33,11 +33,15 @@ SOURCES: Final = ("index.html", "package.json", "package-lock.json", "tsconfig.j
 
 
 def fingerprint() -> str:
-    """Of everything that is built from, the same on every machine."""
+    """Of everything that is built from, the same on every machine.
+
+    Without the file that is written from the schema: what of it is built are the operations, which are among the sources. So a
+    schema that gains something needs no build.
+    """
     digest = hashlib.sha256()
     for name in SOURCES:
         path = SOURCE / name
-        for file in [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file()):
+        for file in [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file() and one != DOCUMENTS):
             digest.update(f"\0{file.relative_to(SOURCE).as_posix()}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -157,7 +157,7 @@ def run(quick: bool = False) -> Section:
             "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench",
             "EVENT_RETENTION_DAYS": "14", "MAX_ENDPOINTS": "10000", "MAX_EVENT_FILTERS": "100000", "WEB_SOCKET_AUTH": "token",
             "ALLOW_HTTP": "true", "ALLOWED_NETWORKS": "", "SOCKET_RETENTION_HOURS": "24", "WEB_SOCKET_MANAGEMENT_URL": url,
-            "ROUTING_QUEUE_URL": url, "WEBHOOK_QUEUE_URL": url, "SOCKET_QUEUE_URL": url, "WEBHOOK_FUNCTION": "f",
+            "ROUTING_QUEUE_URL": url, "WEBHOOK_QUEUE_URL": url, "OWN_LANE_QUEUE_URL": url, "SOCKET_QUEUE_URL": url, "WEBHOOK_FUNCTION": "f",
         }  # fmt: skip
         get_settings.cache_clear()
         door = Door(wiring)

@@ -89,6 +89,34 @@ def retry(
     session.output.done(f"{count} {done} again.{left_out}", ok=True, count=count, skipped=skipped)
 
 
+@app.command()
+def cancel(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of deliveries.")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="ID", help="Instead of ids: all that are PENDING to this endpoint.")] = None,
+    event: Annotated[str | None, typer.Option(metavar="ID", help="Instead of ids: all of this event that are PENDING.")] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """End PENDING deliveries. A request that is under way is not stopped."""
+    session = session_of(context)
+    filters = _filters(event, endpoint, None)
+    if bool(ids) == bool(filters) or (ids and dry_run):
+        raise UsageError("Give the ids of deliveries, or --endpoint or --event for all of one; --dry-run goes with these.")
+    count = 0
+    for group in in_groups(ids or []):
+        count += session.target.graphql.execute(documents.CANCEL_DELIVERIES, ids=group)["cancelDeliveries"]["count"]
+    after: str | None = None
+    while filters:
+        step = session.target.graphql.execute(documents.CANCEL_BY_FILTERS, filters=filters, after=after, dryRun=dry_run)["cancelDeliveries"]
+        count += step["count"]
+        if step["endCursor"] is None:
+            break
+        after = following(step, after)
+        session.output.note(f"{count} so far")
+    session.output.done(f"{count} {'would be' if dry_run else 'were'} cancelled.", ok=True, count=count)
+
+
 def _filters(
     event: str | None, endpoint: str | None, statuses: list[_Status] | None, status_code: int | None = None
 ) -> dict[str, Any] | None:

@@ -130,9 +130,13 @@ def pause(context: typer.Context, ids: Ids) -> None:
 
 
 @app.command()
-def resume(context: typer.Context, ids: Ids) -> None:
+def resume(
+    context: typer.Context,
+    ids: Ids,
+    discard_waiting: Annotated[bool, typer.Option("--discard-waiting", help="Discard what waited instead of sending it.")] = False,
+) -> None:
     """Send what waited and go on; also re-enables endpoints that the service disabled."""
-    _each_group(context, documents.RESUME_ENDPOINTS, ids, "Resumed")
+    _each_group(context, documents.RESUME_ENDPOINTS, ids, "Resumed", discardWaiting=discard_waiting or None)
 
 
 @app.command()
@@ -178,10 +182,10 @@ def health(context: typer.Context, endpoint: Id) -> None:
     session.output.value(found["collectionItems"][0])
 
 
-def _each_group(context: typer.Context, document: str, ids: list[str], done: str) -> None:
+def _each_group(context: typer.Context, document: str, ids: list[str], done: str, **variables: Any) -> None:
     session = session_of(context)
     for group in in_groups(ids):
-        session.target.graphql.execute(document, ids=group)
+        session.target.graphql.execute(document, ids=group, **variables)
     session.output.done(f"{done} {len(ids)}.", ok=True, ids=ids)
 
 

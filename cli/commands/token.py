@@ -27,8 +27,13 @@ def issue(
         str | None, typer.Option(help="Id of the workspace; by default the local stack's own, with --stack a new one.")
     ] = None,
     new_workspace: Annotated[bool, typer.Option("--new-workspace", help="Make a new workspace.")] = False,
-    kind: Annotated[TokenKind, typer.Option(help="access: everything in its workspace. agent: publish only.")] = TokenKind.ACCESS,
+    kind: Annotated[
+        TokenKind, typer.Option(help="access: everything in its workspace. agent: publish only. listener: connect to --endpoint only.")
+    ] = TokenKind.ACCESS,
     agent: Annotated[str | None, typer.Option(help="Of kind agent: the agent's id; a new one by default.")] = None,
+    endpoint: Annotated[
+        list[str] | None, typer.Option(metavar="ENDPOINT_ID", help="Of kind listener: a socket it may connect to. May be repeated.")
+    ] = None,
     name: Annotated[str, typer.Option(help="To tell tokens apart.")] = "made at the command line",
     expires: Annotated[str | None, typer.Option(help="When it stops working, such as 2027-01-01T00:00:00Z; by default never.")] = None,
 ) -> None:
@@ -37,7 +42,7 @@ def issue(
     if new_workspace and workspace:
         raise UsageError("--workspace and --new-workspace exclude each other.")
     chosen = None if new_workspace else workspace or session.target.workspace_id
-    text, token = session.target.tokens.issue(chosen, kind, name, agent, _date(expires))
+    text, token = session.target.tokens.issue(chosen, kind, name, agent, _date(expires), endpoint or ())
     described = _described(token)
     session.output.done(
         f"{text}\n\nWorkspace {token.workspace_id}, kind {token.kind.value}. Keep the token: it is not stored and cannot be shown again.",
@@ -92,6 +97,7 @@ def _described(token: Token) -> dict[str, Any]:
         "workspaceId": token.workspace_id,
         "kind": token.kind.value,
         "agentId": token.agent_id,
+        "endpointIds": list(token.endpoint_ids),
         "name": token.name,
         "created": format_date(token.created),
         "expires": format_date(token.expires) if token.expires else None,

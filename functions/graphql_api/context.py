@@ -22,6 +22,7 @@ from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
+    from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
@@ -39,6 +40,12 @@ MAXIMUM_THREADS = 10
 """Of one request. A list of events has 16 more; the pool of connections holds 32."""
 TOKEN_ID_CHARACTERS = 16
 """Of the hash by which tokens are listed and revoked: enough to name one in the history of changes."""
+
+
+_ALLOWED = {
+    TokenKind.AGENT: "This token belongs to an agent, which may only publish events (publishEvents). Use an access token.",
+    TokenKind.LISTENER: "This token belongs to a listener, which may only connect to its WEB_SOCKET endpoints. Use an access token.",
+}
 
 
 class Context:
@@ -112,6 +119,12 @@ class Context:
         return self._use_cases.receiver_reports()
 
     @property
+    def cancelling(self) -> Cancelling:
+        """Ending deliveries that have not been made yet."""
+        self._require_access()
+        return self._use_cases.cancelling()
+
+    @property
     def bulk_retry(self) -> BulkRetry:
         """Starting many deliveries again."""
         self._require_access()
@@ -138,6 +151,8 @@ class Context:
     @property
     def publishing(self) -> Publishing:
         """Accepting events: open to agents."""
+        if self.token.kind is TokenKind.LISTENER:
+            raise Forbidden(_ALLOWED[self.token.kind])
         return self._use_cases.publishing()
 
     async def read(self, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -190,7 +205,7 @@ class Context:
 
     def _require_access(self) -> None:
         if self.token.kind is not TokenKind.ACCESS:
-            raise Forbidden("This token belongs to an agent, which may only publish events (publishEvents). Use an access token.")
+            raise Forbidden(_ALLOWED[self.token.kind])
 
 
 Info = strawberry.Info[Context, None]

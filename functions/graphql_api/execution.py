@@ -14,10 +14,11 @@ from typing import Any
 from graphql import OperationDefinitionNode, OperationType
 
 from event_service.access.token import Token
-from event_service.base.errors import STATUSES, BadUserInput, DomainError, ErrorCode, TooLarge, Unavailable
+from event_service.base.errors import STATUSES, BadUserInput, DomainError, ErrorCode, TooLarge, Unauthenticated, Unavailable
 from event_service.observability import Metric, count, logging_context
 from functions.graphql_api import limits
 from functions.graphql_api.answers import encode_answer
+from functions.graphql_api.audit import audit
 from functions.graphql_api.context import Context
 from functions.graphql_api.documents import Documents, InvalidDocument, UnreadableDocument, choose_operation
 from functions.graphql_api.errors import all_to_graphql, from_domain, masked, to_graphql
@@ -80,6 +81,8 @@ class Executor:
             # In this thread: nothing else may go on before it is known who asks, and mostly it is remembered.
             return self._use_cases.tokens().authenticate(caller.token)
         except DomainError as error:
+            if isinstance(error, Unauthenticated):
+                count(Metric.REFUSED_TOKENS)
             return _refused(error.code, from_domain(error))
         except Unavailable as error:
             count(Metric.FAULTS)
@@ -147,6 +150,7 @@ class Executor:
         if result.data is None and not any("path" in error for error in errors):
             # No field was begun: variables could not be read.
             return _refused(ErrorCode.BAD_USER_INPUT, *errors)
+        audit(context.document, operation, request.variables, context.token, result.data, errors)
         return Answer(encode_answer(result.data, errors, changed=seconds is None))
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from event_service.configuration.endpoint import Endpoint
     from event_service.delivery.attempt import Delivery
     from event_service.delivery.history import DeliveryQuery
+    from event_service.delivery.lane import Lane
     from event_service.delivery.receiver_health import EndpointHealth
     from event_service.delivery.receiver_reports import LastHour
     from event_service.events.event import Event
@@ -43,6 +44,7 @@ class Loaders:
         self.delivery_pages: DataLoader[DeliveryQuery, Page[Delivery]] = DataLoader(self._delivery_pages, max_batch_size=ROWS_PER_BATCH)
         self._endpoints_with_deliveries: set[str] = set()
         self.health: DataLoader[str, EndpointHealth | None] = DataLoader(self._health, max_batch_size=ROWS_PER_BATCH)
+        self.lanes: DataLoader[str, Lane | None] = DataLoader(self._lanes, max_batch_size=ROWS_PER_BATCH)
         self._endpoints_with_last_hour: set[str] = set()
 
     async def _event_filters_of(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
@@ -95,6 +97,11 @@ class Loaders:
     async def _health(self, endpoint_ids: list[str]) -> list[EndpointHealth | None]:
         context = self._context
         found = await context.read(context.receiver_reports.known, context.workspace_id, endpoint_ids)
+        return [found.get(one) for one in endpoint_ids]
+
+    async def _lanes(self, endpoint_ids: list[str]) -> list[Lane | None]:
+        context = self._context
+        found = await context.read(context.receiver_reports.lanes, context.workspace_id, endpoint_ids)
         return [found.get(one) for one in endpoint_ids]
 
     async def last_hour(self, endpoint_id: str) -> LastHour:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.configuration.configuration import Configuration
+    from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.events.publishing import Publishing
@@ -42,6 +43,9 @@ class UseCases(Protocol):
 
     def replay(self) -> Replay:
         """Sending retained events again."""
+
+    def cancelling(self) -> Cancelling:
+        """Ending deliveries that have not been made yet."""
 
     def bulk_retry(self) -> BulkRetry:
         """Starting many deliveries again."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from event_service import wiring
-from event_service.base.errors import STATUSES, DomainError
+from event_service.base.errors import STATUSES, DomainError, ErrorCode
 from event_service.observability import Metric, configure, count, invocation, logging_context
 from event_service.sockets.client_messages import PONG, answer_to
 from event_service.sockets.connection import read_connect_request
@@ -63,6 +63,8 @@ def _connect(connections: SocketConnections, event: Mapping[str, Any]) -> dict[s
     except DomainError as error:
         status = STATUSES[error.code].web_socket
         count(Metric.REFUSED_CONNECTS)
+        if error.code is ErrorCode.UNAUTHENTICATED:
+            count(Metric.REFUSED_TOKENS)
         # A browser shows its program nothing of this; the log is where the reason can be found.
         _LOG.info("refused: %s", error.message, extra={"status": status, "code": error.code.value})
         return {"statusCode": status, "body": error.message}

@@ -218,7 +218,7 @@ async def test_all_that_failed_are_retried_and_a_span_is_sent_again(page: Page, 
     await page.click("Retry 3")
     await page.sees("3 deliveries are started again.")
     await page.choose("Status", "DELIVERED")
-    await page.sees("3 shown")
+    await page.until("document.querySelectorAll('.rows .badge.good').length === 3")
     assert len(receiver.bodies) == 6
     await page.run(f"location.hash = '#/endpoints/{endpoint}?tab=settings'; 0")
     await page.click("Count them first")
@@ -325,6 +325,12 @@ async def test_an_event_is_published_again_and_its_call_can_be_copied(page: Page
     await page.fill("Type", "other")
     await page.sees("No event fits these filters")
     await page.fill("Type", "")
+    await page.click("More filters")
+    await page.fill("Pattern", '{"data": {"total": [8]}}')
+    await page.sees("No event fits these filters")
+    await page.fill("Pattern", '{"data": {"total": [{"nummeric": []}]}}')
+    await page.sees("'nummeric' is no operator")
+    await page.fill("Pattern", '{"data": {"total": [7]}}')
     await page.click("order.created")
     await page.sees("The workspace has no endpoint that it could go to.")
     await page.click("Publish again")
@@ -379,6 +385,10 @@ async def test_changes_say_who_changed_what_and_how(page: Page, client: Client) 
     await page.choose("Endpoint", endpoint)
     await page.sees("2 shown")
     await page.sees_no_more("version 3")
+    await page.run("location.hash = '#/changes?since=2999-01-01T00:00:00Z'; 0")
+    await page.sees("None of the changes read is like this")
+    await page.click("Since 01 Jan 2999, 00:00:00")
+    await page.sees("3 shown")
 
 
 async def test_the_palette_finds_screens_endpoints_and_events(page: Page, client: Client) -> None:

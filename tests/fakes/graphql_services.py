@@ -24,7 +24,8 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.delivery.attempt import Attempt, Delivery, FailureClass
+from event_service.delivery.attempt import Attempt, Delivery, FailureClass, LogRecord
+from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.receiver_reports import ReceiverReports
@@ -46,6 +47,7 @@ from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.fakes.events import FakeEventStore
 from tests.fakes.history import Log
 from tests.fakes.sockets import FakeSocketTables
+from tests.fakes.webhooks import Aws, FakeBacklogStore, FakeLaneStore
 
 
 class TickingClock:
@@ -136,6 +138,7 @@ class FakeDeliveries(DeliveryHistory):
         self.log: dict[str, list[Delivery]] = {}
         self.queries: list[DeliveryQuery] = []
         self.lookups: list[list[tuple[str, str]]] = []
+        self.written: list[LogRecord] = []
         self.retried: list[str] = []
         self.replayed: list[tuple[str, datetime, datetime | None, bool]] = []
         self.counts = 0
@@ -149,6 +152,12 @@ class FakeDeliveries(DeliveryHistory):
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
         self.counts += 1
         return len(self.page(workspace_id, query))
+
+    def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
+        return self.by_keys(workspace_id, keys)
+
+    def write(self, records: Sequence[LogRecord]) -> None:
+        self.written.extend(records)
 
     def by_keys(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
         self.lookups.append(list(keys))
@@ -282,6 +291,7 @@ class FakeServices:
         self._events_reading = FakeEventsReading(self._publishing)
         self._deliveries = FakeDeliveries(self._configuration, self.clock)
         self.known_health = FakeKnownHealth()
+        self.lanes = FakeLaneStore(Aws(), self.clock)
         self.socket_logs = FakeSocketTables()
         self.lagging: set[str] = set()
         """Events that a read which is not consistent does not see yet."""
@@ -333,7 +343,12 @@ class FakeServices:
         return FakeReplay(self._deliveries)
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, Log(), self.clock)
+        return ReceiverReports(self.known_health, self.lanes, Log(), self.clock)
+
+    def cancelling(self) -> Cancelling:
+        """Of the deliveries in the fake log; nothing waits."""
+        backlog, endpoints = FakeBacklogStore(Aws()), self._configuration.endpoints
+        return Cancelling(deliveries=self.deliveries(), log=self.deliveries(), backlog=backlog, endpoints=endpoints, clock=self.clock)  # type: ignore[arg-type] # what is used of it
 
     def bulk_retry(self) -> BulkRetry:
         """Over events that are not there: what it finds it skips."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from event_service.base.dates import format_date
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
+from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event
@@ -45,7 +46,11 @@ class ReadingServices(FakeServices):
         return self._history
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, self.log, lambda: self.world.now)
+        return ReceiverReports(self.known_health, self.lanes, self.log, lambda: self.world.now)
+
+    def cancelling(self) -> Cancelling:
+        history, endpoints = self._history, self.configuration().endpoints
+        return Cancelling(deliveries=history, log=self.log, backlog=self.world.backlog, endpoints=endpoints, clock=lambda: self.world.now)
 
     def bulk_retry(self) -> BulkRetry:
         return BulkRetry(deliveries=self._history, store=self.store, endpoints=self.configuration(), make_matcher=Matcher)

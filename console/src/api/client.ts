@@ -4,6 +4,7 @@ import { end, graphqlUrl, online, token } from "../state/session";
 import type { Operation } from "./documents";
 
 const TIMEOUT_SECONDS = 40;
+const SHOWN_SENTENCES = 5;
 
 export type Fault = "offline" | "signed-out" | "refused" | "failed";
 
@@ -21,7 +22,7 @@ export class ApiError extends Error {
 
   /** The sentences, one for each problem. */
   get problems(): string[] {
-    return this.details.flatMap((one) => one.extensions?.problems ?? [one.message]);
+    return [...new Set(this.details.flatMap((one) => one.extensions?.problems ?? [one.message]))];
   }
 }
 
@@ -60,7 +61,9 @@ export async function call<Answer, Variables>(operation: Operation<Answer, Varia
     if (sent !== null && token.value === sent) end("The token is not valid any more: it was revoked, or belongs to another stack. Sign in with another one.");
     throw new ApiError("signed-out", first.message, code);
   }
-  const message = errors.length > 1 ? errors.map((one) => one.message).join(" ") : first.message;
+  // One fault of a list's items comes once for each item.
+  const sentences = [...new Set(errors.map((one) => one.message))];
+  const message = sentences.slice(0, SHOWN_SENTENCES).join(" ") + (sentences.length > SHOWN_SENTENCES ? ` And ${sentences.length - SHOWN_SENTENCES} more.` : "");
   throw new ApiError(code === "INTERNAL" ? "failed" : "refused", message, code, first.extensions?.requestId ?? null, errors);
 }
 

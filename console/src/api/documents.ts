@@ -45,6 +45,7 @@ export interface EventFilters {
   activityId?: IdLookup | null;
   agentId?: IdLookup | null;
   cameraId?: IdLookup | null;
+  pattern?: Json | null;
 }
 
 export interface EventFiltersFilters {

@@ -26,7 +26,12 @@ export function Field({ label, hint, fault, children }: {
 export function Later({ value, change, ...rest }: { value: string; change: (value: string | null) => void; id: string; placeholder: string; "aria-describedby"?: string }) {
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => setText(value), [value]);
+  const known = useRef(value);
+  useEffect(() => {
+    // Only what came from elsewhere, such as the address: an effect runs late, and must not undo what is typed meanwhile.
+    if (known.current !== value) setText(value);
+    known.current = value;
+  }, [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const take = (now: string) => {
     clearTimeout(timer.current);

@@ -3,16 +3,20 @@ import { ApiError, call } from "../api/client";
 import { Changes, type Change, type ChangesAnswer, type Json } from "../api/documents";
 import { Action, Field } from "../parts/controls";
 import { EndpointChoice } from "../parts/endpoint-name";
+import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
-import { Sentence, Text, Time } from "../parts/text";
+import { absolute, Sentence, Text, Time } from "../parts/text";
 import { TAIL_NAME } from "../state/tail";
 import { link, route, setQuery } from "../state/route";
 
 type Page = ChangesAnswer["changes"];
 
+const MARGIN_SECONDS = 60;
+
 export function ChangesScreen() {
   const of = route.value.query.get("of");
+  const since = route.value.query.get("since");
   const [page, setPage] = useState<Page | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
 
@@ -29,15 +33,18 @@ export function ChangesScreen() {
   useEffect(() => void load(null), []);
 
   const read = page?.collectionItems ?? [];
-  const shown = read.filter((one) => (of ? of in states(one.before) || of in states(one.after) : !isOwn(one)));
+  // A change a moment before the first failure may be its reason.
+  const from = since ? new Date(since).getTime() - MARGIN_SECONDS * 1000 : null;
+  const shown = read.filter((one) => (of ? of in states(one.before) || of in states(one.after) : !isOwn(one)) && (from === null || new Date(one.date).getTime() >= from));
   return (
     <>
       <Head title="Changes" name="Changes">Who changed endpoints, filters and links, when, and how.</Head>
       <div class="filters">
         <Field label="Endpoint">{({ id }) => <EndpointChoice id={id} value={of ?? ""} change={(value) => setQuery({ of: value || null })} />}</Field>
+        {since && <button type="button" onClick={() => setQuery({ since: null })}><Icon name="close" />Since {absolute(since)}</button>}
       </div>
       {error && !page ? <Failed error={error} again={() => load(null)} /> : !page ? <Loading what="changes" /> : shown.length === 0 ? (
-        <Empty title={of ? "None of the changes read is about this" : "No change yet"} icon="changes">
+        <Empty title={of || since ? "None of the changes read is like this" : "No change yet"} icon="changes">
           {page.hasNextPage && <Action run={() => load(page)}>Read older changes</Action>}
         </Empty>
       ) : (

@@ -122,6 +122,7 @@ function Overview({ endpoint, health }: { endpoint: Endpoint; health: Health }) 
         <div style={{ marginBottom: "1rem" }}>
           <Message kind="warn">
             <p>Nothing succeeded since <Time at={health.failingSince} exact />.{health.disableDate && <> It is disabled on <Time at={health.disableDate} exact /> unless a delivery succeeds before.</>}</p>
+            <p><a href={link(["changes"], { since: health.failingSince })}>What was changed since it last worked</a></p>
           </Message>
         </div>
       )}

@@ -16,11 +16,12 @@ const SUMMARY = 140;
 
 export function EventsScreen() {
   const query = route.value.query;
-  const [more, setMore] = useState(["profile", "activity", "agent", "camera"].some((one) => query.has(one)));
+  const [more, setMore] = useState(["profile", "activity", "agent", "camera", "pattern"].some((one) => query.has(one)));
   const type = query.get("type");
   const profile = query.get("profile");
   const activity = query.get("activity");
   const [agent, camera] = [query.get("agent"), query.get("camera")];
+  const pattern = query.get("pattern");
   const span = SPANS.find((one) => one.value === query.get("span"));
   const filtersNow = (): EventFilters => ({
     ...(type ? { type: { exact: type } } : {}),
@@ -28,14 +29,15 @@ export function EventsScreen() {
     ...(activity ? { activityId: { exact: activity } } : {}),
     ...(agent ? { agentId: { exact: agent } } : {}),
     ...(camera ? { cameraId: { exact: camera } } : {}),
+    ...(pattern ? { pattern } : {}),
     ...(span ? { date: { gte: new Date(Date.now() - span.hours * 3_600_000).toISOString() } } : {}),
   });
   const pages = usePages<Event>(
     async (first, after) => (await call(Events, { filters: filtersNow(), first, after })).events,
-    JSON.stringify([type, profile, activity, agent, camera, span?.value]),
+    JSON.stringify([type, profile, activity, agent, camera, pattern, span?.value]),
     { every: 5 },
   );
-  const filtered = Boolean(type || profile || activity || agent || camera || span);
+  const filtered = Boolean(type || profile || activity || agent || camera || pattern || span);
   return (
     <>
       <Head title="Events" name="Events" actions={<a class="button primary" href={link(["publish"])}><Icon name="send" />Publish an event</a>}>
@@ -62,6 +64,7 @@ export function EventsScreen() {
               {(attributes) => <Later {...attributes} placeholder="activity id" value={activity ?? ""} change={(value) => setQuery({ activity: value })} />}
             </Field>
             <Field label="Agent">{(attributes) => <Later {...attributes} placeholder="agent id" value={agent ?? ""} change={(value) => setQuery({ agent: value })} />}</Field>
+            <Field label="Pattern">{(attributes) => <Later {...attributes} placeholder='{"data": {"total": [120]}}' value={pattern ?? ""} change={(value) => setQuery({ pattern: value })} />}</Field>
             <Field label="Camera">{(attributes) => <Later {...attributes} placeholder="camera id" value={camera ?? ""} change={(value) => setQuery({ camera: value })} />}</Field>
           </>
         ) : <button type="button" onClick={() => setMore(true)}>More filters</button>}

@@ -20,8 +20,9 @@ def encode(value: Any) -> bytes:
 
 
 def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None, accepted: Accepted = _PLAIN) -> Response:
-    """Finished JSON. Answers depend on the token, so no cache may keep them."""
-    sent = {"cache-control": "no-store", "vary": "accept, accept-encoding", **(headers or {})}
+    """Finished JSON. Answers depend on the token, so no cache may keep them; they quote what clients gave, so no browser may guess
+    that they are a page."""
+    sent = {"cache-control": "no-store", "x-content-type-options": "nosniff", "vary": "accept, accept-encoding", **(headers or {})}
     packed = compressed(body) if accepted.gzip else None
     if packed is not None:
         body, sent["content-encoding"] = packed, "gzip"

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from event_service.base.errors import BadUserInput, RateLimited, TooLarge, Unauthenticated, Unavailable
+from event_service.access.token import TokenKind
+from event_service.base.errors import STATUSES, BadUserInput, Forbidden, RateLimited, TooLarge, Unauthenticated, Unavailable
 from event_service.observability import Metric, count, logging_context, note_trace
 from functions.graphql_api.http.bodies import READ_CODINGS, UnreadCoding, read_body
 from functions.graphql_api.http.callers import Caller, caller_of
@@ -36,8 +37,10 @@ def cloud_events_route(use_cases: UseCases) -> Callable[[Request], Awaitable[Res
         with logging_context(traceparent=caller.traceparent, hidden=caller.token):
             try:
                 return await _publish(use_cases, request, caller)
-            except Unauthenticated as error:
-                return json_response(encode([error.message]), 401)
+            except (Unauthenticated, Forbidden) as error:
+                if isinstance(error, Unauthenticated):
+                    count(Metric.REFUSED_TOKENS)
+                return json_response(encode([error.message]), STATUSES[error.code].http)
             except TooLarge as error:
                 return json_response(encode([error.message]), 413)
             except UnreadCoding as error:
@@ -60,6 +63,8 @@ async def _publish(use_cases: UseCases, request: Request, caller: Caller) -> Res
 
     # Who asks is settled before a byte of the body is read. Blocking, on purpose: one request at a time runs here.
     token = use_cases.tokens().authenticate(caller.token)
+    if token.kind is TokenKind.LISTENER:
+        raise Forbidden("This token belongs to a listener, which cannot publish. Use an access token, or an agent's.")
     body = read_body(request.headers, await request.body())
     answer = receive_cloud_events(request.headers, body, lambda: token, use_cases.publishing(), caller.traceparent)
     if answer.status != 202:

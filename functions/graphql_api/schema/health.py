@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
 import strawberry
@@ -35,12 +36,32 @@ class LastHourOutput:
         )
 
 
-@strawberry.type(description="All null while deliveries succeed.")
+@strawberry.enum(description="Why an endpoint has a lane of its own. LIMITED: it answers 429, or 503 with `Retry-After`.")
+class ReceiverTrouble(StrEnum):
+    SLOW = "SLOW"
+    LIMITED = "LIMITED"
+    FAILING = "FAILING"
+
+
+@strawberry.type(description="All null, and no lane of its own, while deliveries succeed at once.")
 class HealthOutput:
     endpoint_id: strawberry.Private[str]
+    own_lane: bool = strawberry.field(description="Its events go through a lane of its own, at the pace that it takes.")
     failing_since: DateTime | None = strawberry.field(description="The first failure without a success since.")
     last_failure_date: DateTime | None = strawberry.field(description="A recent one.")
     disable_date: DateTime | None = strawberry.field(description="When it will be DISABLED unless a delivery succeeds before.")
+
+    @strawberry.field(description="Why its events go through a lane of its own; null when only its backlog does, or nothing.")
+    async def trouble(self, info: Info) -> ReceiverTrouble | None:
+        """Batched over all endpoints of the result."""
+        lane = await info.context.loaders.lanes.load(self.endpoint_id)
+        return None if lane is None or lane.trouble is None else ReceiverTrouble(lane.trouble.value.upper())
+
+    @strawberry.field(description="Until when the receiver asked to be left alone, with `Retry-After`.")
+    async def not_before(self, info: Info) -> DateTime | None:
+        """Batched over all endpoints of the result."""
+        lane = await info.context.loaders.lanes.load(self.endpoint_id)
+        return cast("DateTime | None", lane and lane.not_before)
 
     @strawberry.field(description="Read from the delivery log, for at most 10 endpoints in a request.")
     async def last_hour(self, info: Info) -> LastHourOutput:
@@ -53,6 +74,7 @@ class HealthOutput:
 
         return cls(
             endpoint_id=endpoint_id,
+            own_lane=known is not None and known.own_lane,
             failing_since=cast("DateTime | None", known and known.failing_since),
             last_failure_date=cast("DateTime | None", known and known.last_failure),
             disable_date=cast("DateTime | None", known and disabled_at(known)),

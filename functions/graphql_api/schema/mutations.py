@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, cast
 
 import strawberry
 
-from event_service.base.errors import BadUserInput
 from event_service.base.marks import GivenMarks
-from event_service.base.problems import Problems
 from event_service.configuration.destinations import Settings
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.secret_rotation import DEFAULT_GRACE_SECONDS
@@ -17,14 +14,11 @@ from event_service.observability import Metric, count
 from event_service.webhooks.destination import DEFAULT_METHOD
 from functions.graphql_api import limits
 from functions.graphql_api.context import Info
-from functions.graphql_api.schema.arguments import Span
-from functions.graphql_api.schema.cursors import Cursors
-from functions.graphql_api.schema.inputs import DeliveryFilters, EventFiltersInput, EventInput
-from functions.graphql_api.schema.list_queries import delivery_query
+from functions.graphql_api.schema.delivery_mutations import DeliveryMutations
+from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
 from functions.graphql_api.schema.scalars import JSON, DateTime
 from functions.graphql_api.schema.types import (
     ID,
-    After,
     AttemptOutput,
     EndpointOutput,
     EventFiltersOutput,
@@ -57,7 +51,7 @@ Labels = Annotated[
 
 
 @strawberry.type
-class Mutation:
+class Mutation(DeliveryMutations):
     """Everything that can be changed. Each mutation is done wholly or not at all."""
 
     # -- Endpoints -----------------------------------------------------------------------------------------------
@@ -132,10 +126,21 @@ class Mutation:
         return OperationOutput()
 
     @strawberry.mutation(description="Sends what waited and goes on; also re-enables a DISABLED endpoint.")
-    async def resume_endpoints(self, info: Info, ids: list[ID]) -> OperationOutput | None:
+    async def resume_endpoints(
+        self,
+        info: Info,
+        ids: list[ID],
+        discard_waiting: Annotated[
+            bool | None, strawberry.argument(description="Discard what waited instead: those deliveries are DISCARDED.")
+        ] = False,
+    ) -> OperationOutput | None:
         context = info.context
+        discarded = None
+        if discard_waiting:
+            discard = context.cancelling.discard_waiting
+            discarded = await context.change_within(limits.LEAST_RETRY_SECONDS, discard, context.workspace_id, ids, context.time_left)
         await context.change(context.configuration.endpoints.resume, context.workspace_id, ids)
-        return OperationOutput()
+        return OperationOutput(count=discarded)
 
     @strawberry.mutation(description="Makes a new signing secret and returns it; the old one signs too until the grace period is over.")
     async def rotate_endpoint_secret(
@@ -230,46 +235,6 @@ class Mutation:
         count(Metric.PUBLISHED, len(result.ids) - len(result.duplicate_ids))
         count(Metric.DUPLICATES, len(result.duplicate_ids))
         return PublishOutput(ok=True, ids=[ID(value) for value in result.ids], duplicate_ids=[ID(value) for value in result.duplicate_ids])
-
-    @strawberry.mutation(
-        description="Starts deliveries again that were given up: those with these ids, or all that meet the filters (FAILED ones unless a "
-        "status is given) and whose event the endpoint's filters match now. By filters at most 2,000, or 12 s, a call: `endCursor` goes on."
-    )
-    async def retry_deliveries(
-        self,
-        info: Info,
-        ids: list[ID] | None = None,
-        filters: DeliveryFilters | None = None,
-        after: After = None,
-        dry_run: Annotated[bool | None, strawberry.argument(description="With filters: only count.")] = False,
-        unmatched_too: Annotated[
-            bool | None, strawberry.argument(description="With filters: also events that no filter of the endpoint matches any more.")
-        ] = False,
-    ) -> OperationOutput | None:
-        context = info.context
-        if (ids is None) == (filters is None):
-            raise BadUserInput("retryDeliveries: give either ids or filters.")
-        if ids is not None:
-            if dry_run or unmatched_too or after is not None:
-                raise BadUserInput("retryDeliveries: dryRun, unmatchedToo and after go with filters; with ids each is started again.")
-            await context.change(context.deliveries.retry, context.workspace_id, ids)
-            return OperationOutput()
-        from event_service.routing.bulk_retry import failed_unless_asked
-
-        retry, problems = context.bulk_retry.retry, Problems()
-        query = failed_unless_asked(delivery_query(filters, None, Span(0, 0, stepwise=True), problems))
-        problems.refuse()
-        cursors = Cursors(context.workspace_id, "retryDeliveries", query)
-        done = await context.change_within(
-            limits.LEAST_RETRY_SECONDS,
-            retry,
-            context.workspace_id,
-            query if after is None else replace(query, after=cursors.read(after)),
-            dry_run=bool(dry_run),
-            unmatched_too=bool(unmatched_too),
-            time_left=context.time_left,
-        )
-        return OperationOutput(count=done.count, skipped=done.skipped, end_cursor=None if done.end is None else cursors.write(done.end))
 
     @strawberry.mutation(
         description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match. With `dryRun` "

@@ -38,7 +38,7 @@ strawberry.enum(EndpointStatus, description="PAUSED by a person, DISABLED by the
 strawberry.enum(
     DeliveryStatus,
     description="PENDING: another attempt will come. DELIVERED: a 2xx. FAILED: given up. "
-    "DISCARDED: the endpoint was deleted, or the event expired first.",
+    "DISCARDED: the endpoint was deleted, the event expired first, or somebody cancelled it.",
 )
 
 

@@ -42,8 +42,8 @@ KEYS: Final = frozenset(
         "request_id", "workspace_id", "event_id", "endpoint_id", "event_filter_id", "delivery_id", "connection_id", "message_id",
         "trace_id", "trace_ids",
         # what else may be told
-        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "milliseconds", "nonce",
-        "operation", "queue", "reason", "seconds", "sequence", "status", "table", "version",
+        "attempt", "bytes", "code", "count", "error", "fault", "graphql_path", "graphql_request_id", "ids", "milliseconds", "nonce",
+        "operation", "outcome", "queue", "reason", "seconds", "sequence", "status", "table", "token_id", "version",
     }
 )  # fmt: skip
 """The keys that a line may have beside level, time, place, message and exception. Others are named and left out."""
@@ -116,6 +116,8 @@ class Metric(StrEnum):
     """Event filters that match nothing, because this release cannot read their stored conditions."""
     UNDECIDED_FILTERS = "UndecidedFilters"
     """Verdicts of event filters that count as matches, because the budget for an event ended."""
+    REFUSED_TOKENS = "RefusedTokens"
+    """Requests and connects without a token, or with one that is unknown, revoked or expired."""
     FAULTS = "Faults"
     """Requests and messages that failed through our own fault."""
 

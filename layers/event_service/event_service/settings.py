@@ -56,6 +56,11 @@ class Settings:
         """Where AWS is, when it is not AWS: set for the local stack only."""
         return self._environment.get("AWS_ENDPOINT_URL") or None
 
+    @cached_property
+    def on_aws(self) -> bool:
+        """Whether this is a function in AWS: Lambda says where its runtime listens, and the local stack where it plays AWS."""
+        return "AWS_LAMBDA_RUNTIME_API" in self._environment and self.aws_endpoint_url is None
+
     # -- Tables --------------------------------------------------------------------------------------------------
 
     @cached_property

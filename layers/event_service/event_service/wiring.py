@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.change_log import DynamoChangeLog
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
+    from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory, Resending
     from event_service.delivery.lanes import Looks
     from event_service.delivery.receiver_reports import ReceiverReports
@@ -123,7 +124,7 @@ def url_rules() -> UrlRules:
     from event_service.webhooks.url import UrlRules
 
     settings = get_settings()
-    return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks))
+    return UrlRules(allow_http=settings.allow_http, guard=AddressGuard.allowing(settings.allowed_networks, on_aws=settings.on_aws))
 
 
 @cache
@@ -511,7 +512,17 @@ def receiver_reports() -> ReceiverReports:
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.storage.health_reports import DynamoKnownHealth
 
-    return ReceiverReports(DynamoKnownHealth(database()), delivery_log(), clock)
+    return ReceiverReports(DynamoKnownHealth(database()), lane_store(), delivery_log(), clock)
+
+
+@cache
+def cancelling() -> Cancelling:
+    """Ending deliveries that have not been made yet."""
+    from event_service.delivery.cancelling import Cancelling
+
+    return Cancelling(
+        deliveries=deliveries(), log=delivery_log(), backlog=backlog_store(), endpoints=configuration().endpoints, clock=clock
+    )
 
 
 @cache

@@ -105,6 +105,17 @@ def test_an_agent_token_carries_an_agent(tokens: Tokens) -> None:
     assert made.agent_id is not None
 
 
+def test_a_listeners_token_is_bound_to_endpoints(tokens: Tokens, clock: TickingClock) -> None:
+    text, issued = tokens.issue(WORKSPACE, TokenKind.LISTENER, endpoint_ids=[FOREIGN.upper(), WORKSPACE])
+
+    assert issued.endpoint_ids == (FOREIGN, WORKSPACE)
+    assert tokens.authenticate(text) == issued
+    assert [one.endpoint_ids for one in tokens.list_tokens(WORKSPACE)] == [(FOREIGN, WORKSPACE)]
+    for wrong in ({"kind": TokenKind.LISTENER}, {"endpoint_ids": [FOREIGN]}, {"kind": TokenKind.LISTENER, "endpoint_ids": ["x"]}):
+        with pytest.raises(BadUserInput, match="endpointIds"):
+            tokens.issue(WORKSPACE, **wrong)
+
+
 def test_nonsense_is_refused_when_a_token_is_issued(tokens: Tokens, clock: TickingClock) -> None:
     with pytest.raises(BadUserInput, match="workspace"):
         tokens.issue("mine")

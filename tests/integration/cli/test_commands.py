@@ -340,7 +340,8 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
 
 def test_the_health_of_an_endpoint_is_shown(api: GraphqlDouble, run: Run) -> None:
     hour = {"attempts": 20, "successRate": 0.95, "lastSuccessDate": DATE, "p50Ms": 10, "p95Ms": 200, "complete": True}
-    health = {"failingSince": DATE, "lastFailureDate": DATE, "disableDate": DATE, "lastHour": hour}
+    lane = {"ownLane": True, "trouble": "SLOW", "notBefore": None}
+    health = {**lane, "failingSince": DATE, "lastFailureDate": DATE, "disableDate": DATE, "lastHour": hour}
     api.resolvers["endpoints"] = lambda **_: page([endpoint(health=health)], {"first": 1})
 
     assert json.loads(run("endpoints", "health", ENDPOINT_ID, "--json").stdout)["health"] == health
@@ -554,6 +555,27 @@ def test_a_retry_that_breaks_off_says_how_far_it_came(api: GraphqlDouble, run: R
 
     assert result.exit_code == 5
     assert "200 were started again, then: Too busy." in result.stderr
+
+
+def test_deliveries_are_cancelled_by_id_and_by_condition(api: GraphqlDouble, run: Run) -> None:
+    steps = {None: {"ok": True, "count": 2, "endCursor": "c"}, "c": {"ok": True, "count": 1, "endCursor": None}}
+    api.resolvers["cancelDeliveries"] = lambda **given: {"ok": True, "count": 1} if given["ids"] else steps[given["after"]]
+
+    assert run("deliveries", "cancel", "d-1").stdout == "1 were cancelled.\n"
+    assert json.loads(run("deliveries", "cancel", "--endpoint", ENDPOINT_ID, "--json").stdout) == {"ok": True, "count": 3}
+    assert run("deliveries", "cancel", "--event", "e", "--dry-run").stdout == "3 would be cancelled.\n"
+    assert api.calls[-1].arguments["dryRun"] is True
+    for words in ([], ["d-1", "--event", "e"], ["d-1", "--dry-run"]):
+        assert run("deliveries", "cancel", *words).exit_code == 2
+
+
+def test_an_endpoint_is_resumed_without_what_waited(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["resumeEndpoints"] = lambda **_: {"ok": True}
+
+    run("endpoints", "resume", ENDPOINT_ID, "--discard-waiting")
+    run("endpoints", "resume", ENDPOINT_ID)
+
+    assert [call.arguments["discardWaiting"] for call in api.calls] == [True, False]
 
 
 def test_ids_of_deliveries_are_started_again(api: GraphqlDouble, run: Run) -> None:

@@ -93,6 +93,13 @@ def test_an_agent_s_token_carries_its_agent_and_may_expire(tool: Tool) -> None:
     assert issued["expires"] == "2098-12-31T23:00:00.000000+00:00"
 
 
+def test_a_listener_s_token_names_its_sockets(tool: Tool) -> None:
+    issued = tool.json("token", "issue", "--kind", "listener", "--endpoint", WORKSPACE)
+
+    token = tokens_of(tool.stack).authenticate(issued["token"])
+    assert (token.kind.value, token.endpoint_ids, issued["endpointIds"]) == ("listener", (WORKSPACE,), [WORKSPACE])
+
+
 def test_token_makes_a_new_workspace_when_asked_for(tool: Tool) -> None:
     asked_for = tool.json("token", "issue", "--new-workspace")
     by_default = tool.json("--stack", "production", "--profile", "ops", "--region", "eu-north-1", "token", "issue")

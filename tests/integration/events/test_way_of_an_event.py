@@ -46,11 +46,13 @@ def test_event_reaches_no_endpoint_that_lost_its_last_filter_and_none_is_kept_fo
 
 
 def test_a_delivery_says_by_which_version_of_the_configuration_it_was_routed(world: World) -> None:
-    hook = world.webhook()
+    hook, socket = world.webhook(), world.socket()
     world.publishing.publish(token(), [NewEvent(type="a", data={}, id="1")])
     world.route_all()
     world.event_filter(eventTypes=["unrelated"])
     world.publishing.publish(token(), [NewEvent(type="a", data={}, id="2")])
     world.route_all()
 
-    assert [(message.pair, message.head["configuration"]) for message in world.handed_over()] == [((hook, "1"), 1), ((hook, "2"), 2)]
+    assert [(message.pair, message.head["configuration"]) for message in world.handed_over()] == [((hook, "1"), 2), ((hook, "2"), 3)]
+    segments = world.socket_store.segments(socket, 1, 10)
+    assert [(segment.event_ids, segment.configuration_version) for segment in segments] == [(("1",), 2), (("2",), 3)]

@@ -299,6 +299,11 @@ def test_the_health_of_endpoints_is_one_call(door: Door, calls: list[str]) -> No
     door.ask("{ endpoints { collectionItems { health { failingSince } } } }", token=door.token).data["endpoints"]
 
     assert calls == ["Query", "BatchGetItem"]
+    calls.clear()
+
+    door.ask("{ endpoints { collectionItems { health { ownLane trouble notBefore } } } }", token=door.token).data["endpoints"]
+
+    assert calls == ["Query", "BatchGetItem", "BatchGetItem"]
 
 
 def test_a_secret_is_shown_and_rotated(door: Door) -> None:

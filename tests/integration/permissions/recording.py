@@ -46,6 +46,7 @@ def permissions_of(service: str, operation: str, parameters: dict[str, Any]) -> 
         case "sqs", "SendMessage" | "SendMessageBatch":
             yield Permission("sqs:SendMessage", parameters["QueueUrl"].rpartition("/")[2].removesuffix(".fifo"))
         case "sqs", "ChangeMessageVisibilityBatch":
+            # a batch needs the permission of a single call
             yield Permission("sqs:ChangeMessageVisibility", parameters["QueueUrl"].rpartition("/")[2].removesuffix(".fifo"))
         case "lambda", "Invoke":
             yield Permission("lambda:InvokeFunction", parameters["FunctionName"].partition(":function:")[2])

@@ -144,7 +144,9 @@ def configuration_is_made_listed_and_changed(client: Client) -> None:
         "(filters: {linked: false})",
     ):
         client.ask(f"{{ eventsFilters{arguments} {{ totalCount collectionItems {{ id endpoints {{ id }} }} }} }}")
-    client.ask("query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } health { failingSince } } }", id=hook)
+    client.ask(
+        "query($id: ID!) { endpoint(id: $id) { name deliveries { collectionItems { id } } health { failingSince trouble } } }", id=hook
+    )
     client.ask("query($id: ID!) { eventFilter(id: $id) { name } }", id=first)
     client.ask("mutation($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }", ids=[first, second])
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook, socket])
@@ -193,6 +195,7 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     client.ask("query($id: ID!) { deliveries(filters: {id: {exact: $id}}) { collectionItems { id } } }", id=one)
     client.ask("mutation($ids: [ID!]!) { retryDeliveries(ids: $ids) { ok } }", ids=[one])
     client.ask("mutation { retryDeliveries(filters: {status: {exact: DELIVERED}}) { count } }")
+    client.ask("mutation { cancelDeliveries(filters: {}, dryRun: true) { count } }")
     client.ask("query($id: ID!) { endpoint(id: $id) { health { lastHour { attempts } } } }", id=hook)
     replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
     client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
@@ -258,6 +261,14 @@ def a_webhook_fails_waits_and_is_disabled(client: Client) -> None:
         account.deliver()
         account.pass_time(minutes=3)
         account.tick()
+    # Off again, and nothing of what arrived is wanted any more.
+    client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[hook])
+    client.publish("unwanted")
+    account.route()
+    account.deliver()
+    client.ask("mutation { cancelDeliveries(filters: {}) { count } }")
+    client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids, discardWaiting: true) { ok } }", ids=[hook])
+    account.deliver()
     # Gone for good.
     account.status = 410
     client.publish("gone")

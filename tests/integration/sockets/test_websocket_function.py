@@ -84,6 +84,17 @@ def test_who_may_not_connect_is_told_by_status_and_leaves_nothing_behind(sockets
     assert sockets.wake_ups() == []
 
 
+@pytest.mark.parametrize(("event", "counted"), [(connect_with("no uuid"), [1]), (connect_with(endpoint_id=WEBHOOK), [])])
+def test_a_refused_token_is_counted_and_other_refusals_are_not(
+    sockets: Sockets, event: dict[str, Any], counted: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(sockets, event)
+
+    summaries = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"message":"done"' in line]
+    assert [line["RefusedTokens"] for line in summaries if "RefusedTokens" in line] == counted
+    assert [line["RefusedConnects"] for line in summaries] == [1]
+
+
 def as_deployed_by_default() -> dict[str, str]:
     """The variable as the template sets it."""
     variables = resources("AWS::Serverless::Function")["WebsocketFunction"]["Properties"]["Environment"]["Variables"]

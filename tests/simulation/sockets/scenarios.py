@@ -131,8 +131,9 @@ class Hopeless:
 
     @property
     def usd_per_month(self) -> float:
-        """Of a socket that is always there: a connection lives for two hours."""
-        return self.usd * 12 * DAYS_PER_MONTH
+        """Of a socket that is always there: a connection lives for two hours. One that is hardly tried costs less than one that is
+        served; then this is nothing."""
+        return max(0.0, self.usd * 12 * DAYS_PER_MONTH)
 
 
 def hopeless(behaviour: Behaviour, *, closes: bool, comes_back: bool = False) -> Hopeless:

@@ -9,7 +9,9 @@ from local.tools import ToolError
 
 
 def test_the_file_of_operations_is_what_they_and_the_schema_make() -> None:
-    assert DOCUMENTS.read_text(encoding="utf-8") == current(), "it is stale: run make console"
+    assert DOCUMENTS.read_text(encoding="utf-8") == current(), (
+        "it is stale: run make console, or without Node .venv/bin/python -m local.console_documents"
+    )
 
 
 def test_a_schema_without_a_field_that_the_console_needs_is_refused() -> None:

@@ -16,6 +16,7 @@ import pytest
 from graphql import GraphQLField
 from starlette.routing import Route
 
+from event_service.access.token import TokenKind
 from event_service.base.identifiers import delivery_id
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.settings import Settings
@@ -25,6 +26,7 @@ from tests.fakes.graphql_services import FakeServices
 from tests.template_file import resources
 from tests.unit.graphql_api.door import AGENT_TOKEN, OTHER_TOKEN, OTHER_WORKSPACE, PATH, TOKEN, WORKSPACE, Door
 
+LISTENER_TOKEN = "5a1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a77"
 UNKNOWN = "00000000-0000-4000-8000-000000000001"
 THEIRS = "8374c43d-7561-4a08-b3b7-afce7799e2a8"
 THEIR_FILTER = "452cb352-1315-44d1-95d0-15eb9a7760fb"
@@ -95,6 +97,7 @@ VERDICTS: dict[str, Verdict] = {
         agent=True,
     ),
     "retryDeliveries": Verdict('mutation { retryDeliveries(ids: ["%(delivery)s"]) { ok } }'),
+    "cancelDeliveries": Verdict('mutation { cancelDeliveries(ids: ["%(delivery)s"]) { ok } }'),
     "replayEvents": Verdict('mutation { replayEvents(endpointId: "%(endpoint)s", since: "2026-03-01T00:00:00Z") { ok } }'),
 }
 
@@ -138,6 +141,7 @@ def snapshot(services: FakeServices) -> tuple[Any, ...]:
         dict(services.secrets.stored),
         list(services.publishing().events),
         list(services.deliveries().retried),
+        list(services.deliveries().written),
         list(services.deliveries().replayed),
     )
 
@@ -163,6 +167,28 @@ def test_without_a_valid_token_nothing_happens(name: str, token: str | None, doo
 
     assert response.code == "UNAUTHENTICATED"
     assert "data" not in response.json
+    assert snapshot(services) == before
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_listeners_token_does_nothing_here(name: str, door: Door, services: FakeServices) -> None:
+    services.add_token(LISTENER_TOKEN, WORKSPACE, TokenKind.LISTENER, endpoint_ids=(OURS,))
+    before = snapshot(services)
+
+    response = door.ask(call(name, endpoint=OURS, event_filter=OUR_FILTER, event="e-2"), token=LISTENER_TOKEN)
+
+    assert response.code == "FORBIDDEN"
+    assert "listener" in response.error["message"]
+    assert snapshot(services) == before
+
+
+def test_a_listener_cannot_publish_cloud_events(door: Door, services: FakeServices) -> None:
+    services.add_token(LISTENER_TOKEN, WORKSPACE, TokenKind.LISTENER, endpoint_ids=(OURS,))
+    before = snapshot(services)
+
+    response = door.send(CLOUD_EVENT, token=LISTENER_TOKEN, path=CLOUD_EVENTS, headers={"content-type": "application/cloudevents+json"})
+
+    assert response.status == 403
     assert snapshot(services) == before
 
 

@@ -334,6 +334,28 @@ def test_event_in_a_log_whose_older_blocks_have_expired_is_found(scene: Scene) -
     assert len(reads) <= 40
 
 
+def test_an_event_in_a_sockets_log_is_explained_by_the_version_that_its_segment_names(scene: Scene) -> None:
+    socket = scene.do(f'createWebSocketEndpoint(name: "Screen", eventFiltersIds: ["{scene.filter}"]) {{ id }}')["id"]
+    scene.later()
+    scene.publish(total=120)
+    # routed a moment later, by the version that this makes
+    scene.do(f'updateEventFilters(id: "{scene.filter}", name: "Larger", eventFiltersInput: {SMALL}) {{ id }}')
+    _log(scene, socket, 10, 5)
+    found = scene.services.socket_logs.log[socket][5]
+    scene.services.socket_logs.log[socket][5] = replace(found, configuration_version=3)
+
+    before = scene.explain(endpoint=socket)
+    scene.services.socket_logs.log[socket][5] = replace(found, configuration_version=4)
+    after = scene.explain(endpoint=socket)
+
+    assert [(one["outcome"], one["configurationVersion"], one["asRouted"]) for one in (before, after)] == [
+        ("LOGGED", 3, True),
+        ("LOGGED", 4, True),
+    ]
+    assert (before["filters"][0]["name"], before["filters"][0]["matched"]) == ("Large orders", True)
+    assert (after["filters"][0]["name"], after["filters"][0]["matched"]) == ("Larger", False)
+
+
 def test_a_log_that_was_off_or_is_over_says_so(scene: Scene) -> None:
     socket = scene.do('createWebSocketEndpoint(name: "Screen") { id }')["id"]
     scene.later()

@@ -9,7 +9,9 @@ import pytest
 
 from event_service.base.dates import format_date
 from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.lane import Lane, Trouble
 from event_service.delivery.receiver_health import DISABLE_AFTER, EndpointHealth
+from functions.graphql_api.schema.health import ReceiverTrouble
 from tests.fakes.history import START
 from tests.fakes.reading_services import ReadingServices
 from tests.support.filled import filled
@@ -73,6 +75,20 @@ def test_the_health_of_another_workspaces_endpoint_is_not_shown(receivers: Recei
     receivers.services.known_health.stored[OTHER_WORKSPACE, OTHER] = receivers.failing()
 
     assert receivers.health(STORED, OTHER) == NOTHING
+
+
+def test_an_endpoint_in_its_own_lane_says_why_and_until_when(receivers: Receivers) -> None:
+    until = START + timedelta(minutes=3)
+    for endpoint, workspace in ((HOOK, WORKSPACE), (OTHER, OTHER_WORKSPACE)):
+        receivers.services.lanes.items[endpoint] = Lane(workspace, endpoint, trouble=Trouble.LIMITED, not_before=until)
+
+    assert receivers.health("ownLane trouble notBefore") == {"ownLane": True, "trouble": "LIMITED", "notBefore": format_date(until)}
+    # The lane of another workspace is nobody's here.
+    assert receivers.health("ownLane trouble notBefore", OTHER) == {"ownLane": False, "trouble": None, "notBefore": None}
+
+
+def test_every_trouble_has_a_name_in_the_api() -> None:
+    assert [one.value.upper() for one in Trouble] == [one.value for one in ReceiverTrouble]
 
 
 def test_the_last_hour_is_added_up_from_the_log(receivers: Receivers) -> None:

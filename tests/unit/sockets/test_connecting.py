@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from event_service.access.token import TokenKind
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
 from tests.simulation.sockets.virtual_time import START
-from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, an_endpoint
+from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, a_token, an_endpoint
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -70,6 +72,19 @@ def test_only_an_access_token_opens_a_socket(token: str | None, error: type[Doma
 
     assert not scene.tables.rows
     assert not scene.queue.sent
+
+
+def test_a_listeners_token_opens_its_own_sockets_only() -> None:
+    scene = Scene()
+    for text, endpoint_id in (("a" * 36, ENDPOINT), ("b" * 36, FOREIGN_TOKEN)):
+        token = replace(a_token(text, TokenKind.LISTENER), endpoint_ids=(endpoint_id,))
+        scene.tables.tokens[token.token_hash] = token
+
+    with pytest.raises(NotFound):
+        scene.connect(token="b" * 36)
+    assert not scene.tables.rows
+    scene.connect(token="a" * 36)
+    assert len(scene.tables.rows) == 1
 
 
 def test_who_shows_no_token_costs_no_read() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from event_service.settings import Settings
 from event_service.webhooks.addresses import AddressGuard, IpAddress, IpNetwork, parse_ipv4_spelling
 
 # Written down apart from the product's table: the IANA registries, and what clouds keep for themselves.
@@ -244,3 +245,37 @@ def test_every_python_gives_the_same_verdicts() -> None:
 )
 def test_spellings_of_ipv4_are_read_as_resolvers_read_them(text: str, address: str | None) -> None:
     assert parse_ipv4_spelling(text) == (None if address is None else ipaddress.IPv4Address(address))
+
+
+OPENED = ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "fe80::/10", "fc00::/7", "::1/128")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["127.0.0.1", "127.9.9.9", "0.1.2.3", "169.254.169.254", "::1", "fe80::1", "fd00:ec2::254", "::ffff:127.0.0.1", "64:ff9b::7f00:1"],
+)
+def test_on_aws_nobody_opens_the_functions_own_host(text: str) -> None:
+    """Lambda's runtime API listens on loopback, and credentials are served at link-local addresses."""
+    guard = AddressGuard.allowing(OPENED, on_aws=True)
+
+    assert guard.refusal(ipaddress.ip_address(text))
+
+
+@pytest.mark.parametrize("text", ["10.1.2.3", "fd12::9", "::ffff:10.1.2.3"])
+def test_on_aws_private_networks_can_be_opened(text: str) -> None:
+    assert AddressGuard.allowing(OPENED, on_aws=True).refusal(ipaddress.ip_address(text)) is None
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0/0", "::/0", "8.0.0.0/7"])
+def test_on_aws_nobody_opens_everything(text: str) -> None:
+    with pytest.raises(ValueError, match="broader than any private network"):
+        AddressGuard.allowing([text], on_aws=True)
+    assert AddressGuard.allowing([text]).allowed_networks
+
+
+def test_a_function_in_aws_is_told_from_the_local_stack() -> None:
+    runtime = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
+
+    assert Settings(runtime).on_aws
+    assert not Settings({**runtime, "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}).on_aws
+    assert not Settings({}).on_aws

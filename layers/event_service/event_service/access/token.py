@@ -9,17 +9,20 @@ from enum import StrEnum
 
 
 class TokenKind(StrEnum):
-    """``access``: everything in its workspace. ``agent``: publish only."""
+    """``access``: everything in its workspace. ``agent``: publish only. ``listener``: connect to certain sockets only, for
+    programs that strangers can read, such as a web page."""
 
     ACCESS = "access"
     AGENT = "agent"
+    LISTENER = "listener"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """What is stored of a token; the token itself is shown once, when it is issued.
 
-    ``agent_id`` is set for kind ``agent``: its events carry it.
+    ``agent_id`` is set for kind ``agent``: its events carry it. ``endpoint_ids`` are those of kind ``listener``: the sockets it
+    may connect to.
     """
 
     token_hash: str
@@ -30,6 +33,7 @@ class Token:
     created: datetime
     expires: datetime | None
     revoked: datetime | None
+    endpoint_ids: tuple[str, ...] = ()
 
     def is_valid(self, now: datetime) -> bool:
         """Whether the token may be used at ``now``."""

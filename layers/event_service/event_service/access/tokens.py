@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
@@ -12,7 +13,7 @@ from event_service.access.ports import TokenStore
 from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.clock import Clock
 from event_service.base.errors import BadUserInput, NotFound, Unauthenticated
-from event_service.base.identifiers import new_id, parse_uuid
+from event_service.base.identifiers import new_id, parse_uuid, parse_uuids
 from event_service.base.names import parse_name
 
 CACHE_LIFE: Final = timedelta(seconds=30)
@@ -71,6 +72,7 @@ class Tokens:
         name: str = "token",
         agent_id: str | None = None,
         expires: datetime | None = None,
+        endpoint_ids: Sequence[str] = (),
     ) -> tuple[str, Token]:
         """Makes a token.
 
@@ -80,13 +82,14 @@ class Tokens:
             name: for people, to tell tokens apart.
             agent_id: of kind ``agent`` only: the agent whose events it publishes; a new id when left out.
             expires: when it stops working; ``None``: never.
+            endpoint_ids: of kind ``listener`` only: the sockets it may connect to, at least one.
 
         Returns:
             The token itself, which is not stored and cannot be shown again, and what is stored of it.
 
         Raises:
-            BadUserInput: a workspace or agent id that is no UUID, a bad name, an agent id for an access token, or an
-                expiry that has passed.
+            BadUserInput: an id that is no UUID, a bad name, an agent id or endpoint ids for a token of another kind, a listener's
+                token without endpoint ids, or an expiry that has passed.
         """
         workspace = parse_uuid(workspace_id, "workspace") if workspace_id is not None else new_id()
         if kind is TokenKind.AGENT:
@@ -95,11 +98,14 @@ class Tokens:
             raise BadUserInput("agentId: only tokens of kind agent have one.")
         else:
             agent = None
+        if (kind is TokenKind.LISTENER) is not bool(endpoint_ids):
+            raise BadUserInput("endpointIds: tokens of kind listener have at least one, and only they.")
+        listened = tuple(parse_uuids(endpoint_ids, "endpointIds")) if endpoint_ids else ()
         now = self._clock()
         if expires is not None and expires <= now:
             raise BadUserInput("expires: this moment has passed already.")
         text = new_id()
-        token = Token(hash_token(text), workspace, kind, agent, parse_name(name), now, expires, None)
+        token = Token(hash_token(text), workspace, kind, agent, parse_name(name), now, expires, None, listened)
         self._store.put(token)
         return text, token
 

@@ -31,10 +31,13 @@ class FailureClass(StrEnum):
     BLOCKED_ADDRESS = "blocked-address"
     TOO_LARGE = "too-large"
     PROTOCOL = "protocol"
+    CANCELLED = "cancelled"
+    """No request was made: a person has cancelled the delivery."""
 
 
 class DeliveryStatus(StrEnum):
-    """PENDING: another attempt will come. FAILED: given up. DISCARDED: the endpoint was deleted, or the event expired."""
+    """PENDING: another attempt will come. FAILED: given up. DISCARDED: the endpoint was deleted, the event expired, or a person has
+    cancelled it."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
@@ -230,6 +233,20 @@ def discarded_record(attempt: PendingAttempt, now: datetime) -> LogRecord:
         date=now,
         waits_for=attempt.number,
         schedule_start=attempt.schedule_start,
+        # The record by which lists found the delivery may be about to expire.
+        listed=True,
+    )
+
+
+def cancelled_record(delivery: DeliveryKey, number: int, now: datetime) -> LogRecord:
+    """Stands in the log where attempt ``number`` would: whoever is about to make that one finds it made."""
+    explanation = "The delivery was cancelled; no request was made."
+    return LogRecord(
+        delivery=delivery,
+        status=DeliveryStatus.DISCARDED,
+        date=now,
+        attempt=Attempt(number, now, 0, None, FailureClass.CANCELLED, explanation, None),
+        schedule_start=number,
         # The record by which lists found the delivery may be about to expire.
         listed=True,
     )

@@ -269,7 +269,7 @@ class DeliveryHistory:
             NotFound: unknown ids; nothing was sent.
             Unavailable: it is not known whether all were sent; asking again repeats none of the attempts.
         """
-        wanted = _parse_ids(ids)
+        wanted = parse_delivery_ids(ids)
         named = {one: parse_delivery_id(one) for one in wanted}
         found = self._log.deliveries(workspace_id, [key for key in named.values() if key is not None])
         unknown = [one for one, key in named.items() if key is None or key not in found]
@@ -368,7 +368,12 @@ def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, n
     return endpoint
 
 
-def _parse_ids(ids: Sequence[str]) -> list[str]:
+def parse_delivery_ids(ids: Sequence[str]) -> list[str]:
+    """Each once.
+
+    Raises:
+        BadUserInput: none, or more than 100.
+    """
     wanted = list(dict.fromkeys(ids))
     if not ids or len(ids) > MAXIMUM_IDS_PER_CALL:
         raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_PER_CALL}.")

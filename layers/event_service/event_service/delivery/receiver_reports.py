@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from event_service.base.clock import Clock
 from event_service.delivery.attempt import Attempt
+from event_service.delivery.lane import Lane
 from event_service.delivery.ports import DeliveryLog
 from event_service.delivery.receiver_health import DISABLE_AFTER, EndpointHealth
 
@@ -23,6 +24,13 @@ class KnownHealth(Protocol):
 
     def of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, EndpointHealth]:
         """Of those about which anything is known, 100 a call; strongly consistent."""
+
+
+class Lanes(Protocol):
+    """The lanes of endpoints."""
+
+    def read(self, endpoint_ids: Sequence[str]) -> dict[str, Lane]:
+        """Those that exist, 100 a call; strongly consistent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,19 @@ class LastHour:
 class ReceiverReports:
     """The use case behind ``endpoint.health``."""
 
-    def __init__(self, health: KnownHealth, log: DeliveryLog, clock: Clock) -> None:
+    def __init__(self, health: KnownHealth, lanes: Lanes, log: DeliveryLog, clock: Clock) -> None:
         self._health = health
+        self._lanes = lanes
         self._log = log
         self._clock = clock
 
     def known(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, EndpointHealth]:
         """What is stored of those that fail; any number of ids."""
         return self._health.of(workspace_id, endpoint_ids)
+
+    def lanes(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, Lane]:
+        """The lanes of those that have, or had, one of their own; any number of ids."""
+        return {one: lane for one, lane in self._lanes.read(endpoint_ids).items() if lane.workspace_id == workspace_id}
 
     def last_hour(self, workspace_id: str, endpoint_id: str) -> LastHour:
         """The attempts of the last hour, of at most 100 deliveries whose events were accepted in it."""

@@ -48,6 +48,11 @@ class Routed:
     low: int | None
     high: int
 
+    @property
+    def shown(self) -> int | None:
+        """The version that is looked at: the oldest of several, which the answer then says."""
+        return self.low if self.version is None else self.version
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointThen:

@@ -172,25 +172,29 @@ class Explanations:
         budget: Budget,
     ) -> DeliveryExplanation:
         routed = then.routed(event.created, None if delivery is None else delivery.configuration_version)
-        # Where it is not known which of several versions it was, the oldest is looked at, and the sentence says between which.
-        version = routed.low if routed.version is None else routed.version
-        known = then.endpoint_at(version, endpoint, linked)
+        known = then.endpoint_at(routed.shown, endpoint, linked)
         selected = self._selects(event, endpoint, known)
+        place: tuple[int, int | None] | None = None
+        has_log = self._destinations.outlet_of(endpoint.type) is Outlet.LOG
+        if has_log and (selected or not known.as_routed or routed.version is None):
+            place = self._place(event, endpoint)
+            if place is not None and place[1] is not None:
+                routed = then.routed(event.created, place[1])
+                known = then.endpoint_at(routed.shown, endpoint, linked)
         changes = then.last_changes({one.id for one in known.filters}, endpoint.id)
         filters = tuple(_explain_filter(event, one, changes, budget) for one in known.filters)
-        sequence: int | None = None
         if delivery is not None:
             outcome, sentence = sentences.of_delivery(delivery, endpoint)
-        elif self._destinations.outlet_of(endpoint.type) is Outlet.LOG and (selected or not known.as_routed or routed.version is None):
-            outcome, sentence, sequence = self._in_log(event, endpoint, selected=selected)
+        elif place is not None:
+            outcome, sentence = DeliveryOutcome.LOGGED, sentences.logged(place[0])
         elif selected:
-            outcome, sentence = self._on_its_way(event)
+            outcome, sentence = self._unrecorded(event, has_log=has_log)
         else:
-            outcome, sentence = DeliveryOutcome.NOT_MATCHED, ""
-        if outcome is DeliveryOutcome.NOT_MATCHED:
-            sentence = sentences.not_matched(event, endpoint, known, [(one.event_filter.name, one.failed) for one in filters])
+            named = [(one.event_filter.name, one.failed) for one in filters]
+            outcome, sentence = DeliveryOutcome.NOT_MATCHED, sentences.not_matched(event, endpoint, known, named)
         if outcome in (DeliveryOutcome.NOT_MATCHED, DeliveryOutcome.NOT_ROUTED_YET):
             sentence += sentences.uncertainty(routed, known)
+        sequence = None if place is None else place[0]
         return DeliveryExplanation(endpoint, outcome, sentence, delivery, sequence, routed, known.as_routed, filters)
 
     def _selects(self, event: Event, endpoint: Endpoint, known: EndpointThen) -> bool:
@@ -202,21 +206,16 @@ class Explanations:
         table.load(0, {endpoint.id: endpoint.type}, known.filters, {endpoint.id: [one.id for one in known.filters]}, nothing)
         return table.selects(endpoint.id, event)
 
-    def _on_its_way(self, event: Event) -> tuple[DeliveryOutcome, str]:
-        age = self._clock() - event.created
-        return DeliveryOutcome.NOT_ROUTED_YET, sentences.on_its_way(age, late=age > ON_ITS_WAY)
-
-    def _in_log(self, event: Event, endpoint: Endpoint, *, selected: bool) -> tuple[DeliveryOutcome, str, int | None]:
+    def _place(self, event: Event, endpoint: Endpoint) -> tuple[int, int | None] | None:
         head = self._sockets.head(endpoint.id)
-        sequence = None if head is None else self._sockets.sequence_of(endpoint.id, head, event.id, event.created)
-        if sequence is not None:
-            return DeliveryOutcome.LOGGED, sentences.logged(sequence), sequence
-        if not selected:
-            return DeliveryOutcome.NOT_MATCHED, "", None
-        age = self._clock() - event.created
-        if age <= ON_ITS_WAY:
-            return *self._on_its_way(event), None
-        return DeliveryOutcome.DISCARDED, sentences.not_in_log(self._sockets.retention, expired=age > self._sockets.retention), None
+        return None if head is None else self._sockets.place_of(endpoint.id, head, event.id, event.created)
+
+    def _unrecorded(self, event: Event, *, has_log: bool) -> tuple[DeliveryOutcome, str]:
+        """It matches, and nothing says that it was handed over."""
+        age, retention = self._clock() - event.created, self._sockets.retention
+        if has_log and age > ON_ITS_WAY:
+            return DeliveryOutcome.DISCARDED, sentences.not_in_log(retention, expired=age > retention)
+        return DeliveryOutcome.NOT_ROUTED_YET, sentences.on_its_way(age, late=age > ON_ITS_WAY)
 
 
 def _explain_filter(event: Event, event_filter: EventFilter, changes: Mapping[str, ChangeSet], budget: Budget) -> FilterExplanation:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from event_service.configuration.endpoint import LAST_FILTER_DELETED, Endpoint, EndpointStatus
-from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
+from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus, FailureClass
 from event_service.events.event import RESERVED_TYPE_PREFIX, Event
 from event_service.explain.configuration_then import EndpointThen, Routed
 from event_service.explain.outcome import DeliveryOutcome
@@ -23,6 +23,8 @@ def of_delivery(delivery: Delivery, endpoint: Endpoint) -> tuple[DeliveryOutcome
     if delivery.status is DeliveryStatus.FAILED:
         why = f" The last: {_what_happened(last)}." if last is not None else ""
         return DeliveryOutcome.FAILED, f"It was given up after {_attempts(delivery)}.{why}"
+    if delivery.status is DeliveryStatus.DISCARDED and last is not None and last.failure is FailureClass.CANCELLED:
+        return DeliveryOutcome.DISCARDED, f"It was cancelled at {_moment(last.date)}."
     if delivery.status is DeliveryStatus.DISCARDED:
         return DeliveryOutcome.DISCARDED, f"It was discarded after {_attempts(delivery)}: the event expired before it could be sent."
     return DeliveryOutcome.WAITING, _waiting(delivery, endpoint, last)

@@ -36,8 +36,9 @@ class SocketPlaces:
         """The counter of the log; ``None``: no client has ever connected."""
         return self._logs.heads([endpoint_id]).get(endpoint_id)
 
-    def sequence_of(self, endpoint_id: str, head: LogHead, event_id: str, accepted: datetime) -> int | None:
-        """The sequence of an event; ``None``: it is not found."""
+    def place_of(self, endpoint_id: str, head: LogHead, event_id: str, accepted: datetime) -> tuple[int, int | None] | None:
+        """The sequence of an event, and the version of the configuration by which it was routed, if its segment says;
+        ``None``: it is not found."""
         at = self._from(endpoint_id, head, accepted - MARGIN)
         for _ in range(MAXIMUM_READS):
             if at > head.last:
@@ -45,7 +46,7 @@ class SocketPlaces:
             segments = self._logs.segments(endpoint_id, at, SEGMENTS_PER_READ)
             for segment in segments:
                 if event_id in segment.event_ids:
-                    return segment.first + segment.event_ids.index(event_id)
+                    return segment.first + segment.event_ids.index(event_id), segment.configuration_version
             at = segments[-1].last + 1 if len(segments) == SEGMENTS_PER_READ else block_end(at) + 1
         return None
 

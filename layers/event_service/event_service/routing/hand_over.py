@@ -35,7 +35,8 @@ class HandOver:
                 message = work.received.message
                 known = routed.get(message.nonce)
                 per_endpoint = work.per_socket if known is None else {**known.event_ids, **work.per_socket}
-                routed[message.nonce] = Routed(message.workspace_id, message.nonce, per_endpoint, work.received.repeat)
+                version = None if work.table is None else work.table.version
+                routed[message.nonce] = Routed(message.workspace_id, message.nonce, per_endpoint, work.received.repeat, version)
         if not routed:
             return
         failed = self._sockets.append(list(routed.values()))

@@ -59,7 +59,6 @@ class Connection:
         closing: it is closed as soon as that works, and sent nothing more.
         replay_to: frames up to this sequence are marked as replayed.
         posted_at: when it last took a frame, as far as is stored.
-        filter_id: of the event filter that narrows it.
     """
 
     endpoint_id: str
@@ -80,7 +79,6 @@ class Connection:
     closing: bool = False
     replay_to: int = 0
     posted_at: datetime | None = None
-    filter_id: str | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -108,7 +106,6 @@ class ConnectRequest:
     after: str | None = None
     batch: str | None = None
     newest: str | None = None
-    event_filter_id: str | None = None
     subprotocols: tuple[str, ...] = ()
 
     @property
@@ -154,7 +151,6 @@ def read_connect_request(
         after=query.get("after"),
         batch=query.get("batch"),
         newest=query.get("last"),
-        event_filter_id=query.get("filter"),
         subprotocols=subprotocols,
     )
 

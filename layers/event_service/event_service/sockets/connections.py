@@ -60,7 +60,7 @@ class SocketConnections:
         Raises:
             Unauthenticated: no token, or no valid one.
             Forbidden: an agent's token.
-            NotFound: no WEB_SOCKET endpoint of the token's workspace has this id.
+            NotFound: no WEB_SOCKET endpoint of the token's workspace has this id, or a listener's token is for others.
             BadUserInput: ``after``, ``last`` or ``batch`` is not understood.
         """
         token_hash = self._token_hash(request)
@@ -140,7 +140,7 @@ class SocketConnections:
 
     def _workspace(self, handshake: Handshake, endpoint_id: str, now: datetime) -> str:
         if self._needs_token:
-            _check_token(handshake.token, now)
+            _check_token(handshake.token, endpoint_id, now)
         workspace_id = handshake.workspace_id
         if workspace_id is None or (handshake.token is not None and handshake.token.workspace_id != workspace_id):
             raise NotFound("WEB_SOCKET endpoint", [endpoint_id])
@@ -181,11 +181,14 @@ def _endpoint_id(request: ConnectRequest) -> str:
         raise NotFound("WEB_SOCKET endpoint", [request.endpoint_id[:60]]) from None
 
 
-def _check_token(token: Token | None, now: datetime) -> None:
+def _check_token(token: Token | None, endpoint_id: str, now: datetime) -> None:
     if token is None or not token.is_valid(now):
         raise _unauthenticated()
-    if token.kind is not TokenKind.ACCESS:
-        raise Forbidden("A token of kind agent can only publish; connect with an access token.")
+    if token.kind is TokenKind.AGENT:
+        raise Forbidden("A token of kind agent can only publish; connect with an access token, or with a listener's.")
+    if token.kind is TokenKind.LISTENER and endpoint_id not in token.endpoint_ids:
+        # As for an endpoint of another workspace: it does not learn what else there is.
+        raise NotFound("WEB_SOCKET endpoint", [endpoint_id])
 
 
 def _unauthenticated() -> Unauthenticated:

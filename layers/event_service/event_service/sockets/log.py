@@ -15,7 +15,7 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -53,13 +53,14 @@ _LOG = logging.getLogger(__name__)
 class Routed:
     """What one routing message adds to logs: the ids of its events, in order, for each WEB_SOCKET endpoint.
 
-    ``repeat``: it may have been appended before.
+    ``repeat``: it may have been appended before. ``configuration_version``: by which it was routed.
     """
 
     workspace_id: str
     nonce: str
     event_ids: Mapping[str, Sequence[str]]
     repeat: bool = False
+    configuration_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class _Addition:
     nonce: str
     event_ids: tuple[str, ...]
     repeat: bool
+    configuration_version: int | None
 
 
 def block_of(sequence: int) -> int:
@@ -144,7 +146,9 @@ class SocketLog:
 
     def append_late(self, messages: Sequence[LateAppend]) -> bool:
         """Appends what was put off. ``False``: some of it must come again."""
-        return not self.append([Routed(one.workspace_id, one.nonce, {one.endpoint_id: one.event_ids}, repeat=True) for one in messages])
+        return not self.append(
+            [Routed(one.workspace_id, one.nonce, {one.endpoint_id: one.event_ids}, True, one.configuration_version) for one in messages]
+        )
 
     # -- appending -----------------------------------------------------------------------------------------------
 
@@ -180,14 +184,14 @@ class SocketLog:
                 left = left[len(together) :]
             except (AlreadyAppended, SequencesTaken):
                 # Looked up, or with new sequences, next time round.
-                left = [_Addition(one.workspace_id, one.nonce, one.event_ids, repeat=True) for one in left]
+                left = [replace(one, repeat=True) for one in left]
             except (RateLimited, Unavailable) as error:
                 tries += 1
                 if tries >= TRIES:
                     _LOG.warning("endpoint %s: %d messages were not appended: %s", endpoint_id, len(left), error)
                     break
                 # A write whose answer was lost may have acted: its marker tells.
-                left = [_Addition(one.workspace_id, one.nonce, one.event_ids, repeat=True) for one in left]
+                left = [replace(one, repeat=True) for one in left]
                 self._pause(tries)
         return head, left
 
@@ -202,7 +206,8 @@ class SocketLog:
     def _store_segments(self, endpoint_id: str, head: LogHead, additions: Sequence[_Addition]) -> None:
         event_ids = [one for addition in additions for one in addition.event_ids]
         first = head.next - len(event_ids)
-        segments = list(self._segments(first, event_ids))
+        versions = {addition.configuration_version for addition in additions}
+        segments = self._segments(first, event_ids, versions.pop() if len(versions) == 1 else None)
         for attempt in range(1, TRIES + 1):
             try:
                 self._store.append(endpoint_id, segments, [addition.nonce for addition in additions])
@@ -219,19 +224,20 @@ class SocketLog:
             else:
                 return
 
-    def _segments(self, first: int, event_ids: Sequence[str]) -> list[Segment]:
+    def _segments(self, first: int, event_ids: Sequence[str], version: int | None) -> list[Segment]:
         now = self._clock()
         segments = []
         last = first + len(event_ids) - 1
         at = first
         while at <= last:
             end = min(last, at + EVENTS_PER_SEGMENT - 1, block_end(at))
-            segments.append(Segment(at, tuple(event_ids[at - first : end - first + 1]), now, now + self._retention))
+            ids = tuple(event_ids[at - first : end - first + 1])
+            segments.append(Segment(at, ids, now, now + self._retention, configuration_version=version))
             at = end + 1
         return segments
 
     def _put_off(self, endpoint_id: str, additions: Sequence[_Addition]) -> set[str]:
-        messages = [LateAppend(one.workspace_id, endpoint_id, one.nonce, one.event_ids) for one in additions]
+        messages = [LateAppend(one.workspace_id, endpoint_id, one.nonce, one.event_ids, one.configuration_version) for one in additions]
         try:
             self._backlog.send(messages, LATE_SECONDS)
         except (RateLimited, Unavailable) as error:
@@ -279,7 +285,8 @@ def _by_endpoint(messages: Sequence[Routed]) -> dict[str, list[_Addition]]:
     for message in messages:
         for endpoint_id, event_ids in message.event_ids.items():
             if event_ids:
-                addition = _Addition(message.workspace_id, message.nonce, tuple(event_ids), message.repeat)
+                version = message.configuration_version
+                addition = _Addition(message.workspace_id, message.nonce, tuple(event_ids), message.repeat, version)
                 by_nonce.setdefault(endpoint_id, {})[message.nonce] = addition
     return {endpoint_id: list(of_one.values()) for endpoint_id, of_one in by_nonce.items()}
 

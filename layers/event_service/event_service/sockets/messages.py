@@ -114,6 +114,7 @@ class LateAppend:
     endpoint_id: str
     nonce: str
     event_ids: tuple[str, ...]
+    configuration_version: int | None = None
 
     def text(self) -> str:
         """The JSON text that is sent."""
@@ -125,6 +126,7 @@ class LateAppend:
                 "endpointId": self.endpoint_id,
                 "nonce": self.nonce,
                 "eventIds": list(self.event_ids),
+                "configuration": self.configuration_version,
             }
         )
 
@@ -150,7 +152,8 @@ def parse_backlog_message(text: str) -> BacklogMessage:
         case "close":
             return CloseSocket(value["connectionId"])
         case "append":
-            return LateAppend(value["workspaceId"], value["endpointId"], value["nonce"], tuple(value["eventIds"]))
+            ids = tuple(value["eventIds"])
+            return LateAppend(value["workspaceId"], value["endpointId"], value["nonce"], ids, value.get("configuration"))
     raise ValueError(f"a message of kind {value['kind']!r} in the backlog queue; this version reads turn, close and append")
 
 

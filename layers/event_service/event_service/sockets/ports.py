@@ -55,13 +55,17 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Sequences that were given out together, from ``first`` on: to events, or, when ``unused``, to nothing."""
+    """Sequences that were given out together, from ``first`` on: to events, or, when ``unused``, to nothing.
+
+    ``configuration_version``: by which all of the events were routed; ``None``: it was not the same for all.
+    """
 
     first: int
     event_ids: tuple[str, ...]
     appended: datetime
     expires: datetime
     unused: int = 0
+    configuration_version: int | None = None
 
     @property
     def last(self) -> int:

@@ -77,6 +77,25 @@ def _compile(table: Iterable[tuple[str, str]]) -> tuple[tuple[int, int, str], ..
 _IPV4_BLOCKS = _compile(_REFUSED_IPV4)
 _IPV6_BLOCKS = _compile(_REFUSED_IPV6)
 
+_NEVER_ON_AWS_IPV4 = _compile(
+    [
+        ("0.0.0.0/8", "it means this host"),
+        ("127.0.0.0/8", "it is a loopback address, where the function's own runtime listens"),
+        ("169.254.0.0/16", "it is link-local, where AWS serves credentials"),
+        ("224.0.0.0/3", "it is a multicast or reserved address"),
+    ]
+)
+_NEVER_ON_AWS_IPV6 = _compile(
+    [
+        ("::/127", "it is a loopback address, where the function's own runtime listens"),
+        ("fe80::/10", "it is link-local"),
+        ("fd00:ec2::/32", "AWS serves credentials there"),
+        ("ff00::/8", "it is a multicast address"),
+    ]
+)
+BROADEST = {4: 8, 6: 7}
+"""Prefix of the broadest network that may be opened on AWS: 10.0.0.0/8 and fc00::/7 are the largest private ones."""
+
 _GLOBAL_UNICAST = _compile([("2000::/3", "")])[0]
 _MAPPED_PREFIX = int(ipaddress.IPv6Address("::ffff:0:0")) >> 32
 _NAT64_PREFIX = int(ipaddress.IPv6Address("64:ff9b::")) >> 32
@@ -89,18 +108,20 @@ _LOW_32_BITS = 0xFFFFFFFF
 class AddressGuard:
     """The one judge of addresses, for create, update, test and delivery.
 
-    ``allowed_networks`` are what the operator allowed although it is not public. The defaults refuse all that is not.
+    ``allowed_networks`` are what the operator allowed although it is not public. The defaults refuse all that is not. ``on_aws``:
+    what belongs to the function's own host is refused whatever is allowed; on a developer's machine receivers listen there.
     """
 
     allowed_networks: tuple[IpNetwork, ...] = ()
+    on_aws: bool = False
 
     @classmethod
-    def allowing(cls, networks: Iterable[str]) -> AddressGuard:
+    def allowing(cls, networks: Iterable[str], *, on_aws: bool = False) -> AddressGuard:
         """A guard that lets these CIDR blocks in, besides public addresses.
 
         Raises:
             ValueError: one is no CIDR block, or has bits set beyond its prefix (``10.1.2.3/8``), which is more often a
-                mistake than a wish for 16 million addresses.
+                mistake than a wish for 16 million addresses; or, on AWS, it is broader than any private network.
         """
         parsed = []
         for text in networks:
@@ -108,7 +129,12 @@ class AddressGuard:
                 parsed.append(ipaddress.ip_network(text))
             except ValueError as error:
                 raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8 or fd00::/8: {error}") from error
-        return cls(tuple(parsed))
+        for network in parsed:
+            if on_aws and network.prefixlen < BROADEST[network.version]:
+                raise ValueError(
+                    f"'{network}' is broader than any private network; name those that hold receivers, /{BROADEST[network.version]} at most"
+                )
+        return cls(tuple(parsed), on_aws)
 
     def refusal(self, address: IpAddress) -> str | None:
         """Why no request may go to ``address``, as the end of a sentence; ``None`` when it may.
@@ -117,8 +143,9 @@ class AddressGuard:
         kernel), NAT64 (by the translator) and ISATAP (by the tunnel). Other embeddings are refused whole. A zone
         (``fe80::1%eth0``) is refused whatever stands before it, unless its network was allowed.
         """
-        if self._allowed(address):
-            return None
+        never = self._never(address)
+        if never is not None or self._allowed(address):
+            return never
         if isinstance(address, ipaddress.IPv4Address):
             return _find(_IPV4_BLOCKS, int(address))
         number = int(address)
@@ -139,6 +166,11 @@ class AddressGuard:
         inner = ipaddress.IPv4Address(number & _LOW_32_BITS)
         reason = self.refusal(inner)
         return None if reason is None else f"it holds the IPv4 address {inner}: {reason}"
+
+    def _never(self, address: IpAddress) -> str | None:
+        if not self.on_aws:
+            return None
+        return _find(_NEVER_ON_AWS_IPV4 if address.version == 4 else _NEVER_ON_AWS_IPV6, int(address))
 
     def _allowed(self, address: IpAddress) -> bool:
         return any(address.version == network.version and address in network for network in self.allowed_networks)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from event_service.access.token import Token, TokenKind
@@ -34,6 +34,7 @@ class TokenItem(Model):
     created = UnicodeAttribute()
     expires = UnicodeAttribute(null=True)
     revoked = UnicodeAttribute(null=True)
+    endpoint_ids: ListAttribute[Any] = ListAttribute(null=True, attr_name="endpointIds")
     expires_at = NumberAttribute(null=True, attr_name="expiresAt")
     """When DynamoDB removes the row of a token that works no more."""
 
@@ -59,6 +60,7 @@ class DynamoTokenStore:
                 created=format_date(token.created),
                 expires=format_date(token.expires) if token.expires else None,
                 revoked=format_date(token.revoked) if token.revoked else None,
+                endpoint_ids=list(token.endpoint_ids) or None,
                 expires_at=_removed_at(token),
             )
         )
@@ -79,6 +81,7 @@ def token_of(item: TokenItem) -> Token:
         created=from_stored(item.created),
         expires=_date(item.expires),
         revoked=_date(item.revoked),
+        endpoint_ids=tuple(item.endpoint_ids or ()),
     )
 
 

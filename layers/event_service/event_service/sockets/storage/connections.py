@@ -60,7 +60,6 @@ class ConnectionItem(Model):
     closing = BooleanAttribute(null=True)
     replay_to = NumberAttribute(null=True, attr_name="replayTo")
     posted_at = UnicodeAttribute(null=True, attr_name="postedAt")
-    filter_id = UnicodeAttribute(null=True, attr_name="filterId")
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
@@ -295,7 +294,6 @@ def _item(connection: Connection) -> ConnectionItem:
         closing=connection.closing or None,
         replay_to=connection.replay_to or None,
         posted_at=_date(connection.posted_at),
-        filter_id=connection.filter_id,
         expires_at=int(connection.ends_at.timestamp()),
     )
 
@@ -331,5 +329,4 @@ def _connection(raw: AttributeMap) -> Connection:
         closing=bool(item.closing),
         replay_to=int(item.replay_to or 0),
         posted_at=_stored_date(item.posted_at),
-        filter_id=item.filter_id,
     )

@@ -67,6 +67,8 @@ class SegmentItem(Model):
     first = NumberAttribute(range_key=True, attr_name="sequence")
     ids = BinaryAttribute(legacy_encoding=False, null=True)
     unused = NumberAttribute(null=True)
+    configuration = NumberAttribute(null=True)
+    """The version by which the events were routed."""
     appended_at = NumberAttribute(attr_name="appendedAt")
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
@@ -252,6 +254,7 @@ def _segment_item(endpoint_id: str, segment: Segment) -> SegmentItem:
         segment.first,
         ids=ids,
         unused=segment.unused or None,
+        configuration=segment.configuration_version,
         appended_at=_epoch(segment.appended),
         expires_at=_epoch(segment.expires),
     )
@@ -261,4 +264,6 @@ def _segment(item: SegmentItem) -> Segment:
     check_format(item.format, FORMAT)
     ids: bytes | None = item.ids  # PynamoDB's types do not know which attributes may be missing
     event_ids = tuple(zlib.decompress(ids).decode().split("\n")) if ids is not None else ()
-    return Segment(int(item.first), event_ids, _moment(item.appended_at), _moment(item.expires_at), int(item.unused or 0))
+    configuration: float | None = item.configuration  # as above
+    version = None if configuration is None else int(configuration)
+    return Segment(int(item.first), event_ids, _moment(item.appended_at), _moment(item.expires_at), int(item.unused or 0), version)
