@@ -179,7 +179,8 @@ class FakeReminderStore:
 
     def due(self, shard: int, now: datetime, limit: int) -> list[Reminder]:
         def read() -> list[Reminder]:
-            found = sorted(key for key in self.rows if key[0] == shard and key[1] <= now)[:limit]
+            # A copy: the scheduler reads and deletes with several threads.
+            found = sorted(key for key in list(self.rows) if key[0] == shard and key[1] <= now)[:limit]
             self.rows_read += len(found)
             return [Reminder(workspace_id, endpoint_id, at) for _, at, endpoint_id, workspace_id in found]
 
