@@ -421,7 +421,8 @@ def test_each_aws_call_may_fail_or_lose_its_answer(operation: str, kind: str) ->
             continue  # the next run does it
     assert faults > 0
     scenario.settle()
-    scenario.check()
+    # A message that was sent although its answer was lost, and the row in its place, may be in flight at once.
+    scenario.check(in_flight_seconds=1.0)
 
 
 def hash_of(text: str) -> int:
