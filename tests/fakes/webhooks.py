@@ -179,7 +179,8 @@ class FakeReminderStore:
 
     def due(self, shard: int, now: datetime, limit: int) -> list[Reminder]:
         def read() -> list[Reminder]:
-            found = sorted(key for key in self.rows if key[0] == shard and key[1] <= now)[:limit]
+            # A copy: the scheduler reads and deletes with several threads.
+            found = sorted(key for key in list(self.rows) if key[0] == shard and key[1] <= now)[:limit]
             self.rows_read += len(found)
             return [Reminder(workspace_id, endpoint_id, at) for _, at, endpoint_id, workspace_id in found]
 
@@ -240,7 +241,7 @@ class FakeLaneStore:
         def free(known: Lane) -> bool:
             return lane.again or not known.again
 
-        left = {"open_rows": lane.open_rows, "pace": lane.pace}
+        left = {"open_rows": lane.open_rows, "look_at": lane.look_at, "pace": lane.pace}
         return self._change("lanes.release", lane, free, lease_until=None, ending=False, next_at=next_at, **left)
 
     def note_trouble(self, workspace_id: str, endpoint_id: str, trouble: Trouble, not_before: datetime | None) -> bool:

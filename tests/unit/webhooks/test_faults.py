@@ -135,13 +135,24 @@ def invoke(world: World, killer: Killer | None, draw: random.Random | None = Non
     if killer is not None:
         loop.set_task_factory(killer.factory)  # type: ignore[arg-type]
     try:
-        return loop.run_until_complete(_all(world))
+        # Without deaths one lane after the other: two copies that a lost answer made are then never in flight at once.
+        return loop.run_until_complete(_one_by_one(world) if killer is None else _all(world))
     except Killed:
         world.side, world.lane_side = world.new_process(), world.new_process()
         world.receivers.running.clear()
         return True
     finally:
         loop.close()
+
+
+async def _one_by_one(world: World) -> bool:
+    worked = False
+    for invocation in (world.invoke(), world.serve_lanes()):
+        try:
+            worked = (await invocation) is not None or worked
+        except Unavailable:
+            worked = True  # nothing of its batch is acknowledged
+    return worked
 
 
 async def _all(world: World) -> bool:

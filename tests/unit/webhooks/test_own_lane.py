@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from event_service.base.dates import from_stored
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.delivery.attempt import DeliveryStatus, FailureClass
 from event_service.delivery.lane import Look, Trouble
@@ -455,7 +456,7 @@ async def test_a_scheduler_that_dies_between_sending_and_deleting_doubles_nothin
     endpoint = world.endpoint(answering(500))
     for _ in range(9):
         world.publish(endpoint)
-    await world.run(400)
+    await world.run(800)
     world.receivers.behaviour[endpoint.id] = answering()
     world.clock.pass_(2_300)
     world.aws.fault = lambda operation: "refused" if operation == "reminders.delete" else None
@@ -506,6 +507,48 @@ async def test_what_a_request_puts_back_after_the_hand_over_is_found() -> None:
     await world.run(120)
     assert world.statuses(endpoint) == {"DELIVERED": 1}
     assert not world.backlog.rows
+
+
+async def test_new_events_do_not_wait_for_a_retry_that_is_due_later() -> None:
+    world = World()
+    failing: set[str] = set()
+
+    async def answer(request: WebhookRequest) -> WebhookAnswer:
+        return await answering(500 if json.loads(request.body)["id"] in failing else 200)(request)
+
+    endpoint = world.endpoint(answer)
+    world.lanes.note_trouble(WORKSPACE, endpoint.id, Trouble.SLOW, None)
+    world.looks.ask([Look(WORKSPACE, endpoint.id)])
+    await world.work_all()
+    failing.add(world.publish(endpoint).id)
+    await world.run(60)
+    [row] = world.backlog.rows.values()
+    due = from_stored(row.at)
+    looks = world.lane_queue.sent
+    for _ in range(10):
+        world.publish(endpoint)
+        await world.run(1)
+    assert world.clock() < due
+    assert world.statuses(endpoint) == {"DELIVERED": 10, "PENDING": 1}
+    # And the turns of new events ask for no further look at the retry.
+    assert world.lane_queue.sent - looks <= 11
+    failing.clear()
+    await world.run(600)
+    assert world.statuses(endpoint) == {"DELIVERED": 11}
+
+
+async def test_new_events_for_a_dead_receiver_bring_no_further_requests() -> None:
+    world = World()
+    endpoint = world.endpoint(answering(500))
+    for _ in range(30):
+        world.publish(endpoint)
+    await world.run(300)
+    assert world.health.items[endpoint.id].own_lane
+    before = len(world.receivers.receptions)
+    for _ in range(120):
+        world.publish(endpoint)
+        await world.run(1)
+    assert len(world.receivers.receptions) - before <= 10
 
 
 # -- rows that cannot be read ----------------------------------------------------------------------------------------

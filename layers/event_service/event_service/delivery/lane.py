@@ -45,7 +45,8 @@ class Lane:
     Attributes:
         token: of the owner that holds or held the lease.
         lease_until: nobody else serves the lane before; ``None`` when nobody does.
-        next_at: it is not served before; a look for then is under way.
+        next_at: it is not served before, because the receiver is to be left alone; a look for then is under way.
+        look_at: a look for a row that is due later is under way for then. What comes meanwhile does not wait for it.
         not_before: what the receiver asked for with ``Retry-After``.
         again: somebody asked for a look while the owner was at work.
         ending: the owner found nothing more and looks for the last time.
@@ -61,6 +62,7 @@ class Lane:
     token: str = ""
     lease_until: datetime | None = None
     next_at: datetime | None = None
+    look_at: datetime | None = None
     not_before: datetime | None = None
     again: bool = False
     ending: bool = False

@@ -153,7 +153,7 @@ class LaneStore(Protocol):
         """The owner says that it is about to end, or that it goes on; ``False``: it is the owner no longer."""
 
     def release(self, lane: Lane, next_at: datetime | None) -> bool:
-        """The owner lets go, with ``open_rows`` and ``pace`` as ``lane`` has them, and the lane is served next
+        """The owner lets go, with ``open_rows``, ``look_at`` and ``pace`` as ``lane`` has them, and the lane is served next
         at ``next_at``. ``False``: it was asked to look again (unless ``lane`` says so), or is the owner no longer."""
 
     def note_trouble(self, workspace_id: str, endpoint_id: str, trouble: Trouble, not_before: datetime | None) -> bool:

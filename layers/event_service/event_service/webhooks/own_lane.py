@@ -17,7 +17,6 @@ from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import DomainError, Unavailable
-from event_service.configuration.endpoint import EndpointStatus
 from event_service.delivery.lane import LEASE_SECONDS, Lane, Look, Trouble
 from event_service.delivery.receiver_health import in_lane
 from event_service.webhooks.attempt import RECORD_SECONDS, Attempts
@@ -220,10 +219,12 @@ class OwnLanes:
         still_open = lane.still_open(now) | {row.mark: until for row in turn.open_rows}
         lane = replace(lane, open_rows=tuple(still_open.items()))
         next_at = self._next_at(now, rows, turn)
+        look_at = next_at or self._look_at(now, lane, rows)
         following = replace(look, continuations=look.continuations + 1)
-        if next_at is not None:
+        if look_at is not None:
             # First the look, then the lane: an owner that died in between would leave one that nobody looks at.
-            await self._in_thread(self._stores.looks.ask, [following], (next_at - now).total_seconds())
+            await self._in_thread(self._stores.looks.ask, [following], (look_at - now).total_seconds())
+            lane = lane if next_at else replace(lane, look_at=look_at)
         if not await self._in_thread(self._state.lanes.release, lane, next_at):
             # Somebody asked for another look while this one was under way. The receiver is left alone all the same.
             wait = max(1.0, turn.rest_seconds, turn.not_before - now.timestamp())
@@ -233,10 +234,16 @@ class OwnLanes:
             await self._in_thread(self._state.lanes.release, replace(lane, again=True), next_at)
 
     def _next_at(self, now: datetime, rows: LaneRows, turn: Turn) -> datetime | None:
-        """When the lane is to be served next; ``None`` when nothing is left in it."""
-        endpoint = rows.endpoint
-        if endpoint is not None and endpoint.status is not EndpointStatus.ENABLED:
-            return None  # whoever resumes it asks for a look
-        if rows.has_due():
-            return max(now, datetime.fromtimestamp(max(turn.not_before, now.timestamp() + turn.rest_seconds), tz=now.tzinfo))
-        return rows.next_due
+        """When the lane is served next, which may be now; ``None`` when nothing is due and the receiver need not be left alone."""
+        left_alone = datetime.fromtimestamp(max(turn.not_before, now.timestamp() + turn.rest_seconds), tz=now.tzinfo)
+        if not rows.may_send or not (rows.has_due() or left_alone > now):
+            return None
+        return max(now, left_alone)
+
+    @staticmethod
+    def _look_at(now: datetime, lane: Lane, rows: LaneRows) -> datetime | None:
+        """When a look is needed for a row that is due later; ``None`` when there is none, one is under way, or the endpoint is off:
+        whoever resumes it asks for a look."""
+        due = rows.next_due if rows.may_send else None
+        under_way = due is not None and lane.look_at is not None and now < lane.look_at <= due
+        return None if under_way else due

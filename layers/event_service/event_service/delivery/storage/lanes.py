@@ -33,6 +33,7 @@ class LaneItem(Model):
     token = UnicodeAttribute(null=True)
     lease_until = UnicodeAttribute(attr_name="leaseUntil", null=True)
     next_at = UnicodeAttribute(attr_name="nextAt", null=True)
+    look_at = UnicodeAttribute(attr_name="lookAt", null=True)
     not_before = UnicodeAttribute(attr_name="notBefore", null=True)
     again = BooleanAttribute(null=True)
     ending = BooleanAttribute(null=True)
@@ -78,6 +79,7 @@ class DynamoLaneStore:
             condition &= LaneItem.again == False  # noqa: E712 - PynamoDB builds a condition from it
         next_action = LaneItem.next_at.remove() if next_at is None else LaneItem.next_at.set(format_date(next_at))
         actions = [LaneItem.lease_until.remove(), LaneItem.ending.remove(), LaneItem.pace.set(lane.pace), next_action]
+        actions.append(LaneItem.look_at.remove() if lane.look_at is None else LaneItem.look_at.set(format_date(lane.look_at)))
         if lane.open_rows:
             actions.append(LaneItem.open_rows.set(" ".join(f"{mark}:{until}" for mark, until in lane.open_rows)))
         else:
@@ -139,6 +141,7 @@ def _lane(item: AttributeMap) -> Lane:
         token=text("token"),
         lease_until=moment("leaseUntil"),
         next_at=moment("nextAt"),
+        look_at=moment("lookAt"),
         not_before=moment("notBefore"),
         again=bool(item["again"]["BOOL"]) if "again" in item else False,
         ending=bool(item["ending"]["BOOL"]) if "ending" in item else False,
