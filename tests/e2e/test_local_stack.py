@@ -27,6 +27,6 @@ def test_stack_file_describes_the_stack_and_is_private(local_stack: LocalStack, 
 
     written = json.loads(path.read_text(encoding="utf-8"))
 
-    assert list(written) == ["graphqlUrl", "webSocketUrl", "token", "workspaceId", "awsEndpointUrl", "stackName", "region"]
+    assert list(written) == ["graphqlUrl", "consoleUrl", "webSocketUrl", "token", "workspaceId", "awsEndpointUrl", "stackName", "region"]
     assert written["token"] == stack.token
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
