@@ -11,9 +11,10 @@ from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord, delivery_of
-from event_service.delivery.history import DeliveryHistory, Resending
+from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.lanes import Looks
 from event_service.delivery.ports import BacklogRow, DeliveryRef, DeliveryRefPage
+from event_service.delivery.resending import Resending
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher

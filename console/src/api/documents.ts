@@ -17,6 +17,7 @@ export interface DeliveryFilters {
   endpointId?: IdLookup | null;
   status?: DeliveryStatusLookup | null;
   statusCode?: StatusCodeLookup | null;
+  creationDate?: DateLookup | null;
 }
 
 export type DeliveryOutcome = "DELIVERED" | "WAITING" | "FAILED" | "DISCARDED" | "NOT_MATCHED" | "NOT_ROUTED_YET" | "LOGGED";

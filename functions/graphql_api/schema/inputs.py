@@ -154,6 +154,7 @@ class DeliveryFilters:
     endpoint_id: IdLookup | None = None
     status: DeliveryStatusLookup | None = None
     status_code: StatusCodeLookup | None = strawberry.field(default=None, description="Of the last attempt.")
+    creation_date: DateLookup | None = strawberry.field(default=None, description="When the event was accepted; an index knows it.")
 
 
 @strawberry.input(description="OR inside a list, AND across the lists given. An empty list matches nothing.")

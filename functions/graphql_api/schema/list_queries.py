@@ -110,6 +110,7 @@ def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None,
     from event_service.delivery.history import DeliveryQuery
 
     given = filters or DeliveryFilters()
+    since, until = (None, None) if given.creation_date is None else _date_range(given.creation_date).bounds()
     return DeliveryQuery(
         id=_checked(given.id, "filters.id.exact", _parse_delivery_id, problems),
         event_id=_checked(given.event_id, "filters.eventId.exact", parse_event_id, problems),
@@ -117,6 +118,8 @@ def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None,
         status=exact(given.status),
         statuses=None if given.status is None or given.status.in_ is None else tuple(sorted(set(given.status.in_))),
         status_code=exact(given.status_code),
+        since=since,
+        until=until,
         descending=(_creation_order(order, problems) or Ordering.DESC) is Ordering.DESC,
         offset=span.offset,
         limit=span.limit,

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
     from event_service.delivery.cancelling import Cancelling
-    from event_service.delivery.history import DeliveryHistory, Resending
+    from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.lanes import Looks
     from event_service.delivery.receiver_reports import ReceiverReports
+    from event_service.delivery.resending import Resending
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
     from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -482,7 +483,7 @@ def retry_scheduler() -> RetryScheduler:
 @cache
 def resending() -> Resending:
     """Sending deliveries again."""
-    from event_service.delivery.history import Resending
+    from event_service.delivery.resending import Resending
 
     return Resending(backlog_store(), looks())
 

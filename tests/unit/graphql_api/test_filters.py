@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from event_service.base import look_through
+from event_service.base.dates import format_date
 from event_service.delivery import history
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.events import pattern_look, reading
+from tests.fakes.history import START
 from tests.fakes.reading_services import ReadingServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
 
@@ -334,6 +338,15 @@ DELIVERIES: list[tuple[str, list[int]]] = [
     ('statusCode: {exact: 200}, endpointId: {exact: "%(hook)s"}', [1]),
     ('status: {in: [FAILED]}, eventId: {exact: "e-2"}', [2]),
     ("status: {in: null}, statusCode: null", [1, 2, 3]),
+    ('creationDate: {gte: "%(two)s"}', [2, 3]),
+    ('creationDate: {gt: "%(two)s"}', [3]),
+    ('creationDate: {lt: "%(two)s"}, endpointId: {exact: "%(hook)s"}', [1]),
+    ('creationDate: {lte: "%(two)s"}, endpointId: {exact: "%(hook)s"}', [1, 2]),
+    ('creationDate: {exact: "%(two)s"}, endpointId: {exact: "%(hook)s"}', [2]),
+    ('creationDate: {gt: "%(two)s", lt: "%(two)s"}', []),
+    ('creationDate: {gt: "%(two)s"}, eventId: {exact: "e-2"}', []),
+    ('creationDate: {gte: "%(two)s"}, eventId: {exact: "e-2"}, endpointId: {exact: "%(hook)s"}', [2]),
+    ("creationDate: null", [1, 2, 3]),
 ]
 
 
@@ -342,7 +355,8 @@ def test_each_filter_of_deliveries_finds_its_own(filters: str, expected: list[in
     given = [(DeliveryStatus.DELIVERED, 200), (DeliveryStatus.FAILED, 503), (DeliveryStatus.PENDING, 500)]
     for number, (status, code) in enumerate(given, 1):
         stocked.services.delivery(stocked.services.event(f"e-{number}", number), stocked.hook, status, code)
-    query = f"{{ deliveries(filters: {{{filters % vars(stocked)}}}) {{ totalCount collectionItems {{ eventId }} }} }}"
+    two = format_date(START + timedelta(minutes=2))
+    query = f"{{ deliveries(filters: {{{filters % {**vars(stocked), 'two': two}}}}) {{ totalCount collectionItems {{ eventId }} }} }}"
 
     answered = stocked.door.ask(query).data["deliveries"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.history import Resending, row_again
+from event_service.delivery.resending import Resending, row_again
 from event_service.webhooks.attempt import CUT_SECONDS
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import WORKSPACE, Behaviour, World, answering

@@ -22,10 +22,9 @@ from event_service.base.look_through import EXAMINED_IN_A_STEP
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.endpoint import Endpoint, EndpointType
-from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
-from event_service.delivery.lane import Look
-from event_service.delivery.lanes import Looks
-from event_service.delivery.ports import BacklogRow, BacklogStore, DeliveryLog
+from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
+from event_service.delivery.ports import DeliveryLog
+from event_service.delivery.resending import Resending, row_again
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 
@@ -44,6 +43,8 @@ class DeliveryQuery:
     Attributes:
         statuses: one of these; ``None`` for any.
         status_code: of the last attempt.
+        since: their events were accepted at this moment or later.
+        until: their events were accepted before this moment.
         stepwise: a page may end early, so that it ends in time, and say that there may be more.
     """
 
@@ -53,6 +54,8 @@ class DeliveryQuery:
     status: DeliveryStatus | None = None
     statuses: tuple[DeliveryStatus, ...] | None = None
     status_code: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     descending: bool = True
     offset: int = 0
     limit: int = 100
@@ -68,6 +71,8 @@ class DeliveryQuery:
         """Whether it meets what can be seen of it alone."""
         return (
             self.status in (None, delivery.status)
+            and (self.since is None or delivery.created >= self.since)
+            and (self.until is None or delivery.created < self.until)
             and (self.statuses is None or delivery.status in self.statuses)
             and (self.status_code is None or (bool(delivery.attempts) and delivery.attempts[-1].status_code == self.status_code))
         )
@@ -92,25 +97,6 @@ class EndpointTester(Protocol):
 
     def test(self, workspace_id: str, endpoint_id: str) -> Attempt:
         """Sends one event made for this purpose and waits for the outcome."""
-
-
-class Resending:
-    """Sends deliveries again, through the backlogs of their endpoints: each receiver gets them at its own pace."""
-
-    def __init__(self, backlog: BacklogStore, looks: Looks) -> None:
-        self._backlog = backlog
-        self._looks = looks
-
-    def send(self, rows: Sequence[BacklogRow]) -> None:
-        """Puts rows into their backlogs and has them sent.
-
-        Raises:
-            RateLimited, Unavailable: it is not known whether all will be sent.
-        """
-        if rows:
-            self._backlog.add(rows)
-            keys = dict.fromkeys((row.attempt.delivery.workspace_id, row.attempt.delivery.endpoint_id) for row in rows)
-            self._looks.ask([Look(*key) for key in keys])
 
 
 class DeliveryHistory:
@@ -220,7 +206,13 @@ class DeliveryHistory:
         while True:
             check()
             refs = self._log.of_endpoint(
-                workspace_id, endpoint_id, descending=query.descending, limit=DELIVERIES_IN_ONE_READ, position=position
+                workspace_id,
+                endpoint_id,
+                since=query.since,
+                until=query.until,
+                descending=query.descending,
+                limit=DELIVERIES_IN_ONE_READ,
+                position=position,
             )
             keys = [(endpoint_id, ref.event_id) for ref in refs.refs]
             found = self._log.deliveries(workspace_id, keys) if keys else {}
@@ -231,9 +223,14 @@ class DeliveryHistory:
 
     def _of_workspace(self, workspace_id: str, query: DeliveryQuery, after: _Place | None, check: Callable[[], None]) -> Iterator[Delivery]:
         descending = query.descending
-        since, until = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+        since = query.since or datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+        until = query.until or datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
         if after is not None:
-            since, until = (since, from_stored(after.accepted_at) + _TICK) if descending else (from_stored(after.accepted_at), until)
+            since, until = (
+                (since, min(until, from_stored(after.accepted_at) + _TICK))
+                if descending
+                else (max(since, from_stored(after.accepted_at)), until)
+            )
         events = self._accepted.accepted(workspace_id, since, until, descending=descending)
         if after is not None:
             events = itertools.dropwhile(after.is_ahead_of(descending=descending), events)
@@ -378,14 +375,6 @@ def parse_delivery_ids(ids: Sequence[str]) -> list[str]:
     if not ids or len(ids) > MAXIMUM_IDS_PER_CALL:
         raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_PER_CALL}.")
     return wanted
-
-
-def row_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> BacklogRow:
-    """The next attempt, in the backlog of its endpoint. The same number may be under way from elsewhere: the log decides."""
-    number = 1 if delivery is None else delivery.last_number + 1
-    version = None if delivery is None else delivery.configuration_version
-    key = DeliveryKey(event.workspace_id, endpoint_id, event.id, format_date(event.created), version)
-    return BacklogRow(PendingAttempt(key, number, schedule_start=number, listed=delivery is not None), key.accepted_at)
 
 
 def _in_groups(entries: Iterable[tuple[datetime, str]], size: int) -> Iterator[list[tuple[datetime, str]]]:

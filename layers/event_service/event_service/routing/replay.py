@@ -15,9 +15,10 @@ from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, TooLarge
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.history import Resending, require_webhook, row_again
+from event_service.delivery.history import require_webhook
 from event_service.delivery.messages import ON_ITS_WAY
 from event_service.delivery.ports import BacklogRow, DeliveryLog
+from event_service.delivery.resending import Resending, row_again
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
