@@ -15,7 +15,7 @@ from tests.template_file import console, resources, statements_of, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 GLOBALS: dict[str, Any] = template()["Globals"]["Function"]
-SET_BY_LAMBDA = {"AWS_REGION", "AWS_DEFAULT_REGION"}
+SET_BY_LAMBDA = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_LAMBDA_RUNTIME_API"}
 
 every_function = pytest.mark.parametrize("name", sorted(FUNCTIONS))
 
