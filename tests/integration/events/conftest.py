@@ -141,7 +141,7 @@ class World:
             reading=ConditionReading(lambda given: given, index_entries),
             clock=self.clock,
         )
-        self.store = DynamoEventStore(self.database, self.clock, RETENTION_DAYS)
+        self.store = DynamoEventStore(self.database, self.clock, RETENTION_DAYS, monotonic=lambda: 0.0)
         self.reading = EventsReading(self.store, DynamoEventIndexes(self.database), self.clock)
         self.publishing = Publishing(self.store, SqsRoutingQueue(self.queues, self.routing_url), self.clock)
         self.socket_store = DynamoSocketLogStore(self.database, self.clock)
