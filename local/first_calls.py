@@ -15,13 +15,15 @@ import botocore.session
 
 from local.tools import ToolError, tail
 
+WAKING_CONNECTION: Final = "none"
+"""A connection that there is not: what the log says of it is no news to anybody."""
 WAKE_UP: Final[Mapping[str, Mapping[str, Any]]] = {
     "EventRouterFunction": {"Records": []},
     "WebhookDeliveryFunction": {"Records": []},
     "SocketDeliveryFunction": {"Records": []},
-    "WebsocketFunction": {"requestContext": {"eventType": "MESSAGE", "connectionId": "none"}, "body": '{"action": "ping"}'},
+    "WebsocketFunction": {"requestContext": {"eventType": "MESSAGE", "connectionId": WAKING_CONNECTION}, "body": '{"action": "ping"}'},
 }
-"""An event for each function that lets it do nothing."""
+"""An event for each function that finds nothing to do."""
 
 
 def environments(stack_name: str, clients: Mapping[str, Any]) -> dict[str, dict[str, str]]:

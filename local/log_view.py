@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.terminal_text import safe
+from local.first_calls import WAKING_CONNECTION
 
 _KNOWN_ALREADY: Final = {
     "level",
@@ -48,6 +49,8 @@ def readable(entry: dict[str, Any], names: dict[str, str]) -> str | None:
         structured = None
     if not isinstance(structured, dict):
         return f"{_clock(entry)} {_short(entry, names):<17}        {safe(str(text))}"
+    if structured.get("connection_id") == WAKING_CONNECTION:
+        return None
     details = "".join(
         f"  {safe(key)}={_value(value)}" for key, value in structured.items() if key not in _KNOWN_ALREADY and value not in (None, "")
     )

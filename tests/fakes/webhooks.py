@@ -18,7 +18,7 @@ from event_service.base.errors import Unavailable
 from event_service.base.identifiers import new_id, shard_of
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.delivery.attempt import Delivery, FailureClass, LogRecord, delivery_of
+from event_service.delivery.attempt import Delivery, DeliveryStatus, FailureClass, LogRecord, delivery_of
 from event_service.delivery.lane import Lane, Look, Trouble
 from event_service.delivery.lanes import Looks
 from event_service.delivery.messages import WebhookMessage
@@ -87,13 +87,18 @@ class FakeDeliveryLog:
         def put(number: int) -> None:
             for record in list(records)[:number]:
                 key = record.log_key
+                if record.is_failure and key in self.records and self.records[key].status is DeliveryStatus.DELIVERED:
+                    continue
                 self.records[key] = record
                 self._of_delivery[key[:3]][record.number] = record
                 self.writes.append(key)
 
         keys = [record.log_key for record in records]
         assert len(set(keys)) == len(keys), "BatchWriteItem refuses equal keys"
-        self._aws.call("log.write", lambda: put(len(records)), lambda share: put(len(records) // share), batches(len(records), 25))
+        # Failures are written one by one, on condition.
+        failures = sum(record.is_failure for record in records)
+        calls = failures + batches(len(records) - failures, 25)
+        self._aws.call("log.write", lambda: put(len(records)), lambda share: put(len(records) // share), calls)
 
     def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
         found = self._of_delivery.get((endpoint_id, workspace_id, event_id))

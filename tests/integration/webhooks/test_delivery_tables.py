@@ -70,6 +70,25 @@ def test_a_delivery_comes_back_as_it_was_written(log: DynamoDeliveryLog) -> None
     assert delivery.modified == NOW + timedelta(milliseconds=12)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_failure_never_takes_the_place_of_a_success(log: DynamoDeliveryLog, together: bool) -> None:
+    """Of two copies of a message in flight at once one may fail and the other succeed, in any order."""
+    success = record(1, status=DeliveryStatus.DELIVERED)
+    failure = record(1, status=DeliveryStatus.PENDING, attempt=Attempt(1, NOW, 5, 500, None, None, "x" * 1_000))
+    others = [record(number, "f", status=DeliveryStatus.FAILED) for number in (1, 2)] if together else []
+    log.write([success])
+    log.write([failure, *others])
+    assert log.delivery(WORKSPACE, success.delivery.endpoint_id, "e").status is DeliveryStatus.DELIVERED  # type: ignore[union-attr]
+    assert len(log.of_event(WORKSPACE, "f", None, 10)) == len(others[:1])
+
+    # a success takes the place of a failure
+    log.write([replace(failure, delivery=replace(failure.delivery, event_id="g"))])
+    log.write([replace(success, delivery=replace(success.delivery, event_id="g"))])
+    found = log.delivery(WORKSPACE, success.delivery.endpoint_id, "g")
+    assert found is not None
+    assert (found.status, found.attempts[0].response_body) == (DeliveryStatus.DELIVERED, success.attempt.response_body)  # type: ignore[union-attr]
+
+
 def test_a_foreign_workspace_has_no_such_delivery(log: DynamoDeliveryLog) -> None:
     log.write([record(1)])
     assert log.delivery(OTHER_WORKSPACE, ENDPOINT, "e") is None

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from local.first_calls import WAKE_UP
 from local.log_view import follow, readable
 
 NAMES = {"event-service-EventRouter": "event_router"}
@@ -40,6 +41,14 @@ def test_a_line_that_is_no_json_is_shown_as_it_is() -> None:
 
 def test_the_end_of_an_invocation_is_shown_only_when_it_failed() -> None:
     assert readable(_entry(milliseconds=5, failed=False), NAMES) is None
+    waking = {
+        "level": "INFO",
+        "message": "done",
+        "connection_id": WAKE_UP["WebsocketFunction"]["requestContext"]["connectionId"],
+        "Zombies": 1,
+    }
+    assert readable(_entry(line=json.dumps(waking)), NAMES) is None
+    assert readable(_entry(line=json.dumps(waking | {"connection_id": "L0SM9cOFvHcCIhw="})), NAMES) is not None
     assert "failed after 5 ms" in str(readable(_entry(milliseconds=5, failed=True), NAMES))
 
 

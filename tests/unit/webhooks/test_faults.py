@@ -135,24 +135,13 @@ def invoke(world: World, killer: Killer | None, draw: random.Random | None = Non
     if killer is not None:
         loop.set_task_factory(killer.factory)  # type: ignore[arg-type]
     try:
-        # Without deaths one lane after the other: two copies that a lost answer made are then never in flight at once.
-        return loop.run_until_complete(_one_by_one(world) if killer is None else _all(world))
+        return loop.run_until_complete(_all(world))
     except Killed:
         world.side, world.lane_side = world.new_process(), world.new_process()
         world.receivers.running.clear()
         return True
     finally:
         loop.close()
-
-
-async def _one_by_one(world: World) -> bool:
-    worked = False
-    for invocation in (world.invoke(), world.serve_lanes()):
-        try:
-            worked = (await invocation) is not None or worked
-        except Unavailable:
-            worked = True  # nothing of its batch is acknowledged
-    return worked
 
 
 async def _all(world: World) -> bool:
@@ -319,9 +308,7 @@ class Scenario:
             if not expired and (delivery is None or delivery.status is not DeliveryStatus.FAILED):
                 lost.append((endpoint_id, event_id))
         assert not lost
-        # Known limit: two copies of one attempt may be in flight when an owner dies, and the record of one that fails replaces that of
-        # one that succeeded. Thousands of deaths show one such case now and then.
-        assert len([one for one in world.illegal_after if one >= in_flight_seconds]) <= 1
+        assert [one for one in world.illegal_after if one >= in_flight_seconds] == []
         ids: dict[tuple[str, str], set[str]] = {}
         for one in world.receivers.receptions:
             ids.setdefault((one.endpoint_id, one.event_id), set()).add(one.webhook_id)

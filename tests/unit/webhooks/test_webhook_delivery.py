@@ -14,10 +14,11 @@ from event_service.configuration.endpoint import EndpointStatus
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.lane import MAXIMUM_CONTINUATIONS
 from event_service.delivery.messages import WebhookMessage, parse_webhook_queue
+from event_service.delivery.resending import Resending, row_again
 from event_service.webhooks.batch import Received
 from event_service.webhooks.endpoint_test import NotTestable
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import SECRET, WORKSPACE, World, answering
+from tests.fakes.webhooks import SECRET, WORKSPACE, Behaviour, World, answering
 
 DAY = 86_400.0
 
@@ -396,3 +397,51 @@ async def test_a_retry_whose_event_has_expired_is_discarded() -> None:
     del world.store.items[WORKSPACE, event.id]
     await world.run(2_000)
     assert world.statuses(endpoint) == {"DISCARDED": 1}
+
+
+def two_answers(*answers: tuple[float, int]) -> Behaviour:
+    """A receiver whose answers to one request after the other take so long and are these; any further one is 500."""
+    left = list(answers)
+
+    async def answer(request: WebhookRequest) -> WebhookAnswer:
+        seconds, status = left.pop(0) if left else (0.0, 500)
+        await asyncio.sleep(seconds)
+        return WebhookAnswer(status, None, None, round(seconds * 1_000))
+
+    return answer
+
+
+COPIES = [((0.3, 200), (1.5, 500)), ((1.5, 200), (0.3, 500)), ((0.3, 500), (1.5, 200)), ((1.5, 200), (0.3, 429))]
+
+
+@pytest.mark.parametrize("answers", COPIES, ids=str)
+async def test_two_copies_in_flight_of_which_one_succeeds_are_the_last_requests(answers: tuple[tuple[float, int], ...]) -> None:
+    """SQS made two of one message. Whichever answer comes last, the log keeps the success, and no retry follows it."""
+    world = World()
+    endpoint = world.endpoint(two_answers(*answers))
+    world.queue.copies = lambda: 2
+    world.publish(endpoint)
+    world.queue.copies = lambda: 1
+
+    await asyncio.gather(world.invoke(1), world.invoke(1, world.new_process()))
+    await world.run(4 * DAY)
+
+    assert len(world.receivers.of(endpoint.id)) == 2
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
+    assert not world.illegal
+    assert not world.backlog.rows
+    assert not world.queue.messages
+
+
+async def test_a_retry_by_hand_after_a_success_is_sent() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    event = world.publish(endpoint)
+    await world.work()
+    delivery = world.log.delivery(WORKSPACE, endpoint.id, event.id)
+
+    Resending(world.backlog, world.looks).send([row_again(endpoint.id, event, delivery)])
+    await world.work_all()
+
+    assert len(world.receivers.of(endpoint.id)) == 2
+    assert [attempt.number for attempt in world.log.delivery(WORKSPACE, endpoint.id, event.id).attempts] == [1, 2]  # type: ignore[union-attr]

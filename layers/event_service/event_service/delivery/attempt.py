@@ -6,10 +6,11 @@ for its endpoint or was discarded. Records are only added, never changed: what a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 from event_service.base.dates import from_stored
 from event_service.base.identifiers import delivery_id
@@ -67,6 +68,10 @@ class DeliveryKey:
         return self.workspace_id, self.event_id
 
 
+LogKey: TypeAlias = tuple[str, str, str, int]
+"""(endpoint id, workspace id, event id, number of the attempt)."""
+
+
 @dataclass(frozen=True, slots=True)
 class PendingAttempt:
     """The attempt of a delivery that comes next, wherever it waits: in a queue, as a retry, or in a backlog. The event itself
@@ -78,6 +83,7 @@ class PendingAttempt:
         listed: the log has a record of this delivery, by which lists find it.
         traceparent: the trace of the publish.
         body_bytes: the size of the request's body, for whoever has to know before reading it.
+        begun: the first attempt that was asked for: 1, or the one that a retry by hand or a replay began with.
     """
 
     delivery: DeliveryKey
@@ -86,12 +92,25 @@ class PendingAttempt:
     listed: bool = False
     traceparent: str | None = None
     body_bytes: int = 0
+    begun: int = 1
 
     @property
-    def log_key(self) -> tuple[str, str, str, int]:
-        """(endpoint id, workspace id, event id, number), by which the log finds the record of this attempt."""
+    def log_key(self) -> LogKey:
+        """By which the log finds the record of this attempt."""
         key = self.delivery
         return key.endpoint_id, key.workspace_id, key.event_id, self.number
+
+    @property
+    def log_keys(self) -> list[LogKey]:
+        """Where the log says whether this attempt is still to be made: its own place, and that of the attempt before it. Of two
+        copies in flight at once one may have failed and asked for this attempt, and the other have succeeded."""
+        own = self.log_key
+        return [own, (*own[:3], self.number - 1)] if self.number > self.begun else [own]
+
+    def is_superfluous(self, recorded: Mapping[LogKey, LogRecord]) -> bool:
+        """Whether the attempt before it has succeeded after all."""
+        before = [recorded[key] for key in self.log_keys[1:] if key in recorded]
+        return any(record.status is DeliveryStatus.DELIVERED for record in before)
 
     def following(self, *, spent: bool = True) -> PendingAttempt:
         """The attempt after this one. One that is not ``spent`` leaves the schedule of retries where it was: the receiver
@@ -157,6 +176,11 @@ class LogRecord:
     schedule_start: int = 1
     disable_reason: str | None = None
     listed: bool = False
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether an attempt was made and did not succeed: such a record never takes the place of a success."""
+        return self.attempt is not None and self.status is not DeliveryStatus.DELIVERED
 
     @property
     def number(self) -> int:

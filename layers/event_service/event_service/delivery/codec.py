@@ -45,6 +45,8 @@ def written_attempt(attempt: PendingAttempt) -> dict[str, Any]:
         written["attempt"] = attempt.number
     if attempt.schedule_start != 1:
         written["scheduleStart"] = attempt.schedule_start
+    if attempt.begun != 1:
+        written["begun"] = attempt.begun
     if attempt.listed:
         written["listed"] = True
     if attempt.traceparent is not None:
@@ -65,6 +67,7 @@ def read_attempt(written: dict[str, Any]) -> PendingAttempt:
         written.get("listed", False),
         written.get("traceparent"),
         written.get("bodyBytes", 0),
+        written.get("begun", 1),
     )
 
 

@@ -36,4 +36,4 @@ def row_again(endpoint_id: str, event: Event, delivery: Delivery | None) -> Back
     number = 1 if delivery is None else delivery.last_number + 1
     version = None if delivery is None else delivery.configuration_version
     key = DeliveryKey(event.workspace_id, endpoint_id, event.id, format_date(event.created), version)
-    return BacklogRow(PendingAttempt(key, number, schedule_start=number, listed=delivery is not None), key.accepted_at)
+    return BacklogRow(PendingAttempt(key, number, schedule_start=number, listed=delivery is not None, begun=number), key.accepted_at)

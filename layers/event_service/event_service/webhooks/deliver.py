@@ -152,10 +152,10 @@ class WebhookDelivery:
     async def _read(self, messages: dict[int, WebhookMessage], suspects: set[int]) -> Snapshot:
         endpoints = {(message.delivery.workspace_id, message.delivery.endpoint_id) for message in messages.values()}
         attempts = [
-            attempt.log_key
+            key
             for position in suspects
             # The attempt after it as well: if that was made, nothing is left to do for this one.
-            for attempt in (messages[position].attempt, messages[position].attempt.following())
+            for key in (*messages[position].attempt.log_keys, messages[position].attempt.following().log_key)
         ]
         return await self._in_thread(self._snapshots.read, endpoints, attempts)
 
@@ -184,6 +184,8 @@ class WebhookDelivery:
                 followed = message.attempt.following().log_key in snapshot.recorded
                 if endpoint is not None and not followed and _may_be_unfinished(record, received[position], now):
                     results.append(Result(Task(message, endpoint, position), Outcome.REPEATED, record))
+            elif position in suspects and message.attempt.is_superfluous(snapshot.recorded):
+                batch.report.dropped += 1
             elif key in seen:
                 # Two copies in one batch: the one that comes again finds the other's record.
                 batch.report.failed.add(position)

@@ -170,7 +170,7 @@ class LaneRows:
         # A read that found fewer due rows than it asked for has seen all; rows that are due later do not count.
         self._exhausted = not self._more_due and len(due) < ROWS_PER_PAGE
         snapshot = await reader.in_thread(
-            reader.snapshots.read, [(lane.workspace_id, lane.endpoint_id)], [row.key for row in page] if page else []
+            reader.snapshots.read, [(lane.workspace_id, lane.endpoint_id)], [key for row in page for key in row.attempt.log_keys]
         )
         snapshot.require_all()
         self._batch.forget(lane.endpoint_id)
@@ -214,6 +214,8 @@ class LaneRows:
             if row.key in recorded:
                 # An owner died between the record and the row. What follows from the record may not have been done.
                 repeated.append(Result(task, Outcome.REPEATED, recorded[row.key]))
+            elif row.attempt.is_superfluous(recorded):
+                repeated.append(Result(task, Outcome.REPEATED))
             else:
                 self._ready.append(task)
         if repeated and await reader.recorder.record(self._batch, repeated):

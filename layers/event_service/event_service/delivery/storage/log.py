@@ -10,6 +10,7 @@ import heapq
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,7 +20,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from event_service.aws.dynamodb import AttributeMap, Database, Key
+from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
 from event_service.base.identifiers import shard_of
@@ -69,6 +70,7 @@ class LogItem(Model):
     endpoint_shard = UnicodeAttribute(attr_name="endpointShard", null=True)
     endpoint_key = UnicodeAttribute(attr_name="endpointKey", null=True)
     expires_at = NumberAttribute(attr_name="expiresAt")
+    status = UnicodeAttribute(null=True)
     by_endpoint = ByEndpointIndex()
 
 
@@ -91,7 +93,22 @@ class DynamoDeliveryLog:
         parts = [_parted(self._item(record), record) for record in records]
         # First the texts: a record that is there is complete.
         texts = [text for _, text in parts if text is not None]
-        self._database.batch_put(LogItem, [*texts, *(item for item, _ in parts)])
+        kept = [item for (item, _), record in zip(parts, records, strict=True) if not record.is_failure]
+        if texts or kept:
+            self._database.batch_put(LogItem, [*texts, *kept])
+        failures = [item for (item, _), record in zip(parts, records, strict=True) if record.is_failure]
+        if len(failures) == 1:
+            self._put_failure(failures[0])
+        elif failures:
+            with ThreadPoolExecutor(max_workers=READERS) as threads:
+                list(threads.map(self._put_failure, failures))
+
+    def _put_failure(self, item: AttributeMap) -> None:
+        """One by one, because a batch knows no conditions. Of two copies of a message in flight at once one may have succeeded: the
+        failure of the other must not take its place, or retries would follow a success."""
+        condition: Condition = LogItem.status.does_not_exist() | (LogItem.status != DeliveryStatus.DELIVERED.value)
+        with suppress(ConditionFailed):
+            self._database.put_item(LogItem, item, condition)
 
     def _item(self, record: LogRecord) -> AttributeMap:
         # The records of one delivery expire together, with their event, or soon after the newest.
