@@ -25,6 +25,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, passed: Time | None = None) -> None:
         super().__init__()
         self.passed = passed or Time()
+        # asyncio runs a timer that is due before "now + resolution". With its own billionth of a second that is "now" itself once
+        # 194 days have passed (2**24 s, where floats lie 4 billionths apart), and no timer would ever run again.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self.passed.seconds
