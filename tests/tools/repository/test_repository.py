@@ -34,7 +34,9 @@ def test_ci_runs_on_every_supported_python_and_no_other() -> None:
     jobs = _workflow(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
 
     assert SUPPORTED
+    once = jobs.pop("once")
     assert {name: job["strategy"]["matrix"]["python"] for name, job in jobs.items()} == {"check": SUPPORTED, "build": SUPPORTED}
+    assert [step["run"] for step in once["steps"] if "run" in step] == ["make dynalite", "make scan"]
 
 
 def test_local_setup_looks_for_every_supported_python_and_no_other() -> None:
