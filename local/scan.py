@@ -83,7 +83,7 @@ def scan() -> list[tuple[str, str]]:
         expanded = _run([SAM_PYTHON, ROOT / "local" / "translate_template.py", ROOT / f"{name}.yaml"])
         (work / f"{name}.json").write_text(expanded, encoding="utf-8")
     # It need not ask its maker for anything.
-    command = [
+    command: list[str | Path] = [
         ENVIRONMENT / "bin" / "checkov",
         "--framework",
         "cloudformation",
