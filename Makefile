@@ -17,9 +17,10 @@ run: ## the whole service on this machine until Ctrl-C      PORT=4566
 	@local/setup.sh
 	@$(PY) -m local.run
 
-token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent STACK=<deployed stack>
+token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent|listener ENDPOINT=<id> EXPIRES=90d STACK=<deployed stack>
 	@local/setup.sh dev
 	@$(PY) -m cli.main --json $(if $(STACK),--stack "$(STACK)") token issue --kind "$(or $(KIND),access)" \
+		$(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") \
 		$(if $(WORKSPACE),--workspace "$(WORKSPACE)",--new-workspace)
 
 doctor: ## what this machine lacks for make run and make test, and what to do      PORT=4566

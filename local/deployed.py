@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import botocore.session
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 
 from event_service.access.storage.tokens import DynamoTokenStore
-from event_service.access.token import TokenKind
+from event_service.access.token import TokenKind, TokenLife
 from event_service.access.tokens import Tokens
 from event_service.aws.dynamodb import Database, connect
 from event_service.base.errors import Unauthenticated
@@ -95,7 +95,14 @@ def describe(name: str, client_settings: dict[str, Any], profile: str | None = N
 def tokens_of(stack: DeployedStack) -> Tokens:
     """The use cases of tokens, on the stack's own table."""
     database = Database(_connection(stack), {"tokens": stack.outputs["TokensTableName"]}.__getitem__)
-    return Tokens(DynamoTokenStore(database), lambda: datetime.now(UTC))
+    return Tokens(DynamoTokenStore(database), lambda: datetime.now(UTC), life=_token_life(stack))
+
+
+def _token_life(stack: DeployedStack) -> TokenLife:
+    """What the parameters of the stack say; 0 days: no end."""
+    days = [int(one) for one in stack.outputs.get("TokenDays", "0 0").split()]
+    default, maximum = (timedelta(days=one) if one else None for one in days)
+    return TokenLife(default, maximum)
 
 
 def issue_token(stack: DeployedStack, *, workspace_id: str | None, kind: str, name: str) -> IssuedToken:

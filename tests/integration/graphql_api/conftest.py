@@ -40,6 +40,13 @@ def forget() -> None:
             factory.cache_clear()
 
 
+class InTheForeground:
+    """Runs at once what otherwise runs beside a request."""
+
+    def submit(self, call: Callable[[], None]) -> None:
+        call()
+
+
 @pytest.fixture
 def door(aws: dict[str, str], calls: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     sqs = boto3.client("sqs", region_name="us-east-1")
@@ -52,6 +59,7 @@ def door(aws: dict[str, str], calls: list[str], monkeypatch: pytest.MonkeyPatch)
     for name, value in aws.items():
         monkeypatch.setenv(name, value)
     forget()
+    monkeypatch.setattr(wiring, "background", InTheForeground)
     text, _ = wiring.tokens().issue(WORKSPACE)
     agent, _ = wiring.tokens().issue(WORKSPACE, TokenKind.AGENT)
     door = Door(wiring)
