@@ -116,6 +116,8 @@ class Metric(StrEnum):
     """Event filters that match nothing, because this release cannot read their stored conditions."""
     UNDECIDED_FILTERS = "UndecidedFilters"
     """Verdicts of event filters that count as matches, because the budget for an event ended."""
+    REFUSED_BUS_EVENTS = "RefusedBusEvents"
+    """Events from an EventBridge bus that can never be accepted."""
     REFUSED_TOKENS = "RefusedTokens"
     """Requests and connects without a token, or with one that is unknown, revoked or expired."""
     FAULTS = "Faults"
