@@ -36,6 +36,9 @@ class Tool:
             "ConnectionsTableName": aws["CONNECTIONS_TABLE"],
             "SocketLogTableName": aws["SOCKET_LOG_TABLE"],
             "SocketQueueUrl": self.queue,
+            "EventsTableName": aws["EVENTS_TABLE"],
+            "EventIndexTableName": aws["EVENT_INDEX_TABLE"],
+            "DeliveriesTableName": aws["DELIVERIES_TABLE"],
         }
         self.stack = DeployedStack("event-service", "CREATE_COMPLETE", outputs, {}, {}, {"region_name": REGION})
         self.asked: list[tuple[Any, ...]] = []

@@ -125,6 +125,14 @@ class DynamoDeliveryLog:
             item["endpointKey"] = {"S": f"{key.accepted_at}#{_cut(key.event_id)}"}
         return item | codec.record_attributes(record)
 
+    def erase(self, workspace_id: str, event_id: str) -> None:
+        """Removes all records of one event, and their texts."""
+        items = list(self._database.query_all(LogItem, LogItem.event_key == f"{workspace_id}#{event_id}", consistent=True))
+        texts = [Key(LogItem, *_text_key(item)) for item in items if "apart" in item]
+        # First the texts: their place is known from the record only.
+        self._database.batch_write(deletes=texts)
+        self._database.batch_write(deletes=[Key(LogItem, item["eventKey"]["S"], item["attemptKey"]["S"]) for item in items])
+
     # -- reading -------------------------------------------------------------------------------------------------
 
     def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
