@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run doctor receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak lock clean
+.PHONY: help setup run doctor receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
 
@@ -113,6 +113,14 @@ soak: ## ten minutes of mixed load while functions are killed: nothing may be lo
 bench: ## measure speed, loss and cost into docs/benchmarks.md      QUICK=1 SECTION='cold_start ...'
 	@local/setup.sh
 	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(SECTION)
+
+audit: ## known weaknesses of all packages and browser scripts (asks PyPI and osv.dev)
+	@local/setup.sh dev audit
+	@$(PY) -m local.audit
+
+sbom: ## everything of others that is deployed, in CycloneDX      FILE=.local/sbom.cdx.json
+	@local/setup.sh dev
+	@$(PY) -m local.sbom $(if $(FILE),--file "$(FILE)")
 
 lock: ## resolve the dependencies anew and export the requirements of the artifacts
 	@local/setup.sh dev
