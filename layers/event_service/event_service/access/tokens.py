@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ CACHE_LIFE: Final = timedelta(seconds=30)
 """A revoked token must stop working within 60 s in every warm function; this leaves a margin."""
 CACHE_SIZE: Final = 1_000
 
+_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _REFUSED = (
     "Give a valid token in the header 'Token: <token>' or 'Authorization: Bearer <token>'; "
     "this one is missing, unknown, expired or revoked."
@@ -55,7 +57,8 @@ class Tokens:
         Raises:
             Unauthenticated: nothing was sent, or no valid token; the answer does not say which of these.
         """
-        if not text or not text.strip() or len(text) > 200:
+        # What is no UUID is no token: nothing is read for it.
+        if not text or _FORM.fullmatch(text.strip()) is None:
             raise Unauthenticated(_REFUSED)
         token_hash = hash_token(text)
         now = self._clock()
