@@ -14,11 +14,13 @@ from event_service.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Executor
 
     from botocore.credentials import ReadOnlyCredentials
     from botocore.session import Session
     from pynamodb.connection import Connection
 
+    from event_service.access.last_use import LastUses
     from event_service.access.tokens import Tokens
     from event_service.aws.dynamodb import Database
     from event_service.aws.sqs import Queues
@@ -115,7 +117,24 @@ def tokens() -> Tokens:
     from event_service.access.storage.tokens import DynamoTokenStore
     from event_service.access.tokens import Tokens
 
-    return Tokens(DynamoTokenStore(database()), clock)
+    return Tokens(DynamoTokenStore(database()), clock, last_uses())
+
+
+@cache
+def last_uses() -> LastUses:
+    """When tokens were used."""
+    from event_service.access.last_use import LastUses
+    from event_service.access.storage.tokens import DynamoTokenStore
+
+    return LastUses(DynamoTokenStore(database()), clock, lambda call: background().submit(call))
+
+
+@cache
+def background() -> Executor:
+    """What no request waits for. One thread: it has little to do."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, thread_name_prefix="background")
 
 
 @cache
@@ -300,6 +319,7 @@ def socket_connections() -> SocketConnections:
         socket_backlog_queue(),
         clock,
         socket_retention(),
+        last_uses(),
         needs_token=get_settings().web_socket_auth == "token",
     )
 

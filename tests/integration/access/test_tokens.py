@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from event_service.access.storage.tokens import DynamoTokenStore, TokenItem
-from event_service.access.token import Token, TokenKind
+from event_service.access.token import Token, TokenKind, hash_token
 from event_service.access.tokens import CACHE_LIFE, CACHE_SIZE, Tokens
 from event_service.aws.dynamodb import Database
 from event_service.base.errors import BadUserInput, NotFound, Unauthenticated
@@ -56,6 +56,15 @@ def test_without_a_valid_token_a_caller_is_unauthenticated(tokens: Tokens, text:
     tokens.issue(WORKSPACE)
     with pytest.raises(Unauthenticated):
         tokens.authenticate(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "a" * 36, f"{WORKSPACE}0", WORKSPACE.replace("-", ""), "\u0664" + WORKSPACE[1:], hash_token(WORKSPACE)]
+)
+def test_what_cannot_be_a_token_costs_no_read(text: str, tokens: Tokens, store: CountingStore) -> None:
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(text)
+    assert store.reads == 0
 
 
 def test_the_token_itself_is_nowhere_in_the_table(tokens: Tokens, aws: dict[str, str]) -> None:

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from event_service.access.token import TokenKind
+from event_service.access.last_use import LastUses
+from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
+from event_service.sockets.connections import SocketConnections
 from tests.builders import START
 from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, a_token, an_endpoint
 
@@ -85,6 +87,29 @@ def test_a_listeners_token_opens_its_own_sockets_only() -> None:
     assert not scene.tables.rows
     scene.connect(token="a" * 36)
     assert len(scene.tables.rows) == 1
+
+
+def test_a_connect_is_a_use_of_its_token_and_a_refused_one_is_not() -> None:
+    scene = Scene()
+    noted: list[str] = []
+    scene.connections = SocketConnections(scene.tables, scene.tables, scene.backlog, scene.clock, RETENTION, Uses(noted))
+
+    scene.connect(token=TOKEN)
+    for refused in (AGENT_TOKEN, FOREIGN_TOKEN):
+        with pytest.raises(DomainError):
+            scene.connect(token=refused)
+
+    assert noted == [hash_token(TOKEN)]
+
+
+class Uses(LastUses):
+    """Notes whose uses it is told of."""
+
+    def __init__(self, noted: list[str]) -> None:
+        self._noted = noted
+
+    def note(self, token: Token) -> None:
+        self._noted.append(token.token_hash)
 
 
 def test_who_shows_no_token_costs_no_read() -> None:
