@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run doctor receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
+.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
 
@@ -16,6 +16,14 @@ run: export PORT := $(PORT)
 run: ## the whole service on this machine until Ctrl-C      PORT=4566
 	@local/setup.sh
 	@$(PY) -m local.run
+
+start: ## the same without a terminal: returns when it is ready      PORT=4566 DIRECTORY=<folder for its state>
+	@local/setup.sh
+	@$(PY) -m local.background start --port "$(PORT)" $(if $(DIRECTORY),--directory "$(DIRECTORY)")
+
+stop: ## end what make start or make run started      DIRECTORY=<the same folder>
+	@local/setup.sh dev
+	@$(PY) -m local.background stop $(if $(DIRECTORY),--directory "$(DIRECTORY)")
 
 token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent|listener ENDPOINT=<id> EXPIRES=90d STACK=<deployed stack>
 	@local/setup.sh dev

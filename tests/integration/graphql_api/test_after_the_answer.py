@@ -12,12 +12,12 @@ from pynamodb.connection import Connection
 
 from event_service.base.dates import format_date
 from functions.graphql_api import limits
-from tests.integration.conftest import TickingClock
+from tests.builders import SettableClock
 from tests.integration.graphql_api.conftest import WORKSPACE
 from tests.unit.graphql_api.door import Door
 
 ENDPOINT = "00000000-0000-4000-8000-000000000001"
-DATE = format_date(TickingClock().now)
+DATE = format_date(SettableClock(step_seconds=1).now)
 
 
 class Endless:
