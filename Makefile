@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
+.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
 
@@ -77,6 +77,10 @@ format: ## let ruff rewrite what it can
 unit integration e2e template: ## one part of the tests
 	@local/setup.sh
 	@$(PY) -m pytest tests/$@ $(PYTEST)
+
+dynalite: ## tests of storage against another DynamoDB (from npm; Node is fetched where there is none)
+	@local/setup.sh dev
+	@$(PY) -m local.dynalite $(PYTEST)
 
 build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
 	@local/setup.sh dev sam

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
     from event_service.routing.bulk_retry import BulkRetry
+    from event_service.routing.packed import PackedReading
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -239,6 +240,21 @@ def publishing() -> Publishing:
 
 
 @cache
+def packed_reading() -> PackedReading:
+    """How routers that start together read large workspaces."""
+    import time
+
+    from event_service.routing.packed import PackedReading
+    from event_service.routing.storage.packed_rows import DynamoPackedRows
+
+    def newest_version(workspace_id: str) -> int:
+        head = change_log().head(workspace_id)
+        return head.version if head is not None else 0
+
+    return PackedReading(DynamoPackedRows(database(), clock), newest_version, time.sleep, time.monotonic)
+
+
+@cache
 def routing() -> Routing:
     """From accepted events to deliveries."""
     from event_service.events.storage.queue import SqsRoutingQueue
@@ -249,7 +265,7 @@ def routing() -> Routing:
 
     settings = get_settings()
     return Routing(
-        tables=RoutingTables(change_log(), configuration_rows(), Matcher),
+        tables=RoutingTables(change_log(), configuration_rows(), Matcher, packed=packed_reading),
         store=event_store(),
         webhooks=webhook_queue(),
         sockets=socket_log(),
