@@ -35,7 +35,8 @@ def test_ci_runs_on_every_supported_python_and_no_other() -> None:
     jobs = _workflow(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
 
     assert SUPPORTED
-    assert {name: job["strategy"]["matrix"]["python"] for name, job in jobs.items()} == {"check": SUPPORTED, "build": SUPPORTED}
+    everywhere = {name: job["strategy"]["matrix"]["python"] for name, job in jobs.items() if "strategy" in job}
+    assert everywhere == {"check": SUPPORTED, "build": SUPPORTED}
 
 
 def test_local_setup_looks_for_every_supported_python_and_no_other() -> None:
