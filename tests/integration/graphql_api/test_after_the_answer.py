@@ -5,6 +5,7 @@ the connection: a process that Lambda freezes would work on at the expense of wh
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,12 +13,11 @@ from pynamodb.connection import Connection
 
 from event_service.base.dates import format_date
 from functions.graphql_api import limits
-from tests.builders import SettableClock
 from tests.integration.graphql_api.conftest import WORKSPACE
 from tests.unit.graphql_api.door import Door
 
 ENDPOINT = "00000000-0000-4000-8000-000000000001"
-DATE = format_date(SettableClock(step_seconds=1).now)
+DATE = format_date(datetime(2026, 3, 1, 12, tzinfo=UTC))
 
 
 class Endless:
