@@ -84,8 +84,12 @@ def accepts(entry: Any, value: Any) -> bool:
     if operator == "exists":
         return operand is True
     if operator == "numeric":
-        return _is_number(value) and _has_a_float(value) and all(
-            _compare(operand[index], Decimal(repr(value)), Decimal(repr(operand[index + 1]))) for index in range(0, len(operand), 2)
+        return (
+            _is_number(value)
+            and _has_a_float(value)
+            and all(
+                _compare(operand[index], Decimal(repr(value)), Decimal(repr(operand[index + 1]))) for index in range(0, len(operand), 2)
+            )
         )
     if operator == "anything-but":
         return not any(accepts(refused, value) for refused in _refused(operand))
