@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template build console screenshots invoke start-api deploy smoke prune restore bench soak lock clean
+.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
 
@@ -25,9 +25,10 @@ stop: ## end what make start or make run started      DIRECTORY=<the same folder
 	@local/setup.sh dev
 	@$(PY) -m local.background stop $(if $(DIRECTORY),--directory "$(DIRECTORY)")
 
-token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent STACK=<deployed stack>
+token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent|listener ENDPOINT=<id> EXPIRES=90d STACK=<deployed stack>
 	@local/setup.sh dev
 	@$(PY) -m cli.main --json $(if $(STACK),--stack "$(STACK)") token issue --kind "$(or $(KIND),access)" \
+		$(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") \
 		$(if $(WORKSPACE),--workspace "$(WORKSPACE)",--new-workspace)
 
 doctor: ## what this machine lacks for make run and make test, and what to do      PORT=4566
@@ -77,6 +78,10 @@ unit integration e2e template: ## one part of the tests
 	@local/setup.sh
 	@$(PY) -m pytest tests/$@ $(PYTEST)
 
+dynalite: ## tests of storage against another DynamoDB (from npm; Node is fetched where there is none)
+	@local/setup.sh dev
+	@$(PY) -m local.dynalite $(PYTEST)
+
 build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
 	@local/setup.sh dev sam
 	@$(PY) -m local.build --architecture "$(or $(ARCHITECTURE),arm64)" $(if $(RUNTIME),--runtime "$(RUNTIME)")
@@ -120,6 +125,14 @@ soak: ## ten minutes of mixed load while functions are killed: nothing may be lo
 bench: ## measure speed, loss and cost into docs/benchmarks.md      QUICK=1 SECTION='cold_start ...'
 	@local/setup.sh
 	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(SECTION)
+
+audit: ## known weaknesses of all packages and browser scripts (asks PyPI and osv.dev)
+	@local/setup.sh dev audit
+	@$(PY) -m local.audit
+
+sbom: ## everything of others that is deployed, in CycloneDX      FILE=.local/sbom.cdx.json
+	@local/setup.sh dev
+	@$(PY) -m local.sbom $(if $(FILE),--file "$(FILE)")
 
 lock: ## resolve the dependencies anew and export the requirements of the artifacts
 	@local/setup.sh dev

@@ -52,6 +52,22 @@ def room_for_the_api(limit: int) -> int:
     return max(2, limit // 5)
 
 
+def left_for_the_api(available: int, busy_queues: int) -> int:
+    """Executions that are left while so many queues have work at once and each poller has the least that AWS takes."""
+    return max(0, available - LEAST * busy_queues)
+
+
+def _least_room(available: int) -> str:
+    """What an account can count on whose limit is too small for all pollers."""
+    return (
+        f"AWS takes no maximum below {LEAST} and reserves nothing in so small an account, so only a higher limit ({QUOTA}) gives the API "
+        f"executions of its own. Until then it has {left_for_the_api(available, 2)} while events are routed and webhooks sent, "
+        f"{left_for_the_api(available, 4)} while sockets and receivers in trouble are served as well, and "
+        f"{left_for_the_api(available, len(POLLERS))} in the seconds in which all {len(POLLERS)} queues have work: callers then get 503 "
+        "and repeat, and nothing that was accepted is lost."
+    )
+
+
 def fit(limit: int, unreserved: int, parameters: Mapping[str, str], keep: Collection[str] = (*POLLERS, *RESERVATIONS)) -> Fit:
     """Fits the pollers into an account's limit.
 
@@ -92,8 +108,9 @@ def fit(limit: int, unreserved: int, parameters: Mapping[str, str], keep: Collec
             "traffic comes."
         )
     if left < room:
+        cure = f"Lower {', '.join(given)}, or request a higher limit ({QUOTA})." if given else _least_room(available)
         advice.append(
             f"The pollers may take {taken} of {available} executions and leave {left} for the API and the account's other functions; "
-            f"{room} should be left. Lower {', '.join(given) or 'the maxima'}, or request a higher limit ({QUOTA})."
+            f"{room} should be left. {cure}"
         )
     return Fit({**parameters, **{name: str(value) for name, value in chosen.items()}}, left, tuple(advice))

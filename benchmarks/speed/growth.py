@@ -34,8 +34,9 @@ from event_service.events.reading import EventQuery, EventsReading
 from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
+from tests.builders import SettableClock
 from tests.fakes.events import FakeSqsClient
-from tests.integration.events.conftest import RETENTION_DAYS, WORKSPACE, SettableClock, token
+from tests.integration.events.conftest import RETENTION_DAYS, WORKSPACE, token
 from tests.support.metering import READ_BYTES, TableShape, item_size
 from tests.template_file import resources
 

@@ -149,10 +149,13 @@ class PartitionedConnection:
         taken: dict[str, Any] = {}
         left: dict[str, Any] = {}
         for table, request in arguments["RequestItems"].items():
-            least = read_units(0, consistent=request.get("ConsistentRead", False))
+            shape, consistent = self._tables[table], request.get("ConsistentRead", False)
+            # Whole items: a projection costs as much as what it leaves out.
+            whole = self._pass("BatchGetItem", {"RequestItems": {table: {"Keys": request["Keys"], "ConsistentRead": True}}})
+            sizes = {shape.key_of(item): item_size(item) for item in whole.get("Responses", {}).get(table, [])}
             for key in request["Keys"]:
-                partition = Partition(table, self._tables[table].key_of(key)[0])
-                side = taken if self._limits.take({partition: least}, write=False) else left
+                units = read_units(sizes.get(shape.key_of(key), 0), consistent=consistent)
+                side = taken if self._limits.take({Partition(table, shape.key_of(key)[0]): units}, write=False) else left
                 side.setdefault(table, {**request, "Keys": []})["Keys"].append(key)
         return self._in_part("BatchGetItem", arguments, taken, left, "UnprocessedKeys")
 

@@ -75,4 +75,4 @@ class ReadingServices(FakeServices):
         """A delivery with one attempt."""
         key = DeliveryKey(self._workspace_id, endpoint_id, event.id, format_date(event.created))
         attempt = Attempt(1, event.created, duration_ms, status_code, None, None, "")
-        self.log.write([LogRecord(key, status, event.created, attempt=attempt)])
+        self.log.write([LogRecord(key, status, event.created, attempt=attempt, listed=True)])

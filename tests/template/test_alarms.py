@@ -9,6 +9,7 @@ import pytest
 
 from event_service.delivery.lane import MAXIMUM_QUEUE_DELAY_SECONDS
 from event_service.delivery.retry_schedule import DELAYS_SECONDS
+from local.tools import ROOT
 from tests.template_file import resources, template
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
@@ -70,8 +71,23 @@ def test_every_queue_that_keeps_failures_and_every_function_has_an_alarm() -> No
         assert ("Throttles", reference) in watched or name == "EventBusFunction"
         if "EventInvokeConfig" in function["Properties"]:
             assert {("AsyncEventsDropped", reference), ("DestinationDeliveryFailures", reference)} <= watched
+    throttled = {table for metric, table in watched if metric in ("ReadThrottleEvents", "WriteThrottleEvents")}
+    hot = {"EventsTable", "DeliveriesTable", "DueTable", "SocketLogTable", "ConnectionsTable", "EndpointsByIdTable", "EventFiltersTable"}
+    assert {str({"Ref": table}) for table in hot} <= throttled
     for metric in ("IntegrationError", "ExecutionError"):
         assert (metric, str({"Ref": "WebSocketApi"})) in watched
+
+
+def test_what_alarms_cost_is_said_where_people_decide() -> None:
+    """CloudWatch bills each metric that an alarm looks at. Those of the bus and of gradual deployments are left out: both are off."""
+    always = ("HasAlarms", "HasRateAlarms", "HasConcurrencyAlarm")
+    metrics = sum(len(list(metrics_of(alarm))) for alarm in ALARMS.values() if alarm["Condition"] in always)
+    dollars = f"{metrics * 0.10:.0f}"
+
+    assert f"about {dollars} USD" in template()["Parameters"]["Alarms"]["Description"]
+    assert template()["Description"].endswith(f"its alarms about {dollars}.")
+    assert f"${dollars} more for alarms" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"alarms (about ${dollars}:" in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 
 def test_the_webhook_queues_age_is_above_what_is_normal() -> None:

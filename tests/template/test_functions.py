@@ -112,6 +112,14 @@ def test_a_function_has_a_role_of_its_own(name: str) -> None:
 
 
 @every_function
+def test_lambda_takes_a_role_for_this_account_alone(name: str) -> None:
+    trust = template()["Resources"][f"{name}Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+
+    assert [one["Principal"] for one in trust] == [{"Service": "lambda.amazonaws.com"}]
+    assert trust[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+@every_function
 def test_role_reaches_what_its_environment_names_and_no_more(name: str) -> None:
     named = {
         value["Ref"]

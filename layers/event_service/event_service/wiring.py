@@ -14,11 +14,13 @@ from event_service.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Executor
 
     from botocore.credentials import ReadOnlyCredentials
     from botocore.session import Session
     from pynamodb.connection import Connection
 
+    from event_service.access.last_use import LastUses
     from event_service.access.tokens import Tokens
     from event_service.aws.dynamodb import Database
     from event_service.aws.sqs import Queues
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
     from event_service.routing.bulk_retry import BulkRetry
+    from event_service.routing.packed import PackedReading
     from event_service.routing.replay import Replay
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
@@ -115,7 +118,24 @@ def tokens() -> Tokens:
     from event_service.access.storage.tokens import DynamoTokenStore
     from event_service.access.tokens import Tokens
 
-    return Tokens(DynamoTokenStore(database()), clock)
+    return Tokens(DynamoTokenStore(database()), clock, last_uses())
+
+
+@cache
+def last_uses() -> LastUses:
+    """When tokens were used."""
+    from event_service.access.last_use import LastUses
+    from event_service.access.storage.tokens import DynamoTokenStore
+
+    return LastUses(DynamoTokenStore(database()), clock, lambda call: background().submit(call))
+
+
+@cache
+def background() -> Executor:
+    """What no request waits for. One thread: it has little to do."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, thread_name_prefix="background")
 
 
 @cache
@@ -220,6 +240,21 @@ def publishing() -> Publishing:
 
 
 @cache
+def packed_reading() -> PackedReading:
+    """How routers that start together read large workspaces."""
+    import time
+
+    from event_service.routing.packed import PackedReading
+    from event_service.routing.storage.packed_rows import DynamoPackedRows
+
+    def newest_version(workspace_id: str) -> int:
+        head = change_log().head(workspace_id)
+        return head.version if head is not None else 0
+
+    return PackedReading(DynamoPackedRows(database(), clock), newest_version, time.sleep, time.monotonic)
+
+
+@cache
 def routing() -> Routing:
     """From accepted events to deliveries."""
     from event_service.events.storage.queue import SqsRoutingQueue
@@ -230,7 +265,7 @@ def routing() -> Routing:
 
     settings = get_settings()
     return Routing(
-        tables=RoutingTables(change_log(), configuration_rows(), Matcher),
+        tables=RoutingTables(change_log(), configuration_rows(), Matcher, packed=packed_reading),
         store=event_store(),
         webhooks=webhook_queue(),
         sockets=socket_log(),
@@ -300,6 +335,7 @@ def socket_connections() -> SocketConnections:
         socket_backlog_queue(),
         clock,
         socket_retention(),
+        last_uses(),
         needs_token=get_settings().web_socket_auth == "token",
     )
 

@@ -48,6 +48,7 @@ from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.event_router.handler import create_handler
+from tests.builders import SettableClock
 from tests.fakes.configuration_store import destinations
 from tests.fakes.dynamodb import StrictConnection
 from tests.support.metering import TableShape
@@ -58,19 +59,6 @@ ACCOUNT = "123456789012"
 """moto's."""
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 RETENTION_DAYS = 14
-
-
-class SettableClock:
-    """A time that stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_time(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
 
 class Context:

@@ -389,7 +389,7 @@ def test_publishing_the_same_ids_again_makes_no_second_event(make_world: Callabl
             aws.target, aws.fault, aws.calls, aws.broken = target, fault, [], None
             scene.publish(given)
             assert ("publish", "SendMessage routing") in aws.calls or target == 0
-            scene.world.clock.pass_time(seconds=1)
+            scene.world.clock.advance(seconds=1)
             again, _ = scene.publish(given)
             scene.route()
 

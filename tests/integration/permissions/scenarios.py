@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from event_service.access.storage.tokens import DynamoTokenStore
 from event_service.access.tokens import Tokens
 from event_service.base.dates import format_date
@@ -29,6 +31,7 @@ from event_service.configuration.storage.secrets import secret_item
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.filters.event_filter import EventFilter
+from event_service.routing import tables
 from functions.graphql_api.schema.schema import build_schema
 from tests.integration.permissions.account import WORKSPACE, Account, body_of
 from tests.unit.graphql_api.door import payload as sample
@@ -234,6 +237,19 @@ def the_publisher_dies_after_its_message_was_sent(client: Client) -> None:
     account.database._call("DeleteItem", {"TableName": "EventsTable", "Key": {"key": {"S": f"{WORKSPACE}#raced"}}})
     client.publish("raced")
     account.run("EventRouterFunction", {"Records": [*first, *account.take("RoutingQueue")]})
+
+
+def a_large_workspace_is_packed_and_read(client: Client) -> None:
+    """One router packs its rows, and the next one reads them."""
+    account = client.account
+    hook = client.webhook()
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(tables, "PACKED_FROM", 1)
+        for _ in range(2):
+            client.publish()
+            account.route()
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.deliver()
 
 
 def a_webhook_fails_waits_and_is_disabled(client: Client) -> None:
@@ -497,6 +513,7 @@ SCENARIOS: list[Callable[[Client], None]] = [
     events_are_published_delivered_and_listed,
     messages_come_again,
     the_publisher_dies_after_its_message_was_sent,
+    a_large_workspace_is_packed_and_read,
     a_webhook_fails_waits_and_is_disabled,
     a_webhook_cools_down_and_recovers,
     what_waits_outlives_its_event,

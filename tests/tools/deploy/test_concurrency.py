@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.concurrency import LEAST, POLLERS, RESERVATIONS, fit, room_for_the_api
+from local.concurrency import LEAST, POLLERS, RESERVATIONS, fit, left_for_the_api, room_for_the_api
 from local.deploy import template_defaults
 from local.tools import ROOT
 from tests.template_file import template
@@ -32,6 +32,19 @@ def test_fit_says_that_the_smallest_limits_leave_the_api_too_little(limit: int) 
     assert fitted.refusal is None
     assert _maxima(fitted.parameters) == LEAST * len(POLLERS) <= limit
     assert any(f"leave {limit - 10} for the API" in sentence for sentence in fitted.advice)
+    assert any(f"it has {limit - 4} while events are routed" in sentence for sentence in fitted.advice)
+    assert not any("Lower" in sentence for sentence in fitted.advice), "nothing can be lowered"
+
+
+@pytest.mark.parametrize(("busy", "left"), [(0, 10), (2, 6), (3, 4), (4, 2), (5, 0)])
+def test_room_in_a_new_account_shrinks_by_two_for_each_busy_queue(busy: int, left: int) -> None:
+    assert left_for_the_api(10, busy) == left
+
+
+def test_the_templates_defaults_leave_the_api_nearly_all_of_a_thousand() -> None:
+    defaults = template_defaults(ROOT / "template.yaml")
+
+    assert 1_000 - _maxima(defaults) >= room_for_the_api(1_000)
 
 
 def test_fit_gives_the_full_maxima_where_the_limit_is_a_thousand() -> None:

@@ -43,13 +43,13 @@ def test_an_undone_update_is_deployed_again_as_another_release() -> None:
     assert release_of("f", {"a": "1"}, "now") != release_of("f", {"a": "1"})
 
 
-def test_stack_policy_refuses_only_to_replace_or_delete_tables() -> None:
+def test_stack_policy_refuses_to_replace_or_delete_tables_and_queues() -> None:
     allow, deny = json.loads(STACK_POLICY)["Statement"]
 
     assert (allow["Effect"], allow["Action"]) == ("Allow", "Update:*")
     assert deny["Effect"] == "Deny"
     assert deny["Action"] == ["Update:Replace", "Update:Delete"]
-    assert deny["Condition"] == {"StringEquals": {"ResourceType": ["AWS::DynamoDB::Table"]}}
+    assert deny["Condition"] == {"StringEquals": {"ResourceType": ["AWS::DynamoDB::Table", "AWS::SQS::Queue"]}}
 
 
 def test_effective_parameters_name_what_is_set_kept_and_changed() -> None:

@@ -98,6 +98,21 @@ def test_what_stays_unprocessed_is_throttled_not_forgotten() -> None:
     assert len(connection.calls) == BATCH_TRIES
 
 
+def test_a_throttled_page_is_asked_for_again_and_no_page_before_it() -> None:
+    busy = refused("ThrottlingException")
+    first: Answer = {"Items": [{"key": {"S": "1"}}], "LastEvaluatedKey": {"key": {"S": "1"}}}
+    data, connection, pauses = database(first, busy, busy, {"Items": [{"key": {"S": "2"}}]})
+
+    found = list(data.query_all(Item, Item.key == "k", tries=3))
+
+    assert [item["key"]["S"] for item in found] == ["1", "2"]
+    assert [call.get("ExclusiveStartKey") for _, call in connection.calls] == [None, *[{"key": {"S": "1"}}] * 3]
+    assert all(0.5 <= pause <= 2 for pause in pauses)
+    data, connection, _ = database(busy, busy)
+    with pytest.raises(RateLimited):
+        list(data.query_all(Item, Item.key == "k", tries=2))
+
+
 def test_25_writes_go_into_a_call() -> None:
     data, connection, _ = database({}, {})
     data.batch_write([Item("k", number) for number in range(20)], [Key(Item, "d", number) for number in range(10)])

@@ -29,7 +29,7 @@ class Store:
         self.hook: Callable[[str], None] = lambda operation: None
         self.log = FakeChangeLog(self._seen)
         self.rows = FakeConfigurationRows(lambda: AT, self._seen)
-        self.tables = RoutingTables(self.log, self.rows, Matcher, **limits)
+        self.tables = RoutingTables(self.log, self.rows, Matcher, None, **limits)
         self.limits = limits
 
     def _seen(self, operation: str) -> None:
@@ -38,7 +38,7 @@ class Store:
 
     def restart(self) -> None:
         """A new process."""
-        self.tables = RoutingTables(self.log, self.rows, Matcher, **self.limits)
+        self.tables = RoutingTables(self.log, self.rows, Matcher, None, **self.limits)
 
     def commit(self, *operations: object, workspace: str = WORKSPACE, apply: bool = True) -> None:
         """What a mutation does; without ``apply`` it died between the commit and the rows."""

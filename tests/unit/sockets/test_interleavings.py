@@ -35,7 +35,7 @@ from event_service.sockets.outside import Outside, ServingReport
 from event_service.sockets.ports import LogHead, Posted
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.printed import printed
-from tests.simulation.sockets.virtual_time import VirtualClock
+from tests.simulation.virtual_time import VirtualClock
 from tests.unit.sockets.interleaving import Scheduler
 from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
 
@@ -176,7 +176,7 @@ class World:
         return 0.0
 
     async def _sleep(self, seconds: float) -> None:
-        self.clock.pass_by(seconds=seconds)
+        self.clock.advance(seconds=seconds)
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -258,7 +258,7 @@ class World:
 
     def _visible_again(self, act: Callable[[], None]) -> None:
         # The visibility time-out is longer than anything that is overdue.
-        self.clock.pass_by(seconds=180)
+        self.clock.advance(seconds=180)
         act()
 
     def _time_left(self) -> Callable[[], float]:
@@ -363,7 +363,7 @@ class World:
         for _ in range(MESSAGES):
             self._some_steps()
             self.publish()
-            self.clock.pass_by(seconds=self.random.choice([0, 1, 40]))
+            self.clock.advance(seconds=self.random.choice([0, 1, 40]))
             for client in self.clients:
                 if self.random.random() < 0.4:
                     self.hang_up(client)
@@ -421,7 +421,7 @@ class World:
             if self.backlog.next_at <= self.clock():
                 choices.append(self.start_backlog_worker)
             elif not choices or self.random.random() < 0.2:
-                self.clock.now = self.backlog.next_at
+                self.clock.advance_to(self.backlog.next_at)
         for client in self.clients:
             if client.connection is None and not client.connecting:
                 choices.append(partial(self.start_connect, client))

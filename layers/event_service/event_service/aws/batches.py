@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from event_service.aws.plain_json import plain_json
 from event_service.base.errors import RateLimited
@@ -20,6 +20,8 @@ BATCH_TRIES: Final = 6
 """Of what a batch left unprocessed, with 50 ms to 1.6 s between, before the call counts as throttled."""
 
 TOO_BUSY: Final = "The database is too busy at the moment; try again in a few seconds."
+
+_T = TypeVar("_T")
 
 AttributeMap = dict[str, dict[str, Any]]
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -95,3 +97,18 @@ def run_batch(
             pause *= 2
     if not may_leave:
         raise RateLimited(TOO_BUSY)
+
+
+def until_not_throttled(call: Callable[[], _T], sleep: Callable[[float], None], tries: int) -> _T:
+    """Makes a call up to ``tries`` times while it is throttled, half a second to two seconds apart: a partition that has given all
+    it can gives again in the next second.
+
+    Raises:
+        RateLimited: it was throttled each time.
+    """
+    for _ in range(tries - 1):
+        try:
+            return call()
+        except RateLimited:
+            sleep(random.uniform(0.5, 2.0))  # noqa: S311 - spreads load, guards nothing
+    return call()

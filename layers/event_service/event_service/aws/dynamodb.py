@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import botocore.session
@@ -24,7 +24,16 @@ from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
 from event_service.aws.actions import Key, Write
-from event_service.aws.batches import BATCH_TRIES, MAXIMUM_KEYS_PER_GET, TOO_BUSY, AttributeMap, key_names, run_batch, write_requests
+from event_service.aws.batches import (
+    BATCH_TRIES,
+    MAXIMUM_KEYS_PER_GET,
+    TOO_BUSY,
+    AttributeMap,
+    key_names,
+    run_batch,
+    until_not_throttled,
+    write_requests,
+)
 from event_service.aws.dynamodb_errors import ConditionFailed, TransactionCanceled, translated
 from event_service.aws.plain_json import register
 from event_service.aws.user_agent import USER_AGENT
@@ -32,16 +41,7 @@ from event_service.base.allowance import current_allowance
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.base.threads import ContextThreads
 
-__all__ = [
-    "AttributeMap",
-    "ConditionFailed",
-    "Database",
-    "Key",
-    "Page",
-    "TransactionCanceled",
-    "Write",
-    "connect",
-]
+__all__ = ["AttributeMap", "ConditionFailed", "Database", "Key", "Page", "TransactionCanceled", "Write", "connect"]
 
 CONNECT_TIMEOUT_SECONDS: Final = 1
 READ_TIMEOUT_SECONDS: Final = 3
@@ -210,11 +210,11 @@ class Database:
             _count_read(answer)
         return Page(answer.get("Items", []), answer.get("Count", 0), answer.get("LastEvaluatedKey"))
 
-    def query_all(self, model: type[Model], key_condition: Condition, **options: Any) -> Iterator[AttributeMap]:
-        """All items of a query, page by page as they are taken."""
+    def query_all(self, model: type[Model], key_condition: Condition, *, tries: int = 1, **options: Any) -> Iterator[AttributeMap]:
+        """All items of a query, page by page as they are taken; a throttled page is asked for up to ``tries`` times."""
         start: AttributeMap | None = None
         while True:
-            page = self.query(model, key_condition, start=start, **options)
+            page = until_not_throttled(partial(self.query, model, key_condition, start=start, **options), self._sleep, tries)
             yield from page.items
             if page.next is None:
                 return

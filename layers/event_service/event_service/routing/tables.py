@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from event_service.base.errors import RateLimited, Unavailable
-from event_service.configuration.changes import ChangeSet, PutEndpoint
-from event_service.configuration.ports import ChangeLog, ConfigurationRows
+from event_service.configuration.changes import ChangeSet, Head, PutEndpoint
+from event_service.configuration.ports import ChangeLog, ConfigurationRows, RoutingRows
 from event_service.routing.table import Matcher, OutOfOrder, RoutingTable
+
+if TYPE_CHECKING:
+    from event_service.routing.packed import PackedReading
 
 _LOG = logging.getLogger(__name__)
 
 CHANGES_PER_READ: Final = 100
 LOADS: Final = 3
 """Times that a load may be overtaken by 1,000 changes, the number that is kept, before it gives up."""
+PACKED_FROM: Final = 2_000
+"""Endpoints and event filters of a workspace, from which on routers that start together share what one has read."""
 MAXIMUM_WORKSPACES: Final = 1_000
 MAXIMUM_TABLE_BYTES: Final = 700_000_000
 """Of all tables together, as they estimate themselves: half of the router's memory is left for the work."""
@@ -35,14 +40,26 @@ class RoutingTables:
         log: ChangeLog,
         rows: ConfigurationRows,
         new_matcher: Callable[[], Matcher],
+        packed: Callable[[], PackedReading] | None = None,
+        *,
         maximum_workspaces: int = MAXIMUM_WORKSPACES,
         maximum_bytes: int = MAXIMUM_TABLE_BYTES,
     ) -> None:
+        """
+        Args:
+            log: the chain of change sets.
+            rows: what the chain led to.
+            new_matcher: makes an empty one.
+            packed: reads large workspaces; made when the first one comes. Without it each router reads all rows.
+            maximum_workspaces: tables that are kept.
+            maximum_bytes: of all tables that are kept.
+        """
         self._log = log
         self._rows = rows
         self._new_matcher = new_matcher
         self._maximum_workspaces = maximum_workspaces
         self._maximum_bytes = maximum_bytes
+        self._packed = packed
         # The one seen last stands last; with each the size it had then.
         self._tables: dict[str, tuple[RoutingTable, int]] = {}
         self._bytes = 0
@@ -96,7 +113,7 @@ class RoutingTables:
                 if rows_tried:
                     unapplied, table.unwritten = self._write_rows(workspace_id)
                     version = min(version, unapplied - 1) if unapplied else version
-                rows = self._rows.load(workspace_id)
+                version, rows = self._read_rows(head, version)
                 table.load(version, rows.endpoints, rows.event_filters.values(), rows.links, rows.matching_nothing)
             try:
                 self._follow(table, rows_tried=rows_tried)
@@ -104,6 +121,11 @@ class RoutingTables:
                 continue
             return table
         raise Unavailable(f"the configuration of workspace {workspace_id} changes faster than it can be loaded")
+
+    def _read_rows(self, head: Head, version: int) -> tuple[int, RoutingRows]:
+        if self._packed is None or head.counts.endpoints + head.counts.event_filters < PACKED_FROM:
+            return version, self._rows.load(head.workspace_id)
+        return self._packed().load(head.workspace_id, version, self._rows.load)
 
     def _write_rows(self, workspace_id: str) -> tuple[int, frozenset[str]]:
         """Writes the rows of committed changes that may not be written yet, since whoever made them may have died. They are

@@ -30,6 +30,8 @@ from event_service.configuration.storage.items import (
 from event_service.configuration.storage.row_writer import RowWriter
 from event_service.filters.event_filter import EventFilter
 
+TRIES_OF_A_LOAD: Final = 5
+"""Of each page: one that fails to the end costs all pages before it."""
 SKIPPED_IN_ONE_READ: Final = 200
 """Up to this offset a page is read with what it skips; beyond, what is skipped is only counted, not transferred."""
 
@@ -106,6 +108,7 @@ class DynamoConfigurationRows:
                 LinksItem,
                 (LinksItem.workspace_id == workspace_id) & LinksItem.side.startswith("endpoint#"),
                 consistent=True,
+                tries=TRIES_OF_A_LOAD,
             )
             if "ids" in item
         }
@@ -115,12 +118,14 @@ class DynamoConfigurationRows:
             index="by_creation",
             attributes=["id", "type", "matchesNothing"],
             consistent=True,
+            tries=TRIES_OF_A_LOAD,
         ):
             endpoint_id = item["id"]["S"]
             endpoints[endpoint_id] = EndpointType(item["type"]["S"])
             if "matchesNothing" in item:
                 matching_nothing.add(endpoint_id)
-        items = self._database.query_all(EventFilterItem, EventFilterItem.workspace_id == workspace_id, consistent=True)
+        own = EventFilterItem.workspace_id == workspace_id
+        items = self._database.query_all(EventFilterItem, own, consistent=True, tries=TRIES_OF_A_LOAD)
         event_filters = (event_filter_of(item) for item in items if not is_deleted(item))
         return RoutingRows(endpoints, {one.id: one for one in event_filters}, links, frozenset(matching_nothing))
 
