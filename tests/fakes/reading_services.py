@@ -46,7 +46,7 @@ class ReadingServices(FakeServices):
         return self._history
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, self.lanes, self.log, lambda: self.world.now)
+        return ReceiverReports(self.known_health, self.lanes, self.log, self.world.backlog, lambda: self.world.now)
 
     def cancelling(self) -> Cancelling:
         history, endpoints = self._history, self.configuration().endpoints
