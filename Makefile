@@ -2,9 +2,11 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite scan upgrade-test build console screenshots invoke start-api deploy smoke prune restore bench soak lock clean
+.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite scan upgrade-test build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
+# Of the command-line tool: without STACK it is the local stack.
+DEPLOYED = $(if $(STACK),--stack "$(STACK)" $(if $(PROFILE),--profile "$(PROFILE)") $(if $(REGION),--region "$(REGION)"))
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-32s %s\n", $$1, $$2}' Makefile
@@ -17,9 +19,18 @@ run: ## the whole service on this machine until Ctrl-C      PORT=4566
 	@local/setup.sh
 	@$(PY) -m local.run
 
-token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent STACK=<deployed stack>
+start: ## the same without a terminal: returns when it is ready      PORT=4566 DIRECTORY=<folder for its state>
+	@local/setup.sh
+	@$(PY) -m local.background start --port "$(PORT)" $(if $(DIRECTORY),--directory "$(DIRECTORY)")
+
+stop: ## end what make start or make run started      DIRECTORY=<the same folder>
 	@local/setup.sh dev
-	@$(PY) -m cli.main --json $(if $(STACK),--stack "$(STACK)") token issue --kind "$(or $(KIND),access)" \
+	@$(PY) -m local.background stop $(if $(DIRECTORY),--directory "$(DIRECTORY)")
+
+token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent|listener ENDPOINT=<id> EXPIRES=90d STACK=<deployed stack> PROFILE=<aws profile>
+	@local/setup.sh dev
+	@$(PY) -m cli.main --json $(DEPLOYED) token issue --kind "$(or $(KIND),access)" \
+		$(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") \
 		$(if $(WORKSPACE),--workspace "$(WORKSPACE)",--new-workspace)
 
 doctor: ## what this machine lacks for make run and make test, and what to do      PORT=4566
@@ -29,9 +40,9 @@ receive: ## a webhook receiver on this machine that shows what comes      PORT=9
 	@local/setup.sh dev
 	@$(PY) -m cli.main receive --port "$(or $(PORT),9000)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(OPTIONS)
 
-listen: ## a socket endpoint's events as they come      ENDPOINT=<id> FORWARD=http://localhost:3000/hook AFTER=<sequence>
+listen: ## a socket endpoint's events as they come      ENDPOINT=<id> FORWARD=http://localhost:3000/hook AFTER=<sequence> STACK=<deployed stack>
 	@local/setup.sh dev
-	@$(PY) -m cli.main listen "$(ENDPOINT)" $(if $(FORWARD),--forward "$(FORWARD)") $(if $(AFTER),--after "$(AFTER)")
+	@$(PY) -m cli.main $(DEPLOYED) listen "$(ENDPOINT)" $(if $(FORWARD),--forward "$(FORWARD)") $(if $(AFTER),--after "$(AFTER)")
 
 test: export PYTEST := $(PYTEST)
 test: ## all that CI checks: lint, types, unit, integration, e2e, template
@@ -124,6 +135,14 @@ soak: ## ten minutes of mixed load while functions are killed: nothing may be lo
 bench: ## measure speed, loss and cost into docs/benchmarks.md      QUICK=1 SECTION='cold_start ...'
 	@local/setup.sh
 	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(SECTION)
+
+audit: ## known weaknesses of all packages and browser scripts (asks PyPI and osv.dev)
+	@local/setup.sh dev audit
+	@$(PY) -m local.audit
+
+sbom: ## everything of others that is deployed, in CycloneDX      FILE=.local/sbom.cdx.json
+	@local/setup.sh dev
+	@$(PY) -m local.sbom $(if $(FILE),--file "$(FILE)")
 
 lock: ## resolve the dependencies anew and export the requirements of the artifacts
 	@local/setup.sh dev

@@ -14,6 +14,7 @@ from cli.http_requests import BadUrl, is_loopback, split_url
 
 if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
+    from event_service.delivery.erasing import Erasing
     from local.deployed import DeployedStack
 
 
@@ -119,6 +120,15 @@ class Target:
         if self.url is not None:
             raise UsageError("Tokens are administered in the stack's own table: give --stack NAME, not --url.")
         return tokens_of(self.deployed)
+
+    @cached_property
+    def erasing(self) -> Erasing:
+        """What erases events, with AWS credentials: no token can."""
+        from local.deployed import erasing_of
+
+        if self.url is not None:
+            raise UsageError("Events are erased in the stack's own tables: give --stack NAME, not --url.")
+        return erasing_of(self.deployed)
 
     def close_sockets_of(self, token_hash: str) -> None:
         """Closes what is open with a revoked token, now; without this it would last until the socket is next looked after."""

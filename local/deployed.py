@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 
 from event_service.access.storage.tokens import DynamoTokenStore
-from event_service.access.token import TokenKind
+from event_service.access.token import TokenKind, TokenLife
 from event_service.access.tokens import Tokens
 from event_service.aws.dynamodb import Database, connect
 from event_service.base.errors import Unauthenticated
 from local.tools import ToolError
+
+if TYPE_CHECKING:
+    from event_service.delivery.erasing import Erasing
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,32 @@ def describe(name: str, client_settings: dict[str, Any], profile: str | None = N
 def tokens_of(stack: DeployedStack) -> Tokens:
     """The use cases of tokens, on the stack's own table."""
     database = Database(_connection(stack), {"tokens": stack.outputs["TokensTableName"]}.__getitem__)
-    return Tokens(DynamoTokenStore(database), lambda: datetime.now(UTC))
+    return Tokens(DynamoTokenStore(database), lambda: datetime.now(UTC), life=_token_life(stack))
+
+
+def erasing_of(stack: DeployedStack) -> Erasing:
+    """What erases events, on the stack's own tables."""
+    from event_service.delivery.erasing import Erasing
+    from event_service.delivery.storage.log import DynamoDeliveryLog
+    from event_service.events.storage.events import DynamoEventStore
+    from event_service.events.storage.listing import DynamoEventIndexes
+
+    tables = {"events": "EventsTableName", "event_index": "EventIndexTableName", "deliveries": "DeliveriesTableName"}
+    database = Database(_connection(stack), {name: stack.outputs[output] for name, output in tables.items()}.__getitem__)
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    # The retention counts for what is written; here nothing is.
+    events, log = DynamoEventStore(database, clock, retention_days=0), DynamoDeliveryLog(database, clock, retention_days=0)
+    return Erasing(events, DynamoEventIndexes(database), log)
+
+
+def _token_life(stack: DeployedStack) -> TokenLife:
+    """What the parameters of the stack say; 0 days: no end."""
+    days = [int(one) for one in stack.outputs.get("TokenDays", "0 0").split()]
+    default, maximum = (timedelta(days=one) if one else None for one in days)
+    return TokenLife(default, maximum)
 
 
 def issue_token(stack: DeployedStack, *, workspace_id: str | None, kind: str, name: str) -> IssuedToken:

@@ -27,12 +27,10 @@ from typing import Any, NoReturn
 # Set for this process only, which needs the package `local`: functions must find nothing but what they are deployed with.
 os.environ.pop("PYTHONPATH", None)
 
-from hypercorn.asyncio import serve  # type: ignore[import-not-found]  # only in MiniStack's environment
-from hypercorn.config import Config  # type: ignore[import-not-found]  # likewise
-from ministack import app  # type: ignore[import-not-found]  # likewise
+from ministack import app  # type: ignore[import-not-found]  # only in MiniStack's environment
 from ministack.services import apigateway  # type: ignore[import-not-found]  # likewise
 
-from local.host import deployments, function_logs, queues, sockets, workers
+from local.host import deployments, expressions, function_logs, queues, server, sockets, workers
 from local.host.archives import Archives
 from local.host.door import Door, Receive, Scope, Send
 from local.host.saving import Saving
@@ -50,6 +48,7 @@ def main(directory: Path) -> NoReturn:
     saving = Saving(state)
     saving.install()
     deployments.install()
+    expressions.install()
     queues.install()
     sockets.install()
     function_logs.install(directory / "functions.log")
@@ -79,7 +78,8 @@ def main(directory: Path) -> NoReturn:
 
     try:
         saving.start()
-        asyncio.run(_serve(Door(watched, port, also=directory / "also-hosts.json", cors_of=_cors_of), port, end_soon))
+        door = Door(watched, port, also=directory / "also-hosts.json", cors_of=_cors_of)
+        server.run(lambda: _serve(server.Server(door, host=os.environ["BIND_HOST"], port=port, stop_seconds=STOP_SECONDS / 2), end_soon))
     except BaseException:  # whatever it was, the state is saved, and the log says why it ended
         logging.getLogger("ministack").exception("The local AWS cannot go on")
         raise
@@ -87,23 +87,16 @@ def main(directory: Path) -> NoReturn:
         end()
 
 
-async def _serve(door: Door, port: int, end_soon: Callable[[], None]) -> None:
-    stop = asyncio.Event()
-
+async def _serve(serving: server.Server, end_soon: Callable[[], None]) -> None:
     def on_signal() -> None:
-        if not stop.is_set():
-            stop.set()
+        if not serving.should_exit:
+            serving.should_exit = True
             threading.Thread(target=end_soon, daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     threading.Thread(target=_stop_when_the_parent_ends, daemon=True).start()
-    config = Config()
-    config.bind = [f"{os.environ['BIND_HOST']}:{port}"]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = STOP_SECONDS / 2
-    config.loglevel = "WARNING"
-    await serve(door, config, shutdown_trigger=stop.wait)
+    await serving.serve()
 
 
 def _allow_many_files() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
+from local.background import file_of
 from local.log_view import follow, readable
 from local.stack import LocalStack, StackFile
 from local.tools import LOCAL, ToolError
@@ -33,6 +36,10 @@ class _StopRequested(Exception):
 
 def main() -> int:
     """Runs the stack; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="make run")
+    parser.add_argument("--headless", action="store_true", help="without logs and addresses: nobody reads them")
+    parser.add_argument("--directory", type=Path, default=LOCAL / "stack", help="holds its state")
+    options = parser.parse_args()
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -43,11 +50,13 @@ def main() -> int:
     except ToolError as error:
         print(error, file=sys.stderr)
         return 2
-    stack = LocalStack(LOCAL / "stack", port, file=LOCAL / "stack.json", say=say)
+    stack = LocalStack(options.directory, port, file=file_of(options.directory.resolve()), say=say)
     _on_signals(_raise_once)
     try:
         ready = stack.start()
         say("Ready")
+        if options.headless:
+            _wait(stack)
         print(_welcome(ready), flush=True)
         _show_logs(stack)
     except _StopRequested:
@@ -61,11 +70,21 @@ def main() -> int:
     return 0
 
 
+def _wait(stack: LocalStack) -> NoReturn:
+    while True:
+        time.sleep(0.5)
+        _require_alive(stack)
+
+
+def _require_alive(stack: LocalStack) -> None:
+    if stack.has_died():
+        raise ToolError(f"The local AWS ended by itself; its log is {stack.directory / 'ministack.log'}")
+
+
 def _show_logs(stack: LocalStack) -> None:
     for entry in follow(stack.function_log):
         if entry is None:
-            if stack.has_died():
-                raise ToolError(f"The local AWS ended by itself; its log is {stack.directory / 'ministack.log'}")
+            _require_alive(stack)
             continue
         line = readable(entry, FUNCTIONS)
         if line is not None:

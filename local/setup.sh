@@ -1,11 +1,12 @@
 #!/bin/sh
 # Makes the environments that the project runs in, from uv.lock, with nothing but a CPython. Does nothing, fast, when they fit.
 #
-#   local/setup.sh [dev] [ministack] [sam]        (all three without an argument)
+#   local/setup.sh [dev] [ministack] [sam] [audit]        (the first three without an argument)
 #
 #   dev        .venv                  the project itself, its tests and linters
 #   ministack  .local/env/ministack   the local AWS; functions run in its interpreter, so it must hold nothing of ours
 #   sam        .local/env/sam         SAM pins boto3 and pydantic
+#   audit      .local/env/audit       pip-audit, for make audit
 #
 # An environment fits when its stamp names the interpreter and the lock it was made from.
 set -eu
@@ -52,9 +53,10 @@ for environment in $missing; do
     case $environment in
     dev) set -- ;;
     ministack) set -- --only-group local --no-install-project --compile-bytecode ;;
+    audit) set -- --only-group audit --no-install-project ;;
     sam) set -- --only-group sam --no-install-project --compile-bytecode ;;
     *)
-        echo "local/setup.sh: no environment is called '$environment'; there are: dev, ministack, sam" >&2
+        echo "local/setup.sh: no environment is called '$environment'; there are: dev, ministack, sam, audit" >&2
         exit 2
         ;;
     esac

@@ -7,13 +7,15 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import documents
+from cli.commands.erase import erase
 from cli.commands.export import export
 from cli.errors import CommandError
 from cli.patterns import read_pattern
 from cli.session import moment, pages, session_of
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List and export events, and read one.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, export and erase events, and read one.")
 app.command("export")(export)
+app.command("erase")(erase)
 
 _COLUMNS: Final = {"date": "date", "type": "type", "id": "id", "data": "data"}
 

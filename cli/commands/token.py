@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +36,10 @@ def issue(
         list[str] | None, typer.Option(metavar="ENDPOINT_ID", help="Of kind listener: a socket it may connect to. May be repeated.")
     ] = None,
     name: Annotated[str, typer.Option(help="To tell tokens apart.")] = "made at the command line",
-    expires: Annotated[str | None, typer.Option(help="When it stops working, such as 2027-01-01T00:00:00Z; by default never.")] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="When it stops working: 2027-01-01T00:00:00Z, or 90d for days from now. By default what the stack says."),
+    ] = None,
 ) -> None:
     """Make a token. It is shown once and cannot be shown again."""
     session = session_of(context)
@@ -53,10 +57,10 @@ def issue(
 
 @app.command("list")
 def list_tokens(context: typer.Context, workspace: Workspace = None) -> None:
-    """List a workspace's tokens: never the tokens themselves. It may lag by seconds."""
+    """List a workspace's tokens: never the tokens themselves. It may lag by seconds; `used` is their last use, up to an hour old."""
     session = session_of(context)
     rows = [_described(token) for token in session.target.tokens.list_tokens(_workspace(session, workspace))]
-    columns = {"id": "id", "name": "name", "kind": "kind", "created": "created", "expires": "expires", "revoked": "revoked"}
+    columns = {name: name for name in ("id", "name", "kind", "created", "used", "expires", "revoked")}
     if not session.output.as_json:
         rows = [{**row, "id": row["id"][:12]} for row in rows]
     session.output.rows(rows, columns)
@@ -85,6 +89,9 @@ def _workspace(session: Session, given: str | None) -> str:
 def _date(given: str | None) -> datetime | None:
     if given is None:
         return None
+    days = re.fullmatch(r"([0-9]{1,5})d", given)
+    if days:
+        return datetime.now(UTC) + timedelta(days=int(days[1]))
     try:
         return parse_date(given, "--expires")
     except BadUserInput as error:
@@ -100,6 +107,7 @@ def _described(token: Token) -> dict[str, Any]:
         "endpointIds": list(token.endpoint_ids),
         "name": token.name,
         "created": format_date(token.created),
+        "used": format_date(token.used) if token.used else None,
         "expires": format_date(token.expires) if token.expires else None,
         "revoked": format_date(token.revoked) if token.revoked else None,
     }

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, TypeVar
 
 import strawberry
 from graphql import DocumentNode
@@ -35,6 +35,17 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Countable(Protocol):
+    """A query for a list that has a total."""
+
+    @property
+    def is_cheap_to_count(self) -> bool:
+        """Whether its total reads no index."""
+
+
+Q = TypeVar("Q", bound=Countable)
 
 MAXIMUM_THREADS = 10
 """Of one request. A list of events has 16 more; the pool of connections holds 32."""
@@ -71,6 +82,7 @@ class Context:
         self.document = document
         self.traceparent = traceparent
         self.nodes = NodeBudget()
+        self._counts = 0
         self.time_left = time_left
         self._use_cases = use_cases
         self._allowance = Allowance(seconds, limits.MAXIMUM_READ_BYTES, limits.MAXIMUM_ANSWER_BYTES)
@@ -165,6 +177,20 @@ class Context:
                 return use_case(*args, **kwargs)
 
         return await self._in_thread(run)
+
+    async def count(self, use_case: Callable[[str, Q], int], query: Q) -> int:
+        """The total of a list of this workspace.
+
+        Raises:
+            TooLarge: the request asks for more than five totals that read a whole index.
+        """
+        self._counts += not query.is_cheap_to_count
+        if self._counts > limits.MAXIMUM_COUNTS:
+            raise TooLarge(
+                f"totalCount: one request counts at most {limits.MAXIMUM_COUNTS} lists of events or deliveries. "
+                "Send the others by themselves."
+            )
+        return await self.read(use_case, self.workspace_id, query)
 
     async def change(self, use_case: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a use case that changes something; see :meth:`change_within`."""

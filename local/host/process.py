@@ -12,19 +12,15 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 END_OF_LOG: Final = "\x1eend of log"
 READ_BYTES: Final = 1 << 16
-START_SECONDS: Final = 60.0
-"""Imports on a machine that is busy take long."""
+READY_SECONDS: Final = 30.0
+"""For a copy of a process that has imported everything."""
 LOG_SECONDS: Final = 2.0
 """For the mark, which is written before the answer, so that it is there at once."""
 
@@ -36,50 +32,31 @@ class ProcessEnded(Exception):
 class Process:
     """Not safe for several threads at once: a pool leases it to one."""
 
-    def __init__(
-        self, program: str, *, first: Mapping[str, Any], code: Path, environment: Mapping[str, str], temporary_prefix: str
-    ) -> None:
-        """Starts it and waits until the handler's module is imported.
+    def __init__(self, pid: int, pipes: Sequence[int], end: Callable[[int], int | None]) -> None:
+        """Waits until it is ready.
 
         Args:
-            program: the text of the program that runs in it.
-            first: the line that the program begins with: which handler, from where.
-            code: the folder that it works in.
-            environment: its variables.
-            temporary_prefix: of the folder that its program stands in.
+            pid: of the process.
+            pipes: to its standard input, and from its output and error.
+            end: kills the process and returns its exit status, when that can be known.
 
         Raises:
-            ProcessEnded: the handler could not be imported.
+            ProcessEnded: it is none that can run.
         """
-        self._directory = tempfile.mkdtemp(prefix=temporary_prefix)
-        script = Path(self._directory) / "function.py"
-        script.write_text(with_mark(program), encoding="utf-8")
-        self._process = subprocess.Popen(
-            [sys.executable, str(script)],
-            cwd=code,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=dict(environment),
-        )
+        self.pid = pid
+        self._end = end
+        self._pipes = pipes
         self._out, self._log = bytearray(), bytearray()
         self._selector = selectors.DefaultSelector()
-        for pipe, buffer in ((self._process.stdout, self._out), (self._process.stderr, self._log)):
-            if pipe is None:
-                raise ProcessEnded("a process that was started with pipes has none")
-            os.set_blocking(pipe.fileno(), False)
-            self._selector.register(pipe, selectors.EVENT_READ, buffer)
+        for pipe in pipes:
+            os.set_blocking(pipe, False)
+        self._selector.register(pipes[1], selectors.EVENT_READ, self._out)
+        self._selector.register(pipes[2], selectors.EVENT_READ, self._log)
         try:
-            answer = self._exchange(first, START_SECONDS, {"ready", "error"})
-        except TimeoutError:
-            answer = {"error": f"it took more than {START_SECONDS:.0f} s"}
-        except ProcessEnded:
+            self._await(READY_SECONDS, {"ready"})
+        except (ProcessEnded, TimeoutError) as error:
             self.end()
-            raise
-        if answer.get("status") != "ready":
-            self.end()
-            raise ProcessEnded(f"the function cannot be imported: {answer.get('error')}")
+            raise ProcessEnded(f"a copy of the function's process does not begin: {error}") from error
 
     def invoke(self, event: Any, context: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """One invocation.
@@ -109,19 +86,21 @@ class Process:
         return text.rstrip("\n")
 
     def end(self) -> None:
-        """Kills it and removes what it had."""
-        self._process.kill()
-        self._process.wait()
+        """Kills it."""
+        self._end(self.pid)
         self._selector.close()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):  # closed already
+                os.close(pipe)
+        self._pipes = ()
 
     def _exchange(self, message: Mapping[str, Any], seconds: float, statuses: set[str]) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         self._write(json.dumps(message).encode() + b"\n", deadline)
+        return self._await(deadline - time.monotonic(), statuses)
+
+    def _await(self, seconds: float, statuses: set[str]) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
         while True:
             while (end := self._out.find(b"\n")) >= 0:
                 line = bytes(self._out[:end])
@@ -137,14 +116,12 @@ class Process:
 
     def _write(self, data: bytes, deadline: float) -> None:
         """A pipe holds 64 KB: the log is read meanwhile, or a function that still logs and this would wait for each other."""
-        stdin = self._process.stdin
-        if stdin is None:
-            raise ProcessEnded("a process that was started with pipes has none")
-        os.set_blocking(stdin.fileno(), False)
         rest = memoryview(data)
         while rest:
             try:
-                written = stdin.write(rest) or 0
+                written = os.write(self._pipes[0], rest)
+            except BlockingIOError:
+                written = 0
             except BrokenPipeError:
                 raise ProcessEnded(self._last_words()) from None
             rest = rest[written:]
@@ -161,12 +138,10 @@ class Process:
             key.data.extend(data)
 
     def _last_words(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=1)
-        if self._process.stderr is not None:
-            with contextlib.suppress(OSError):
-                self._log.extend(os.read(self._process.stderr.fileno(), READ_BYTES) or b"")
-        return f"the process ended with status {self._process.returncode}: {self._log.decode(errors='replace')[-2000:]}"
+        status = self._end(self.pid)
+        with contextlib.suppress(OSError):
+            self._log.extend(os.read(self._pipes[2], READ_BYTES))
+        return f"the process ended with status {status}: {self._log.decode(errors='replace')[-2000:]}"
 
     def _log_until_mark(self) -> str:
         mark = END_OF_LOG.encode() + b"\n"
@@ -208,3 +183,16 @@ def environment_of(base: Mapping[str, str], config: Mapping[str, Any], code: Pat
         "_LAMBDA_TIMEOUT": str(config.get("Timeout", 30)),
         "_LAMBDA_LAYERS_DIRS": os.pathsep.join(map(str, layers)),
     }
+
+
+def not_waited(event: Any, seconds: float) -> Any:
+    """An API's request as if it had come when it got a process: AWS would have started one at once.
+
+    A function counts the time that a request has left from ``timeEpoch``. Without this, one that waited for a process is refused
+    although there is time for it.
+    """
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    came = context.get("timeEpoch") if isinstance(context, dict) else None
+    if not isinstance(event, dict) or not isinstance(context, dict) or not isinstance(came, int):
+        return event
+    return event | {"requestContext": context | {"timeEpoch": came + int(seconds * 1_000)}}

@@ -19,8 +19,9 @@ from ministack.core.responses import get_account_id, get_region, new_uuid  # typ
 from ministack.services import apigateway, lambda_svc  # type: ignore[import-not-found]  # likewise
 
 from local.host.archives import Archives
+from local.host.original import Original
 from local.host.pool import MOST_WAITING, Pool
-from local.host.process import Process, ProcessEnded, environment_of
+from local.host.process import Process, ProcessEnded, environment_of, not_waited
 
 _LOG = logging.getLogger("ministack.workers")
 
@@ -59,7 +60,7 @@ class Workers:
     def __init__(self, archives: Archives) -> None:
         self._archives = archives
         self._lock = threading.Lock()
-        self._pools: dict[str, Pool[Process]] = {}
+        self._pools: dict[str, tuple[Pool[Process], _Copies]] = {}
         self._live: set[Process] = set()
         self._starts = threading.Semaphore(1)
 
@@ -69,6 +70,7 @@ class Workers:
         pool = self._pool(config, func["code_zip"])
         from_a_queue = threading.current_thread().name == "ministack-esm"
         seconds = QUEUE_WAIT_SECONDS if from_a_queue else WAIT_SECONDS
+        began = time.monotonic()
         try:
             process = pool.lease(seconds)
         except ProcessEnded as error:
@@ -89,6 +91,7 @@ class Workers:
             "depth": lambda_svc._invoke_depth.get(),  # noqa: SLF001 - as above
             "durable": {},
         }
+        event = not_waited(event, time.monotonic() - began)
         try:
             result = process.invoke(event, context, timeout)
         except TimeoutError:
@@ -116,24 +119,28 @@ class Workers:
         prefix = f"{account or get_account_id()}:{region or get_region()}:{name}:"
         with self._lock:
             keys = [key for key in self._pools if key.startswith(prefix) and (qualifier is None or key == prefix + qualifier)]
-            pools = [self._pools.pop(key) for key in keys]
-        for pool in pools:
+            found = [self._pools.pop(key) for key in keys]
+        for pool, copies in found:
             self._end(pool.take_idle(0, keep=0))
+            copies.close()
 
     def end(self) -> None:
         """Ends all processes at once, busy ones too."""
         with self._lock:
             live, self._live = self._live, set()
+            every = [copies for _, copies in self._pools.values()]
             self._pools.clear()
         for process in live:
             process.end()
+        for copies in every:
+            copies.close()
 
     def end_idle_ones_for_ever(self) -> None:
         """Ends what a burst left behind; one process of each function stays, so that the next call is a warm one."""
         while True:
             time.sleep(IDLE_SECONDS / 10)
             with self._lock:
-                pools = list(self._pools.values())
+                pools = [pool for pool, _ in self._pools.values()]
             for pool in pools:
                 self._end(pool.take_idle(IDLE_SECONDS))
 
@@ -141,17 +148,18 @@ class Workers:
         version = config.get("Version", "$LATEST")
         key = lambda_runtime._worker_key(config["FunctionName"], config, version)  # noqa: SLF001 - as above
         with self._lock:
-            pool = self._pools.get(key)
-            if pool is None:
+            found = self._pools.get(key)
+            if found is None:
+                copies = _Copies(lambda: _start(config, code, self._archives))
 
                 def make() -> Process:
-                    process = _start(config, code, self._archives)
+                    process = copies.make()
                     with self._lock:
                         self._live.add(process)
                     return process
 
-                pool = self._pools[key] = Pool(make, _limit_of(config["FunctionName"]), self._starts)
-        return pool
+                found = self._pools[key] = (Pool(make, _limit_of(config["FunctionName"]), self._starts), copies)
+        return found[0]
 
     def _drop(self, pool: Pool[Process], process: Process, kind: str, message: str) -> dict[str, Any]:
         log = process.take_log()
@@ -164,6 +172,45 @@ class Workers:
             with self._lock:
                 self._live.discard(process)
             process.end()
+
+
+class _Copies:
+    """The processes of one function version: copies of one that is started when the first is wanted."""
+
+    def __init__(self, start: Callable[[], Original]) -> None:
+        self._start = start
+        self._lock = threading.Lock()
+        self._original: Original | None = None
+        self._closed = False
+
+    def make(self) -> Process:
+        """Another process.
+
+        Raises:
+            ProcessEnded: the function cannot be imported.
+        """
+        with self._lock:
+            if self._closed:
+                raise ProcessEnded("the function was changed meanwhile")
+            if self._original is None:
+                self._original = self._start()
+            original = self._original
+        try:
+            return original.copy({"AWS_LAMBDA_LOG_STREAM_NAME": new_uuid()})
+        except ProcessEnded:
+            with self._lock:
+                if self._original is original:  # the next one starts it anew
+                    self._original = None
+            original.close()
+            raise
+
+    def close(self) -> None:
+        """Makes no more."""
+        with self._lock:
+            self._closed = True
+            original, self._original = self._original, None
+        if original is not None:
+            original.close()
 
 
 class _SocketWorker:
@@ -202,7 +249,7 @@ def _failure(kind: str, message: str, log: str) -> dict[str, Any]:
     return {"body": {"errorMessage": message, "errorType": kind}, "error": True, "log": log}
 
 
-def _start(config: dict[str, Any], archive: bytes, archives: Archives) -> Process:
+def _start(config: dict[str, Any], archive: bytes, archives: Archives) -> Original:
     code = archives.folder_of(archive)
     layers = [archives.folder_of(data) for data in _layers(config)]
     own: dict[str, str] = config.get("Environment", {}).get("Variables", {})
@@ -217,7 +264,6 @@ def _start(config: dict[str, Any], archive: bytes, archives: Archives) -> Proces
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         lambda_runtime.HOST_PREFIX_ENV: "true",
-        "AWS_LAMBDA_LOG_STREAM_NAME": new_uuid(),
     }
     module, _, handler = config.get("Handler", "index.handler").rpartition(".")
     first = {
@@ -230,7 +276,7 @@ def _start(config: dict[str, Any], archive: bytes, archives: Archives) -> Proces
         "arn": config.get("FunctionArn", ""),
         "snapstart": (config.get("SnapStart") or {}).get("OptimizationStatus") == "On",
     }
-    return Process(
+    return Original(
         lambda_runtime._PYTHON_WORKER_SCRIPT,  # noqa: SLF001 - as above
         first=first,
         code=code,

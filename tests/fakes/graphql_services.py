@@ -43,22 +43,11 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
+from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLaneStore
 from tests.fakes.events import FakeEventStore
-from tests.fakes.history import Log
 from tests.fakes.sockets import FakeSocketTables
-from tests.fakes.webhooks import Aws, FakeBacklogStore, FakeLaneStore
-
-
-class TickingClock:
-    """A time that moves by a second at each look, so that no two dates are equal by chance."""
-
-    def __init__(self, now: datetime = datetime(2026, 3, 1, 12, 0, 0, 460103, tzinfo=UTC)) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
 
 
 class FakeTokenStore:
@@ -270,7 +259,7 @@ class FakeServices:
     """All of them. ``calls`` counts operations on the fake stores by name; ``before`` may fail one."""
 
     def __init__(self) -> None:
-        self.clock = TickingClock()
+        self.clock = SettableClock(datetime(2026, 3, 1, 12, 0, 0, 460103, tzinfo=UTC), step_seconds=1)
         self.calls: Counter[str] = Counter()
         self.failures: dict[str, BaseException] = {}
         self.token_store = FakeTokenStore()
@@ -343,7 +332,7 @@ class FakeServices:
         return FakeReplay(self._deliveries)
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, self.lanes, Log(), self.clock)
+        return ReceiverReports(self.known_health, self.lanes, FakeDeliveryLog(Aws(), self.clock), FakeBacklogStore(Aws()), self.clock)
 
     def cancelling(self) -> Cancelling:
         """Of the deliveries in the fake log; nothing waits."""

@@ -4,83 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord, delivery_of
+from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.lanes import Looks
-from event_service.delivery.ports import BacklogRow, DeliveryRef, DeliveryRefPage
+from event_service.delivery.ports import BacklogRow
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.replay import Replay
+from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeReminderStore
 from tests.fakes.events import FakeEventStore
-from tests.fakes.webhooks import Aws, FakeBacklogStore, FakeQueue, FakeReminderStore
+from tests.fakes.webhooks import FakeQueue
 from tests.simulation.virtual_time import VirtualClock
 
 WORKSPACE = "11111111-1111-4111-8111-111111111111"
 FOREIGN = "22222222-2222-4222-8222-222222222222"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@dataclass
-class Log:
-    """The log in memory."""
-
-    records: dict[tuple[str, str, str], list[LogRecord]] = field(default_factory=dict)
-    reads: int = 0
-
-    def write(self, records: Sequence[LogRecord]) -> None:
-        for record in records:
-            self.records.setdefault((record.delivery.workspace_id, record.delivery.endpoint_id, record.delivery.event_id), []).append(
-                record
-            )
-
-    def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
-        found = self.records.get((workspace_id, endpoint_id, event_id))
-        return delivery_of(found) if found else None
-
-    def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
-        self.reads += len(keys)
-        found = {key: self.delivery(workspace_id, *key) for key in keys}
-        return {key: delivery for key, delivery in found.items() if delivery is not None}
-
-    def of_event(
-        self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int, *, descending: bool = False
-    ) -> list[Delivery]:
-        ids = sorted(endpoint for workspace, endpoint, event in self.records if (workspace, event) == (workspace_id, event_id))
-        if descending:
-            ids.reverse()
-        behind = [one for one in ids if after_endpoint_id is None or (one < after_endpoint_id if descending else one > after_endpoint_id)]
-        chosen = behind[:limit]
-        return [delivery_of(self.records[workspace_id, one, event_id]) for one in chosen]
-
-    def of_endpoint(
-        self,
-        workspace_id: str,
-        endpoint_id: str,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        descending: bool = True,
-        limit: int = 100,
-        position: str | None = None,
-    ) -> DeliveryRefPage:
-        own = [
-            records[0] for (workspace, endpoint, _), records in self.records.items() if (workspace, endpoint) == (workspace_id, endpoint_id)
-        ]
-        refs = sorted(((record.delivery.accepted_at, record.delivery.event_id) for record in own), reverse=descending)
-        low, high = format_date(since) if since else "", format_date(until) if until else "~"
-        refs = [ref for ref in refs if low <= ref[0] < high]
-        if position is not None:
-            refs = [ref for ref in refs if ("#".join(ref) < position if descending else "#".join(ref) > position)]
-        page = refs[:limit]
-        return DeliveryRefPage([DeliveryRef(*ref) for ref in page], "#".join(page[-1]) if len(page) == limit else None)
 
 
 class World:
@@ -89,8 +34,8 @@ class World:
     def __init__(self) -> None:
         self.now = START
         self.seconds = itertools.count()
-        self.log = Log()
         aws = Aws()
+        self.log = FakeDeliveryLog(aws, lambda: self.now)
         self.aws = aws
         self.backlog = FakeBacklogStore(aws)
         self.look_queue = FakeQueue(aws, VirtualClock(), "looks")
@@ -139,7 +84,7 @@ class World:
         attempt = Attempt(number, event.created, 5, 500, None, None, "") if number else None
         endpoint = endpoint_id or self.hook.id
         key = DeliveryKey(WORKSPACE, endpoint, event.id, format_date(event.created))
-        self.log.write([LogRecord(key, status, event.created, attempt=attempt)])
+        self.log.write([LogRecord(key, status, event.created, attempt=attempt, listed=True)])
         found = self.log.delivery(WORKSPACE, endpoint, event.id)
         assert found is not None
         return found

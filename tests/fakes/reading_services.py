@@ -46,7 +46,7 @@ class ReadingServices(FakeServices):
         return self._history
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, self.lanes, self.log, lambda: self.world.now)
+        return ReceiverReports(self.known_health, self.lanes, self.log, self.world.backlog, lambda: self.world.now)
 
     def cancelling(self) -> Cancelling:
         history, endpoints = self._history, self.configuration().endpoints
@@ -75,4 +75,4 @@ class ReadingServices(FakeServices):
         """A delivery with one attempt."""
         key = DeliveryKey(self._workspace_id, endpoint_id, event.id, format_date(event.created))
         attempt = Attempt(1, event.created, duration_ms, status_code, None, None, "")
-        self.log.write([LogRecord(key, status, event.created, attempt=attempt)])
+        self.log.write([LogRecord(key, status, event.created, attempt=attempt, listed=True)])

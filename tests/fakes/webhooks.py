@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import bisect
 import itertools
 import json
 import math
@@ -14,16 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from event_service.base.dates import format_date
-from event_service.base.errors import Unavailable
-from event_service.base.identifiers import new_id, shard_of
+from event_service.base.identifiers import new_id
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.delivery.attempt import Delivery, DeliveryStatus, FailureClass, LogRecord, delivery_of
-from event_service.delivery.lane import Lane, Look, Trouble
+from event_service.delivery.attempt import FailureClass
+from event_service.delivery.lane import Look
 from event_service.delivery.lanes import Looks
 from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.ports import REMINDER_SHARDS, BacklogRow, DeliveryRefPage, Reminder
-from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.retry_scheduler import RetryReport, RetryScheduler
 from event_service.delivery.service_events import OperationalEvents
 from event_service.events.event import Event
@@ -36,6 +32,7 @@ from event_service.webhooks.observer import WebhookObserver
 from event_service.webhooks.own_lane import LaneReport
 from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState, Snapshot
 from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
+from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeHealthStore, FakeLaneStore, FakeReminderStore, batches
 from tests.fakes.events import FakeEventStore
 from tests.simulation.virtual_time import VirtualClock, running_time
 
@@ -44,287 +41,6 @@ SECRET = "whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0"
 RETENTION_DAYS = 14
 VISIBILITY_SECONDS = 360
 MAXIMUM_RECEIVES = 10
-
-
-class Aws:
-    """Counts the calls and lets tests fail them, before they act (``lost=False``) or after (the answer is lost)."""
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-        self.sdk_calls = 0
-        self.fault: Callable[[str], str | None] = lambda operation: None
-
-    def call(self, operation: str, act: Callable[[], Any], write: Callable[[int], Any] | None = None, sdk_calls: int = 1) -> Any:
-        """``fault`` answers ``None``, ``"refused"``, ``"lost"``, or ``"half"``: a batch of which only a part is done.
-        ``sdk_calls`` is how many calls of the SDK the real adapter makes of it."""
-        self.calls[operation] += 1
-        self.sdk_calls += sdk_calls
-        fault = self.fault(operation)
-        if fault == "refused":
-            raise Unavailable(operation)
-        if fault == "half" and write is not None:
-            write(2)
-            raise Unavailable(operation)
-        result = act()
-        if fault == "lost":
-            raise Unavailable(operation)
-        return result
-
-
-def batches(number: int, size: int) -> int:
-    """Calls that a batch of so many items takes."""
-    return math.ceil(number / size)
-
-
-class FakeDeliveryLog:
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
-        self.records: dict[tuple[str, str, str, int], LogRecord] = {}
-        self.writes: list[tuple[str, str, str, int]] = []
-        self._of_delivery: dict[tuple[str, str, str], dict[int, LogRecord]] = defaultdict(dict)
-
-    def write(self, records: Sequence[LogRecord]) -> None:
-        def put(number: int) -> None:
-            for record in list(records)[:number]:
-                key = record.log_key
-                if record.is_failure and key in self.records and self.records[key].status is DeliveryStatus.DELIVERED:
-                    continue
-                self.records[key] = record
-                self._of_delivery[key[:3]][record.number] = record
-                self.writes.append(key)
-
-        keys = [record.log_key for record in records]
-        assert len(set(keys)) == len(keys), "BatchWriteItem refuses equal keys"
-        # Failures are written one by one, on condition.
-        failures = sum(record.is_failure for record in records)
-        calls = failures + batches(len(records) - failures, 25)
-        self._aws.call("log.write", lambda: put(len(records)), lambda share: put(len(records) // share), calls)
-
-    def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
-        found = self._of_delivery.get((endpoint_id, workspace_id, event_id))
-        return delivery_of(found.values()) if found else None
-
-    def deliveries(self, workspace_id: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Delivery]:
-        found = {key: self.delivery(workspace_id, *key) for key in keys}
-        return {key: delivery for key, delivery in found.items() if delivery is not None}
-
-    def of_event(
-        self, workspace_id: str, event_id: str, after_endpoint_id: str | None, limit: int, *, descending: bool = False
-    ) -> list[Delivery]:
-        raise NotImplementedError
-
-    def of_endpoint(
-        self,
-        workspace_id: str,
-        endpoint_id: str,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        descending: bool = True,
-        limit: int = 100,
-        position: str | None = None,
-    ) -> DeliveryRefPage:
-        raise NotImplementedError
-
-
-class FakeBacklogStore:
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
-        self.rows: dict[tuple[str, bool, str, str, int], BacklogRow] = {}
-        self._order: dict[tuple[str, bool], list[tuple[str, bool, str, str, int]]] = defaultdict(list)
-
-    @staticmethod
-    def _key(row: BacklogRow) -> tuple[str, bool, str, str, int]:
-        delivery = row.attempt.delivery
-        return delivery.endpoint_id, row.live, row.at, delivery.event_id, row.attempt.number
-
-    def add(self, rows: Sequence[BacklogRow]) -> None:
-        def put(number: int) -> None:
-            for row in list(rows)[:number]:
-                key = self._key(row)
-                if key not in self.rows:
-                    bisect.insort(self._order[key[0], key[1]], key)
-                self.rows[key] = row
-
-        self._aws.call("backlog.add", lambda: put(len(rows)), lambda share: put(len(rows) // share), batches(len(rows), 25))
-
-    def oldest(self, endpoint_id: str, limit: int) -> list[BacklogRow]:
-        def read() -> list[BacklogRow]:
-            return [self.rows[key] for live in (True, False) for key in self._order[endpoint_id, live][:limit]]
-
-        found: list[BacklogRow] = self._aws.call("backlog.oldest", read, sdk_calls=4)
-        return found
-
-    def delete(self, rows: Sequence[BacklogRow]) -> None:
-        def remove() -> None:
-            for key in map(self._key, rows):
-                if self.rows.pop(key, None) is not None:
-                    order = self._order[key[0], key[1]]
-                    del order[bisect.bisect_left(order, key)]
-
-        self._aws.call("backlog.delete", remove, sdk_calls=batches(len(rows), 25))
-
-    def waiting(self, endpoint_id: str) -> int:
-        """How many rows an endpoint has."""
-        return sum(len(self._order[endpoint_id, live]) for live in (True, False))
-
-
-class FakeReminderStore:
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
-        self.rows: set[tuple[int, datetime, str, str]] = set()
-        self.rows_read = 0
-
-    @staticmethod
-    def _key(one: Reminder) -> tuple[int, datetime, str, str]:
-        return shard_of(one.endpoint_id, REMINDER_SHARDS), one.at, one.endpoint_id, one.workspace_id
-
-    def put(self, reminders: Sequence[Reminder]) -> None:
-        self._aws.call("reminders.put", lambda: self.rows.update(map(self._key, reminders)), sdk_calls=batches(len(reminders), 25))
-
-    def due(self, shard: int, now: datetime, limit: int) -> list[Reminder]:
-        def read() -> list[Reminder]:
-            # A copy: the scheduler reads and deletes with several threads.
-            found = sorted(key for key in list(self.rows) if key[0] == shard and key[1] <= now)[:limit]
-            self.rows_read += len(found)
-            return [Reminder(workspace_id, endpoint_id, at) for _, at, endpoint_id, workspace_id in found]
-
-        result: list[Reminder] = self._aws.call("reminders.due", read)
-        return result
-
-    def delete(self, reminders: Sequence[Reminder]) -> None:
-        self._aws.call("reminders.delete", lambda: self.rows.difference_update(map(self._key, reminders)))
-
-
-class FakeLaneStore:
-    def __init__(self, aws: Aws, clock: Callable[[], datetime]) -> None:
-        self._aws = aws
-        self._clock = clock
-        self.items: dict[str, Lane] = {}
-        self.writes: Counter[str] = Counter()
-
-    def _held(self, lane: Lane) -> Lane | None:
-        known = self.items.get(lane.endpoint_id)
-        return known if known is not None and known.token == lane.token and known.lease_until is not None else None
-
-    def _write(self, operation: str, act: Callable[[], Any], endpoint_id: str) -> Any:
-        self.writes[endpoint_id] += 1
-        return self._aws.call(operation, act)
-
-    def read(self, endpoint_ids: Sequence[str]) -> dict[str, Lane]:
-        found: dict[str, Lane] = self._aws.call("lanes.read", lambda: {one: self.items[one] for one in endpoint_ids if one in self.items})
-        return found
-
-    def claim(self, lane: Lane, token: str, lease_until: datetime) -> Lane | None:
-        def act() -> Lane | None:
-            known = self.items.get(lane.endpoint_id, Lane(lane.workspace_id, lane.endpoint_id))
-            if (known.token, known.lease_until) != (lane.token, lane.lease_until):
-                return None
-            self.items[lane.endpoint_id] = replace(known, token=token, lease_until=lease_until, again=False, ending=False)
-            return replace(lane, token=token, lease_until=lease_until, again=False, ending=False)
-
-        claimed: Lane | None = self._write("lanes.claim", act, lane.endpoint_id)
-        return claimed
-
-    def _change(self, operation: str, lane: Lane, condition: Callable[[Lane], bool] = lambda known: True, **changes: Any) -> bool:
-        def act() -> bool:
-            known = self._held(lane)
-            if known is None or not condition(known):
-                return False
-            self.items[lane.endpoint_id] = replace(known, **changes)
-            return True
-
-        return bool(self._write(operation, act, lane.endpoint_id))
-
-    def ask_again(self, lane: Lane) -> bool:
-        return self._change("lanes.ask_again", lane, again=True)
-
-    def set_ending(self, lane: Lane, ending: bool) -> bool:
-        return self._change("lanes.set_ending", lane, ending=ending)
-
-    def release(self, lane: Lane, next_at: datetime | None) -> bool:
-        def free(known: Lane) -> bool:
-            return lane.again or not known.again
-
-        left = {"open_rows": lane.open_rows, "look_at": lane.look_at, "pace": lane.pace}
-        return self._change("lanes.release", lane, free, lease_until=None, ending=False, next_at=next_at, **left)
-
-    def note_trouble(self, workspace_id: str, endpoint_id: str, trouble: Trouble, not_before: datetime | None) -> bool:
-        def act() -> bool:
-            known = self.items.get(endpoint_id, Lane(workspace_id, endpoint_id))
-            if not_before is not None:
-                if known.not_before is not None and known.not_before >= not_before:
-                    return False
-                self.items[endpoint_id] = replace(known, trouble=trouble, not_before=not_before)
-                return True
-            if known.trouble is not None and (trouble is not Trouble.LIMITED or known.trouble is trouble):
-                return False
-            self.items[endpoint_id] = replace(known, trouble=trouble)
-            return True
-
-        return bool(self._write("lanes.note_trouble", act, endpoint_id))
-
-    def note_slow(self, workspace_id: str, endpoint_id: str, now: datetime, since: datetime) -> bool:
-        def act() -> bool:
-            known = self.items.get(endpoint_id, Lane(workspace_id, endpoint_id))
-            if known.slow_at is not None and known.slow_at >= since:
-                return False
-            self.items[endpoint_id] = replace(known, slow_at=now)
-            return True
-
-        return bool(self._write("lanes.note_slow", act, endpoint_id))
-
-    def calm(self, lane: Lane) -> None:
-        self._change("lanes.calm", lane, trouble=None, not_before=None)
-
-    def reset(self, endpoint_id: str) -> None:
-        def act() -> None:
-            known = self.items.get(endpoint_id)
-            if known is not None:
-                self.items[endpoint_id] = replace(known, next_at=None, not_before=None, pace="")
-
-        self._write("lanes.reset", act, endpoint_id)
-
-
-class FakeHealthStore:
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
-        self.items: dict[str, EndpointHealth] = {}
-        self.writes: Counter[str] = Counter()
-        self.interfere: Callable[[str], None] = lambda endpoint_id: None
-        """Called before each put: another worker may have been faster."""
-
-    def put(self, workspace_id: str, health: EndpointHealth, replaces: EndpointHealth | None) -> bool:
-        del workspace_id  # ids of endpoints are unique in a test
-        self.writes[health.endpoint_id] += 1
-
-        def put() -> bool:
-            self.interfere(health.endpoint_id)
-            known = self.items.get(health.endpoint_id)
-            if (known.version if known else None) != (replaces.version if replaces else None):
-                return False
-            self.items[health.endpoint_id] = health
-            return True
-
-        return bool(self._aws.call("health.put", put))
-
-    def get(self, workspace_id: str, endpoint_id: str) -> EndpointHealth | None:
-        del workspace_id
-        found: EndpointHealth | None = self._aws.call("health.get", lambda: self.items.get(endpoint_id))
-        return found
-
-    def clear(self, workspace_id: str, known: EndpointHealth) -> bool:
-        del workspace_id
-        self.writes[known.endpoint_id] += 1
-
-        def remove() -> bool:
-            found = self.items.get(known.endpoint_id)
-            if found is None or found.version != known.version:
-                return found is None
-            del self.items[known.endpoint_id]
-            return True
-
-        return bool(self._aws.call("health.clear", remove))
 
 
 @dataclass
@@ -517,7 +233,7 @@ class World:
     """Endpoints whose rows cannot be read at the moment."""
 
     def __post_init__(self) -> None:
-        self.log = FakeDeliveryLog(self.aws)
+        self.log = FakeDeliveryLog(self.aws, self.clock, RETENTION_DAYS)
         self.backlog = FakeBacklogStore(self.aws)
         self.reminders = FakeReminderStore(self.aws)
         self.lanes = FakeLaneStore(self.aws, self.clock)
@@ -618,7 +334,7 @@ class World:
         return endpoint
 
     def event(self, event_type: str = "IDENTIFICATION") -> Event:
-        self.clock.pass_(0.001)
+        self.clock.advance(seconds=0.001)
         now = self.clock()
         event = Event(new_id(), event_type, now, {"n": len(self.accepted)}, None, None, WORKSPACE, now)
         self.store.items[WORKSPACE, event.id] = StoredEvent(event, "00")
@@ -699,9 +415,9 @@ class World:
             await self.work_all()
             moment = self.next_moment()
             if moment is None or moment > end:
-                self.clock.pass_(max(0.0, (end - self.clock()).total_seconds()))
+                self.clock.advance(seconds=max(0.0, (end - self.clock()).total_seconds()))
                 return
-            self.clock.pass_(max(1.0, (min(moment, end) - self.clock()).total_seconds()))
+            self.clock.advance(seconds=max(1.0, (min(moment, end) - self.clock()).total_seconds()))
 
     def statuses(self, endpoint: Endpoint) -> Counter[str]:
         """Deliveries of an endpoint by status."""

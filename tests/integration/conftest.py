@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -12,25 +11,16 @@ from moto import mock_aws
 
 from event_service.aws.dynamodb import Database, connect
 from event_service.settings import Settings
+from tests.builders import SettableClock
 from tests.template_file import create_tables
 
 REGION = "us-east-1"
 
 
-class TickingClock:
-    """A time that moves by a second at each look, so that no two dates are equal by chance."""
-
-    def __init__(self, now: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
-
-
 @pytest.fixture
-def clock() -> TickingClock:
-    return TickingClock()
+def clock() -> SettableClock:
+    """Moves by a second at each look, so that no two dates are equal by chance."""
+    return SettableClock(step_seconds=1)
 
 
 @pytest.fixture

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+from tests.builders import START
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -40,8 +44,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 handle = heapq.heappop(scheduled)
                 handle._scheduled = False
                 loop._timer_cancelled_count -= 1
-            if scheduled and scheduled[0]._when > self.passed.seconds:
-                self.passed.seconds = scheduled[0]._when
+            if scheduled:
+                # Rounded up: a date that stands a part of a microsecond before the timer would stand there for ever.
+                self.passed.seconds = max(self.passed.seconds, math.ceil(scheduled[0]._when * 1_000_000) / 1_000_000)
         super()._run_once()  # type: ignore[misc]  # asyncio's own, not in its stubs
 
 
@@ -65,7 +70,7 @@ class ShuffledLoop(VirtualLoop):
 
 
 class VirtualClock:
-    """The date in a virtual loop; a test may also let time pass."""
+    """The date in a virtual loop, which moves when everybody on the loop waits; a test may also let time pass outside of it."""
 
     def __init__(self, passed: Time | None = None) -> None:
         self.passed = passed or Time()
@@ -77,8 +82,24 @@ class VirtualClock:
     def now(self) -> datetime:
         return self()
 
-    def pass_(self, seconds: float) -> None:
-        self.passed.seconds += seconds
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return self.passed.seconds
+
+    def advance(self, **span: float) -> None:
+        """Moves it, for example by ``advance(minutes=5)``."""
+        self.passed.seconds += timedelta(**span).total_seconds()
+
+    def advance_to(self, moment: datetime) -> None:
+        """Moves it to a date, unless that has passed."""
+        self.passed.seconds = max(self.passed.seconds, (moment - START).total_seconds())
+
+
+def run(clock: VirtualClock, work: Coroutine[Any, Any, _T]) -> _T:
+    """Runs ``work`` to its end in the virtual time of ``clock``."""
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock.passed)) as runner:
+        return runner.run(work)
 
 
 def running_time() -> Time:

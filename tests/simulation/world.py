@@ -22,7 +22,8 @@ from event_service.delivery.messages import WebhookMessage
 from event_service.webhooks.assembly import WebhookSide
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import MAXIMUM_RECEIVES, Aws, Behaviour, World, batches
+from tests.fakes.delivery import Aws, batches
+from tests.fakes.webhooks import MAXIMUM_RECEIVES, Behaviour, World
 from tests.simulation.virtual_time import Time, VirtualClock, VirtualLoop
 
 AWS_SECONDS = 0.008
@@ -259,7 +260,7 @@ class SimulatedWorld(World):
 
     def event(self, event_type: str = "IDENTIFICATION") -> Any:
         event = super().event(event_type)
-        self.clock.pass_(-0.001)  # the loop's time is everybody's
+        self.clock.advance(seconds=-0.001)  # the loop's time is everybody's
         return event
 
     async def stream(self, endpoints: Sequence[Endpoint], rate: float, until: float = math.inf, since: float = 0.0) -> None:

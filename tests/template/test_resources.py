@@ -224,7 +224,9 @@ def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
     (rule,) = template()["Resources"]["EventBusFunction"]["Properties"]["Events"].values()
     # Our matcher reads EventBridge patterns as EventBridge does.
     matcher = Matcher()
-    matcher.add("rule", {"pattern": {"data": {"source": rule["Properties"]["Pattern"]["source"]}}})
+    condition, named, by_default = rule["Properties"]["Pattern"]["source"]["Fn::If"]
+    assert (condition, named) == ("HasEventBusSources", {"Ref": "EventBusSources"})
+    matcher.add("rule", {"pattern": {"data": {"source": by_default}}})
 
     def takes(source: str) -> bool:
         return bool(set(matcher.matches({"data": {"source": source}})))
@@ -232,6 +234,14 @@ def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
     assert takes("aws.partner/example.com/123/orders")
     assert takes("my.shop")
     assert not takes("aws.ec2")
+
+
+def test_events_of_the_bus_come_from_the_stacks_account_unless_others_are_named() -> None:
+    (rule,) = template()["Resources"]["EventBusFunction"]["Properties"]["Events"].values()
+
+    accounts = rule["Properties"]["Pattern"]["account"]
+
+    assert accounts == {"Fn::If": ["HasEventBusAccounts", {"Ref": "EventBusAccounts"}, [{"Ref": "AWS::AccountId"}]]}
 
 
 RULE_FUNCTIONS = {

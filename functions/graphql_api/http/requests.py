@@ -90,7 +90,8 @@ def _checked(value: Mapping[str, Any], shape: str) -> GraphQLRequest:
 
 def _check_content_type(content_type: str | None) -> None:
     if content_type is None or not content_type.strip():
-        return
+        # A page of another site can send a body without a type, and its browser asks nobody before.
+        raise BadUserInput("content-type: it is missing; send JSON with 'content-type: application/json'.")
     media_type, _, parameters = content_type.partition(";")
     if media_type.strip().lower() not in (JSON, GRAPHQL_RESPONSE):
         shown = media_type.strip()[:60]

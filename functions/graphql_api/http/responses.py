@@ -21,8 +21,14 @@ def encode(value: Any) -> bytes:
 
 def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None, accepted: Accepted = _PLAIN) -> Response:
     """Finished JSON. Answers depend on the token, so no cache may keep them; they quote what clients gave, so no browser may guess
-    that they are a page."""
-    sent = {"cache-control": "no-store", "x-content-type-options": "nosniff", "vary": "accept, accept-encoding", **(headers or {})}
+    that they are a page; and a browser that was here once shows its token by https only."""
+    sent = {
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "strict-transport-security": "max-age=31536000",
+        "vary": "accept, accept-encoding",
+        **(headers or {}),
+    }
     packed = compressed(body) if accepted.gzip else None
     if packed is not None:
         body, sent["content-encoding"] = packed, "gzip"

@@ -134,7 +134,7 @@ def deliveries_below(info: Info, query: DeliveryQuery, first: int | None, after:
     return DeliveryCollection(
         listed=Listed(
             Once(lambda: context.loaders.delivery_pages.load(wanted)),
-            Once(lambda: context.read(context.deliveries.count, context.workspace_id, wanted)),
+            Once(lambda: context.count(context.deliveries.count, wanted)),
             cursors,
         )
     )

@@ -116,7 +116,7 @@ class Query(SingleObjects):
         return EventCollection(
             listed=Listed(
                 Once(lambda: context.read(reading.read_page, context.workspace_id, query)),
-                Once(lambda: context.read(reading.count, context.workspace_id, query)),
+                Once(lambda: context.count(reading.count, query)),
                 cursors,
             )
         )
@@ -140,7 +140,7 @@ class Query(SingleObjects):
         return DeliveryCollection(
             listed=Listed(
                 Once(lambda: context.read(deliveries.read_page, context.workspace_id, query)),
-                Once(lambda: context.read(deliveries.count, context.workspace_id, query)),
+                Once(lambda: context.count(deliveries.count, query)),
                 cursors,
             )
         )

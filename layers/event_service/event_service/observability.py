@@ -5,7 +5,6 @@ imported, and does its work inside :func:`invocation`; that puts the ids of the 
 one line with what was done. Tracing is Lambda's own (parameter ``Tracing``); there is no X-Ray SDK here.
 
 Two kinds of line go to CloudWatch, as JSON:
-
 * Lines about something in particular, through Powertools' formatter. It is loaded when the first of them is written:
   an invocation in which all goes well writes none, so a cold start does not pay for it.
 * The summary of an invocation, which is its metrics as well (CloudWatch's embedded metric format), written here with
@@ -116,6 +115,8 @@ class Metric(StrEnum):
     """Event filters that match nothing, because this release cannot read their stored conditions."""
     UNDECIDED_FILTERS = "UndecidedFilters"
     """Verdicts of event filters that count as matches, because the budget for an event ended."""
+    REFUSED_BUS_EVENTS = "RefusedBusEvents"
+    """Events from an EventBridge bus that can never be accepted."""
     REFUSED_TOKENS = "RefusedTokens"
     """Requests and connects without a token, or with one that is unknown, revoked or expired."""
     FAULTS = "Faults"

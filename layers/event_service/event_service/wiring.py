@@ -14,11 +14,13 @@ from event_service.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Executor
 
     from botocore.credentials import ReadOnlyCredentials
     from botocore.session import Session
     from pynamodb.connection import Connection
 
+    from event_service.access.last_use import LastUses
     from event_service.access.tokens import Tokens
     from event_service.aws.dynamodb import Database
     from event_service.aws.sqs import Queues
@@ -116,7 +118,24 @@ def tokens() -> Tokens:
     from event_service.access.storage.tokens import DynamoTokenStore
     from event_service.access.tokens import Tokens
 
-    return Tokens(DynamoTokenStore(database()), clock)
+    return Tokens(DynamoTokenStore(database()), clock, last_uses())
+
+
+@cache
+def last_uses() -> LastUses:
+    """When tokens were used."""
+    from event_service.access.last_use import LastUses
+    from event_service.access.storage.tokens import DynamoTokenStore
+
+    return LastUses(DynamoTokenStore(database()), clock, lambda call: background().submit(call))
+
+
+@cache
+def background() -> Executor:
+    """What no request waits for. One thread: it has little to do."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, thread_name_prefix="background")
 
 
 @cache
@@ -316,6 +335,7 @@ def socket_connections() -> SocketConnections:
         socket_backlog_queue(),
         clock,
         socket_retention(),
+        last_uses(),
         needs_token=get_settings().web_socket_auth == "token",
     )
 
@@ -529,7 +549,7 @@ def receiver_reports() -> ReceiverReports:
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.storage.health_reports import DynamoKnownHealth
 
-    return ReceiverReports(DynamoKnownHealth(database()), lane_store(), delivery_log(), clock)
+    return ReceiverReports(DynamoKnownHealth(database()), lane_store(), delivery_log(), backlog_store(), clock)
 
 
 @cache

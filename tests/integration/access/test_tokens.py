@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from event_service.access.storage.tokens import DynamoTokenStore, TokenItem
-from event_service.access.token import Token, TokenKind
+from event_service.access.token import Token, TokenKind, hash_token
 from event_service.access.tokens import CACHE_LIFE, CACHE_SIZE, Tokens
 from event_service.aws.dynamodb import Database
 from event_service.base.errors import BadUserInput, NotFound, Unauthenticated
-from tests.integration.conftest import REGION, TickingClock
+from tests.builders import SettableClock
+from tests.integration.conftest import REGION
 from tests.support.filled import START, filled
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
@@ -35,7 +36,7 @@ def store(database: Database) -> CountingStore:
 
 
 @pytest.fixture
-def tokens(store: CountingStore, clock: TickingClock) -> Tokens:
+def tokens(store: CountingStore, clock: SettableClock) -> Tokens:
     return Tokens(store, clock)
 
 
@@ -57,6 +58,15 @@ def test_without_a_valid_token_a_caller_is_unauthenticated(tokens: Tokens, text:
         tokens.authenticate(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["x", "a" * 36, f"{WORKSPACE}0", WORKSPACE.replace("-", ""), "\u0664" + WORKSPACE[1:], hash_token(WORKSPACE)]
+)
+def test_what_cannot_be_a_token_costs_no_read(text: str, tokens: Tokens, store: CountingStore) -> None:
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(text)
+    assert store.reads == 0
+
+
 def test_the_token_itself_is_nowhere_in_the_table(tokens: Tokens, aws: dict[str, str]) -> None:
     import boto3
 
@@ -66,7 +76,7 @@ def test_the_token_itself_is_nowhere_in_the_table(tokens: Tokens, aws: dict[str,
     assert text not in str(items)
 
 
-def test_a_valid_token_is_read_once_in_30_seconds(tokens: Tokens, store: CountingStore, clock: TickingClock) -> None:
+def test_a_valid_token_is_read_once_in_30_seconds(tokens: Tokens, store: CountingStore, clock: SettableClock) -> None:
     text, _ = tokens.issue(WORKSPACE)
     for _ in range(10):
         tokens.authenticate(text)
@@ -76,7 +86,7 @@ def test_a_valid_token_is_read_once_in_30_seconds(tokens: Tokens, store: Countin
     assert store.reads == 2
 
 
-def test_revoked_token_stops_within_60_seconds_everywhere(tokens: Tokens, store: CountingStore, clock: TickingClock) -> None:
+def test_revoked_token_stops_within_60_seconds_everywhere(tokens: Tokens, store: CountingStore, clock: SettableClock) -> None:
     elsewhere = Tokens(store, clock)
     text, stored = tokens.issue(WORKSPACE)
     elsewhere.authenticate(text)
@@ -90,7 +100,7 @@ def test_revoked_token_stops_within_60_seconds_everywhere(tokens: Tokens, store:
         elsewhere.authenticate(text)
 
 
-def test_an_expired_token_stops_working_although_it_is_remembered(tokens: Tokens, clock: TickingClock) -> None:
+def test_an_expired_token_stops_working_although_it_is_remembered(tokens: Tokens, clock: SettableClock) -> None:
     text, _ = tokens.issue(WORKSPACE, expires=clock.now + timedelta(seconds=10))
     tokens.authenticate(text)
     clock.now += timedelta(seconds=10)
@@ -105,7 +115,7 @@ def test_an_agent_token_carries_an_agent(tokens: Tokens) -> None:
     assert made.agent_id is not None
 
 
-def test_a_listeners_token_is_bound_to_endpoints(tokens: Tokens, clock: TickingClock) -> None:
+def test_a_listeners_token_is_bound_to_endpoints(tokens: Tokens, clock: SettableClock) -> None:
     text, issued = tokens.issue(WORKSPACE, TokenKind.LISTENER, endpoint_ids=[FOREIGN.upper(), WORKSPACE])
 
     assert issued.endpoint_ids == (FOREIGN, WORKSPACE)
@@ -116,7 +126,7 @@ def test_a_listeners_token_is_bound_to_endpoints(tokens: Tokens, clock: TickingC
             tokens.issue(WORKSPACE, **wrong)
 
 
-def test_nonsense_is_refused_when_a_token_is_issued(tokens: Tokens, clock: TickingClock) -> None:
+def test_nonsense_is_refused_when_a_token_is_issued(tokens: Tokens, clock: SettableClock) -> None:
     with pytest.raises(BadUserInput, match="workspace"):
         tokens.issue("mine")
     with pytest.raises(BadUserInput, match="agentId"):

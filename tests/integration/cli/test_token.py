@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from event_service.access.storage.tokens import DynamoTokenStore
 from event_service.aws.dynamodb import Database
 from event_service.base.errors import Unauthenticated
 from event_service.sockets.connection import Connection
@@ -35,6 +36,9 @@ class Tool:
             "ConnectionsTableName": aws["CONNECTIONS_TABLE"],
             "SocketLogTableName": aws["SOCKET_LOG_TABLE"],
             "SocketQueueUrl": self.queue,
+            "EventsTableName": aws["EVENTS_TABLE"],
+            "EventIndexTableName": aws["EVENT_INDEX_TABLE"],
+            "DeliveriesTableName": aws["DELIVERIES_TABLE"],
         }
         self.stack = DeployedStack("event-service", "CREATE_COMPLETE", outputs, {}, {}, {"region_name": REGION})
         self.asked: list[tuple[Any, ...]] = []
@@ -93,6 +97,32 @@ def test_an_agent_s_token_carries_its_agent_and_may_expire(tool: Tool) -> None:
     assert issued["expires"] == "2098-12-31T23:00:00.000000+00:00"
 
 
+def test_a_token_may_expire_after_days(tool: Tool) -> None:
+    issued = tool.json("token", "issue", "--expires", "90d")
+
+    assert datetime.fromisoformat(issued["expires"]) - datetime.fromisoformat(issued["created"]) < timedelta(days=90, seconds=1)
+    assert datetime.fromisoformat(issued["expires"]) - datetime.fromisoformat(issued["created"]) > timedelta(days=89, hours=23)
+
+
+def test_the_stack_says_how_long_tokens_live(tool: Tool) -> None:
+    tool.stack.outputs["TokenDays"] = "30 90"
+
+    issued = tool.json("token", "issue")
+    assert round((datetime.fromisoformat(issued["expires"]) - datetime.now(UTC)) / timedelta(days=1)) == 30
+    assert tool.run("token", "issue", "--expires", "90d").exit_code == 0
+    refused = tool.run("token", "issue", "--expires", "91d")
+    assert (refused.exit_code, "at most 90 days" in refused.stderr) == (1, True)
+
+
+def test_the_list_shows_when_a_token_was_last_used(tool: Tool, database: Database) -> None:
+    used, unused = tool.json("token", "issue"), tool.json("token", "issue")
+    DynamoTokenStore(database).put_use(used["id"], datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+    listed = {one["id"]: one["used"] for one in tool.json("token", "list")}
+    assert listed == {used["id"]: "2026-03-01T12:00:00.000000+00:00", unused["id"]: None}
+    assert "2026-03-01T12:00" in tool.run("token", "list").stdout
+
+
 def test_a_listener_s_token_names_its_sockets(tool: Tool) -> None:
     issued = tool.json("token", "issue", "--kind", "listener", "--endpoint", WORKSPACE)
 
@@ -134,6 +164,8 @@ def test_revoking_wakes_the_endpoints_whose_sockets_the_token_opened(tool: Tool,
         (["token", "revoke", "0123456789"], 1, "No token with id 0123456789"),
         (["token", "issue", "--workspace", "x"], 1, "workspace: 'x' is not a UUID"),
         (["token", "issue", "--expires", "soon"], 2, "--expires: 'soon' is not a date-time"),
+        (["token", "issue", "--expires", "0d"], 1, "has passed already"),
+        (["token", "issue", "--expires", "99999999d"], 2, "is not a date-time"),
         (["token", "issue", "--expires", "2001-01-01T00:00:00Z"], 1, "has passed already"),
         (["token", "issue", "--workspace", WORKSPACE, "--new-workspace"], 2, "exclude each other"),
         (["--stack", "production", "token", "list"], 2, "--workspace <id>"),

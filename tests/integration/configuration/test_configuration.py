@@ -26,8 +26,8 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.table import RoutingTable
 from event_service.routing.tables import RoutingTables
+from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
-from tests.integration.conftest import TickingClock
 from tests.unit.routing.configurations import event
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
@@ -65,7 +65,7 @@ class World:
 
 
 @pytest.fixture(params=["dynamodb", "fakes"])
-def world(request: pytest.FixtureRequest, clock: TickingClock) -> World:
+def world(request: pytest.FixtureRequest, clock: SettableClock) -> World:
     changes: ChangeLog
     rows: ConfigurationRows
     secrets: DynamoSecretStore | FakeSecretStore
@@ -268,7 +268,7 @@ def test_deletion_removes_links_and_secret_and_tells_observers(world: World) -> 
     assert world.observed.calls == [("deleted", [endpoint.id])]
 
 
-def test_what_was_deleted_within_a_day_may_be_deleted_again(world: World, clock: TickingClock) -> None:
+def test_what_was_deleted_within_a_day_may_be_deleted_again(world: World, clock: SettableClock) -> None:
     from datetime import timedelta
 
     endpoint = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
@@ -540,7 +540,7 @@ def test_the_index_quota_tells_the_number_that_would_fit(world: World) -> None:
     filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:49]}})
 
 
-def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, clock: TickingClock) -> None:
+def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, clock: SettableClock) -> None:
     from datetime import timedelta
 
     configuration = world.configuration

@@ -24,8 +24,8 @@ from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore, secret_item
 from event_service.filters.matching.size import index_entries
+from tests.builders import SettableClock
 from tests.fakes.configuration_store import destinations
-from tests.integration.conftest import TickingClock
 from tests.support.filled import START, filled
 
 WORKSPACE, OTHER = new_id(), new_id()
@@ -41,7 +41,7 @@ def secrets(database: Database) -> DynamoSecretStore:
 
 
 @pytest.fixture
-def configuration(database: Database, secrets: DynamoSecretStore, clock: TickingClock) -> Configuration:
+def configuration(database: Database, secrets: DynamoSecretStore, clock: SettableClock) -> Configuration:
     return assemble(
         stores=ConfigurationStores(
             DynamoChangeLog(database), DynamoConfigurationRows(database, clock, monotonic=lambda: 0.0), secrets, secrets
@@ -83,7 +83,7 @@ def test_a_key_for_other_input_is_a_conflict_and_changes_nothing(configuration: 
     assert configuration.endpoints.count(WORKSPACE) + configuration.event_filters.count(WORKSPACE) == 1
 
 
-def test_a_key_is_kept_for_24_hours(configuration: Configuration, clock: TickingClock) -> None:
+def test_a_key_is_kept_for_24_hours(configuration: Configuration, clock: SettableClock) -> None:
     first = ASKED["webhook"](configuration, "n", "key")
     clock.now += timedelta(hours=23, minutes=59)
     assert ASKED["webhook"](configuration, "n", "key") == first

@@ -23,7 +23,7 @@ from event_service.base.errors import DomainError, Unavailable
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
 from event_service.events.publishing import PublishResult
-from tests.integration.events.conftest import WORKSPACE, Context, HandedOver, Memory, World, token
+from tests.world import WORKSPACE, Context, HandedOver, Memory, World, token
 
 KNOWN = {
     ("publish", "BatchGetItem EventsTable"): "which ids are taken: decides nothing that the put does not decide",
@@ -389,7 +389,7 @@ def test_publishing_the_same_ids_again_makes_no_second_event(make_world: Callabl
             aws.target, aws.fault, aws.calls, aws.broken = target, fault, [], None
             scene.publish(given)
             assert ("publish", "SendMessage routing") in aws.calls or target == 0
-            scene.world.clock.pass_time(seconds=1)
+            scene.world.clock.advance(seconds=1)
             again, _ = scene.publish(given)
             scene.route()
 

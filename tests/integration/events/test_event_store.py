@@ -14,7 +14,7 @@ from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
 from event_service.events.ports import Owner
 from event_service.events.reading import DateRange, EventQuery
-from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
+from tests.world import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
 
 NONCE, OTHER = "0a" * 16, "0b" * 16
 
@@ -71,10 +71,10 @@ def test_a_taken_id_stays_with_its_first_publish(world: World) -> None:
 
 def test_an_item_past_its_expiry_counts_as_absent(world: World) -> None:
     world.store.put_if_absent([event(world, "x")], NONCE)
-    world.clock.pass_time(days=13, hours=23)
+    world.clock.advance(days=13, hours=23)
     assert set(world.store.get(WORKSPACE, ["x"])) == {"x"}
 
-    world.clock.pass_time(hours=1)
+    world.clock.advance(hours=1)
 
     assert world.store.get(WORKSPACE, ["x"]) == {}
     assert world.store.get(WORKSPACE, ["x", "y"]) == {}
@@ -94,7 +94,7 @@ def test_items_expire_by_the_attribute_that_the_template_names(world: World) -> 
 
 def test_the_loser_of_a_race_takes_its_index_rows_back(world: World) -> None:
     world.store.put_if_absent([event(world, "x", data={"activity_id": "winner"})], NONCE)
-    world.clock.pass_time(seconds=5)
+    world.clock.advance(seconds=5)
 
     world.store.put_if_absent([event(world, "x", data={"activity_id": "loser"})], OTHER)
 
@@ -175,7 +175,7 @@ def test_expired_events_are_gone_from_every_list_at_once(world: World) -> None:
     data = {"identification_data": [{"profile_id": "p"}], "activity_id": "a"}
     ahead = world.clock() + timedelta(days=30)
     world.publishing.publish(token(), [NewEvent(type="a", data=data, id="old", date=ahead)])
-    world.clock.pass_time(days=RETENTION_DAYS - 1)
+    world.clock.advance(days=RETENTION_DAYS - 1)
     world.publishing.publish(token(), [NewEvent(type="a", data=data, id="young", date=ahead)])
     queries = [EventQuery(**given) for given in ({}, {"type": "a"}, {"profile_id": "p"}, {"activity_id": "a"}, {"id": "old"})]  # type: ignore[arg-type]
 
@@ -183,7 +183,7 @@ def test_expired_events_are_gone_from_every_list_at_once(world: World) -> None:
         return [[one.id for one in world.reading.page(WORKSPACE, query)] for query in queries]
 
     assert listed() == [["young", "old"]] * 4 + [["old"]]
-    world.clock.pass_time(days=1)
+    world.clock.advance(days=1)
 
     assert {row["key"]["S"].split("#")[1] for row in rows("EventsTable")} == {"old", "young"}, "DynamoDB removes them days later"
     assert listed() == [["young"]] * 4 + [[]]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from event_service.base.errors import BadUserInput
+from event_service.base.errors import RateLimited, Unavailable
 from event_service.events.new_event import NewEvent
 from functions.event_bus.handler import create_handler
-from tests.integration.events.conftest import WORKSPACE, Context, World, token
+from tests.world import WORKSPACE, Context, World, token
 
 EVENTS = Path(__file__).parents[3] / "events"
 
@@ -82,16 +83,46 @@ def test_an_event_of_the_bus_is_published(world: World) -> None:
     (message,) = world.handed_over()
     assert message.pair == (hook, sample["id"])
     assert message.body["type"] == "order.created"
-    assert message.body["data"] == {"order": 1234, "total": 56.7}
+    origin = {"source": "com.example.shop", "account": "123456789012", "region": "us-east-1", "resources": []}
+    assert message.body["data"] == {"order": 1234, "total": 56.7, "eventBridge": origin}
     assert message.body["date"] == "2026-03-01T12:00:00.000000+00:00"
 
 
-def test_refused_bus_event_reaches_the_dead_letter_queue(world: World) -> None:
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"detail-type": "event-service.endpoint.disabled"}, "events[0].type: "),
+        ({"detail-type": "\u202eexe"}, "events[0].type: "),
+        ({"detail": {"eventBridge": {"source": "somebody.else"}}}, "detail.eventBridge: "),
+        ({"detail": {"cloudEvent": {"source": "somebody.else"}}}, "events[0].data.cloudEvent: "),
+        ({"detail": [1]}, "events[0].data: an array"),
+        ({"detail": {"text": "x" * 300_000}}, "events[0]: "),
+        ({"time": "soon"}, "events[0].date: "),
+    ],
+)
+def test_a_bad_event_of_the_bus_is_counted_and_rings_no_alarm(
+    change: dict[str, Any], says: str, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     handler = create_handler(lambda: world.publishing, lambda: WORKSPACE)
 
-    with pytest.raises(BadUserInput, match=r"^events\[0\]\.type: "):
-        handler(payload("event_bus/reserved_type.json"), Context())
+    answer = handler(payload("event_bus/custom_event.json") | change, Context())
+
+    assert (answer["ids"], answer["refused"].startswith(says)) == ([], True), answer
     assert world.receive() == []
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any(line.get("RefusedBusEvents") == 1 for line in lines)
+    assert any("'com.example.shop' of account '123456789012'" in line["message"] for line in lines)
+
+
+@pytest.mark.parametrize("failure", [RateLimited("busy"), Unavailable("gone")])
+def test_an_event_of_the_bus_that_could_not_be_taken_comes_again(failure: Exception, world: World) -> None:
+    def fail(*_: Any) -> Any:
+        raise failure
+
+    handler = create_handler(lambda: SimpleNamespace(publish_from_bus=fail), lambda: WORKSPACE)  # type: ignore[arg-type, return-value] # what is used of it
+
+    with pytest.raises(type(failure)):
+        handler(payload("event_bus/custom_event.json"), Context())
 
 
 def test_a_publish_of_one_hundred_events_with_ids_is_read_back_whole(world: World) -> None:

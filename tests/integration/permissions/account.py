@@ -55,6 +55,13 @@ class Context:
         return self._seconds_left * 1000
 
 
+class InTheForeground:
+    """Runs at once what otherwise runs beside an invocation."""
+
+    def submit(self, call: Callable[[], None]) -> None:
+        call()
+
+
 class Account:
     """The functions, their tables and queues, one webhook receiver, and API Gateway's side of sockets."""
 
@@ -86,6 +93,7 @@ class Account:
         """For what the test itself does; nothing of it is noted."""
         self._began = time.monotonic()
         monkeypatch.setattr(wiring, "clock", self.clock)
+        monkeypatch.setattr(wiring, "background", InTheForeground)
         self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
         self._note_variables()
 

@@ -31,7 +31,8 @@ from event_service.sockets.ports import Poster
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
-from tests.integration.conftest import REGION, TickingClock
+from tests.builders import SettableClock
+from tests.integration.conftest import REGION
 
 EVENTS = Path(__file__).parents[3] / "events"
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
@@ -65,7 +66,7 @@ class Sockets:
     """The real adapters over moto."""
 
     database: Database
-    clock: TickingClock
+    clock: SettableClock
     queue_url: str
     backlog_url: str
     sqs: Any
@@ -137,7 +138,7 @@ class Sockets:
 
 
 @pytest.fixture
-def sockets(database: Database, clock: TickingClock) -> Sockets:
+def sockets(database: Database, clock: SettableClock) -> Sockets:
     sqs = boto3.client("sqs", region_name=REGION)
     url = sqs.create_queue(QueueName="SocketQueue.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     backlog_url = sqs.create_queue(QueueName="SocketBacklogQueue")["QueueUrl"]

@@ -1,4 +1,5 @@
-"""The log, what waits and the health of endpoints, in the tables of the template."""
+"""What only the tables of the template do: sizes, indexes, shared rows, throttles. What every store of deliveries does is in
+``tests/integration/delivery/test_stores.py``."""
 
 from __future__ import annotations
 
@@ -18,10 +19,8 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import secret_item
-from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, FailureClass, LogRecord, PendingAttempt
-from event_service.delivery.ports import BacklogRow
+from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, FailureClass, LogRecord
 from event_service.delivery.receiver_health import EndpointHealth
-from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.tests_made import DynamoTestsMade
@@ -59,43 +58,6 @@ def record(number: int, event_id: str = "e", **changes: Any) -> LogRecord:
 # -- the log ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_delivery_comes_back_as_it_was_written(log: DynamoDeliveryLog) -> None:
-    first, second = record(1), record(2, status=DeliveryStatus.FAILED, next_attempt=None, disable_reason="gone")
-    log.write([second, first])
-    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
-    assert delivery is not None
-    assert (delivery.status, delivery.next_attempt) == (DeliveryStatus.FAILED, None)
-    assert delivery.attempts == (first.attempt, second.attempt)
-    assert delivery.created == NOW
-    assert delivery.modified == NOW + timedelta(milliseconds=12)
-
-
-@pytest.mark.parametrize("together", [True, False])
-def test_a_failure_never_takes_the_place_of_a_success(log: DynamoDeliveryLog, together: bool) -> None:
-    """Of two copies of a message in flight at once one may fail and the other succeed, in any order."""
-    success = record(1, status=DeliveryStatus.DELIVERED)
-    failure = record(1, status=DeliveryStatus.PENDING, attempt=Attempt(1, NOW, 5, 500, None, None, "x" * 1_000))
-    others = [record(number, "f", status=DeliveryStatus.FAILED) for number in (1, 2)] if together else []
-    log.write([success])
-    log.write([failure, *others])
-    assert log.delivery(WORKSPACE, success.delivery.endpoint_id, "e").status is DeliveryStatus.DELIVERED  # type: ignore[union-attr]
-    assert len(log.of_event(WORKSPACE, "f", None, 10)) == len(others[:1])
-
-    # a success takes the place of a failure
-    log.write([replace(failure, delivery=replace(failure.delivery, event_id="g"))])
-    log.write([replace(success, delivery=replace(success.delivery, event_id="g"))])
-    found = log.delivery(WORKSPACE, success.delivery.endpoint_id, "g")
-    assert found is not None
-    assert (found.status, found.attempts[0].response_body) == (DeliveryStatus.DELIVERED, success.attempt.response_body)  # type: ignore[union-attr]
-
-
-def test_a_foreign_workspace_has_no_such_delivery(log: DynamoDeliveryLog) -> None:
-    log.write([record(1)])
-    assert log.delivery(OTHER_WORKSPACE, ENDPOINT, "e") is None
-    assert log.of_event(OTHER_WORKSPACE, "e", None, 10) == []
-    assert log.of_endpoint(OTHER_WORKSPACE, ENDPOINT).refs == []
-
-
 def test_attempt_is_one_small_item_and_one_index_entry(log: DynamoDeliveryLog, aws: dict[str, str]) -> None:
     done = Attempt(1, NOW, 12, 200, None, None, "x" * 256, url="https://" + "h" * 248)
     log.write([record(1, new_id(), status=DeliveryStatus.DELIVERED, next_attempt=None, attempt=done), record(2)])
@@ -105,53 +67,6 @@ def test_attempt_is_one_small_item_and_one_index_entry(log: DynamoDeliveryLog, a
     size = sum(len(name) + len(str(next(iter(value.values())))) for name, value in listed.items())
     # Writes are billed by started kilobyte.
     assert size < 1_024
-
-
-def test_backlog_delivery_is_pending_without_a_next_date(log: DynamoDeliveryLog) -> None:
-    log.write([record(1), record(0, next_attempt=None, waits_for=2)])
-    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
-    assert delivery is not None
-    assert (delivery.status, delivery.next_attempt, len(delivery.attempts)) == (DeliveryStatus.PENDING, None, 1)
-    log.write([record(2, status=DeliveryStatus.DELIVERED, next_attempt=None)])
-    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
-    assert delivery is not None
-    assert (delivery.status, len(delivery.attempts)) == (DeliveryStatus.DELIVERED, 2)
-
-
-def test_pending_delivery_of_an_expired_event_is_discarded(log: DynamoDeliveryLog) -> None:
-    log.write([record(0, accepted=NOW - timedelta(days=14, hours=1), waits_for=1)])
-    delivery = log.delivery(WORKSPACE, ENDPOINT, "e")
-    assert delivery is not None
-    assert delivery.status is DeliveryStatus.DISCARDED
-
-
-def test_expired_records_are_absent_although_the_table_still_has_them(log: DynamoDeliveryLog) -> None:
-    log.write([record(1, accepted=NOW - timedelta(days=16))])
-    assert log.delivery(WORKSPACE, ENDPOINT, "e") is None
-
-
-def test_an_event_lists_its_deliveries_by_endpoint_page_by_page(log: DynamoDeliveryLog) -> None:
-    endpoints = sorted(new_id() for _ in range(25))
-    log.write([record(number, endpoint_id=endpoint) for endpoint in endpoints for number in (1, 2)])
-    found: list[str] = []
-    after = None
-    while page := log.of_event(WORKSPACE, "e", after, 10):
-        assert all(len(delivery.attempts) == 2 for delivery in page)
-        found.extend(delivery.endpoint_id for delivery in page)
-        after = found[-1]
-    assert found == endpoints
-
-
-def test_an_event_lists_its_deliveries_backwards_page_by_page(log: DynamoDeliveryLog) -> None:
-    endpoints = sorted(new_id() for _ in range(25))
-    log.write([record(number, endpoint_id=endpoint) for endpoint in endpoints for number in (1, 2)])
-    found: list[str] = []
-    after = None
-    while page := log.of_event(WORKSPACE, "e", after, 10, descending=True):
-        assert all(len(delivery.attempts) == 2 for delivery in page)
-        found.extend(delivery.endpoint_id for delivery in page)
-        after = found[-1]
-    assert found == endpoints[::-1]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -166,59 +81,10 @@ def test_a_list_goes_on_behind_any_entry(log: DynamoDeliveryLog, descending: boo
         assert rest == everything[number + 1 :]
 
 
-def test_an_endpoint_lists_its_deliveries_newest_first_each_once(log: DynamoDeliveryLog) -> None:
-    accepted = {f"event {number}": NOW - timedelta(seconds=number // 2) for number in range(75)}
-    log.write([record(1, event_id, accepted=date) for event_id, date in accepted.items()])
-    # The trace of a worker that died: a second record that lists the same delivery.
-    log.write([record(0, "event 3", accepted=accepted["event 3"], waits_for=1)])
-    for descending in (True, False):
-        found: list[str] = []
-        position = None
-        while True:
-            page = log.of_endpoint(WORKSPACE, ENDPOINT, descending=descending, limit=20, position=position)
-            found.extend(ref.event_id for ref in page.refs)
-            position = page.position
-            if position is None:
-                break
-        assert found == sorted(accepted, key=lambda event_id: (accepted[event_id], event_id), reverse=descending)
-
-
-def test_a_range_of_acceptance_takes_its_beginning_and_not_its_end(log: DynamoDeliveryLog) -> None:
-    dates = [NOW + timedelta(seconds=number) for number in range(5)]
-    log.write([record(1, f"e{number}", accepted=date) for number, date in enumerate(dates)])
-    page = log.of_endpoint(WORKSPACE, ENDPOINT, since=dates[1], until=dates[3], descending=False)
-    assert [(ref.event_id, ref.accepted_at) for ref in page.refs] == [("e1", format_date(dates[1])), ("e2", format_date(dates[2]))]
-
-
-def test_many_deliveries_are_read_side_by_side(log: DynamoDeliveryLog) -> None:
-    log.write([record(1, f"e{number}") for number in range(40)])
-    keys = [(ENDPOINT, f"e{number}") for number in range(45)]
-    assert sorted(log.deliveries(WORKSPACE, keys)) == sorted(keys[:40])
-
-
 def test_the_longest_event_id_has_a_place_in_the_list(log: DynamoDeliveryLog) -> None:
     event_id = "\U0001f600" * 256
     log.write([record(1, event_id)])
     assert [ref.event_id for ref in log.of_endpoint(WORKSPACE, ENDPOINT).refs] == [event_id]
-
-
-# -- what waits ------------------------------------------------------------------------------------------------------
-
-
-def waiting(number: int, endpoint_id: str = ENDPOINT, *, live: bool = False) -> BacklogRow:
-    at = format_date(NOW + timedelta(seconds=number))
-    key = DeliveryKey(WORKSPACE, endpoint_id, f"event {number}", at)
-    return BacklogRow(PendingAttempt(key, 3, 2, True, "00-trace", 10), at, live=live)
-
-
-def test_a_backlog_comes_back_oldest_first_live_rows_apart_for_its_endpoint_only(database: Database) -> None:
-    backlog = DynamoBacklogStore(database, 14)
-    rows = [waiting(number) for number in range(60)]
-    live = [waiting(number, live=True) for number in range(100, 110)]
-    backlog.add([*reversed(rows), rows[0], *live, waiting(0, new_id())])
-    assert backlog.oldest(ENDPOINT, 25) == [*live, *rows[:25]]
-    backlog.delete(rows[:25])
-    assert backlog.oldest(ENDPOINT, 100) == [*live, *rows[25:]]
 
 
 # -- health and the snapshot -----------------------------------------------------------------------------------------
@@ -231,22 +97,6 @@ def an_endpoint(endpoint_id: str = ENDPOINT, **changes: Any) -> Endpoint:
 
 def change(version: int, *operations: Operation) -> ChangeSet:
     return ChangeSet(WORKSPACE, version, operations, Counts())
-
-
-def test_of_two_workers_that_note_the_same_failure_one_wins(database: Database) -> None:
-    store = DynamoHealthStore(database)
-    DynamoConfigurationRows(database, clock).apply(change(1, PutEndpoint(an_endpoint())))
-    first = EndpointHealth(ENDPOINT, 1, failing_since=NOW, last_failure=NOW)
-    assert store.put(WORKSPACE, first, None)
-    assert not store.put(WORKSPACE, replace(first, version=3), None)
-    second = replace(first, version=2, own_lane=True, warned=1)
-    assert store.put(WORKSPACE, second, first)
-    assert store.get(WORKSPACE, ENDPOINT) == second
-    assert not store.clear(WORKSPACE, first)
-    assert store.get(WORKSPACE, ENDPOINT) == second
-    assert store.clear(WORKSPACE, second)
-    assert store.clear(WORKSPACE, second)
-    assert store.get(WORKSPACE, ENDPOINT) is None
 
 
 def test_health_and_endpoint_share_a_row_and_leave_each_other_alone(database: Database) -> None:

@@ -27,8 +27,8 @@ from event_service.sockets.messages import WakeUp
 from event_service.sockets.outside import Outside
 from event_service.sockets.ports import Posted
 from local.tools import ROOT
+from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeWakeUpQueue
-from tests.simulation.sockets.virtual_time import START
 from tests.unit.sockets.scene import WORKSPACE, Scene, an_endpoint
 
 FUNCTION_MEGABYTES = 1_024

@@ -29,8 +29,9 @@ from event_service.sockets.messages import BacklogMessage, LateAppend, WakeUp
 from event_service.sockets.outside import Outside, ServingReport
 from event_service.sockets.pace import PostPace
 from event_service.sockets.ports import Posted
+from tests.builders import START
 from tests.fakes.sockets import FakeEvents, FakeSocketTables
-from tests.simulation.sockets.virtual_time import START, VirtualClock, VirtualLoop
+from tests.simulation.virtual_time import VirtualClock, VirtualLoop
 
 AWS_SECONDS: Final = 0.008
 POST_SECONDS: Final = 0.015
@@ -411,7 +412,7 @@ class SocketWorld:
 
     def __init__(self, executions: int = 50, backlog_executions: int = 50, seed: int = 1, posts_per_second: int = 1_000_000) -> None:
         self.clock = VirtualClock()
-        self.loop = VirtualLoop(self.clock)
+        self.loop = VirtualLoop(self.clock.passed)
         self.draw = random.Random(seed)
         self.tables = SimulatedTables(self.clock)
         self.events = FakeEvents()

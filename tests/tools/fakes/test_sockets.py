@@ -12,8 +12,9 @@ from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.messages import CloseSocket, WakeUp
 from event_service.sockets.ports import AlreadyAppended, LogHead, Owner, Posted, Segment, SequencesTaken
+from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakePoster, FakeSocketTables, FakeWakeUpQueue
-from tests.simulation.sockets.virtual_time import START, VirtualClock
+from tests.simulation.virtual_time import VirtualClock
 from tests.unit.sockets.scene import ENDPOINT, WORKSPACE
 
 HEAD = LogHead(1, 1, START)
@@ -29,7 +30,7 @@ async def test_a_connection_is_gone_before_it_is_open_and_after_it_is_closed() -
     api.open("c", clock() + timedelta(seconds=1))
 
     early = await api.post("c", b"1")
-    clock.pass_by(seconds=1)
+    clock.advance(seconds=1)
     open_ = await api.post("c", b"2")
     api.hang_up("c")
     late = await api.post("c", b"3")
@@ -71,7 +72,7 @@ async def test_a_close_can_fail_and_one_whose_answer_is_lost_has_closed() -> Non
     api.close_answers["c"] = deque([Posted.THROTTLED])
 
     assert [await api.close("c"), await api.close("c")] == [Posted.THROTTLED, Posted.GONE]
-    clock.pass_by(seconds=1)
+    clock.advance(seconds=1)
     assert await api.post("c", b"") is Posted.SENT
     api.close_answers["c"] = deque(["lost"])
     assert [await api.close("c"), await api.close("c")] == [Posted.UNKNOWN, Posted.GONE]
@@ -172,7 +173,7 @@ def test_known_deduplication_id_is_dropped_for_five_minutes() -> None:
     queue.done(wake_up.fifo_group)
     queue.send([wake_up])
     before = queue.depth
-    clock.pass_by(minutes=5)
+    clock.advance(minutes=5)
     queue.send([wake_up])
 
     assert (before, queue.depth, queue.dropped) == (0, 1, 2)
@@ -184,7 +185,7 @@ def test_a_delayed_message_is_received_when_its_time_has_come() -> None:
     queue.send([CloseSocket("c")], 5)
 
     early = queue.receive()
-    clock.pass_by(seconds=5)
+    clock.advance(seconds=5)
 
     assert (early, queue.receive(), queue.receive()) == ([], [CloseSocket("c")], [])
     with pytest.raises(AssertionError, match="900"):

@@ -24,7 +24,7 @@ def test_message_comes_again_ten_times_and_then_dies() -> None:
         (message,) = world.queue.receive(10)
         assert message.receives == number
         assert world.queue.receive(10) == []
-        world.clock.pass_(VISIBILITY_SECONDS)
+        world.clock.advance(seconds=VISIBILITY_SECONDS)
     assert world.queue.receive(10) == []
     assert len(world.queue.dead) == 1
     world.queue.redrive()
@@ -35,7 +35,7 @@ def test_delayed_message_is_invisible_and_delays_are_bounded() -> None:
     world = World()
     world.queue.put(RUN, 60)
     assert world.queue.receive(10) == []
-    world.clock.pass_(60)
+    world.clock.advance(seconds=60)
     assert len(world.queue.receive(10)) == 1
     with pytest.raises(AssertionError):
         world.queue.send([(RUN, 901)])

@@ -95,13 +95,35 @@ def test_a_round_runs_property_tests_only_with_the_random_profile(monkeypatch: p
 
     monkeypatch.setattr("local.fuzz.subprocess.run", run)
 
-    assert fuzz._round(["tests/unit"], 7, tmp_path / "f", 60) == 0
+    assert fuzz._round(["tests/unit"], tmp_path / "f", 60) == 0
 
     assert "--hypothesis-profile=fuzz" in commands[0]
-    assert "--hypothesis-seed=7" in commands[0]
+    assert not [part for part in commands[0] if "seed" in part], "with a seed Hypothesis keeps no examples"
     assert commands[0][4:6] == ["-m", "hypothesis"]
     assert not settings.get_profile("fuzz").derandomize
     assert settings.get_profile("fuzz").database is not None
+
+
+def test_what_failed_is_kept_and_tried_first_in_the_next_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from hypothesis import settings\nfrom hypothesis.database import DirectoryBasedExampleDatabase\n"
+        "settings.register_profile('fuzz', derandomize=False, deadline=None, database=DirectoryBasedExampleDatabase('kept'))\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:schemathesis\n")
+    (tmp_path / "test_it.py").write_text(
+        FAILING.replace("assert number < 100", "with open('tried', 'a') as tried: print(number, file=tried)\n    assert number < 100")
+    )
+    monkeypatch.setattr(fuzz, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    first = fuzz._round(["test_it.py"], tmp_path / "findings.jsonl", 300)
+    kept = list((tmp_path / "kept").rglob("*"))
+    (tmp_path / "tried").unlink()
+    second = fuzz._round(["test_it.py"], tmp_path / "findings.jsonl", 300)
+
+    assert (first, second) == (1, 1)
+    assert kept
+    assert (tmp_path / "tried").read_text().splitlines()[0] == "100", "the smallest that failed comes first"
 
 
 @given(strategies.integers())

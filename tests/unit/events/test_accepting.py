@@ -217,6 +217,16 @@ def test_ids_that_the_service_makes_may_begin_as_they_do() -> None:
     assert accept(NewEvent(type="a", data={}, id="ce_1", id_is_derived=True))[0].id == "ce_1"
 
 
+@pytest.mark.parametrize("name", ["cloudEvent", "eventBridge"])
+def test_no_event_claims_to_have_come_by_another_door(name: str) -> None:
+    with pytest.raises(BadUserInput, match=rf"^events\[0\]\.data\.{name}: "):
+        accept(NewEvent(type="a", data={name: {"source": "/shop"}}))
+    with pytest.raises(BadUserInput, match=rf"^events\[0\]\.data\.{name}: "):
+        accept(NewEvent(type="a", data={name: {"source": "/shop"}}, door_key="another"))
+    assert accept(NewEvent(type="a", data={name: {"source": "/shop"}}, door_key=name))
+    assert accept(NewEvent(type="a", data={"order": {name: 1}}))
+
+
 def test_only_the_service_itself_publishes_its_types() -> None:
     own = Origin(WORKSPACE, NOW, reserved=True)
 

@@ -27,7 +27,7 @@ from functions.graphql_api.routes import graphql as graphql_route
 from functions.graphql_api.time_left import ANSWER_SECONDS, GATEWAY_SECONDS, time_left_of
 from tests.fakes.events import FakeEventIndexes, FakeEventStore, FakeSqsClient
 from tests.fakes.graphql_services import FakeServices
-from tests.unit.graphql_api.door import OTHER_TOKEN, TOKEN, WORKSPACE, Door
+from tests.unit.graphql_api.door import OTHER_TOKEN, TOKEN, WORKSPACE, Door, Response
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -106,6 +106,7 @@ def test_linked_objects_are_counted_before_they_are_read(
 def test_nothing_of_a_request_goes_on_after_its_answer(door: Door, services: FakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Endless()
     monkeypatch.setattr(limits, "QUERY_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "MAXIMUM_COUNTS", 30)
     monkeypatch.setattr(services.events_reading(), "count", database.count)
 
     response = door.ask("{" + " ".join(f"a{number}: events {{ totalCount }}" for number in range(30)) + "}")
@@ -118,6 +119,44 @@ def test_nothing_of_a_request_goes_on_after_its_answer(door: Door, services: Fak
     # What was asked of AWS is answered; none of the ten threads asks again, none of the twenty that waited begins.
     assert before <= 10
     assert database.calls == before
+
+
+@pytest.mark.parametrize(
+    ("field", "expensive"),
+    [
+        ("events { totalCount }", True),
+        ('events(filters: {activityId: {exact: "a"}}) { totalCount }', True),
+        ("deliveries { totalCount }", True),
+        ('deliveries(filters: {endpointId: {exact: "83b70c55-759f-4c42-952c-fcd75c9b4bf5"}}) { totalCount }', True),
+        ('events(filters: {id: {exact: "e"}}) { totalCount }', False),
+        ('deliveries(filters: {eventId: {exact: "e"}}) { totalCount }', False),
+        ("events { hasNextPage }", False),
+    ],
+)
+def test_one_request_counts_at_most_five_whole_lists(field: str, expensive: bool, door: Door, services: FakeServices) -> None:
+    def ask(number: int) -> Response:
+        return door.ask("{" + " ".join(f"a{one}: {field}" for one in range(number)) + "}")
+
+    assert "errors" not in ask(5).json
+    before = services.events_reading().counts + services.deliveries().counts
+    response = ask(30)
+
+    if expensive:
+        assert response.code == "TOO_LARGE"
+        assert "at most 5 lists" in response.error["message"]
+        assert services.events_reading().counts + services.deliveries().counts <= before + 5
+    else:
+        assert "errors" not in response.json
+
+
+def test_totals_of_the_lists_below_objects_count_as_well(door: Door, services: FakeServices) -> None:
+    for _ in range(6):
+        services.put_endpoint(WORKSPACE, new_id())
+
+    query = "{ endpoints(pagination: {limit: %d}) { collectionItems { deliveries { totalCount } } } }"
+
+    assert "errors" not in door.ask(query % 5).json
+    assert {error["extensions"]["code"] for error in door.ask(query % 6).json["errors"]} == {"TOO_LARGE"}
 
 
 def test_nothing_goes_on_when_a_field_fails_before_its_siblings_are_read(
@@ -152,6 +191,7 @@ def test_a_request_that_was_cut_short_takes_no_threads_from_the_next(
     monkeypatch.setattr(services.events_reading(), "count", database.count)
     with monkeypatch.context() as patch:
         patch.setattr(limits, "QUERY_SECONDS", 0.05)
+        patch.setattr(limits, "MAXIMUM_COUNTS", 30)
         door.ask("{" + " ".join(f"a{number}: events {{ totalCount }}" for number in range(30)) + "}")
 
     assert not database.gate.is_set()

@@ -99,7 +99,7 @@ def test_an_unknown_path_is_a_404_in_the_same_shape(path: str, door: Door) -> No
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/graphql", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "nonsense"],
+    ["text/plain", "application/graphql", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "nonsense", "", " "],
 )
 def test_another_content_type_is_refused_with_the_right_one_named(content_type: str, door: Door) -> None:
     response = door.send(QUERY, headers={"content-type": content_type})
@@ -108,9 +108,31 @@ def test_another_content_type_is_refused_with_the_right_one_named(content_type: 
     assert "application/json" in response.error["message"]
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; Charset=UTF-8", 'application/json;charset="utf-8"', ""])
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; Charset=UTF-8", 'application/json;charset="utf-8"'])
 def test_json_is_read_however_its_type_is_spelled(content_type: str, door: Door) -> None:
     assert door.send(QUERY, headers={"content-type": content_type}).status == 200
+
+
+def test_a_body_without_a_content_type_is_refused(door: Door, services: FakeServices) -> None:
+    event = payload("endpoints")
+    event["headers"] = {name: value for name, value in event["headers"].items() if name.lower() != "content-type"} | {"token": TOKEN}
+
+    response = door.invoke(event)
+
+    assert (response.status, "it is missing" in response.error["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("path", [PATH, "/event-service/events", "/unknown"])
+@pytest.mark.parametrize("token", [TOKEN, None])
+@pytest.mark.parametrize("body", [QUERY, "nonsense"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_every_answer_tells_browsers_not_to_guess_and_to_stay_with_https(
+    path: str, token: str | None, body: str, method: str, door: Door
+) -> None:
+    headers = door.send(body, path=path, token=token, method=method).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["strict-transport-security"] == "max-age=31536000"
 
 
 def test_a_charset_that_json_does_not_have_is_refused(door: Door) -> None:

@@ -19,8 +19,9 @@ from event_service.sockets.log import Routed, SocketLog
 from event_service.sockets.observer import SocketObserver
 from event_service.sockets.outside import Outside, ServingReport
 from event_service.sockets.ports import GroupState
+from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
-from tests.simulation.sockets.virtual_time import START, VirtualClock, run
+from tests.simulation.virtual_time import VirtualClock, run
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
 ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
@@ -144,7 +145,7 @@ class Scene:
                 if reports[-1].again:
                     return reports
             elif self.backlog.next_at is not None and self.backlog.next_at <= until:
-                self.clock.now = max(self.clock.now, self.backlog.next_at)
+                self.clock.advance_to(self.backlog.next_at)
                 reports.append(self.work_backlog(time_left))
             else:
                 break

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from event_service.access.token import TokenKind
+from event_service.access.last_use import LastUses
+from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
-from tests.simulation.sockets.virtual_time import START
+from event_service.sockets.connections import SocketConnections
+from tests.builders import START
 from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, a_token, an_endpoint
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -85,6 +87,29 @@ def test_a_listeners_token_opens_its_own_sockets_only() -> None:
     assert not scene.tables.rows
     scene.connect(token="a" * 36)
     assert len(scene.tables.rows) == 1
+
+
+def test_a_connect_is_a_use_of_its_token_and_a_refused_one_is_not() -> None:
+    scene = Scene()
+    noted: list[str] = []
+    scene.connections = SocketConnections(scene.tables, scene.tables, scene.backlog, scene.clock, RETENTION, Uses(noted))
+
+    scene.connect(token=TOKEN)
+    for refused in (AGENT_TOKEN, FOREIGN_TOKEN):
+        with pytest.raises(DomainError):
+            scene.connect(token=refused)
+
+    assert noted == [hash_token(TOKEN)]
+
+
+class Uses(LastUses):
+    """Notes whose uses it is told of."""
+
+    def __init__(self, noted: list[str]) -> None:
+        self._noted = noted
+
+    def note(self, token: Token) -> None:
+        self._noted.append(token.token_hash)
 
 
 def test_who_shows_no_token_costs_no_read() -> None:
@@ -168,7 +193,7 @@ def test_any_other_connect_costs_two_reads_and_two_writes() -> None:
     scene = Scene()
     scene.connect()
     scene.calls.clear()
-    scene.clock.pass_by(minutes=20)
+    scene.clock.advance(minutes=20)
 
     scene.connect()
 
@@ -201,7 +226,7 @@ def test_connects_beside_appends_all_get_in_and_keep_the_log() -> None:
 
     scene.hook = append
     for minutes in range(40):
-        scene.clock.pass_by(minutes=minutes)
+        scene.clock.advance(minutes=minutes)
         scene.connect()
 
     assert scene.tables.log_heads[ENDPOINT].arrivals == 41
@@ -212,7 +237,7 @@ def test_a_connect_that_nears_the_end_of_the_log_s_life_extends_it() -> None:
     scene = Scene()
     scene.connect()
     before = scene.tables.log_heads[ENDPOINT].kept_until
-    scene.clock.pass_by(hours=3)
+    scene.clock.advance(hours=3)
     scene.calls.clear()
 
     scene.connect()
@@ -281,9 +306,9 @@ def test_after_older_than_the_retention_gets_one_gap_notice() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
-    scene.clock.pass_by(hours=20)
+    scene.clock.advance(hours=20)
     scene.publish(2)
-    scene.clock.pass_by(hours=5)
+    scene.clock.advance(hours=5)
 
     client = scene.connect(after=1)
     scene.work()
@@ -316,7 +341,7 @@ def test_removed_and_expired_segments_are_the_same_gap() -> None:
         scene = Scene()
         scene.connect()
         scene.publish(5)
-        scene.clock.pass_by(hours=25)
+        scene.clock.advance(hours=25)
         if removed:
             scene.tables.expire(scene.clock())
         client = scene.connect(after=2)
@@ -330,7 +355,7 @@ def test_who_has_seen_everything_is_told_of_no_gap_however_old_it_is() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
-    scene.clock.pass_by(hours=25)
+    scene.clock.advance(hours=25)
     scene.tables.expire(scene.clock())
 
     client = scene.connect(after=5)
@@ -354,7 +379,7 @@ def test_log_stops_when_nobody_can_resume() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
-    scene.clock.pass_by(hours=2, minutes=45, seconds=RETENTION.total_seconds())
+    scene.clock.advance(hours=2, minutes=45, seconds=RETENTION.total_seconds())
     scene.publish(3)
     assert scene.tables.log_heads[ENDPOINT].next == 6
 
@@ -370,7 +395,7 @@ def test_log_stops_when_nobody_can_resume() -> None:
 def test_log_is_kept_for_the_retention_after_the_longest_connection() -> None:
     scene = Scene()
     scene.connect()
-    scene.clock.pass_by(hours=2, seconds=RETENTION.total_seconds() - 1)
+    scene.clock.advance(hours=2, seconds=RETENTION.total_seconds() - 1)
     scene.publish(3)
 
     client = scene.connect(after=0)

@@ -19,8 +19,9 @@ from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.messages import WakeUp
 from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
+from tests.builders import START
 from tests.printed import printed
-from tests.simulation.sockets.virtual_time import START, run
+from tests.simulation.virtual_time import run
 from tests.unit.sockets.scene import ENDPOINT, TOKEN, WORKSPACE, Scene, a_token, an_event
 
 
@@ -146,7 +147,7 @@ def test_gone_later_means_gone_and_is_forgotten_after_one_post() -> None:
     scene = Scene()
     client = scene.connect()
     scene.work()
-    scene.clock.pass_by(seconds=36)
+    scene.clock.advance(seconds=36)
     scene.api.hang_up(client)
     scene.publish(5)
 
@@ -195,7 +196,7 @@ def test_a_frame_whose_answer_was_lost_comes_again_with_the_same_sequence() -> N
 def test_trouble_that_lasts_leads_to_a_lane_of_its_own_and_loses_nothing() -> None:
     scene = Scene()
     client = scene.connect()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.api.answers[client] = deque([Posted.THROTTLED] * 5)
     scene.publish(3)
 
@@ -213,7 +214,7 @@ def test_trouble_that_lasts_leads_to_a_lane_of_its_own_and_loses_nothing() -> No
 def test_a_client_that_takes_nothing_for_30_seconds_is_closed_and_resumes() -> None:
     scene = Scene()
     client = scene.connect()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.api.answers[client] = deque([Posted.THROTTLED] * 100)
     begun = scene.clock()
     scene.publish(3)
@@ -233,7 +234,7 @@ def test_a_client_that_takes_nothing_for_30_seconds_is_closed_and_resumes() -> N
 def test_slow_client_that_is_closed_is_told_why_if_it_can_take_that() -> None:
     scene = Scene()
     client = scene.connect()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.publish()
 
     post = scene.api.post
@@ -251,7 +252,7 @@ def test_slow_client_that_is_closed_is_told_why_if_it_can_take_that() -> None:
 def test_socket_whose_close_never_works_is_tried_ever_more_rarely() -> None:
     scene = Scene()
     client = scene.connect()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.api.answers[client] = deque([Posted.THROTTLED] * 10_000)
     scene.api.close_answers[client] = deque([Posted.REFUSED] * 10_000)
     scene.publish()
@@ -299,7 +300,7 @@ def test_a_client_whose_posts_meet_trouble_delays_no_other(trouble: Posted | str
 def test_slow_client_in_its_own_lane_is_sent_what_comes_meanwhile() -> None:
     scene = Scene()
     slow, quick = scene.connect(), scene.connect()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.api.seconds = lambda connection_id: 0.7 if connection_id == slow else 0.015
     scene.publish(2)
     scene.work()
@@ -448,7 +449,7 @@ def test_a_close_that_fails_comes_again_until_the_socket_is_closed(trouble: Post
     scene = Scene()
     client = scene.connect()
     scene.work()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.api.close_answers[client] = deque([trouble] * 12)
     scene.delete_endpoint()
 
@@ -514,7 +515,7 @@ def test_revoked_token_s_socket_is_sent_nothing() -> None:
     scene.work()
     token = a_token(TOKEN)
     scene.tables.tokens[token.token_hash] = replace(token, expires=START + timedelta(minutes=1))
-    scene.clock.pass_by(minutes=2)
+    scene.clock.advance(minutes=2)
 
     scene.publish(3)
     scene.work()
@@ -568,7 +569,7 @@ def test_nobody_is_woken_when_the_last_connection_must_have_ended() -> None:
     scene = Scene()
     scene.connect()
     scene.work()
-    scene.clock.pass_by(hours=2, minutes=11)
+    scene.clock.advance(hours=2, minutes=11)
     scene.publish()
 
     assert not scene.queue.groups()
@@ -631,7 +632,7 @@ def test_connections_above_a_hundred_are_all_served_in_groups() -> None:
     clients = [scene.connect() for _ in range(300)]
     scene.publish()
     scene.work()
-    scene.clock.pass_by(seconds=1)
+    scene.clock.advance(seconds=1)
     clients += [scene.connect() for _ in range(1_000)]
     scene.queue.sent.clear()
 
@@ -655,7 +656,7 @@ def test_groups_become_fewer_again_once_their_connections_have_ended() -> None:
     scene.tables.rows.clear()
 
     for _ in range(30):
-        scene.clock.pass_by(minutes=20)
+        scene.clock.advance(minutes=20)
         scene.tables.rows.clear()
         for _ in range(5):
             scene.connect()
@@ -745,7 +746,7 @@ def test_whatever_fails_in_a_turn_of_its_own_costs_a_client_no_event(operation: 
     scene.publish(600)
     scene.work()
     client = scene.connect(after=0)
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     failed: list[str] = []
 
     begun = scene.calls["situation"]
@@ -815,12 +816,12 @@ def test_expired_part_of_the_log_is_one_notice_and_few_reads(removed: int) -> No
     gone = random.Random(3).sample(sorted(scene.tables.log[ENDPOINT]), removed)
     for last in gone:
         del scene.tables.log[ENDPOINT][last]
-    scene.clock.pass_by(hours=20)
+    scene.clock.advance(hours=20)
     for _ in range(300):
         scene.publish(2)
     scene.queue.waiting.clear()
     scene.tables.rows.clear()
-    scene.clock.pass_by(hours=5)
+    scene.clock.advance(hours=5)
     scene.calls.clear()
 
     client = scene.connect(after=2)
@@ -836,11 +837,11 @@ def test_gap_of_two_causes_is_one_notice() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
-    scene.clock.pass_by(hours=30)
+    scene.clock.advance(hours=30)
     scene.connect()
     floor = scene.tables.log_heads[ENDPOINT].floor
     scene.publish(3)
-    scene.clock.pass_by(hours=25)
+    scene.clock.advance(hours=25)
 
     client = scene.connect(after=2)
     scene.publish()
@@ -855,7 +856,7 @@ def test_gap_of_two_causes_is_one_notice() -> None:
 def test_fault_of_our_own_at_one_client_holds_up_no_other() -> None:
     scene = Scene()
     broken, well = scene.connect(), scene.connect()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.publish(2)
     post = scene.api.post
 
@@ -1023,7 +1024,7 @@ def test_rows_of_who_leaves_or_joins_are_stored_before_the_shared_cursor() -> No
     scene.connect()
     order: list[str] = []
     scene.hook = order.append
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.api.answers[troubled] = deque([Posted.THROTTLED])
     scene.publish()
 
@@ -1042,7 +1043,7 @@ def test_rows_of_who_leaves_or_joins_are_stored_before_the_shared_cursor() -> No
 def test_a_cursor_does_not_move_with_a_post_that_failed() -> None:
     scene = Scene()
     client = scene.connect()
-    scene.clock.pass_by(minutes=1)
+    scene.clock.advance(minutes=1)
     scene.api.answers[client] = deque([Posted.THROTTLED])
     scene.publish()
 

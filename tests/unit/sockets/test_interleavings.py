@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.listening import Listener
@@ -35,11 +35,13 @@ from event_service.sockets.outside import Outside, ServingReport
 from event_service.sockets.ports import LogHead, Posted
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.printed import printed
-from tests.simulation.sockets.virtual_time import VirtualClock
+from tests.simulation.virtual_time import VirtualClock
 from tests.unit.sockets.interleaving import Scheduler
 from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
 
 MESSAGES = 5
+ROUTER_TIME_OUT = timedelta(seconds=60)
+"""Of the function, in template.yaml: no append takes longer."""
 
 
 class PrintedClient:
@@ -117,9 +119,9 @@ class World:
 
     def __init__(self, seed: int, faults: float) -> None:
         self.faults = faults
-        self.scheduler = Scheduler(seed, faults)
-        self.random = self.scheduler.random
         self.clock = VirtualClock()
+        self.scheduler = Scheduler(seed, faults, self.clock)
+        self.random = self.scheduler.random
         self.tables = FakeSocketTables(self.scheduler.before, self.scheduler.after, self.clock)
         # Also when nothing fails any more: this is how DynamoDB reads.
         self.tables.lag = lambda: self.random.randint(1, 2) if self.random.random() < faults else 0
@@ -174,7 +176,7 @@ class World:
         return 0.0
 
     async def _sleep(self, seconds: float) -> None:
-        self.clock.pass_by(seconds=seconds)
+        self.clock.advance(seconds=seconds)
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -210,7 +212,8 @@ class World:
                 # Those that are not answered for become visible again.
                 self.routing.extend(back)
 
-        self.scheduler.start("router", act)
+        # What is overdue jumps by minutes; a router that is in the middle of an append is stopped before.
+        self.scheduler.start("router", act, self.clock() + ROUTER_TIME_OUT)
 
     def start_worker(self) -> None:
         """A worker takes the wake-ups of a group."""
@@ -255,7 +258,7 @@ class World:
 
     def _visible_again(self, act: Callable[[], None]) -> None:
         # The visibility time-out is longer than anything that is overdue.
-        self.clock.pass_by(seconds=180)
+        self.clock.advance(seconds=180)
         act()
 
     def _time_left(self) -> Callable[[], float]:
@@ -360,7 +363,7 @@ class World:
         for _ in range(MESSAGES):
             self._some_steps()
             self.publish()
-            self.clock.pass_by(seconds=self.random.choice([0, 1, 40]))
+            self.clock.advance(seconds=self.random.choice([0, 1, 40]))
             for client in self.clients:
                 if self.random.random() < 0.4:
                     self.hang_up(client)
@@ -418,7 +421,7 @@ class World:
             if self.backlog.next_at <= self.clock():
                 choices.append(self.start_backlog_worker)
             elif not choices or self.random.random() < 0.2:
-                self.clock.now = self.backlog.next_at
+                self.clock.advance_to(self.backlog.next_at)
         for client in self.clients:
             if client.connection is None and not client.connecting:
                 choices.append(partial(self.start_connect, client))
@@ -441,6 +444,7 @@ SEEN: Counter[str] = Counter()
 @pytest.mark.parametrize("faults", [0.0, 0.02, 0.1, 0.25])
 @settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**40))
+@example(seed=830511143)
 def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faults: float) -> None:
     world = World(seed, faults)
     world.run()

@@ -11,7 +11,7 @@ import pytest
 from event_service.base.errors import RateLimited
 from event_service.sockets.pace import FREE_POSTS, LEASED_POSTS, PostPace
 from tests.fakes.sockets import FakeSocketTables
-from tests.simulation.sockets.virtual_time import VirtualClock, run
+from tests.simulation.virtual_time import VirtualClock, run
 
 
 async def _at_once(function: Callable[[], Any]) -> Any:

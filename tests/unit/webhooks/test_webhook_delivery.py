@@ -247,7 +247,7 @@ async def test_what_cannot_be_begun_in_time_goes_back_without_spending_a_receive
     assert (report.postponed, report.failed) == (1, set())
     assert not world.receivers.receptions
     world.seconds = 60
-    world.clock.pass_(2)
+    world.clock.advance(seconds=2)
     await world.work()
     assert world.statuses(endpoint) == {"DELIVERED": 1}
 
@@ -288,7 +288,7 @@ async def test_redriven_message_is_checked_despite_receive_count_one() -> None:
     await world.side.delivery.deliver([Received(message.text)], lambda: 60.0)
     world.queue.receive(10)
     assert len(world.queue.dead) == 1
-    world.clock.pass_(3_600)
+    world.clock.advance(seconds=3_600)
     world.queue.redrive()
     await world.work()
     assert len(world.receivers.receptions) == 1
@@ -302,7 +302,7 @@ async def test_a_redriven_message_that_was_never_delivered_is_delivered() -> Non
     world.aws.fault = lambda operation: "refused" if operation == "log.write" else None
     for _ in range(11):
         await world.work()
-        world.clock.pass_(400)
+        world.clock.advance(seconds=400)
     assert len(world.queue.dead) == 1
     world.aws.fault = lambda operation: None
     world.queue.redrive()

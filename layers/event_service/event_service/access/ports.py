@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from event_service.access.token import Token
@@ -18,3 +19,10 @@ class TokenStore(Protocol):
 
     def of_workspace(self, workspace_id: str) -> list[Token]:
         """For listing only: it reads an index, which may lag."""
+
+
+class UseStore(Protocol):
+    """Where last uses are kept."""
+
+    def put_use(self, token_hash: str, used: datetime) -> None:
+        """Stores when a token was used, if the token is there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +10,9 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
+from event_service.access.last_use import LastUses
 from event_service.access.ports import TokenStore
-from event_service.access.token import Token, TokenKind, hash_token
+from event_service.access.token import Token, TokenKind, TokenLife, hash_token
 from event_service.base.clock import Clock
 from event_service.base.errors import BadUserInput, NotFound, Unauthenticated
 from event_service.base.identifiers import new_id, parse_uuid, parse_uuids
@@ -20,6 +22,7 @@ CACHE_LIFE: Final = timedelta(seconds=30)
 """A revoked token must stop working within 60 s in every warm function; this leaves a margin."""
 CACHE_SIZE: Final = 1_000
 
+_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _REFUSED = (
     "Give a valid token in the header 'Token: <token>' or 'Authorization: Bearer <token>'; "
     "this one is missing, unknown, expired or revoked."
@@ -33,9 +36,18 @@ class Tokens:
     guesses must not push out those who work.
     """
 
-    def __init__(self, store: TokenStore, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, clock: Clock, uses: LastUses | None = None, life: TokenLife | None = None) -> None:
+        """
+        Args:
+            store: the tokens.
+            clock: the time.
+            uses: is told of every use; ``None``: uses are not kept.
+            life: of tokens that are issued; ``None``: they live as long as their issuer says.
+        """
         self._store = store
         self._clock = clock
+        self._uses = uses
+        self._life = life or TokenLife()
         self._known: OrderedDict[str, tuple[datetime, Token]] = OrderedDict()
         self._lock = Lock()
 
@@ -45,7 +57,8 @@ class Tokens:
         Raises:
             Unauthenticated: nothing was sent, or no valid token; the answer does not say which of these.
         """
-        if not text or not text.strip() or len(text) > 200:
+        # What is no UUID is no token: nothing is read for it.
+        if not text or _FORM.fullmatch(text.strip()) is None:
             raise Unauthenticated(_REFUSED)
         token_hash = hash_token(text)
         now = self._clock()
@@ -63,6 +76,8 @@ class Tokens:
         # guesses does not choose the hash, and a part of a hash that fits is no part of a token.
         if not token.is_valid(now):
             raise Unauthenticated(_REFUSED)
+        if self._uses is not None:
+            self._uses.note(token)
         return token
 
     def issue(
@@ -81,7 +96,7 @@ class Tokens:
             kind: what it may do.
             name: for people, to tell tokens apart.
             agent_id: of kind ``agent`` only: the agent whose events it publishes; a new id when left out.
-            expires: when it stops working; ``None``: never.
+            expires: when it stops working; ``None``: when the operator's default says.
             endpoint_ids: of kind ``listener`` only: the sockets it may connect to, at least one.
 
         Returns:
@@ -89,7 +104,7 @@ class Tokens:
 
         Raises:
             BadUserInput: an id that is no UUID, a bad name, an agent id or endpoint ids for a token of another kind, a listener's
-                token without endpoint ids, or an expiry that has passed.
+                token without endpoint ids, or an expiry that has passed or is too late.
         """
         workspace = parse_uuid(workspace_id, "workspace") if workspace_id is not None else new_id()
         if kind is TokenKind.AGENT:
@@ -102,10 +117,9 @@ class Tokens:
             raise BadUserInput("endpointIds: tokens of kind listener have at least one, and only they.")
         listened = tuple(parse_uuids(endpoint_ids, "endpointIds")) if endpoint_ids else ()
         now = self._clock()
-        if expires is not None and expires <= now:
-            raise BadUserInput("expires: this moment has passed already.")
+        ends = self._life.end(now, expires)
         text = new_id()
-        token = Token(hash_token(text), workspace, kind, agent, parse_name(name), now, expires, None, listened)
+        token = Token(hash_token(text), workspace, kind, agent, parse_name(name), now, ends, None, listened)
         self._store.put(token)
         return text, token
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -61,6 +60,11 @@ class DeliveryQuery:
     limit: int = 100
     after: str | None = None
     stepwise: bool = False
+
+    @property
+    def is_cheap_to_count(self) -> bool:
+        """Whether a total reads the deliveries of one event at most, and no index."""
+        return self.id is not None or self.event_id is not None
 
     @property
     def is_looked_up(self) -> bool:
@@ -239,7 +243,7 @@ class DeliveryHistory:
             behind = after.endpoint_id if after is not None and after.event == entry else None
             return list(self._of_event(workspace_id, entry[1], behind, descending=descending))
 
-        with ThreadPoolExecutor(max_workers=EVENTS_SIDE_BY_SIDE) as threads:
+        with ContextThreads(max_workers=EVENTS_SIDE_BY_SIDE) as threads:
             for some in _in_groups(events, EVENTS_SIDE_BY_SIDE):
                 check()
                 for found in threads.map(read, some):

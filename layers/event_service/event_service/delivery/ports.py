@@ -45,7 +45,8 @@ class DeliveryLog(Protocol):
     """The log of attempts. Records past their expiry count as absent."""
 
     def write(self, records: Sequence[LogRecord]) -> None:
-        """Writes all, 25 a call; writing one again changes nothing. After an error some may have been written."""
+        """Writes all; writing one again changes nothing. A failure never takes the place of a success. After an error some may
+        have been written."""
 
     def delivery(self, workspace_id: str, endpoint_id: str, event_id: str) -> Delivery | None:
         """One delivery with all its attempts, strongly consistent."""
@@ -113,6 +114,9 @@ class BacklogStore(Protocol):
 
     def delete(self, rows: Sequence[BacklogRow]) -> None:
         """Forgets; unknown ones are fine."""
+
+    def count(self, endpoint_id: str, most: int) -> int:
+        """How many rows an endpoint has; ``most`` if there are as many or more. It may lag by seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,7 @@ def _event(attributes: dict[str, Any], data: Any, place: str, problems: list[str
         camera_id=attributes.get("cameraid"),
         checked=True,
         id_is_derived=True,
+        door_key=KEPT_AS,
     )
 
 

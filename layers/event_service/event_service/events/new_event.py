@@ -24,6 +24,8 @@ from event_service.events.event import (
 MAXIMUM_REFERENCE_CHARACTERS = 256
 RESERVED_ID_PREFIXES = (RESERVED_TYPE_PREFIX, "ce_")
 """What the ids of the service's own events and those of the CloudEvents door begin with."""
+DOOR_KEYS = ("cloudEvent", "eventBridge")
+"""Under these names in ``data`` doors keep where an event comes from. Nobody else may use them, or events could claim an origin."""
 MAXIMUM_DAYS_AHEAD = 1
 """How far in the future an agent may date an event: later dates would stand on top of everybody's list until the retention ends."""
 
@@ -34,7 +36,8 @@ class NewEvent:
 
     ``date`` may be text (RFC 3339) or an aware ``datetime``; ``data`` is whatever the publisher gave. ``checked`` says
     that ``data`` was read by :func:`~event_service.base.json_values.loads`, so that it need not be walked again;
-    ``id_is_derived`` that a door of the service made the id, so that it may begin as only those ids do.
+    ``id_is_derived`` that a door of the service made the id, so that it may begin as only those ids do; ``door_key`` is the
+    one of :data:`DOOR_KEYS` under which the door has kept where the event comes from.
     """
 
     type: str
@@ -45,6 +48,7 @@ class NewEvent:
     camera_id: str | None = None
     checked: bool = False
     id_is_derived: bool = False
+    door_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,11 @@ def _accept(new: NewEvent, place: str, origin: Origin, draw_id: Callable[[], str
     if isinstance(new.data, dict):
         if not new.checked:
             attempt(lambda: json_values.check(new.data, f"{place}.data"))
+        problems.extend(
+            f"{place}.data.{name}: under this name the service keeps where an event comes from; choose another one."
+            for name in DOOR_KEYS
+            if name in new.data and name != new.door_key
+        )
     else:
         problems.append(f"{place}.data: {_json_kind(new.data)} was given; a JSON object is needed.")
     for value, name in ((new.agent_id, "agentId"), (new.camera_id, "cameraId")):

@@ -102,6 +102,11 @@ class EventQuery:
     stepwise: bool = False
 
     @property
+    def is_cheap_to_count(self) -> bool:
+        """Whether a total reads one event, and no index."""
+        return self.id is not None
+
+    @property
     def is_looked_up(self) -> bool:
         """Whether each event has to be read to know whether it is one of them."""
         return any(one is not None for one in (self.type_prefix, self.agent_id, self.camera_id, self.pattern))

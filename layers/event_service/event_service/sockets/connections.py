@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from event_service.access.last_use import LastUses
 from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.clock import Clock
 from event_service.base.errors import BadUserInput, Forbidden, NotFound, RateLimited, Unauthenticated
@@ -31,6 +32,7 @@ class SocketConnections:
         backlog: BacklogQueue,
         clock: Clock,
         retention: timedelta,
+        uses: LastUses | None = None,
         *,
         needs_token: bool = True,
     ) -> None:
@@ -41,6 +43,7 @@ class SocketConnections:
             backlog: takes the first turn of a connection that is owed something.
             clock: the time.
             retention: how long a client can resume after its connection ended.
+            uses: is told of the tokens that connect; ``None``: uses are not kept.
             needs_token: ``False``: the id of an endpoint is enough.
         """
         self._connections = connections
@@ -48,6 +51,7 @@ class SocketConnections:
         self._backlog = backlog
         self._clock = clock
         self._retention = retention
+        self._uses = uses
         self._needs_token = needs_token
 
     def connect(self, request: ConnectRequest) -> Connection:
@@ -144,6 +148,8 @@ class SocketConnections:
         workspace_id = handshake.workspace_id
         if workspace_id is None or (handshake.token is not None and handshake.token.workspace_id != workspace_id):
             raise NotFound("WEB_SOCKET endpoint", [endpoint_id])
+        if self._uses is not None and handshake.token is not None:
+            self._uses.note(handshake.token)
         return workspace_id
 
     def _open_log(self, endpoint_id: str, head: LogHead | None, now: datetime) -> LogHead:

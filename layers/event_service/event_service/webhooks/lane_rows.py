@@ -23,6 +23,11 @@ from event_service.webhooks.record import Recorder
 
 ROWS_PER_PAGE: Final = 100
 PAGE_BYTES: Final = 2 * 1024 * 1024
+FRESH_SECONDS: Final = 3.0
+"""A row is sent at most so long after the log was asked for it: a copy of its message, which a fault made, may have been delivered by
+the shared lane while the row waited for its place in the pace."""
+ROWS_PER_CHECK: Final = 25
+"""A slow lane sends few rows before they are to be checked again."""
 UNKNOWN_BYTES: Final = 16 * 1024
 """Of a row that does not say how large its event is."""
 BYTES_AT_ONCE: Final = 96 * 1024 * 1024
@@ -87,7 +92,8 @@ class LaneRows:
         self._reader = reader
         self._lane = lane
         self._batch = batch
-        self._ready: deque[Task] = deque()
+        self._ready: deque[tuple[Task, datetime]] = deque()
+        """Each with when the log was asked for it."""
         self._known: dict[tuple[str, str, str, int], int] = {}
         """Rows that were read in this turn and are not deleted yet, with their bytes."""
         self._more_due = False
@@ -107,6 +113,11 @@ class LaneRows:
     def wants_more(self) -> bool:
         """Whether another page is to be read."""
         return not self._exhausted and len(self._ready) < ROWS_PER_PAGE // 2
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the log is to be asked once more before the next row is sent."""
+        return bool(self._ready) and (self._reader.clock() - self._ready[0][1]).total_seconds() > FRESH_SECONDS
 
     def has_due(self) -> bool:
         """Whether there is more to send now."""
@@ -128,8 +139,8 @@ class LaneRows:
             self._reader.budget.withdraw(self._room)
 
     def take(self) -> Task | None:
-        """The next task, if one is at hand."""
-        return self._ready.popleft() if self._ready else None
+        """The next task, if one is at hand that need not be checked."""
+        return self._ready.popleft()[0] if self._ready and not self.is_stale else None
 
     def done(self, row: BacklogRow) -> None:
         """A row was recorded and deleted."""
@@ -169,6 +180,7 @@ class LaneRows:
         self._more_due = len(page) < len(due)
         # A read that found fewer due rows than it asked for has seen all; rows that are due later do not count.
         self._exhausted = not self._more_due and len(due) < ROWS_PER_PAGE
+        asked = reader.clock()
         snapshot = await reader.in_thread(
             reader.snapshots.read, [(lane.workspace_id, lane.endpoint_id)], [key for row in page for key in row.attempt.log_keys]
         )
@@ -184,9 +196,27 @@ class LaneRows:
             return
         if not page or not self.may_send:
             return
-        await self._prepare(self.endpoint, page, snapshot.recorded)
+        await self._prepare(self.endpoint, page, snapshot.recorded, asked)
 
-    async def _prepare(self, endpoint: Endpoint, page: Sequence[BacklogRow], recorded: Recorded) -> None:
+    async def check(self) -> list[Result]:
+        """Asks the log once more for the rows that are sent next; returns those that need not be sent, to be recorded.
+
+        Raises:
+            RateLimited, Unavailable: it could not be read.
+        """
+        reader = self._reader
+        tasks = [self._ready.popleft()[0] for _ in range(min(ROWS_PER_CHECK, len(self._ready)))]
+        snapshot = await reader.in_thread(reader.snapshots.read, [], [key for task in tasks for key in task.message.attempt.log_keys])
+        snapshot.require_all()
+        repeated = [one for task in tasks if (one := _superfluous(task, snapshot.recorded)) is not None]
+        known = {id(one.task) for one in repeated}
+        # From now, and not from when it was asked: rows would never be sent while a read takes longer than its answer counts.
+        now = reader.clock()
+        self._ready.extendleft((task, now) for task in reversed(tasks) if id(task) not in known)
+        self._batch.report.dropped += len(repeated)
+        return repeated
+
+    async def _prepare(self, endpoint: Endpoint, page: Sequence[BacklogRow], recorded: Recorded, asked: datetime) -> None:
         reader = self._reader
         sizes = {row.key: row.attempt.body_bytes or UNKNOWN_BYTES for row in page}
         taken = 0
@@ -211,14 +241,12 @@ class LaneRows:
             if text is None:
                 continue
             task = Task(WebhookMessage(row.attempt, text, repeat=True), endpoint, row=row)
-            if row.key in recorded:
-                # An owner died between the record and the row. What follows from the record may not have been done.
-                repeated.append(Result(task, Outcome.REPEATED, recorded[row.key]))
-            elif row.attempt.is_superfluous(recorded):
-                repeated.append(Result(task, Outcome.REPEATED))
+            superfluous = _superfluous(task, recorded)
+            if superfluous is not None:
+                repeated.append(superfluous)
             else:
-                self._ready.append(task)
-        if repeated and await reader.recorder.record(self._batch, repeated):
+                self._ready.append((task, asked))
+        if repeated and await self._reader.recorder.record(self._batch, repeated):
             self._batch.report.dropped += len(repeated)
             for one in repeated:
                 self.done(one.task.row or page[0])
@@ -243,6 +271,15 @@ class LaneRows:
         if self.endpoint is not None:
             # Whoever deleted the endpoint knows; an event that expired is lost, and somebody must hear of it.
             await reader.in_thread(reader.events.deliveries_discarded, self.endpoint, len(newest), now)
+
+
+def _superfluous(task: Task, recorded: Recorded) -> Result | None:
+    """What is left to do for an attempt that was made, or that a success made superfluous; ``None``: it is to be made."""
+    attempt = task.message.attempt
+    if attempt.log_key in recorded:
+        # An owner died between the record and the row. What follows from the record may not have been done.
+        return Result(task, Outcome.REPEATED, recorded[attempt.log_key])
+    return Result(task, Outcome.REPEATED) if attempt.is_superfluous(recorded) else None
 
 
 def _page(due: Sequence[BacklogRow]) -> list[BacklogRow]:

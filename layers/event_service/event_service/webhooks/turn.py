@@ -117,7 +117,7 @@ class Turn:
             if rest is not None:
                 self.rest_seconds = rest
                 return
-            if self._rows.wants_more and self._reading is None:
+            if (self._rows.is_stale or self._rows.wants_more) and self._reading is None:
                 self._reading = asyncio.create_task(self._read())
             task = None
             wait = self._pace.wait(now)
@@ -165,7 +165,11 @@ class Turn:
 
     async def _read(self) -> None:
         try:
-            await self._rows.read()
+            if self._rows.is_stale:
+                for superfluous in await self._rows.check():
+                    self._recording.add(superfluous)
+            else:
+                await self._rows.read()
         except (DomainError, Unavailable) as error:
             # Whatever was read before is recorded; another look reads the rest.
             _LOG.warning("a backlog could not be read: %s", error)
@@ -179,7 +183,7 @@ class Turn:
             self.failed = True
         for one in group:
             self._open.pop(id(one.task), None)
-            if one.outcome is Outcome.ATTEMPTED and one.task.row is not None:
+            if one.outcome in (Outcome.ATTEMPTED, Outcome.REPEATED) and one.task.row is not None:
                 self._rows.done(one.task.row)
 
     async def _pause(self, seconds: float) -> None:

@@ -84,8 +84,12 @@ def accepts(entry: Any, value: Any) -> bool:
     if operator == "exists":
         return operand is True
     if operator == "numeric":
-        return _is_number(value) and all(
-            _compare(operand[index], Decimal(repr(value)), Decimal(repr(operand[index + 1]))) for index in range(0, len(operand), 2)
+        return (
+            _is_number(value)
+            and _has_a_float(value)
+            and all(
+                _compare(operand[index], Decimal(repr(value)), Decimal(repr(operand[index + 1]))) for index in range(0, len(operand), 2)
+            )
         )
     if operator == "anything-but":
         return not any(accepts(refused, value) for refused in _refused(operand))
@@ -142,6 +146,14 @@ def _is_ip(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _has_a_float(value: Any) -> bool:
+    """Whether the shortest text of its 64-bit float is the number itself: others are no numbers for `numeric`, as on AWS."""
+    try:
+        return Decimal(repr(float(value))) == Decimal(repr(value))
+    except OverflowError:
+        return False
 
 
 def _same(entry: Any, value: Any) -> bool:

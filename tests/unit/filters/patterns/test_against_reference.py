@@ -16,6 +16,8 @@ from tests.unit.filters.verdicts import pattern_matches
 @settings(max_examples=600)
 @given(pattern=PATTERNS, event=EVENTS)
 @example(pattern={"a": [{"exists": False}], "b": ["x"]}, event={"a": [{"z": 1}], "b": "x"})
+@example(pattern={"a": [{"numeric": [">", 0]}]}, event={"a": 2**53 + 1})
+@example(pattern={"a": [{"numeric": [">", 0]}]}, event={"a": 10**400})
 def test_a_pattern_matches_what_the_reference_matches(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     assert pattern_matches(pattern, event) == reference.matches(pattern, event)
 

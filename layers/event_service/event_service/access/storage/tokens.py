@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from event_service.access.token import Token, TokenKind
-from event_service.aws.dynamodb import Database
+from event_service.aws.dynamodb import ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
 
 KEPT_AFTER_ITS_END: Final = timedelta(days=40)
@@ -35,12 +36,13 @@ class TokenItem(Model):
     expires = UnicodeAttribute(null=True)
     revoked = UnicodeAttribute(null=True)
     endpoint_ids: ListAttribute[Any] = ListAttribute(null=True, attr_name="endpointIds")
+    used = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True, attr_name="expiresAt")
     """When DynamoDB removes the row of a token that works no more."""
 
 
 class DynamoTokenStore:
-    """Implements :class:`~event_service.access.ports.TokenStore`."""
+    """Implements :class:`~event_service.access.ports.TokenStore` and :class:`~event_service.access.ports.UseStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,9 +63,15 @@ class DynamoTokenStore:
                 expires=format_date(token.expires) if token.expires else None,
                 revoked=format_date(token.revoked) if token.revoked else None,
                 endpoint_ids=list(token.endpoint_ids) or None,
+                used=format_date(token.used) if token.used else None,
                 expires_at=_removed_at(token),
             )
         )
+
+    def put_use(self, token_hash: str, used: datetime) -> None:
+        # One attribute, so that a token that is revoked meanwhile stays revoked; and none of a row that was removed.
+        with suppress(ConditionFailed):
+            self._database.update(Key(TokenItem, token_hash), [TokenItem.used.set(format_date(used))], TokenItem.token_hash.exists())
 
     def of_workspace(self, workspace_id: str) -> list[Token]:
         items = self._database.query_all(TokenItem, TokenItem.workspace_id == workspace_id, index="by_workspace")
@@ -82,6 +90,7 @@ def token_of(item: TokenItem) -> Token:
         expires=_date(item.expires),
         revoked=_date(item.revoked),
         endpoint_ids=tuple(item.endpoint_ids or ()),
+        used=_date(item.used),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, 
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
 from event_service.base.identifiers import shard_of
+from event_service.base.threads import ContextThreads
 from event_service.delivery import codec
 from event_service.delivery.attempt import Delivery, DeliveryStatus, LogRecord, delivery_of
 from event_service.delivery.ports import LOG_SHARDS, DeliveryRef, DeliveryRefPage
@@ -52,6 +52,7 @@ class ByEndpointIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
         projection = KeysOnlyProjection()
 
     endpoint_shard = UnicodeAttribute(hash_key=True, attr_name="endpointShard")
+    """``<workspace id>#<endpoint id>#<shard>``"""
     endpoint_key = UnicodeAttribute(range_key=True, attr_name="endpointKey")
 
 
@@ -100,7 +101,7 @@ class DynamoDeliveryLog:
         if len(failures) == 1:
             self._put_failure(failures[0])
         elif failures:
-            with ThreadPoolExecutor(max_workers=READERS) as threads:
+            with ContextThreads(max_workers=READERS) as threads:
                 list(threads.map(self._put_failure, failures))
 
     def _put_failure(self, item: AttributeMap) -> None:
@@ -120,9 +121,17 @@ class DynamoDeliveryLog:
             "expiresAt": {"N": str(int(expires.timestamp()))},
         }
         if record.listed:
-            item["endpointShard"] = {"S": _partition(key.endpoint_id, shard_of(key.event_id, LOG_SHARDS))}
+            item["endpointShard"] = {"S": _partition(key.workspace_id, key.endpoint_id, shard_of(key.event_id, LOG_SHARDS))}
             item["endpointKey"] = {"S": f"{key.accepted_at}#{_cut(key.event_id)}"}
         return item | codec.record_attributes(record)
+
+    def erase(self, workspace_id: str, event_id: str) -> None:
+        """Removes all records of one event, and their texts."""
+        items = list(self._database.query_all(LogItem, LogItem.event_key == f"{workspace_id}#{event_id}", consistent=True))
+        texts = [Key(LogItem, *_text_key(item)) for item in items if "apart" in item]
+        # First the texts: their place is known from the record only.
+        self._database.batch_write(deletes=texts)
+        self._database.batch_write(deletes=[Key(LogItem, item["eventKey"]["S"], item["attemptKey"]["S"]) for item in items])
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -157,7 +166,7 @@ class DynamoDeliveryLog:
         if len(wanted) == 1:
             found = [read(wanted[0])]
         else:
-            with ThreadPoolExecutor(max_workers=READERS) as threads:
+            with ContextThreads(max_workers=READERS) as threads:
                 found = list(threads.map(read, wanted))
         return {key: delivery for key, delivery in zip(wanted, found, strict=True) if delivery is not None}
 
@@ -201,7 +210,7 @@ class DynamoDeliveryLog:
         def open_shard(shard: int) -> Iterator[tuple[str, str]]:
             return self._shard(workspace_id, endpoint_id, shard, (low, high), first, descending=descending)
 
-        with ThreadPoolExecutor(max_workers=READERS) as threads:
+        with ContextThreads(max_workers=READERS) as threads:
             # The first page of each shard is read at once, not one after the other.
             streams = list(threads.map(lambda shard: _started(open_shard(shard)), shards))
         merged = heapq.merge(*streams, reverse=descending)
@@ -223,13 +232,13 @@ class DynamoDeliveryLog:
     ) -> Iterator[tuple[str, str]]:
         low, high = bounds
         index = ByEndpointIndex
-        condition: Condition = index.endpoint_shard == _partition(endpoint_id, shard)
+        condition: Condition = index.endpoint_shard == _partition(workspace_id, endpoint_id, shard)
         condition &= index.endpoint_key.between(low, high)
         items = self._database.query_all(LogItem, condition, index="by_endpoint", descending=descending, limit=first)
         prefix = f"{workspace_id}#"
         for item in items:
             key, event_key = item["endpointKey"]["S"], item["eventKey"]["S"]
-            if key != high and event_key.startswith(prefix):
+            if key != high:
                 yield key, event_key.removeprefix(prefix)
 
     def _alive(self, items: Iterator[AttributeMap]) -> Iterator[AttributeMap]:
@@ -263,8 +272,9 @@ def _parted(item: AttributeMap, record: LogRecord) -> tuple[AttributeMap, Attrib
     return record_only | {"apart": {"BOOL": True}}, apart | texts
 
 
-def _partition(endpoint_id: str, shard: int) -> str:
-    return f"{endpoint_id}#{shard}"
+def _partition(workspace_id: str, endpoint_id: str, shard: int) -> str:
+    # With the workspace: who names an endpoint of another one reads nothing, so that not even the time it takes tells of it.
+    return f"{workspace_id}#{endpoint_id}#{shard}"
 
 
 def _cut(event_id: str) -> str:

@@ -184,6 +184,14 @@ class DynamoEventStore:
     def write_rows(self, events: Sequence[Event]) -> None:
         self._database.batch_write(puts=[row for event in events for row in self._index_rows(event)])
 
+    def erase(self, workspace_id: str, event_ids: Sequence[str]) -> list[str]:
+        """Removes events and their rows. Rows carry the expiry of the event as it was stored: the retention may have changed since."""
+        found = list(self._raw(workspace_id, event_ids, consistent=True))
+        rows = [row for raw in found for row in self._index_rows(_stored(workspace_id, raw).event, int(raw["expiresAt"]["N"]))]
+        self._database.batch_write(deletes=[Key(EventIndexItem, row.subject, row.date_key) for row in rows])
+        self._database.batch_write(deletes=[Key(EventItem, raw["key"]["S"]) for raw in found])
+        return [str(raw["key"]["S"]).removeprefix(f"{workspace_id}#") for raw in found]
+
     def _write_some_rows(self, events: Sequence[Event]) -> set[str]:
         """Writes rows within a second or so; returns the ids of the events of which some may be missing."""
         rows = [(event.id, row) for event in events for row in self._index_rows(event)]
@@ -241,12 +249,12 @@ class DynamoEventStore:
         activity = activity_id(event.data)
         return tracks if activity is None else [*tracks, TrackKey(event.workspace_id, Track.ACTIVITY, activity)]
 
-    def _index_rows(self, event: Event) -> Iterator[EventIndexItem]:
+    def _index_rows(self, event: Event, stored_expiry: int | None = None) -> Iterator[EventIndexItem]:
         tracks = self._tracks(event)
         if not tracks:
             return
         shard = shard_of(event.id, SHARDS)
-        expires = expiry(event.created, self._retention_days)
+        expires = expiry(event.created, self._retention_days) if stored_expiry is None else stored_expiry
         date_key = sort_key(event, event.date, expires)
         whole_id = event.id if cut_id(event.id) else None
         for track in tracks:

@@ -1,0 +1,144 @@
+"""Erasing leaves nothing of an event in any table, and touches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from event_service.aws.dynamodb import Database
+from event_service.base.dates import format_date
+from event_service.base.errors import RateLimited
+from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
+from event_service.delivery.erasing import EVENTS_PER_STEP, Erasing
+from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.events.event import Event
+from event_service.events.storage.events import DynamoEventStore
+from event_service.events.storage.listing import DynamoEventIndexes
+from tests.integration.conftest import REGION
+
+WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
+FOREIGN = "53989c34-9729-4081-ab02-9e064de2884c"
+ENDPOINTS = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class World:
+    """Events with deliveries, in the tables of the template."""
+
+    def __init__(self, database: Database, aws: dict[str, str]) -> None:
+        self._tables = [aws[name] for name in ("EVENTS_TABLE", "EVENT_INDEX_TABLE", "DELIVERIES_TABLE")]
+        self.store = DynamoEventStore(database, lambda: AT, 14)
+        self.log = DynamoDeliveryLog(database, lambda: AT, 14)
+        # As the command-line tool has them: it does not know for how long events were kept when they were stored.
+        events, log = DynamoEventStore(database, lambda: AT, 0), DynamoDeliveryLog(database, lambda: AT, 0)
+        self.erasing_log = log
+        self.erasing = Erasing(events, DynamoEventIndexes(database), log)
+
+    def add(self, event_id: str, profiles: list[str], workspace_id: str = WORKSPACE, **more: Any) -> None:
+        data = {"identification_data": [{"profile_id": one} for one in profiles], "activity_id": "a", **more}
+        event = Event(event_id, "A", AT - timedelta(minutes=1), data, None, None, workspace_id, AT)
+        self.store.put([event], "00")
+        attempts = [Attempt(1, AT, 5, 500, None, None, "who is this? " * 100), Attempt(2, AT, 5, 500, None, None, "no")]
+        key = format_date(AT)
+        self.log.write(
+            [
+                LogRecord(DeliveryKey(workspace_id, endpoint_id, event_id, key), DeliveryStatus.FAILED, AT, attempt=attempt, listed=True)
+                for endpoint_id in ENDPOINTS
+                for attempt in attempts
+            ]
+        )
+
+    def everything(self) -> list[str]:
+        """All items of all tables."""
+        client = boto3.client("dynamodb", region_name=REGION)
+        pages = [page for table in self._tables for page in client.get_paginator("scan").paginate(TableName=table)]
+        return sorted(str(sorted(item.items())) for page in pages for item in page["Items"])
+
+
+@pytest.fixture
+def world(database: Database, aws: dict[str, str]) -> World:
+    return World(database, aws)
+
+
+def all_of(erase: Callable[..., Any], *arguments: Any, **named: Any) -> list[str]:
+    return sorted(one for some in erase(*arguments, **named) for one in some)
+
+
+def test_nothing_of_an_event_is_left_and_nothing_else_is_touched(world: World) -> None:
+    world.add("other", ["p", "q"])
+    world.add("order-1", ["p"], FOREIGN)
+    before = world.everything()
+    for event_id in ("order-1", "order-2", "\U0001f600" * 256):
+        world.add(event_id, ["p"])
+
+    erased = world.erasing.erase(WORKSPACE, ["order-1", "order-2", "\U0001f600" * 256, "order-1", "unknown"])
+
+    assert sorted(erased) == sorted(["order-1", "order-2", "\U0001f600" * 256])
+    assert world.everything() == before
+    assert world.erasing.erase(WORKSPACE, ["order-1"]) == []
+
+
+def test_all_events_of_a_profile_are_erased(world: World) -> None:
+    world.add("other", ["q"])
+    world.add("foreign", ["p"], FOREIGN)
+    before = world.everything()
+    ids = [f"order-{number}" for number in range(40)]
+    for number, event_id in enumerate(ids):
+        world.add(event_id, ["q", "p"] if number % 2 else ["p"])
+
+    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == sorted(ids)
+    assert world.everything() == before
+    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == []
+
+
+def test_a_profile_that_is_not_in_the_index_is_found_by_looking_at_all(world: World) -> None:
+    world.add("other", ["q"])
+    before = world.everything()
+    world.add("crowd", [f"p{number}" for number in range(150)])
+
+    assert all_of(world.erasing.erase_profile, WORKSPACE, "p149") == []
+    assert all_of(world.erasing.erase_profile, WORKSPACE, "p149", all_events=True) == ["crowd"]
+    assert world.everything() == before
+
+
+def test_an_event_that_an_index_names_wrongly_stays(world: World) -> None:
+    """A publish that lost a race for its id may leave a row that names the event of the winner."""
+    world.add("order-1", ["q"])
+    event = Event("order-1", "A", AT - timedelta(minutes=1), {"identification_data": [{"profile_id": "p"}]}, None, None, WORKSPACE, AT)
+    world.store.write_rows([event])
+
+    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == []
+    assert list(world.store.get(WORKSPACE, ["order-1"])) == ["order-1"]
+
+
+def test_what_was_interrupted_is_ended_by_the_next_try(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = world.everything()
+    world.add("order-1", ["p"])
+    world.add("order-2", ["p"])
+    erase = world.erasing_log.erase
+
+    def fail(workspace_id: str, event_id: str) -> None:
+        if event_id == "order-2":
+            raise RateLimited("busy")
+        erase(workspace_id, event_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.erasing_log, "erase", fail)
+        with pytest.raises(RateLimited):
+            world.erasing.erase(WORKSPACE, ["order-1", "order-2"])
+    # Both are there to be found again by their profile.
+    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == ["order-1", "order-2"]
+    assert world.everything() == before
+
+
+def test_many_ids_are_erased_in_steps(world: World) -> None:
+    ids = [f"e{number}" for number in range(EVENTS_PER_STEP + 1)]
+    now = [Event(one, "A", AT, {}, None, None, WORKSPACE, AT) for one in ids]
+    world.store.put(now, "00")
+
+    assert sorted(world.erasing.erase(WORKSPACE, ids)) == sorted(ids)
+    assert world.everything() == []
