@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
+.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite scan build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
 # Of the command-line tool: without STACK it is the local stack.
@@ -83,6 +83,10 @@ unit integration e2e template: ## one part of the tests
 dynalite: ## tests of storage against another DynamoDB (from npm; Node is fetched where there is none)
 	@local/setup.sh dev
 	@$(PY) -m local.dynalite $(PYTEST)
+
+scan: ## checkov's rules on the templates as deployed; local/scan.py lists what does not hold, with reasons
+	@local/setup.sh dev sam
+	@$(PY) -m local.scan
 
 build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
 	@local/setup.sh dev sam

@@ -31,10 +31,10 @@ from event_service.routing.tables import PACKED_FROM, RoutingTables
 from event_service.settings import Settings
 from tests.fakes.partitions import READS_PER_SECOND, WRITES_PER_SECOND, Partition, PartitionedConnection, PartitionLimits
 from tests.integration.conftest import REGION
-from tests.integration.events.conftest import table_shapes
 from tests.support.metering import item_size
 from tests.support.virtual_threads import VirtualThreads
 from tests.template_file import create_tables
+from tests.world import table_shapes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORKSPACE = new_id()

@@ -21,7 +21,7 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.routing.tables import RoutingTables
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.fakes.partitions import READS_PER_SECOND, WRITES_PER_SECOND, PartitionedConnection, PartitionLimits
-from tests.integration.events.conftest import table_shapes
+from tests.world import table_shapes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORKSPACE = new_id()
