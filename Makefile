@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite scan build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
+.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite scan upgrade-test build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
 # Of the command-line tool: without STACK it is the local stack.
@@ -83,6 +83,10 @@ unit integration e2e template: ## one part of the tests
 dynalite: ## tests of storage against another DynamoDB (from npm; Node is fetched where there is none)
 	@local/setup.sh dev
 	@$(PY) -m local.dynalite $(PYTEST)
+
+upgrade-test: ## from another release to this tree and back on a local stack under traffic: nothing is lost      FROM=<revision, without it the last tag>
+	@local/setup.sh
+	@UPGRADE_FROM="$(FROM)" $(PY) -m pytest tests/e2e/test_upgrade.py -q $(PYTEST)
 
 scan: ## checkov's rules on the templates as deployed; local/scan.py lists what does not hold, with reasons
 	@local/setup.sh dev sam
