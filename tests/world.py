@@ -124,7 +124,7 @@ class World:
             clock=self.clock,
         )
         self.store = DynamoEventStore(self.database, self.clock, RETENTION_DAYS, monotonic=lambda: 0.0)
-        self.reading = EventsReading(self.store, DynamoEventIndexes(self.database), self.clock)
+        self.reading = EventsReading(self.store, DynamoEventIndexes(self.database), self.clock, monotonic=lambda: 0.0)
         self.publishing = Publishing(self.store, SqsRoutingQueue(self.queues, self.routing_url), self.clock)
         self.socket_store = DynamoSocketLogStore(self.database, self.clock)
         self.start_router()

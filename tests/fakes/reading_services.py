@@ -29,7 +29,7 @@ class ReadingServices(FakeServices):
         self.store = FakeEventStore(lambda: self.world.now)
         self.indexes = FakeEventIndexes(self.store)
         self.log = self.world.log
-        self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now)
+        self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now, lambda: 0.0)
         self._history = DeliveryHistory(
             log=self.log,
             resending=self.world.resending,

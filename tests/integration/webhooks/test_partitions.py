@@ -33,7 +33,7 @@ ENDPOINTS, BATCH, FAN_OUT = 40, 10, 10
 
 def test_ten_thousand_deliveries_a_second_of_one_workspace_throttle_no_key(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a workspace with many webhooks
-    rows, log = DynamoConfigurationRows(database, lambda: NOW), DynamoChangeLog(database)
+    rows, log = DynamoConfigurationRows(database, lambda: NOW, lambda: 0.0), DynamoChangeLog(database)
     hooks = [
         Endpoint(new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example", "POST", EndpointStatus.ENABLED, None, NOW, NOW)
         for _ in range(ENDPOINTS)
