@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
+    from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.log import SocketLog
     from event_service.sockets.observer import SocketObserver
     from event_service.sockets.storage.connections import DynamoConnectionStore
@@ -324,6 +325,27 @@ def connection_store() -> DynamoConnectionStore:
     return DynamoConnectionStore(database())
 
 
+def connection_limits() -> ConnectionLimits:
+    """Limits of open connections."""
+    from event_service.sockets.limits import SocketLimits
+
+    settings = get_settings()
+    limits = SocketLimits(
+        per_endpoint=settings.sockets_per_endpoint,
+        per_workspace=settings.sockets_per_workspace,
+        per_token=settings.sockets_per_token,
+        connects_per_second=settings.socket_connects_per_second,
+    )
+    return _connection_counts(limits)
+
+
+def _connection_counts(limits: SocketLimits | None = None) -> ConnectionLimits:
+    from event_service.sockets.limits import ConnectionLimits, SocketLimits
+    from event_service.sockets.storage.counts import DynamoConnectionCounts
+
+    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock)
+
+
 @cache
 def socket_connections() -> SocketConnections:
     """Opening and closing connections."""
@@ -336,6 +358,7 @@ def socket_connections() -> SocketConnections:
         clock,
         socket_retention(),
         last_uses(),
+        connection_limits(),
         needs_token=get_settings().web_socket_auth == "token",
     )
 
@@ -383,6 +406,7 @@ def socket_delivery() -> SocketDelivery:
         sleep=asyncio.sleep,
         slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
         pace=PostPace(connection_store(), settings.socket_posts_per_second, clock, asyncio.to_thread, asyncio.sleep).take,
+        release=_connection_counts().release,
     )
     return SocketDelivery(outside, socket_log())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -23,7 +23,7 @@ from event_service.base.threads import ContextThreads
 from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.destination import SocketDestination
-from event_service.sockets.ports import GroupState, Handshake, LogHead, Owner, Situation
+from event_service.sockets.ports import Counted, GroupState, Handshake, LogHead, Owner, Situation
 from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
 
 _WRITERS: Final = 8
@@ -93,6 +93,8 @@ class LookUpItem(Model):
     key = UnicodeAttribute(range_key=True, attr_name="connectionId")
     owner = UnicodeAttribute()
     group = NumberAttribute()
+    workspace_id = UnicodeAttribute(null=True, attr_name="workspaceId")
+    token_hash = UnicodeAttribute(null=True, attr_name="tokenHash")
     expires_at = NumberAttribute(attr_name="expiresAt")
 
 
@@ -158,6 +160,8 @@ class DynamoConnectionStore:
                 _LOOK_UP,
                 owner=connection.endpoint_id,
                 group=connection.group,
+                workspace_id=connection.workspace_id,
+                token_hash=connection.token_hash,
                 expires_at=expires_at,
             ),
             _item(connection),
@@ -175,7 +179,14 @@ class DynamoConnectionStore:
 
     def owner(self, connection_id: str) -> Owner | None:
         item = self._database.get(LookUpItem, _look_up_key(connection_id), _LOOK_UP)
-        return Owner(item.owner, int(item.group)) if item else None
+        if item is None:
+            return None
+        workspace_id: str | None = item.workspace_id  # PynamoDB's types do not know which attributes may be missing
+        counted = None
+        if workspace_id is not None:
+            connected_at = datetime.fromtimestamp(int(item.expires_at), UTC) - ROW_LIFE
+            counted = Counted(item.owner, workspace_id, item.token_hash, connected_at)
+        return Owner(item.owner, int(item.group), counted)
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
