@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from event_service.delivery.receiver_reports import LastHour
     from event_service.events.event import Event
     from event_service.filters.event_filter import EventFilter
+    from event_service.sockets.open_connections import OpenConnection
     from functions.graphql_api.context import Context
 
 ROWS_PER_BATCH: Final = 100
@@ -26,6 +27,9 @@ MAXIMUM_ENDPOINTS_WITH_DELIVERIES: Final = 100
 """The deliveries of one endpoint stand in 16 places, and each is asked."""
 MAXIMUM_ENDPOINTS_WITH_LAST_HOUR: Final = 10
 """Each is up to 116 reads."""
+
+MAXIMUM_ENDPOINTS_WITH_CONNECTIONS: Final = 10
+"""Each is up to 260 reads."""
 
 
 class Loaders:
@@ -46,6 +50,7 @@ class Loaders:
         self.health: DataLoader[str, EndpointHealth | None] = DataLoader(self._health, max_batch_size=ROWS_PER_BATCH)
         self.lanes: DataLoader[str, Lane | None] = DataLoader(self._lanes, max_batch_size=ROWS_PER_BATCH)
         self._endpoints_with_last_hour: set[str] = set()
+        self._endpoints_with_connections: set[str] = set()
 
     async def _event_filters_of(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
         context = self._context
@@ -118,3 +123,18 @@ class Loaders:
                 f"each are read. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_LAST_HOUR})."
             )
         return await context.read(context.receiver_reports.last_hour, context.workspace_id, endpoint_id)
+
+    async def connections(self, endpoint_id: str, limit: int, after: str | None) -> Page[OpenConnection]:
+        """A page of one endpoint's.
+
+        Raises:
+            TooLarge: they are asked for of more than 10 endpoints.
+        """
+        context = self._context
+        self._endpoints_with_connections.add(endpoint_id)
+        if len(self._endpoints_with_connections) > MAXIMUM_ENDPOINTS_WITH_CONNECTIONS:
+            raise TooLarge(
+                f"connections: at most {MAXIMUM_ENDPOINTS_WITH_CONNECTIONS} endpoints show them in one request, since each is read by "
+                f"itself. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_CONNECTIONS})."
+            )
+        return await context.read(context.open_connections.page, context.workspace_id, endpoint_id, limit, after)

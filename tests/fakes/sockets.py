@@ -103,10 +103,19 @@ class FakeSocketTables:
         self.after("of_group")
         return answer
 
+    def in_order(self, endpoint_id: str, group: int, connection_id: str, limit: int) -> list[Connection]:
+        self.before("in_order")
+        rows = [row for row in self.rows.values() if row.endpoint_id == endpoint_id and row.group == group]
+        return sorted((row for row in rows if row.connection_id > connection_id), key=lambda row: row.connection_id)[:limit]
+
+    def cursors(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        self.before("cursors")
+        return {group: self.groups[endpoint_id, group].cursor for group in groups if (endpoint_id, group) in self.groups}
+
     def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
         self.before("find")
-        found = (self.rows.get((owner.endpoint_id, connection_id)) for owner, connection_id in owners)
-        answer = [row for row in found if row is not None]
+        found = ((owner, self.rows.get((owner.endpoint_id, connection_id))) for owner, connection_id in owners)
+        answer = [row for owner, row in found if row is not None and row.group == owner.group]
         self.after("find")
         return answer
 

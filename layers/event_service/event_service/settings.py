@@ -188,24 +188,11 @@ class Settings:
         return self._integer("SOCKET_SLOW_CLIENT_SECONDS", 30, 10, 600)
 
     @cached_property
-    def sockets_per_endpoint(self) -> int:
-        """Connections of an endpoint that may be open at once."""
-        return self._integer("SOCKETS_PER_ENDPOINT", 10_000, 1, 1_000_000)
-
-    @cached_property
-    def sockets_per_workspace(self) -> int:
-        """The same of all endpoints of a workspace."""
-        return self._integer("SOCKETS_PER_WORKSPACE", 20_000, 1, 1_000_000)
-
-    @cached_property
-    def sockets_per_token(self) -> int:
-        """The same of those that one token opened."""
-        return self._integer("SOCKETS_PER_TOKEN", 5_000, 1, 1_000_000)
-
-    @cached_property
-    def socket_connects_per_second(self) -> int:
-        """Connects of a workspace, beside a few of each execution. A DynamoDB key takes 1,000 writes a second."""
-        return self._integer("SOCKET_CONNECTS_PER_SECOND", 500, 1, 900)
+    def socket_limits(self) -> tuple[int, int, int, int]:
+        """Connections open of an endpoint, a workspace and a token, and connects of a workspace a second (written to one key)."""
+        names = (("SOCKETS_PER_ENDPOINT", 10_000), ("SOCKETS_PER_WORKSPACE", 20_000), ("SOCKETS_PER_TOKEN", 5_000))
+        endpoint, workspace, token = (self._integer(name, default, 1, 1_000_000) for name, default in names)
+        return endpoint, workspace, token, self._integer("SOCKET_CONNECTS_PER_SECOND", 500, 1, 900)
 
     @cached_property
     def web_socket_auth(self) -> str:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.log import SocketLog
     from event_service.sockets.observer import SocketObserver
+    from event_service.sockets.open_connections import OpenConnections
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
@@ -329,14 +330,7 @@ def connection_limits() -> ConnectionLimits:
     """Limits of open connections."""
     from event_service.sockets.limits import SocketLimits
 
-    settings = get_settings()
-    limits = SocketLimits(
-        per_endpoint=settings.sockets_per_endpoint,
-        per_workspace=settings.sockets_per_workspace,
-        per_token=settings.sockets_per_token,
-        connects_per_second=settings.socket_connects_per_second,
-    )
-    return _connection_counts(limits)
+    return _connection_counts(SocketLimits(*get_settings().socket_limits))
 
 
 def _connection_counts(limits: SocketLimits | None = None) -> ConnectionLimits:
@@ -360,6 +354,21 @@ def socket_connections() -> SocketConnections:
         last_uses(),
         connection_limits(),
         needs_token=get_settings().web_socket_auth == "token",
+    )
+
+
+@cache
+def open_connections() -> OpenConnections:
+    """Who is connected, and closing connections."""
+    from event_service.sockets.open_connections import OpenConnections
+
+    return OpenConnections(
+        listed=connection_store(),
+        connections=connection_store(),
+        log=socket_log_store(),
+        backlog=socket_backlog_queue(),
+        endpoints=configuration().endpoints,
+        clock=clock,
     )
 
 

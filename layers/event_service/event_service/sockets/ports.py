@@ -185,6 +185,16 @@ class ConnectionStore(Protocol):
         """Workspace and endpoint of each connection that was opened with a token within the life of a connection."""
 
 
+class ConnectionList(Protocol):
+    """Connections as they are listed. Reads may lag a little."""
+
+    def in_order(self, endpoint_id: str, group: int, connection_id: str, limit: int) -> list[Connection]:
+        """Up to ``limit`` connections of a group, in the order of their ids, behind one; one query."""
+
+    def cursors(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        """How far the live connections of groups are; 100 a call."""
+
+
 class PostLeases(Protocol):
     """How many posts all executions have leased of each second."""
 

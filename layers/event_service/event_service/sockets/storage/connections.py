@@ -130,7 +130,8 @@ class PostsItem(Model):
 
 
 class DynamoConnectionStore:
-    """Implements :class:`~event_service.sockets.ports.ConnectionStore` and :class:`~event_service.sockets.ports.PostLeases`."""
+    """Implements :class:`~event_service.sockets.ports.ConnectionStore`, :class:`~event_service.sockets.ports.ConnectionList` and
+    :class:`~event_service.sockets.ports.PostLeases`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -198,6 +199,17 @@ class DynamoConnectionStore:
             else:
                 connections.append(_connection(raw))
         return state, connections
+
+    def in_order(self, endpoint_id: str, group: int, connection_id: str, limit: int) -> list[Connection]:
+        condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
+        # The group's own row sorts before all connections.
+        condition &= ConnectionItem.connection_id > (connection_id or GroupItem.KEY)
+        return [_connection(raw) for raw in self._database.query(ConnectionItem, condition, limit=limit).items]
+
+    def cursors(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        keys = [Key(GroupItem, _group_key(endpoint_id, group), GroupItem.KEY) for group in groups]
+        found = self._database.batch_get(keys, consistent=False)
+        return {int(raw["endpointId"]["S"].rpartition("#")[2]): _group(raw).cursor for _, raw in found}
 
     def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
         keys = [Key(ConnectionItem, _group_key(owner.endpoint_id, owner.group), connection_id) for owner, connection_id in owners]
