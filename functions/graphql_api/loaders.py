@@ -25,10 +25,7 @@ ROWS_PER_BATCH: Final = 100
 """DynamoDB reads at most 100 rows a call."""
 MAXIMUM_ENDPOINTS_WITH_DELIVERIES: Final = 100
 """The deliveries of one endpoint stand in 16 places, and each is asked."""
-MAXIMUM_ENDPOINTS_WITH_LAST_HOUR: Final = 10
-"""Each is up to 116 reads."""
-
-MAXIMUM_ENDPOINTS_WITH_CONNECTIONS: Final = 10
+MAXIMUM_ENDPOINTS_READ_EACH: Final = 10
 """Each is up to 260 reads."""
 
 
@@ -50,6 +47,7 @@ class Loaders:
         self.health: DataLoader[str, EndpointHealth | None] = DataLoader(self._health, max_batch_size=ROWS_PER_BATCH)
         self.lanes: DataLoader[str, Lane | None] = DataLoader(self._lanes, max_batch_size=ROWS_PER_BATCH)
         self._endpoints_with_last_hour: set[str] = set()
+        self._endpoints_with_waiting: set[str] = set()
         self._endpoints_with_connections: set[str] = set()
 
     async def _event_filters_of(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
@@ -116,13 +114,18 @@ class Loaders:
             TooLarge: it is asked for of more than 10 endpoints.
         """
         context = self._context
-        self._endpoints_with_last_hour.add(endpoint_id)
-        if len(self._endpoints_with_last_hour) > MAXIMUM_ENDPOINTS_WITH_LAST_HOUR:
-            raise TooLarge(
-                f"lastHour: at most {MAXIMUM_ENDPOINTS_WITH_LAST_HOUR} endpoints show it in one request, since the last 100 deliveries of "
-                f"each are read. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_LAST_HOUR})."
-            )
+        _bounded(self._endpoints_with_last_hour, endpoint_id, "lastHour", "the last 100 deliveries of each are read")
         return await context.read(context.receiver_reports.last_hour, context.workspace_id, endpoint_id)
+
+    async def waiting(self, endpoint_id: str) -> int:
+        """Of one endpoint.
+
+        Raises:
+            TooLarge: it is asked for of more than 10 endpoints.
+        """
+        context = self._context
+        _bounded(self._endpoints_with_waiting, endpoint_id, "waiting", "the backlog of each is counted")
+        return await context.read(context.receiver_reports.waiting, endpoint_id)
 
     async def connections(self, endpoint_id: str, limit: int, after: str | None) -> Page[OpenConnection]:
         """A page of one endpoint's.
@@ -131,10 +134,14 @@ class Loaders:
             TooLarge: they are asked for of more than 10 endpoints.
         """
         context = self._context
-        self._endpoints_with_connections.add(endpoint_id)
-        if len(self._endpoints_with_connections) > MAXIMUM_ENDPOINTS_WITH_CONNECTIONS:
-            raise TooLarge(
-                f"connections: at most {MAXIMUM_ENDPOINTS_WITH_CONNECTIONS} endpoints show them in one request, since each is read by "
-                f"itself. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_CONNECTIONS})."
-            )
+        _bounded(self._endpoints_with_connections, endpoint_id, "connections", "the groups of connections of each are read")
         return await context.read(context.open_connections.page, context.workspace_id, endpoint_id, limit, after)
+
+
+def _bounded(asked: set[str], endpoint_id: str, name: str, why: str) -> None:
+    asked.add(endpoint_id)
+    if len(asked) > MAXIMUM_ENDPOINTS_READ_EACH:
+        raise TooLarge(
+            f"{name}: at most {MAXIMUM_ENDPOINTS_READ_EACH} endpoints show it in one request, since {why}. "
+            f"Ask for endpoints(first: {MAXIMUM_ENDPOINTS_READ_EACH})."
+        )

@@ -13,7 +13,7 @@ from event_service.base.dates import format_date
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.messages import CloseSocket
 from event_service.sockets.ports import GroupState, LogHead
-from functions.graphql_api.loaders import MAXIMUM_ENDPOINTS_WITH_CONNECTIONS
+from functions.graphql_api.loaders import MAXIMUM_ENDPOINTS_READ_EACH
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
 
@@ -120,7 +120,7 @@ def test_a_cursor_of_another_list_is_refused(connected: Connected) -> None:
 
 
 def test_connections_of_more_than_ten_endpoints_are_refused(connected: Connected) -> None:
-    for number in range(MAXIMUM_ENDPOINTS_WITH_CONNECTIONS):
+    for number in range(MAXIMUM_ENDPOINTS_READ_EACH):
         connected.services.put_endpoint(WORKSPACE, f"00000000-0000-4000-8000-0000000001{number:02}", None)
 
     response = connected.door.ask("{ endpoints { collectionItems { connections { endCursor } } } }")
