@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
 
@@ -147,6 +148,12 @@ class Context:
         """The history of the configuration."""
         self._require_access()
         return self._use_cases.changes()
+
+    @property
+    def past_configuration(self) -> PastConfiguration:
+        """The configuration as it was."""
+        self._require_access()
+        return self._use_cases.past_configuration()
 
     @property
     def backtest(self) -> Backtest:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
 
@@ -55,6 +56,9 @@ class UseCases(Protocol):
 
     def changes(self) -> Changes:
         """The history of the configuration."""
+
+    def past_configuration(self) -> PastConfiguration:
+        """The configuration as it was."""
 
     def explanations(self) -> Explanations:
         """Why events did or did not arrive."""

@@ -37,6 +37,7 @@ from event_service.events.reading import EventQuery, EventsReading
 from event_service.explain.backtest import Backtest
 from event_service.explain.changes import Changes
 from event_service.explain.delivery import Explanations
+from event_service.explain.past_configuration import PastConfiguration
 from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
@@ -304,6 +305,9 @@ class FakeServices:
 
     def changes(self) -> Changes:
         return Changes(self.change_log)
+
+    def past_configuration(self) -> PastConfiguration:
+        return PastConfiguration(self.change_log)
 
     def backtest(self) -> Backtest:
         return Backtest(

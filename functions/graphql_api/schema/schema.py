@@ -14,6 +14,7 @@ from functions.graphql_api.schema.changes import ChangeQueries
 from functions.graphql_api.schema.explanations import ExplanationQueries
 from functions.graphql_api.schema.matching import MatchingQueries
 from functions.graphql_api.schema.mutations import Mutation
+from functions.graphql_api.schema.past_configuration import PastConfigurationQueries
 from functions.graphql_api.schema.queries import Query
 from functions.graphql_api.schema.scalars import SCALARS
 
@@ -45,7 +46,7 @@ class Schema(strawberry.Schema):
 
 
 @strawberry.type(name="Query")
-class RootQuery(Query, ChangeQueries, ExplanationQueries, MatchingQueries):
+class RootQuery(Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries):
     """Everything that can be read."""
 
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.packed import PackedReading
     from event_service.routing.replay import Replay
@@ -597,6 +598,14 @@ def changes() -> Changes:
     from event_service.explain.changes import Changes
 
     return Changes(change_log())
+
+
+@cache
+def past_configuration() -> PastConfiguration:
+    """The configuration as it was."""
+    from event_service.explain.past_configuration import PastConfiguration
+
+    return PastConfiguration(change_log())
 
 
 @cache

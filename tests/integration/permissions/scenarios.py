@@ -192,6 +192,7 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
         assert delivered["totalCount"] >= 1
     one = client.ask("{ deliveries { collectionItems { id } } }")["collectionItems"][0]["id"]
     client.ask("{ changes { collectionItems { version sentence } } }")
+    client.ask("{ configuration { version collectionItems { id } } }")
     condition = {"pattern": {"data": {"x": [1]}}}
     client.ask("query($input: MatchEventsInput!) { matchEvents(input: $input) { examined } }", input={"eventFiltersInput": condition})
     assert client.explain("known", hook) == "DELIVERED"

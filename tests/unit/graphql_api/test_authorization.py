@@ -59,6 +59,7 @@ VERDICTS: dict[str, Verdict] = {
     "events": Verdict('{ events(filters: {id: {exact: "%(event)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "deliveries": Verdict('{ deliveries(filters: {id: {exact: "%(delivery)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "changes": Verdict("{ changes { collectionItems { version } } }", {"collectionItems": []}),
+    "configuration": Verdict("{ configuration { collectionItems { id } } }", {"collectionItems": []}),
     "explainDelivery": Verdict('{ explainDelivery(eventId: "%(event)s", endpointId: "%(endpoint)s") { outcome } }'),
     "matchEvents": Verdict(
         '{ matchEvents(input: {eventFiltersId: "%(filter)s", endpointId: "%(endpoint)s", eventIds: ["%(event)s"]}) { matched } }'
