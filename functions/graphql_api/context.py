@@ -22,6 +22,7 @@ from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
+    from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.receiver_reports import ReceiverReports
@@ -148,6 +149,12 @@ class Context:
         """The history of the configuration."""
         self._require_access()
         return self._use_cases.changes()
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counts for charts."""
+        self._require_access()
+        return self._use_cases.statistics()
 
     @property
     def past_configuration(self) -> PastConfiguration:

@@ -24,6 +24,7 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
+from event_service.counting.statistics import Statistics
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass, LogRecord
 from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
@@ -46,6 +47,7 @@ from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.counting import FakeCounts
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLaneStore
 from tests.fakes.events import FakeEventStore
 from tests.fakes.sockets import FakeSocketTables
@@ -267,6 +269,7 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
+        self.counts = FakeCounts()
         self.change_log = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
             stores=ConfigurationStores(self.change_log, self.rows, self.secrets, self.secrets),
@@ -305,6 +308,9 @@ class FakeServices:
 
     def changes(self) -> Changes:
         return Changes(self.change_log)
+
+    def statistics(self) -> Statistics:
+        return Statistics(self.counts, self.clock, gathered=True)
 
     def past_configuration(self) -> PastConfiguration:
         return PastConfiguration(self.change_log)

@@ -17,6 +17,7 @@ from functions.graphql_api.schema.mutations import Mutation
 from functions.graphql_api.schema.past_configuration import PastConfigurationQueries
 from functions.graphql_api.schema.queries import Query
 from functions.graphql_api.schema.scalars import SCALARS
+from functions.graphql_api.schema.statistics import StatisticsQueries
 
 
 class PreparedDocument(SchemaExtension):
@@ -46,7 +47,7 @@ class Schema(strawberry.Schema):
 
 
 @strawberry.type(name="Query")
-class RootQuery(Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries):
+class RootQuery(Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries, StatisticsQueries):
     """Everything that can be read."""
 
 

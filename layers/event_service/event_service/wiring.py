@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.change_log import DynamoChangeLog
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
+    from event_service.counting.counters import Counters
+    from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.lanes import Looks
@@ -587,6 +589,29 @@ def replay() -> Replay:
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+# -- counting ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def counters() -> Counters | None:
+    """What this function counts for charts; ``None``: the operator wants no charts."""
+    if not get_settings().statistics:
+        return None
+    from event_service.counting.counters import Counters
+    from event_service.counting.storage.counts import DynamoCounts
+
+    return Counters(DynamoCounts(database()), clock)
+
+
+@cache
+def statistics() -> Statistics:
+    """Counts for charts."""
+    from event_service.counting.statistics import Statistics
+    from event_service.counting.storage.counts import DynamoCounts
+
+    return Statistics(DynamoCounts(database()), clock, gathered=get_settings().statistics)
 
 
 # -- explaining --------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from event_service.configuration.existence import Quotas
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.counting.counters import Counters
 from event_service.delivery.storage.queue import SqsWebhookQueue
 from event_service.events.publishing import Publishing
 from event_service.events.reading import EventsReading
@@ -116,6 +117,7 @@ class World:
     socket_url: str
     backlog_url: str
     calls_per_invocation: int = CALLS_PER_INVOCATION
+    counters: Counters | None = None
 
     def __post_init__(self) -> None:
         self.changes = DynamoChangeLog(self.database)
@@ -155,7 +157,7 @@ class World:
             destinations=destinations(),
             calls_per_invocation=self.calls_per_invocation,
         )
-        self.router = create_handler(lambda: routing)
+        self.router = create_handler(lambda: routing, lambda: self.counters)
 
     # -- driving the queues as Lambda does -----------------------------------------------------------------------
 
