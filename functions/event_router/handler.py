@@ -15,6 +15,7 @@ from event_service.routing.work import ReceivedMessage, RoutingReport
 
 if TYPE_CHECKING:
     from event_service.counting.counters import Counters
+    from event_service.counting.seen_types import SeenTypes
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,14 +27,22 @@ def no_counters() -> Counters | None:
     return None
 
 
+def no_types() -> SeenTypes | None:
+    """Types are not noted."""
+    return None
+
+
 def create_handler(
-    routing: Callable[[], Routing], counters: Callable[[], Counters | None] = no_counters
+    routing: Callable[[], Routing],
+    counters: Callable[[], Counters | None] = no_counters,
+    seen_types: Callable[[], SeenTypes | None] = no_types,
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """A Lambda handler for SQS batches, which answers with the messages that must come again.
 
     Args:
         routing: gives the use case; asked at each invocation, so that importing this module builds nothing.
         counters: count for charts.
+        seen_types: notes the types of events.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -63,6 +72,9 @@ def create_handler(
             count(Metric.UNDECIDED_FILTERS, report.undecided_filters)
             count(Metric.FAULTS, report.faults)
             _count_for_charts(counters(), report, time_left)
+            types = seen_types()
+            if types is not None:
+                types.note(report.types, time_left)
             return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     return handle
@@ -81,4 +93,4 @@ def _count_for_charts(counters: Counters | None, report: RoutingReport, time_lef
     counters.add(counted, time_left)
 
 
-lambda_handler = create_handler(wiring.routing, wiring.counters)
+lambda_handler = create_handler(wiring.routing, wiring.counters, wiring.seen_types)

@@ -22,6 +22,7 @@ from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
+    from event_service.counting.seen_types import EventTypes
     from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
@@ -149,6 +150,12 @@ class Context:
         """The history of the configuration."""
         self._require_access()
         return self._use_cases.changes()
+
+    @property
+    def event_types(self) -> EventTypes:
+        """Types of events."""
+        self._require_access()
+        return self._use_cases.event_types()
 
     @property
     def statistics(self) -> Statistics:

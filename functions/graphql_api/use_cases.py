@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.configuration.configuration import Configuration
+    from event_service.counting.seen_types import EventTypes
     from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
@@ -57,6 +58,9 @@ class UseCases(Protocol):
 
     def changes(self) -> Changes:
         """The history of the configuration."""
+
+    def event_types(self) -> EventTypes:
+        """Types of events."""
 
     def statistics(self) -> Statistics:
         """Counts for charts."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from event_service.counting.ports import Counts
+from event_service.counting.seen_types import SeenType
 
 
 class FakeCounts:
@@ -24,3 +25,23 @@ class FakeCounts:
 
     def between(self, workspace_id: str, since: datetime, until: datetime) -> Iterable[tuple[datetime, Counts]]:
         return [(minute, counts) for owner, minute, counts in self.rows if owner == workspace_id and since <= minute < until]
+
+
+class FakeSeenTypes:
+    """Types in a mapping; ``error`` is raised by each write."""
+
+    def __init__(self) -> None:
+        self.dates: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+        self.error: Exception | None = None
+        self.writes = 0
+
+    def see(self, workspace_id: str, event_type: str, date: datetime) -> None:
+        self.writes += 1
+        if self.error is not None:
+            raise self.error
+        first, _ = self.dates.get((workspace_id, event_type), (date, date))
+        self.dates[workspace_id, event_type] = (first, date)
+
+    def seen(self, workspace_id: str, after: str | None, limit: int) -> list[SeenType]:
+        found = sorted((key[1], dates) for key, dates in self.dates.items() if key[0] == workspace_id)
+        return [SeenType(one, *dates) for one, dates in found if after is None or one > after][:limit]

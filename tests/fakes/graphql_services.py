@@ -24,6 +24,7 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
+from event_service.counting.seen_types import EventTypes
 from event_service.counting.statistics import Statistics
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass, LogRecord
 from event_service.delivery.cancelling import Cancelling
@@ -47,7 +48,7 @@ from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
-from tests.fakes.counting import FakeCounts
+from tests.fakes.counting import FakeCounts, FakeSeenTypes
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLaneStore
 from tests.fakes.events import FakeEventStore
 from tests.fakes.sockets import FakeSocketTables
@@ -270,6 +271,7 @@ class FakeServices:
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
         self.counts = FakeCounts()
+        self.seen_types = FakeSeenTypes()
         self.change_log = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
             stores=ConfigurationStores(self.change_log, self.rows, self.secrets, self.secrets),
@@ -308,6 +310,9 @@ class FakeServices:
 
     def changes(self) -> Changes:
         return Changes(self.change_log)
+
+    def event_types(self) -> EventTypes:
+        return EventTypes(self.seen_types)
 
     def statistics(self) -> Statistics:
         return Statistics(self.counts, self.clock, gathered=True)

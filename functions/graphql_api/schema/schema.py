@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from functions.graphql_api.schema.changes import ChangeQueries
+from functions.graphql_api.schema.event_types import EventTypeQueries
 from functions.graphql_api.schema.explanations import ExplanationQueries
 from functions.graphql_api.schema.matching import MatchingQueries
 from functions.graphql_api.schema.mutations import Mutation
@@ -47,7 +48,7 @@ class Schema(strawberry.Schema):
 
 
 @strawberry.type(name="Query")
-class RootQuery(Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries, StatisticsQueries):
+class RootQuery(Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries, StatisticsQueries, EventTypeQueries):
     """Everything that can be read."""
 
 

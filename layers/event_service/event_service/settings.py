@@ -235,7 +235,7 @@ class Settings:
     @cached_property
     def statistics(self) -> bool:
         """Whether what happens is counted for charts."""
-        return self._flag("STATISTICS")
+        return self._flag("COUNT_STATISTICS")
 
     @cached_property
     def event_bus_workspace_id(self) -> str:

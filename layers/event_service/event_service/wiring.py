@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
     from event_service.counting.counters import Counters
+    from event_service.counting.seen_types import EventTypes, SeenTypes
     from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
@@ -603,6 +604,26 @@ def counters() -> Counters | None:
     from event_service.counting.storage.counts import DynamoCounts
 
     return Counters(DynamoCounts(database()), clock)
+
+
+@cache
+def seen_types() -> SeenTypes | None:
+    """Notes the types of events; ``None``: the operator wants no counting."""
+    if not get_settings().statistics:
+        return None
+    from event_service.counting.seen_types import SeenTypes
+    from event_service.counting.storage.seen_types import DynamoSeenTypes
+
+    return SeenTypes(DynamoSeenTypes(database()), clock)
+
+
+@cache
+def event_types() -> EventTypes:
+    """The types of events of a workspace."""
+    from event_service.counting.seen_types import EventTypes
+    from event_service.counting.storage.seen_types import DynamoSeenTypes
+
+    return EventTypes(DynamoSeenTypes(database()))
 
 
 @cache
