@@ -2,9 +2,11 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
+.PHONY: help setup run start stop doctor receive listen token test check coverage fuzz lint format unit integration e2e template dynalite scan upgrade-test build console screenshots invoke start-api deploy smoke prune restore bench soak audit sbom lock clean
 
 PY := .venv/bin/python
+# Of the command-line tool: without STACK it is the local stack.
+DEPLOYED = $(if $(STACK),--stack "$(STACK)" $(if $(PROFILE),--profile "$(PROFILE)") $(if $(REGION),--region "$(REGION)"))
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-32s %s\n", $$1, $$2}' Makefile
@@ -25,9 +27,9 @@ stop: ## end what make start or make run started      DIRECTORY=<the same folder
 	@local/setup.sh dev
 	@$(PY) -m local.background stop $(if $(DIRECTORY),--directory "$(DIRECTORY)")
 
-token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent|listener ENDPOINT=<id> EXPIRES=90d STACK=<deployed stack>
+token: ## a token as a JSON line      WORKSPACE=<uuid> KIND=access|agent|listener ENDPOINT=<id> EXPIRES=90d STACK=<deployed stack> PROFILE=<aws profile>
 	@local/setup.sh dev
-	@$(PY) -m cli.main --json $(if $(STACK),--stack "$(STACK)") token issue --kind "$(or $(KIND),access)" \
+	@$(PY) -m cli.main --json $(DEPLOYED) token issue --kind "$(or $(KIND),access)" \
 		$(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") \
 		$(if $(WORKSPACE),--workspace "$(WORKSPACE)",--new-workspace)
 
@@ -38,9 +40,9 @@ receive: ## a webhook receiver on this machine that shows what comes      PORT=9
 	@local/setup.sh dev
 	@$(PY) -m cli.main receive --port "$(or $(PORT),9000)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(OPTIONS)
 
-listen: ## a socket endpoint's events as they come      ENDPOINT=<id> FORWARD=http://localhost:3000/hook AFTER=<sequence>
+listen: ## a socket endpoint's events as they come      ENDPOINT=<id> FORWARD=http://localhost:3000/hook AFTER=<sequence> STACK=<deployed stack>
 	@local/setup.sh dev
-	@$(PY) -m cli.main listen "$(ENDPOINT)" $(if $(FORWARD),--forward "$(FORWARD)") $(if $(AFTER),--after "$(AFTER)")
+	@$(PY) -m cli.main $(DEPLOYED) listen "$(ENDPOINT)" $(if $(FORWARD),--forward "$(FORWARD)") $(if $(AFTER),--after "$(AFTER)")
 
 test: export PYTEST := $(PYTEST)
 test: ## all that CI checks: lint, types, unit, integration, e2e, template
@@ -81,6 +83,14 @@ unit integration e2e template: ## one part of the tests
 dynalite: ## tests of storage against another DynamoDB (from npm; Node is fetched where there is none)
 	@local/setup.sh dev
 	@$(PY) -m local.dynalite $(PYTEST)
+
+upgrade-test: ## from another release to this tree and back on a local stack under traffic: nothing is lost      FROM=<revision, without it the last tag>
+	@local/setup.sh
+	@UPGRADE_FROM="$(FROM)" $(PY) -m pytest tests/e2e/test_upgrade.py -q $(PYTEST)
+
+scan: ## checkov's rules on the templates as deployed; local/scan.py lists what does not hold, with reasons
+	@local/setup.sh dev sam
+	@$(PY) -m local.scan
 
 build: ## artifacts in .aws-sam/build      RUNTIME=python3.13 ARCHITECTURE=arm64
 	@local/setup.sh dev sam

@@ -170,7 +170,7 @@ def main() -> int:
         page.keep(name, section)
         missed.update(name for goal in section.goals if goal.reached is False)
         for goal in section.goals:
-            verdict = {True: "reached", False: "missed", None: "not measured"}[goal.reached]
+            verdict = {True: "met", False: "missed", None: "not measured"}[goal.reached]
             print(f"  {goal.what}: {goal.measured} (goal {goal.goal}: {verdict})")
         print(f"  {time.perf_counter() - start:.0f} s", flush=True)
     sections = [one for name in SECTIONS if (one := page.kept(name)) is not None]

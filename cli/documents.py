@@ -18,7 +18,7 @@ ENDPOINT_HEALTH: Final = """query EndpointHealth($filters: EndpointFilters) {
     collectionItems {
       id name status statusReason
       health {
-        ownLane trouble notBefore failingSince lastFailureDate disableDate
+        ownLane trouble limitedTo waiting notBefore failingSince lastFailureDate disableDate
         lastHour { attempts successRate lastSuccessDate p50Ms p95Ms complete }
       }
     }

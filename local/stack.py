@@ -143,6 +143,18 @@ class LocalStack:
             raise ToolError("the stack is not ready")
         return issue_token(self._deployed, workspace_id=workspace_id, kind=kind, name="made for a test")
 
+    def deploy(self, template: Path, release: str) -> None:
+        """Deploys artifacts into the running stack, in place of what is there.
+
+        Args:
+            template: of the artifacts.
+            release: a hash that differs from that of the last deployment.
+
+        Raises:
+            ToolError: the deployment failed.
+        """
+        self._deploy(template, release)
+
     def start(self) -> StackFile:
         """Builds, starts and deploys what is not yet built and deployed, and waits until the API answers.
 

@@ -49,10 +49,10 @@ from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.webhook_delivery.handler import create_handler
 from tests.builders import SettableClock
 from tests.fakes.events import FakeSqsClient
-from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Context, World, token
 from tests.integration.events.test_cost import OneAtATime
 from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape, item_size
 from tests.template_file import create_tables, resources
+from tests.world import REGION, RETENTION_DAYS, WORKSPACE, Context, World, token
 
 EVENTS = 100
 BATCH = 10

@@ -22,8 +22,8 @@ from event_service.delivery.storage.reminders import DynamoReminderStore
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
-from tests.integration.events.conftest import Context, World, token
 from tests.support.metering import Call, Ledger
+from tests.world import Context, World, token
 
 SOON_ATTEMPT, LATE_ATTEMPT = 1, 3
 """After the first attempt the next is due in 5 s, after the third in 30 min: beyond what SQS can delay."""

@@ -22,8 +22,8 @@ from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.socket_delivery.handler import create_handler
 from tests.fakes.sockets import FakePoster
-from tests.integration.events.conftest import WORKSPACE, World, token
 from tests.support.metering import Ledger
+from tests.world import WORKSPACE, World, token
 
 FRAME_STEP = 32 * 1024
 CASES = (("1 client, 100 a publish", 1, 100), ("1 client, 1 a publish", 1, 1), ("10 clients, 100 a publish", 10, 100))

@@ -233,7 +233,7 @@ def write(sections: Sequence[Section]) -> None:
 
 
 def _verdict(goal: Goal) -> str:
-    return {True: "reached", False: "**missed**", None: "not measured"}[goal.reached]
+    return {True: "met", False: "**missed**", None: "not measured"}[goal.reached]
 
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

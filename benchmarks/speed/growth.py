@@ -36,9 +36,9 @@ from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
 from tests.builders import SettableClock
 from tests.fakes.events import FakeSqsClient
-from tests.integration.events.conftest import RETENTION_DAYS, WORKSPACE, token
 from tests.support.metering import READ_BYTES, TableShape, item_size
 from tests.template_file import resources
+from tests.world import RETENTION_DAYS, WORKSPACE, token
 
 SIZES = (100, 1_000, 10_000, 100_000)
 QUICK_SIZES = SIZES[:3]

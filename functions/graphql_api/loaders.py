@@ -24,7 +24,7 @@ ROWS_PER_BATCH: Final = 100
 """DynamoDB reads at most 100 rows a call."""
 MAXIMUM_ENDPOINTS_WITH_DELIVERIES: Final = 100
 """The deliveries of one endpoint stand in 16 places, and each is asked."""
-MAXIMUM_ENDPOINTS_WITH_LAST_HOUR: Final = 10
+MAXIMUM_ENDPOINTS_READ_EACH: Final = 10
 """Each is up to 116 reads."""
 
 
@@ -46,6 +46,7 @@ class Loaders:
         self.health: DataLoader[str, EndpointHealth | None] = DataLoader(self._health, max_batch_size=ROWS_PER_BATCH)
         self.lanes: DataLoader[str, Lane | None] = DataLoader(self._lanes, max_batch_size=ROWS_PER_BATCH)
         self._endpoints_with_last_hour: set[str] = set()
+        self._endpoints_with_waiting: set[str] = set()
 
     async def _event_filters_of(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
         context = self._context
@@ -111,10 +112,24 @@ class Loaders:
             TooLarge: it is asked for of more than 10 endpoints.
         """
         context = self._context
-        self._endpoints_with_last_hour.add(endpoint_id)
-        if len(self._endpoints_with_last_hour) > MAXIMUM_ENDPOINTS_WITH_LAST_HOUR:
-            raise TooLarge(
-                f"lastHour: at most {MAXIMUM_ENDPOINTS_WITH_LAST_HOUR} endpoints show it in one request, since the last 100 deliveries of "
-                f"each are read. Ask for endpoints(first: {MAXIMUM_ENDPOINTS_WITH_LAST_HOUR})."
-            )
+        _bounded(self._endpoints_with_last_hour, endpoint_id, "lastHour", "the last 100 deliveries of each are read")
         return await context.read(context.receiver_reports.last_hour, context.workspace_id, endpoint_id)
+
+    async def waiting(self, endpoint_id: str) -> int:
+        """Of one endpoint.
+
+        Raises:
+            TooLarge: it is asked for of more than 10 endpoints.
+        """
+        context = self._context
+        _bounded(self._endpoints_with_waiting, endpoint_id, "waiting", "the backlog of each is counted")
+        return await context.read(context.receiver_reports.waiting, endpoint_id)
+
+
+def _bounded(asked: set[str], endpoint_id: str, name: str, why: str) -> None:
+    asked.add(endpoint_id)
+    if len(asked) > MAXIMUM_ENDPOINTS_READ_EACH:
+        raise TooLarge(
+            f"{name}: at most {MAXIMUM_ENDPOINTS_READ_EACH} endpoints show it in one request, since {why}. "
+            f"Ask for endpoints(first: {MAXIMUM_ENDPOINTS_READ_EACH})."
+        )

@@ -58,11 +58,19 @@ class Pool(Generic[T]):
                 self._waiting.append(ticket)
         if first:
             return self._make()
-        while not ticket.given.wait(max(0.0, min(PATIENCE_SECONDS, deadline - time.monotonic()))):
+        return self._wait(ticket, seconds, deadline)
+
+    def _wait(self, ticket: _Ticket[T], patience: float, deadline: float) -> T | None:
+        """Waits for a worker that comes free, and makes one when there is none for a while and there may be more."""
+        wait = PATIENCE_SECONDS
+        while not ticket.given.wait(max(0.0, min(wait, deadline - time.monotonic()))):
             with self._lock:
                 if ticket.given.is_set():  # in between
                     break
                 late = time.monotonic() >= deadline
+                if self._count >= self.limit:
+                    # Only a worker that comes free helps now, and it is handed over: thousands who wait must not look for it.
+                    wait = patience
                 starts = not late and self._count < self.limit and self._starts.acquire(blocking=False)
                 if late or starts:
                     self._waiting.remove(ticket)

@@ -14,6 +14,9 @@ from typing import Any, Final
 import uvicorn  # type: ignore[import-not-found]  # only in MiniStack's environment
 import uvloop  # type: ignore[import-not-found]  # likewise
 
+App = Callable[..., Awaitable[None]]
+
+_SUBPROTOCOL: Final = b"sec-websocket-protocol"
 KEEP_ALIVE_SECONDS: Final = 75
 """More than botocore keeps a connection that it does not use: 60 s."""
 
@@ -21,7 +24,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 class Server(uvicorn.Server):  # type: ignore[misc]  # as above
     """MiniStack's server. What stops it is ``should_exit``: signals are the host's own."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], *, host: str, port: int, stop_seconds: float) -> None:
+    def __init__(self, app: App, *, host: str, port: int, stop_seconds: float) -> None:
         """
         Args:
             app: the ASGI application.
@@ -31,7 +34,7 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # as above
         """
         super().__init__(
             uvicorn.Config(
-                app,
+                with_subprotocols(app),
                 host,
                 port,
                 http="httptools",
@@ -57,6 +60,18 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # as above
     def capture_signals(self) -> Iterator[None]:
         """Captures none."""
         yield
+
+
+def with_subprotocols(app: App) -> App:
+    """Shows the application the header of a handshake that asks for subprotocols: the server keeps it to itself, API Gateway does not."""
+
+    async def shown(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        asked = scope.get("subprotocols") if scope["type"] == "websocket" else None
+        if asked and not any(name == _SUBPROTOCOL for name, _ in scope["headers"]):
+            scope = scope | {"headers": [*scope["headers"], (_SUBPROTOCOL, ", ".join(asked).encode("latin-1"))]}
+        await app(scope, receive, send)
+
+    return shown
 
 
 def run(main: Callable[[], Awaitable[Any]]) -> None:

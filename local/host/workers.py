@@ -21,7 +21,7 @@ from ministack.services import apigateway, lambda_svc  # type: ignore[import-not
 from local.host.archives import Archives
 from local.host.original import Original
 from local.host.pool import MOST_WAITING, Pool
-from local.host.process import Process, ProcessEnded, environment_of
+from local.host.process import Process, ProcessEnded, environment_of, not_waited
 
 _LOG = logging.getLogger("ministack.workers")
 
@@ -70,6 +70,7 @@ class Workers:
         pool = self._pool(config, func["code_zip"])
         from_a_queue = threading.current_thread().name == "ministack-esm"
         seconds = QUEUE_WAIT_SECONDS if from_a_queue else WAIT_SECONDS
+        began = time.monotonic()
         try:
             process = pool.lease(seconds)
         except ProcessEnded as error:
@@ -90,6 +91,7 @@ class Workers:
             "depth": lambda_svc._invoke_depth.get(),  # noqa: SLF001 - as above
             "durable": {},
         }
+        event = not_waited(event, time.monotonic() - began)
         try:
             result = process.invoke(event, context, timeout)
         except TimeoutError:

@@ -173,6 +173,9 @@ class FakeBacklogStore:
 
         self._aws.call("backlog.delete", remove, sdk_calls=batches(len(rows), 25))
 
+    def count(self, endpoint_id: str, most: int) -> int:
+        return min(most, int(self._aws.call("backlog.count", lambda: self.waiting(endpoint_id), sdk_calls=8)))
+
     def waiting(self, endpoint_id: str) -> int:
         """How many rows an endpoint has."""
         return sum(len(self._order[endpoint_id, live]) for live in (True, False))

@@ -347,7 +347,7 @@ class FakeServices:
         return FakeReplay(self._deliveries)
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, self.lanes, FakeDeliveryLog(Aws(), self.clock), self.clock)
+        return ReceiverReports(self.known_health, self.lanes, FakeDeliveryLog(Aws(), self.clock), FakeBacklogStore(Aws()), self.clock)
 
     def cancelling(self) -> Cancelling:
         """Of the deliveries in the fake log; nothing waits."""

@@ -29,7 +29,7 @@ class ReadingServices(FakeServices):
         self.store = FakeEventStore(lambda: self.world.now)
         self.indexes = FakeEventIndexes(self.store)
         self.log = self.world.log
-        self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now)
+        self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now, lambda: 0.0)
         self._history = DeliveryHistory(
             log=self.log,
             resending=self.world.resending,
@@ -46,7 +46,7 @@ class ReadingServices(FakeServices):
         return self._history
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, self.lanes, self.log, lambda: self.world.now)
+        return ReceiverReports(self.known_health, self.lanes, self.log, self.world.backlog, lambda: self.world.now)
 
     def cancelling(self) -> Cancelling:
         history, endpoints = self._history, self.configuration().endpoints

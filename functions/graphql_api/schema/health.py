@@ -63,6 +63,18 @@ class HealthOutput:
         lane = await info.context.loaders.lanes.load(self.endpoint_id)
         return cast("DateTime | None", lane and lane.not_before)
 
+    @strawberry.field(description="Requests a second that the receiver was found to take, while its events go through a lane of its own.")
+    async def limited_to(self, info: Info) -> float | None:
+        """Batched over all endpoints of the result."""
+        lane = await info.context.loaders.lanes.load(self.endpoint_id)
+        rate = None if lane is None else lane.requests_per_second
+        return None if rate is None else round(rate, 2)
+
+    @strawberry.field(description="Deliveries in its backlog; 1,000 stands for as many or more. For at most 10 endpoints in a request.")
+    async def waiting(self, info: Info) -> int:
+        """Read only when selected."""
+        return await info.context.loaders.waiting(self.endpoint_id)
+
     @strawberry.field(description="Read from the delivery log, for at most 10 endpoints in a request.")
     async def last_hour(self, info: Info) -> LastHourOutput:
         """Read only when selected."""

@@ -553,7 +553,7 @@ def receiver_reports() -> ReceiverReports:
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.storage.health_reports import DynamoKnownHealth
 
-    return ReceiverReports(DynamoKnownHealth(database()), lane_store(), delivery_log(), clock)
+    return ReceiverReports(DynamoKnownHealth(database()), lane_store(), delivery_log(), backlog_store(), clock)
 
 
 @cache

@@ -340,7 +340,7 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
 
 def test_the_health_of_an_endpoint_is_shown(api: GraphqlDouble, run: Run) -> None:
     hour = {"attempts": 20, "successRate": 0.95, "lastSuccessDate": DATE, "p50Ms": 10, "p95Ms": 200, "complete": True}
-    lane = {"ownLane": True, "trouble": "SLOW", "notBefore": None}
+    lane = {"ownLane": True, "trouble": "SLOW", "limitedTo": None, "waiting": 12, "notBefore": None}
     health = {**lane, "failingSince": DATE, "lastFailureDate": DATE, "disableDate": DATE, "lastHour": hour}
     api.resolvers["endpoints"] = lambda **_: page([endpoint(health=health)], {"first": 1})
 

@@ -138,7 +138,7 @@ def test_every_field_of_a_health_record_comes_back(database: Database) -> None:
     health = filled(EndpointHealth)
     endpoint = filled_endpoint(Endpoint, id=health.endpoint_id)
     workspace_id = endpoint.workspace_id
-    DynamoConfigurationRows(database, lambda: NOW).apply(ChangeSet(workspace_id, 1, (PutEndpoint(endpoint),), Counts()))
+    DynamoConfigurationRows(database, lambda: NOW, lambda: 0.0).apply(ChangeSet(workspace_id, 1, (PutEndpoint(endpoint),), Counts()))
     store = DynamoHealthStore(database)
     assert store.put(workspace_id, health, None)
     assert store.get(workspace_id, health.endpoint_id) == health

@@ -19,7 +19,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def test_health_of_several_is_read_in_one_go_and_only_for_its_owner(database: Database) -> None:
     workspace, failing, fine, deleted = (new_id() for _ in range(4))
-    rows, store = DynamoConfigurationRows(database, lambda: NOW), DynamoHealthStore(database)
+    rows, store = DynamoConfigurationRows(database, lambda: NOW, lambda: 0.0), DynamoHealthStore(database)
     for version, one in enumerate((failing, fine, deleted), 1):
         endpoint = Endpoint(one, workspace, EndpointType.WEB_HOOK, "n", "https://a", "POST", EndpointStatus.ENABLED, None, NOW, NOW)
         rows.apply(ChangeSet(workspace, version, (PutEndpoint(endpoint),), Counts()))

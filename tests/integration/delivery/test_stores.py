@@ -227,6 +227,13 @@ def test_a_backlog_comes_back_oldest_first_live_rows_apart(stores: Stores) -> No
     assert stores.backlog.oldest(ENDPOINT, 100) == [*live, *rows[25:]]
 
 
+def test_a_backlog_is_counted_up_to_a_number(stores: Stores) -> None:
+    assert stores.backlog.count(ENDPOINT, 100) == 0
+    stores.backlog.add([*(waiting(number) for number in range(30)), waiting(100, live=True), waiting(0, FOREIGN)])
+    assert stores.backlog.count(ENDPOINT, 100) == 31
+    assert stores.backlog.count(ENDPOINT, 20) == 20
+
+
 # -- reminders -------------------------------------------------------------------------------------------------------
 
 

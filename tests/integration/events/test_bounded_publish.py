@@ -14,7 +14,7 @@ from event_service.events.reading import EventQuery
 from event_service.events.sort_key import MAXIMUM_INDEXED_PROFILES
 from event_service.events.storage import events as module
 from tests.fakes.partitions import throttled
-from tests.integration.events.conftest import WORKSPACE, Memory, World, token
+from tests.world import WORKSPACE, Memory, World, token
 
 
 class Trouble:

@@ -14,9 +14,9 @@ from event_service.aws.sqs import Queues
 from event_service.events.new_event import NewEvent
 from event_service.events.reading import EventQuery
 from tests.fakes.events import FakeSqsClient
-from tests.integration.events.conftest import WORKSPACE, World, token
 from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape
 from tests.template_file import resources
+from tests.world import WORKSPACE, World, token
 
 # An event of about 1 KB as JSON, as the documented service has them.
 DATA = {

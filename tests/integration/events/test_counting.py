@@ -11,8 +11,8 @@ from event_service.counting.seen_types import SeenTypes
 from event_service.counting.storage.counts import DynamoCounts
 from event_service.counting.storage.seen_types import KEPT, DynamoSeenTypes, SeenTypeItem
 from event_service.events.new_event import NewEvent
-from tests.integration.events.conftest import WORKSPACE, World, token
 from tests.integration.events.test_cost import Metered, event
+from tests.world import WORKSPACE, World, token
 
 
 def test_routing_counts_events_and_deliveries(make_world: Callable[..., World]) -> None:

@@ -23,7 +23,7 @@ from event_service.base.errors import DomainError, Unavailable
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
 from event_service.events.publishing import PublishResult
-from tests.integration.events.conftest import WORKSPACE, Context, HandedOver, Memory, World, token
+from tests.world import WORKSPACE, Context, HandedOver, Memory, World, token
 
 KNOWN = {
     ("publish", "BatchGetItem EventsTable"): "which ids are taken: decides nothing that the put does not decide",

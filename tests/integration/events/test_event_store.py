@@ -14,7 +14,7 @@ from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
 from event_service.events.ports import Owner
 from event_service.events.reading import DateRange, EventQuery
-from tests.integration.events.conftest import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
+from tests.world import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
 
 NONCE, OTHER = "0a" * 16, "0b" * 16
 

@@ -12,7 +12,7 @@ import pytest
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.events.new_event import NewEvent
 from functions.event_bus.handler import create_handler
-from tests.integration.events.conftest import WORKSPACE, Context, World, token
+from tests.world import WORKSPACE, Context, World, token
 
 EVENTS = Path(__file__).parents[3] / "events"
 

@@ -11,7 +11,7 @@ from event_service.aws.dynamodb import Database
 from event_service.events.event import Event
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.tables import RoutingTables
-from tests.integration.events.conftest import WORKSPACE, Memory, World
+from tests.world import WORKSPACE, Memory, World
 
 
 class Interleaving:

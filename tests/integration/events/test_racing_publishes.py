@@ -10,7 +10,7 @@ import pytest
 from botocore.client import BaseClient
 
 from event_service.events.new_event import NewEvent
-from tests.integration.events.conftest import WORKSPACE, World, token
+from tests.world import WORKSPACE, World, token
 
 # The look for duplicates, the commit, the put of the event: the other publish runs whole before each, and after all.
 CALLS_OF_A_PUBLISH = 3

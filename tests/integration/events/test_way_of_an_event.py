@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from event_service.events.new_event import NewEvent
-from tests.integration.events.conftest import WORKSPACE, World, token
+from tests.world import WORKSPACE, World, token
 
 
 def test_event_reaches_endpoints_without_filters_and_matching_ones(world: World) -> None:

@@ -31,10 +31,10 @@ from event_service.routing.tables import PACKED_FROM, RoutingTables
 from event_service.settings import Settings
 from tests.fakes.partitions import READS_PER_SECOND, WRITES_PER_SECOND, Partition, PartitionedConnection, PartitionLimits
 from tests.integration.conftest import REGION
-from tests.integration.events.conftest import table_shapes
 from tests.support.metering import item_size
 from tests.support.virtual_threads import VirtualThreads
 from tests.template_file import create_tables
+from tests.world import table_shapes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORKSPACE = new_id()
@@ -150,7 +150,7 @@ class Account:
         self.commit(1, *map(PutEndpoint, hooks), counts=Counts({EndpointType.WEB_HOOK: len(hooks)}, FILTERS, FILTERS))
 
     def commit(self, version: int, *operations: Any, counts: Counts | None = None) -> None:
-        log, rows = DynamoChangeLog(self.filled), DynamoConfigurationRows(self.filled, lambda: NOW)
+        log, rows = DynamoChangeLog(self.filled), DynamoConfigurationRows(self.filled, lambda: NOW, lambda: 0.0)
         change = ChangeSet(WORKSPACE, version, operations, counts or Counts({}, FILTERS, FILTERS))
         assert log.append(change)
         rows.apply(change)
@@ -172,7 +172,7 @@ class Account:
 
             store = DynamoPackedRows(self.database, lambda: NOW + timedelta(seconds=self.time.now), self.time.sleep, PART_BYTES // PART)
             reading = PackedReading(store, newest_version, self.time.sleep, self.time.monotonic)
-            rows = DynamoConfigurationRows(self.database, lambda: NOW)
+            rows = DynamoConfigurationRows(self.database, lambda: NOW, lambda: 0.0)
             tables = RoutingTables(log, rows, lambda: matcher, lambda: reading)
             return tables.current(WORKSPACE), matcher.added, self.time.now - began
 

@@ -100,7 +100,7 @@ def change(version: int, *operations: Operation) -> ChangeSet:
 
 
 def test_health_and_endpoint_share_a_row_and_leave_each_other_alone(database: Database) -> None:
-    store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock)
+    store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock, lambda: 0.0)
     reader = DynamoSnapshotReader(database, clock)
     failing = EndpointHealth(ENDPOINT, 1, failing_since=NOW, last_failure=NOW)
     rows.apply(change(1, PutEndpoint(an_endpoint(status_reason="why"))))
@@ -116,7 +116,7 @@ def test_health_and_endpoint_share_a_row_and_leave_each_other_alone(database: Da
 
 
 def test_health_of_a_deleted_or_foreign_endpoint_is_not_kept(database: Database) -> None:
-    store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock)
+    store, rows = DynamoHealthStore(database), DynamoConfigurationRows(database, clock, lambda: 0.0)
     health = EndpointHealth(ENDPOINT, 1, failing_since=NOW, last_failure=NOW)
     assert not store.put(WORKSPACE, health, None)
     rows.apply(change(1, PutEndpoint(an_endpoint())))
@@ -131,7 +131,7 @@ def test_health_of_a_deleted_or_foreign_endpoint_is_not_kept(database: Database)
 
 
 def test_throttled_rows_of_one_endpoint_leave_the_others_readable(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = DynamoConfigurationRows(database, clock)
+    rows = DynamoConfigurationRows(database, clock, lambda: 0.0)
     hot, calm = an_endpoint(new_id()), an_endpoint(new_id())
     rows.apply(change(1, PutEndpoint(hot), PutEndpoint(calm)))
     plain = database._call
@@ -159,7 +159,7 @@ def test_throttled_rows_of_one_endpoint_leave_the_others_readable(database: Data
 
 
 def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows, health = DynamoConfigurationRows(database, clock), DynamoHealthStore(database)
+    rows, health = DynamoConfigurationRows(database, clock, lambda: 0.0), DynamoHealthStore(database)
     endpoints = [an_endpoint(new_id()) for _ in range(3)]
     rows.apply(ChangeSet(WORKSPACE, 1, tuple(PutEndpoint(endpoint) for endpoint in endpoints), Counts()))
     rows.apply(ChangeSet(WORKSPACE, 2, (DeleteEndpoints((endpoints[2].id,)),), Counts()))
@@ -188,7 +188,7 @@ def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: 
 
 
 def test_an_endpoint_of_another_workspace_is_not_found(database: Database) -> None:
-    rows = DynamoConfigurationRows(database, clock)
+    rows = DynamoConfigurationRows(database, clock, lambda: 0.0)
     rows.apply(change(1, PutEndpoint(an_endpoint())))
     database.put(secret_item(WORKSPACE, ENDPOINT, EndpointSecrets("whsec_theirs")))
     snapshot = DynamoSnapshotReader(database, clock).read([(OTHER_WORKSPACE, ENDPOINT)], [])

@@ -132,7 +132,7 @@ class Stage:
         self.backlog = DynamoBacklogStore(database, 14)
         self.health = DynamoHealthStore(database)
         self.store = DynamoEventStore(database, clock, 14)
-        self.rows = DynamoConfigurationRows(database, clock)
+        self.rows = DynamoConfigurationRows(database, clock, lambda: 0.0)
         queues = Queues(lambda: connect(REGION, None), sleep=lambda seconds: None)
         look_queue, reminders = SqsLookQueue(queues, self.look_queue_url), DynamoReminderStore(database)
         looks, lanes = Looks(look_queue, reminders, clock), DynamoLaneStore(database)

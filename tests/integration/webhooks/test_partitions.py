@@ -21,7 +21,7 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.routing.tables import RoutingTables
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.fakes.partitions import READS_PER_SECOND, WRITES_PER_SECOND, PartitionedConnection, PartitionLimits
-from tests.integration.events.conftest import table_shapes
+from tests.world import table_shapes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORKSPACE = new_id()
@@ -33,7 +33,7 @@ ENDPOINTS, BATCH, FAN_OUT = 40, 10, 10
 
 def test_ten_thousand_deliveries_a_second_of_one_workspace_throttle_no_key(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a workspace with many webhooks
-    rows, log = DynamoConfigurationRows(database, lambda: NOW), DynamoChangeLog(database)
+    rows, log = DynamoConfigurationRows(database, lambda: NOW, lambda: 0.0), DynamoChangeLog(database)
     hooks = [
         Endpoint(new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example", "POST", EndpointStatus.ENABLED, None, NOW, NOW)
         for _ in range(ENDPOINTS)

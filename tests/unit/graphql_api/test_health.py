@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from event_service.base.dates import format_date
-from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.attempt import DeliveryKey, DeliveryStatus, PendingAttempt
 from event_service.delivery.lane import Lane, Trouble
+from event_service.delivery.ports import BacklogRow
 from event_service.delivery.receiver_health import DISABLE_AFTER, EndpointHealth
+from event_service.webhooks.pace import Pace
 from functions.graphql_api.schema.health import ReceiverTrouble
 from tests.fakes.history import START
 from tests.fakes.reading_services import ReadingServices
@@ -87,6 +89,36 @@ def test_an_endpoint_in_its_own_lane_says_why_and_until_when(receivers: Receiver
     assert receivers.health("ownLane trouble notBefore", OTHER) == {"ownLane": False, "trouble": None, "notBefore": None}
 
 
+def test_an_endpoint_in_its_own_lane_says_what_its_receiver_takes(receivers: Receivers) -> None:
+    lanes = receivers.services.lanes.items
+    for endpoint, workspace in ((HOOK, WORKSPACE), (OTHER, OTHER_WORKSPACE)):
+        lanes[endpoint] = Lane(workspace, endpoint, trouble=Trouble.LIMITED, pace=pace_of(9.8765))
+    assert receivers.health("limitedTo") == {"limitedTo": 9.88}
+    assert receivers.health("limitedTo", OTHER) == {"limitedTo": None}
+    lanes[HOOK] = Lane(WORKSPACE, HOOK, trouble=Trouble.SLOW, pace=pace_of(None))
+    assert receivers.health("limitedTo") == {"limitedTo": None}
+
+
+def pace_of(rate: float | None) -> str:
+    """What an owner leaves of a receiver that takes so many requests a second."""
+    pace = Pace(100, 0.0)
+    pace.learnt.rate = rate
+    return pace.written()
+
+
+def test_what_waits_for_an_endpoint_is_counted_where_it_is_asked_for(receivers: Receivers) -> None:
+    backlog = receivers.services.world.backlog
+    for number in range(3):
+        key = DeliveryKey(WORKSPACE, HOOK, f"e-{number}", format_date(START))
+        backlog.add([BacklogRow(PendingAttempt(key), format_date(START))])
+    counted = receivers.services.world.aws.calls
+
+    assert receivers.health("ownLane") == {"ownLane": True}
+    assert counted["backlog.count"] == 0
+    assert receivers.health("waiting") == {"waiting": 3}
+    assert counted["backlog.count"] == 1
+
+
 def test_every_trouble_has_a_name_in_the_api() -> None:
     assert [one.value.upper() for one in Trouble] == [one.value for one in ReceiverTrouble]
 
@@ -134,13 +166,14 @@ def test_of_a_busy_hour_the_newest_100_deliveries_are_read(receivers: Receivers)
     assert services.log.reads == 100
 
 
-def test_the_last_hour_of_more_than_10_endpoints_is_refused(receivers: Receivers) -> None:
+@pytest.mark.parametrize("asked", ["lastHour { attempts }", "waiting"])
+def test_what_is_read_of_each_is_refused_for_more_than_10_endpoints(receivers: Receivers, asked: str) -> None:
     for number in range(1, 10):
         receivers.services.put_endpoint(WORKSPACE, f"00000000-0000-4000-8000-{number:012d}")
-    query = "{ endpoints(first: %d) { collectionItems { health { lastHour { attempts } } } } }"
+    query = "{ endpoints(first: %d) { collectionItems { health { %s } } } }"
 
-    assert "errors" not in receivers.door.ask(query % 10).json
-    refused = receivers.door.ask(query % 11).json["errors"]
+    assert "errors" not in receivers.door.ask(query % (10, asked)).json
+    refused = receivers.door.ask(query % (11, asked)).json["errors"]
 
     assert {error["extensions"]["code"] for error in refused} == {"TOO_LARGE"}
     assert "endpoints(first: 10)" in refused[0]["message"]

@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from event_service.base.errors import RateLimited, Unavailable
 
@@ -26,18 +27,22 @@ class Actor:
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     finished: bool = False
     doomed: bool = False
+    ends: datetime | None = None
+    """When Lambda stops it, whatever it is doing."""
     error: BaseException | None = None
 
 
 class Scheduler:
     """Gives turns."""
 
-    def __init__(self, seed: int, faults: float) -> None:
+    def __init__(self, seed: int, faults: float, clock: Callable[[], datetime] | None = None) -> None:
         """
         Args:
             seed: decides everything.
             faults: the share of calls to the outside that something happens to.
+            clock: the time, for actors that end at a moment.
         """
+        self._clock = clock
         self.random = random.Random(seed)
         self.faults = faults
         self.actors: list[Actor] = []
@@ -45,9 +50,9 @@ class Scheduler:
         self._back = threading.Semaphore(0)
         self._here = threading.local()
 
-    def start(self, name: str, act: Callable[[], None]) -> Actor:
-        """A new process that does ``act`` when it is given turns."""
-        actor = Actor(name)
+    def start(self, name: str, act: Callable[[], None], ends: datetime | None = None) -> Actor:
+        """A new process that does ``act`` when it is given turns, until it is stopped at ``ends``."""
+        actor = Actor(name, ends=ends)
 
         def run() -> None:
             self._here.actor = actor
@@ -114,6 +119,9 @@ class Scheduler:
             raise Killed
         self._back.release()
         actor.turn.acquire()
+        if actor.ends is not None and self._clock is not None and self._clock() >= actor.ends:
+            self._note("stopped")
+            self._kill()
 
     def _note(self, what: str) -> None:
         self.happened[what] = self.happened.get(what, 0) + 1

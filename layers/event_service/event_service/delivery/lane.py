@@ -15,6 +15,7 @@ Nothing in a lane is forgotten, because of an order that everybody keeps:
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -78,6 +79,12 @@ class Lane:
     def still_open(self, now: datetime) -> dict[str, int]:
         """Those of ``open_rows`` that nobody else may send yet."""
         return {mark: until for mark, until in self.open_rows if until > now.timestamp()}
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """What its owner has found the receiver to take; ``None`` while it has found no limit."""
+        rate = json.loads(self.pace).get("rate") if self.pace else None
+        return None if rate is None else float(rate)
 
     def needs_look(self, now: datetime) -> bool:
         """Whether somebody who has added to the backlog must ask for a look."""

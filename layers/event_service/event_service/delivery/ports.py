@@ -115,6 +115,9 @@ class BacklogStore(Protocol):
     def delete(self, rows: Sequence[BacklogRow]) -> None:
         """Forgets; unknown ones are fine."""
 
+    def count(self, endpoint_id: str, most: int) -> int:
+        """How many rows an endpoint has; ``most`` if there are as many or more. It may lag by seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reminder:

@@ -11,12 +11,15 @@ from typing import Final, Protocol
 from event_service.base.clock import Clock
 from event_service.delivery.attempt import Attempt
 from event_service.delivery.lane import Lane
-from event_service.delivery.ports import DeliveryLog
+from event_service.delivery.ports import BacklogStore, DeliveryLog
 from event_service.delivery.receiver_health import DISABLE_AFTER, EndpointHealth
 
 SPAN: Final = timedelta(hours=1)
 MAXIMUM_DELIVERIES: Final = 100
 """Of the span, the newest: each is a read of its own."""
+
+MOST_WAITING: Final = 1_000
+"""Counted of a backlog: its rows are read for it."""
 
 
 class KnownHealth(Protocol):
@@ -64,10 +67,11 @@ class LastHour:
 class ReceiverReports:
     """The use case behind ``endpoint.health``."""
 
-    def __init__(self, health: KnownHealth, lanes: Lanes, log: DeliveryLog, clock: Clock) -> None:
+    def __init__(self, health: KnownHealth, lanes: Lanes, log: DeliveryLog, backlog: BacklogStore, clock: Clock) -> None:
         self._health = health
         self._lanes = lanes
         self._log = log
+        self._backlog = backlog
         self._clock = clock
 
     def known(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, EndpointHealth]:
@@ -77,6 +81,10 @@ class ReceiverReports:
     def lanes(self, workspace_id: str, endpoint_ids: Sequence[str]) -> dict[str, Lane]:
         """The lanes of those that have, or had, one of their own; any number of ids."""
         return {one: lane for one, lane in self._lanes.read(endpoint_ids).items() if lane.workspace_id == workspace_id}
+
+    def waiting(self, endpoint_id: str) -> int:
+        """Deliveries in the backlog of an endpoint, which is known to be the caller's; at most 1,000 are counted."""
+        return self._backlog.count(endpoint_id, MOST_WAITING)
 
     def last_hour(self, workspace_id: str, endpoint_id: str) -> LastHour:
         """The attempts of the last hour, of at most 100 deliveries whose events were accepted in it."""

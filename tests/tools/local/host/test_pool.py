@@ -141,6 +141,48 @@ def test_who_waits_longest_is_served_first(made: Made) -> None:
     assert order == [0, 1, 2, 3, 4]
 
 
+def test_who_waits_does_not_look_again_and_again_when_no_more_may_be_made(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands who wait would take the processor from those that they wait for."""
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.001)
+    looks = 0
+
+    class Counted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().wait(timeout)
+
+    class Ticket(module._Ticket[int]):
+        def __init__(self) -> None:
+            super().__init__()
+            self.given = Counted()
+
+    class Tickets:
+        """Stands for the generic class, which is called with its type."""
+
+        def __class_getitem__(cls, _of: object) -> type[Ticket]:
+            return Ticket
+
+    monkeypatch.setattr(module, "_Ticket", Tickets)
+    pool = _pool(made, 1)
+    worker = pool.lease(SECONDS)
+    assert worker is not None
+
+    def invoke() -> None:
+        got = pool.lease(SECONDS)
+        assert got is not None
+        pool.release(got)
+
+    with ThreadPoolExecutor(10) as threads:
+        for _ in range(10):
+            threads.submit(invoke)
+        _until(lambda: looks == 20)
+        threading.Event().wait(0.1)
+        pool.release(worker)
+
+    assert looks == 20, "one look after some patience, and one wait"
+
+
 def test_who_waits_in_vain_is_told_so_and_leaves_the_line(made: Made) -> None:
     pool = _pool(made, 1)
     worker = pool.lease(SECONDS)

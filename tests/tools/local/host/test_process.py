@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from local.host.original import Original, with_copies
-from local.host.process import Process, ProcessEnded, with_mark
+from local.host.process import Process, ProcessEnded, not_waited, with_mark
 
 PROGRAM = """
 import json, sys, importlib, os
@@ -230,3 +230,13 @@ def test_another_program_than_the_known_one_is_refused() -> None:
         with_mark("print('something else')")
     with pytest.raises(RuntimeError, match="version"):
         with_copies("print('something else')")
+
+
+def test_a_request_that_waited_for_a_process_has_all_its_time() -> None:
+    request = {"rawPath": "/", "requestContext": {"timeEpoch": 1_000_000, "http": {}}}
+
+    assert not_waited(request, 12.5) == {"rawPath": "/", "requestContext": {"timeEpoch": 1_012_500, "http": {}}}
+    assert request["requestContext"] == {"timeEpoch": 1_000_000, "http": {}}
+    others: tuple[Any, ...] = ({"Records": []}, {"requestContext": {"eventType": "MESSAGE"}}, [1], None, {"requestContext": None})
+    for other in others:
+        assert not_waited(other, 5) == other

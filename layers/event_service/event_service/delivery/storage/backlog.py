@@ -29,6 +29,9 @@ KEPT_BEYOND_THE_EVENT: Final = timedelta(days=2)
 _DATE_CHARACTERS: Final = 32
 
 
+_BUCKETS: Final = tuple((kind, shard) for kind in ("live", "backlog") for shard in range(BACKLOG_SHARDS))
+
+
 class DueItem(Model):
     """A row of a backlog."""
 
@@ -60,14 +63,11 @@ class DynamoBacklogStore:
         self._database.batch_put(DueItem, list(items.values()))
 
     def oldest(self, endpoint_id: str, limit: int) -> list[BacklogRow]:
-        buckets = [(kind, shard) for kind in ("live", "backlog") for shard in range(BACKLOG_SHARDS)]
-
         def read(bucket: tuple[str, int]) -> list[AttributeMap]:
-            condition: Condition = DueItem.bucket == f"{bucket[0]}#{endpoint_id}#{bucket[1]}"
-            return self._database.query(DueItem, condition, limit=limit, consistent=True).items
+            return self._database.query(DueItem, _of_bucket(endpoint_id, bucket), limit=limit, consistent=True).items
 
-        with ThreadPoolExecutor(max_workers=len(buckets)) as threads:
-            found = dict(zip(buckets, threads.map(read, buckets), strict=True))
+        with ThreadPoolExecutor(max_workers=len(_BUCKETS)) as threads:
+            found = dict(zip(_BUCKETS, threads.map(read, _BUCKETS), strict=True))
         rows: list[BacklogRow] = []
         for kind in ("live", "backlog"):
             items = (item for shard in range(BACKLOG_SHARDS) for item in found[kind, shard])
@@ -77,6 +77,18 @@ class DynamoBacklogStore:
 
     def delete(self, rows: Sequence[BacklogRow]) -> None:
         self._database.batch_write(deletes=[Key(DueItem, *key) for key in dict.fromkeys(map(_key, rows))])
+
+    def count(self, endpoint_id: str, most: int) -> int:
+        def count(bucket: tuple[str, int]) -> int:
+            return self._database.query(DueItem, _of_bucket(endpoint_id, bucket), limit=most, count_only=True).count
+
+        with ThreadPoolExecutor(max_workers=len(_BUCKETS)) as threads:
+            return min(most, sum(threads.map(count, _BUCKETS)))
+
+
+def _of_bucket(endpoint_id: str, bucket: tuple[str, int]) -> Condition:
+    condition: Condition = DueItem.bucket == f"{bucket[0]}#{endpoint_id}#{bucket[1]}"
+    return condition
 
 
 def _key(row: BacklogRow) -> tuple[str, str]:
