@@ -87,6 +87,14 @@ CHANGES: Final = """query Changes($first: Int, $after: String) {
   }
 }"""
 
+CONFIGURATION: Final = """query Configuration($version: Int, $date: DateTime, $first: Int, $after: String) {
+  configuration(version: $version, date: $date, first: $first, after: $after) {
+    version date complete sentence
+    collectionItems { kind id name value eventFiltersIds }
+    endCursor hasNextPage
+  }
+}"""
+
 MATCH_EVENTS: Final = f"""query MatchEvents($input: MatchEventsInput!) {{
   matchEvents(input: $input) {{
     examined matched complete endCursor gained lost

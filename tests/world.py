@@ -25,6 +25,8 @@ from event_service.configuration.existence import Quotas
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
+from event_service.counting.counters import Counters
+from event_service.counting.seen_types import SeenTypes
 from event_service.delivery.storage.queue import SqsWebhookQueue
 from event_service.events.publishing import Publishing
 from event_service.events.reading import EventsReading
@@ -110,6 +112,8 @@ class World:
     socket_url: str
     backlog_url: str
     calls_per_invocation: int = CALLS_PER_INVOCATION
+    counters: Counters | None = None
+    seen_types: SeenTypes | None = None
 
     def __post_init__(self) -> None:
         self.changes = DynamoChangeLog(self.database)
@@ -149,7 +153,7 @@ class World:
             destinations=destinations(),
             calls_per_invocation=self.calls_per_invocation,
         )
-        self.router = create_handler(lambda: routing)
+        self.router = create_handler(lambda: routing, lambda: self.counters, lambda: self.seen_types)
 
     # -- driving the queues as Lambda does -----------------------------------------------------------------------
 

@@ -325,7 +325,7 @@ def _list_parts(calls: float, reads: float) -> dict[str, float]:
 
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
-    from benchmarks.cost import retries, sockets  # they count with what is above
+    from benchmarks.cost import counting, retries, sockets  # they count with what is above
 
     del quick
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -400,6 +400,8 @@ def run(quick: bool = False) -> Section:
     )
     tables += retries.tables()
     tables += sockets.tables()
+    tables += counting.tables()
+    goals.append(counting.goal())
     others = [[name, dollars, text] for name, (dollars, text) in prices.OTHERS.items()]
     tables.append(Table("Others, by their list prices", ["service", "dollars a million events with one delivery", "what is in it"], others))
     goals.append(

@@ -22,6 +22,8 @@ from functions.graphql_api.use_cases import UseCases
 
 if TYPE_CHECKING:
     from event_service.configuration.configuration import Configuration
+    from event_service.counting.seen_types import EventTypes
+    from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.receiver_reports import ReceiverReports
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.sockets.open_connections import OpenConnections
@@ -154,6 +157,24 @@ class Context:
         """The history of the configuration."""
         self._require_access()
         return self._use_cases.changes()
+
+    @property
+    def event_types(self) -> EventTypes:
+        """Types of events."""
+        self._require_access()
+        return self._use_cases.event_types()
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counts for charts."""
+        self._require_access()
+        return self._use_cases.statistics()
+
+    @property
+    def past_configuration(self) -> PastConfiguration:
+        """The configuration as it was."""
+        self._require_access()
+        return self._use_cases.past_configuration()
 
     @property
     def backtest(self) -> Backtest:

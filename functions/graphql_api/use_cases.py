@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from event_service.access.tokens import Tokens
     from event_service.configuration.configuration import Configuration
+    from event_service.counting.seen_types import EventTypes
+    from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.receiver_reports import ReceiverReports
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.sockets.open_connections import OpenConnections
@@ -59,6 +62,15 @@ class UseCases(Protocol):
 
     def changes(self) -> Changes:
         """The history of the configuration."""
+
+    def event_types(self) -> EventTypes:
+        """Types of events."""
+
+    def statistics(self) -> Statistics:
+        """Counts for charts."""
+
+    def past_configuration(self) -> PastConfiguration:
+        """The configuration as it was."""
 
     def explanations(self) -> Explanations:
         """Why events did or did not arrive."""

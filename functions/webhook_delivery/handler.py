@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from event_service import wiring
 from event_service.base.dates import format_date
@@ -15,6 +15,9 @@ from event_service.observability import Metric, configure, count, invocation, no
 from event_service.webhooks.assembly import WebhookSide
 from event_service.webhooks.batch import DeliveryReport, Received
 from event_service.webhooks.endpoint_test import EndpointTests, NotTestable
+
+if TYPE_CHECKING:
+    from event_service.counting.counters import Counters
 
 # One for the life of the process: connections to receivers are kept alive across invocations and belong to their loop.
 _loop = asyncio.new_event_loop()
@@ -33,8 +36,15 @@ def leave_hidden(own: bool, receipts: Sequence[str], seconds: int) -> None:
     del own, receipts, seconds
 
 
+def no_counters() -> Counters | None:
+    """Nothing is counted for charts."""
+    return None
+
+
 def create_handler(
-    side: Callable[[], WebhookSide], show_again: Callable[[bool, Sequence[str], int], None] = leave_hidden
+    side: Callable[[], WebhookSide],
+    show_again: Callable[[bool, Sequence[str], int], None] = leave_hidden,
+    counters: Callable[[], Counters | None] = no_counters,
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """A Lambda handler for SQS batches, which answers with the messages that must come again. A batch comes from
     one of the queues: an event source mapping mixes none.
@@ -42,6 +52,7 @@ def create_handler(
     Args:
         side: gives the use cases; asked at each invocation, so that importing this module builds nothing.
         show_again: has messages of the own lanes' queue, or else of the shared lane's, come again after some seconds.
+        counters: count for charts.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -63,6 +74,7 @@ def create_handler(
             finally:
                 _show_again(own, [records[position] for position in sorted(failed)])
             _count(report)
+            _count_for_charts(counters(), report, time_left)
             return {"batchItemFailures": [{"itemIdentifier": records[position]["messageId"]} for position in sorted(failed)]}
 
     def _show_again(own: bool, records: Sequence[dict[str, Any]]) -> None:
@@ -99,6 +111,20 @@ def _count(report: DeliveryReport) -> None:
     count(Metric.LANES_BEGUN, report.lanes_begun)
 
 
+def _count_for_charts(counters: Counters | None, report: DeliveryReport, time_left: Callable[[], float]) -> None:
+    if counters is None:
+        return
+    from event_service.counting.ports import Counted
+
+    names = {
+        DeliveryStatus.DELIVERED: Counted.DELIVERED,
+        DeliveryStatus.PENDING: Counted.ATTEMPTS_FAILED,
+        DeliveryStatus.FAILED: Counted.FAILED,
+    }
+    counted = {one: {names[status]: number for status, number in by.items() if status in names} for one, by in report.by_workspace.items()}
+    counters.add(counted, time_left)
+
+
 async def _test(tests: EndpointTests, workspaceId: str, endpointId: str) -> dict[str, Any]:  # noqa: N803 - names of the payload
     try:
         attempt = await tests.send(workspaceId, endpointId)
@@ -116,4 +142,4 @@ async def _test(tests: EndpointTests, workspaceId: str, endpointId: str) -> dict
     }
 
 
-lambda_handler = create_handler(wiring.webhook_side, wiring.show_webhooks_again)
+lambda_handler = create_handler(wiring.webhook_side, wiring.show_webhooks_again, wiring.counters)

@@ -24,6 +24,8 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
+from event_service.counting.seen_types import EventTypes
+from event_service.counting.statistics import Statistics
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass, LogRecord
 from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
@@ -37,6 +39,7 @@ from event_service.events.reading import EventQuery, EventsReading
 from event_service.explain.backtest import Backtest
 from event_service.explain.changes import Changes
 from event_service.explain.delivery import Explanations
+from event_service.explain.past_configuration import PastConfiguration
 from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
@@ -46,6 +49,7 @@ from event_service.routing.replay import Replay
 from event_service.sockets.open_connections import OpenConnections
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.counting import FakeCounts, FakeSeenTypes
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLaneStore
 from tests.fakes.events import FakeEventStore
 from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables
@@ -267,6 +271,8 @@ class FakeServices:
         self._tokens = Tokens(self.token_store, self.clock)
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
+        self.counts = FakeCounts()
+        self.seen_types = FakeSeenTypes()
         self.change_log = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
             stores=ConfigurationStores(self.change_log, self.rows, self.secrets, self.secrets),
@@ -306,6 +312,15 @@ class FakeServices:
 
     def changes(self) -> Changes:
         return Changes(self.change_log)
+
+    def event_types(self) -> EventTypes:
+        return EventTypes(self.seen_types)
+
+    def statistics(self) -> Statistics:
+        return Statistics(self.counts, self.clock, gathered=True)
+
+    def past_configuration(self) -> PastConfiguration:
+        return PastConfiguration(self.change_log)
 
     def backtest(self) -> Backtest:
         return Backtest(

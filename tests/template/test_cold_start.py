@@ -45,7 +45,7 @@ def _loaded(built: Built, name: str) -> set[str]:
     path = [str(folder / name), *(str(folder / layer / "python") for layer in ("DependenciesLayer", "EventServiceLayer"))]
     properties = FUNCTIONS[name]["Properties"]
     environment = dict.fromkeys(properties["Environment"]["Variables"], "1") | {"AWS_REGION": "us-east-1", "POWERTOOLS_LOG_LEVEL": "INFO"}
-    environment |= dict.fromkeys(("ALLOW_HTTP", "GRAPHQL_IDE", "GRAPHQL_INTROSPECTION"), "false")
+    environment |= dict.fromkeys(("ALLOW_HTTP", "COUNT_STATISTICS", "GRAPHQL_IDE", "GRAPHQL_INTROSPECTION"), "false")
     environment |= {"WEB_SOCKET_AUTH": "token", "EVENT_RETENTION_DAYS": "14"}
     command = [str(interpreter()), "-I", "-S", "-c", LOADED, json.dumps(path), properties["Handler"].rpartition(".")[0]]
     answer = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=100)

@@ -11,11 +11,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from functions.graphql_api.schema.changes import ChangeQueries
+from functions.graphql_api.schema.event_types import EventTypeQueries
 from functions.graphql_api.schema.explanations import ExplanationQueries
 from functions.graphql_api.schema.matching import MatchingQueries
 from functions.graphql_api.schema.mutations import Mutation
+from functions.graphql_api.schema.past_configuration import PastConfigurationQueries
 from functions.graphql_api.schema.queries import Query
 from functions.graphql_api.schema.scalars import SCALARS
+from functions.graphql_api.schema.statistics import StatisticsQueries
 
 
 class PreparedDocument(SchemaExtension):
@@ -45,7 +48,7 @@ class Schema(strawberry.Schema):
 
 
 @strawberry.type(name="Query")
-class RootQuery(Query, ChangeQueries, ExplanationQueries, MatchingQueries):
+class RootQuery(Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries, StatisticsQueries, EventTypeQueries):
     """Everything that can be read."""
 
 

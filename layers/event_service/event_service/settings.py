@@ -240,6 +240,11 @@ class Settings:
         return self._flag("GRAPHQL_INTROSPECTION")
 
     @cached_property
+    def statistics(self) -> bool:
+        """Whether what happens is counted for charts."""
+        return self._flag("COUNT_STATISTICS")
+
+    @cached_property
     def event_bus_workspace_id(self) -> str:
         """The workspace that events from the EventBridge rule belong to."""
         return self._text("EVENT_BUS_WORKSPACE_ID")

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from event_service.configuration.storage.change_log import DynamoChangeLog
     from event_service.configuration.storage.rows import DynamoConfigurationRows
     from event_service.configuration.storage.secrets import DynamoSecretStore
+    from event_service.counting.counters import Counters
+    from event_service.counting.seen_types import EventTypes, SeenTypes
+    from event_service.counting.statistics import Statistics
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.lanes import Looks
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.packed import PackedReading
     from event_service.routing.replay import Replay
@@ -621,6 +625,49 @@ def replay() -> Replay:
     )
 
 
+# -- counting ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def counters() -> Counters | None:
+    """What this function counts for charts; ``None``: the operator wants no charts."""
+    if not get_settings().statistics:
+        return None
+    from event_service.counting.counters import Counters
+    from event_service.counting.storage.counts import DynamoCounts
+
+    return Counters(DynamoCounts(database()), clock)
+
+
+@cache
+def seen_types() -> SeenTypes | None:
+    """Notes the types of events; ``None``: the operator wants no counting."""
+    if not get_settings().statistics:
+        return None
+    from event_service.counting.seen_types import SeenTypes
+    from event_service.counting.storage.seen_types import DynamoSeenTypes
+
+    return SeenTypes(DynamoSeenTypes(database()), clock)
+
+
+@cache
+def event_types() -> EventTypes:
+    """The types of events of a workspace."""
+    from event_service.counting.seen_types import EventTypes
+    from event_service.counting.storage.seen_types import DynamoSeenTypes
+
+    return EventTypes(DynamoSeenTypes(database()))
+
+
+@cache
+def statistics() -> Statistics:
+    """Counts for charts."""
+    from event_service.counting.statistics import Statistics
+    from event_service.counting.storage.counts import DynamoCounts
+
+    return Statistics(DynamoCounts(database()), clock, gathered=get_settings().statistics)
+
+
 # -- explaining --------------------------------------------------------------------------------------------------------
 
 
@@ -630,6 +677,14 @@ def changes() -> Changes:
     from event_service.explain.changes import Changes
 
     return Changes(change_log())
+
+
+@cache
+def past_configuration() -> PastConfiguration:
+    """The configuration as it was."""
+    from event_service.explain.past_configuration import PastConfiguration
+
+    return PastConfiguration(change_log())
 
 
 @cache

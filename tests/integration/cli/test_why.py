@@ -164,3 +164,35 @@ def test_a_test_needs_a_filter_or_a_condition(api: GraphqlDouble, run: Run) -> N
         assert result.exit_code == 2
         assert "Give the id of a filter, or a condition" in result.stderr
     assert api.calls == []
+
+
+# -- configuration -------------------------------------------------------------------------------------------------------
+
+
+def configuration_page(version: int | None, date: str | None, first: int, after: str | None) -> dict[str, Any]:
+    kind = "EVENT_FILTER" if after else "ENDPOINT"
+    item = {"kind": kind, "id": "e", "name": "Orders", "value": {"name": "Orders"}, "eventFiltersIds": None if after else ["f", "g"]}
+    return {
+        "version": version or 12, "date": DATE, "complete": True, "sentence": "The configuration at version 12.",
+        "collectionItems": [item], "endCursor": "more", "hasNextPage": after is None,
+    }  # fmt: skip
+
+
+def test_the_configuration_of_a_version_is_shown_from_all_pages(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["configuration"] = configuration_page
+
+    text, machine = run("configuration", "--version", "12"), run("configuration", "--date", "2026-03-01T00:00:00Z", "--json")
+
+    sentence, heading, first, second = text.stdout.splitlines()
+    assert sentence == "The configuration at version 12."
+    assert heading.split(maxsplit=3) == ["KIND", "NAME", "ID", "LINKED TO"]
+    assert (first.split(maxsplit=3), second.split()) == (["ENDPOINT", "Orders", "e", "f, g"], ["EVENT_FILTER", "Orders", "e"])
+    assert [call.arguments["after"] for call in api.calls] == [None, "more"] * 2
+    assert api.calls[2].arguments["date"].startswith("2026-03-01T00:00:00")
+    assert [one["kind"] for one in json.loads(machine.stdout)["collectionItems"]] == ["ENDPOINT", "EVENT_FILTER"]
+
+
+def test_a_version_and_a_date_at_once_are_refused(api: GraphqlDouble, run: Run) -> None:
+    result = run("configuration", "--version", "1", "--date", "2d")
+
+    assert (result.exit_code, api.calls) == (2, [])

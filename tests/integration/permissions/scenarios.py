@@ -193,6 +193,11 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
         assert delivered["totalCount"] >= 1
     one = client.ask("{ deliveries { collectionItems { id } } }")["collectionItems"][0]["id"]
     client.ask("{ changes { collectionItems { version sentence } } }")
+    points = client.ask("{ statistics(step: DAY) { points { events delivered } } }")["points"]
+    assert sum(one["events"] for one in points) >= 1
+    assert sum(one["delivered"] for one in points) >= 1
+    assert client.ask("{ eventTypes { collectionItems { type } } }")["collectionItems"]
+    client.ask("{ configuration { version collectionItems { id } } }")
     condition = {"pattern": {"data": {"x": [1]}}}
     client.ask("query($input: MatchEventsInput!) { matchEvents(input: $input) { examined } }", input={"eventFiltersInput": condition})
     assert client.explain("known", hook) == "DELIVERED"

@@ -23,6 +23,8 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import secret_item
+from event_service.counting.counters import Counters
+from event_service.counting.ports import Counted
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.lane import LEASE_SECONDS
 from event_service.delivery.lanes import Looks
@@ -46,6 +48,7 @@ from event_service.webhooks.storage.event_texts import DynamoEventTexts
 from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
+from tests.fakes.counting import FakeCounts
 from tests.integration.conftest import REGION
 
 SAMPLES = Path(__file__).parents[3] / "events"
@@ -155,6 +158,8 @@ class Stage:
         self.serve = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
         self.shown_again: list[tuple[bool, Sequence[str], int]] = []
         self.deliver = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
+        self.counts = FakeCounts()
+        self.counting = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown), lambda: Counters(self.counts, clock))
         self.schedule = create_scheduler(lambda: scheduler)
         self.endpoint = Endpoint(
             id=ENDPOINT,
@@ -216,6 +221,23 @@ def test_a_delivery_is_sent_and_logged(stage: Stage, receiver: Receiver) -> None
     assert delivery is not None
     assert (delivery.status, delivery.attempts[0].response_body) == (DeliveryStatus.DELIVERED, "ok")
     assert [ref.event_id for ref in stage.log.of_endpoint(WORKSPACE, ENDPOINT).refs] == [EVENT]
+
+
+@pytest.mark.parametrize(("status", "counted"), [(200, Counted.DELIVERED), (500, Counted.ATTEMPTS_FAILED), (410, Counted.FAILED)])
+def test_what_became_of_a_delivery_is_counted_once(status: int, counted: Counted, stage: Stage, receiver: Receiver) -> None:
+    receiver.status = status
+    stage.disable_endpoint = lambda *arguments: True  # type: ignore[method-assign]  # a receiver that is gone is disabled
+    stage.counting(sample("webhook_delivery/delivery"), Context())
+    stage.counting(sample("webhook_delivery/redelivered"), Context())
+
+    assert [(owner, counts) for owner, _, counts in stage.counts.rows] == [(WORKSPACE, {counted: 1})]
+
+
+def test_a_count_that_cannot_be_written_fails_no_delivery(stage: Stage, receiver: Receiver) -> None:
+    stage.counts.error = RuntimeError("a fault")
+
+    assert stage.counting(sample("webhook_delivery/delivery"), Context()) == {"batchItemFailures": []}
+    assert (stage.counts.tries, stage.status()) == (1, DeliveryStatus.DELIVERED)
 
 
 def test_one_that_comes_again_is_not_sent_again(stage: Stage, receiver: Receiver) -> None:

@@ -60,6 +60,9 @@ VERDICTS: dict[str, Verdict] = {
     "events": Verdict('{ events(filters: {id: {exact: "%(event)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "deliveries": Verdict('{ deliveries(filters: {id: {exact: "%(delivery)s"}}) { totalCount collectionItems { id } } }', EMPTY),
     "changes": Verdict("{ changes { collectionItems { version } } }", {"collectionItems": []}),
+    "eventTypes": Verdict("{ eventTypes { collectionItems { type } } }", {"collectionItems": []}),
+    "statistics": Verdict("{ statistics(step: DAY) { points { events } } }", {"points": [{"events": 0}, {"events": 0}]}),
+    "configuration": Verdict("{ configuration { collectionItems { id } } }", {"collectionItems": []}),
     "explainDelivery": Verdict('{ explainDelivery(eventId: "%(event)s", endpointId: "%(endpoint)s") { outcome } }'),
     "matchEvents": Verdict(
         '{ matchEvents(input: {eventFiltersId: "%(filter)s", endpointId: "%(endpoint)s", eventIds: ["%(event)s"]}) { matched } }'

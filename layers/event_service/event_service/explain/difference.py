@@ -44,7 +44,7 @@ class Difference:
 
 def difference_of(change: ChangeSet) -> Difference:
     """What a change set did, from the change set alone."""
-    before: Objects = {one: _named(fields) for one, fields in change.note.before.items()}
+    before: Objects = {one: shown_fields(fields) for one, fields in change.note.before.items()}
     after: Objects = {}
     for operation in change.operations:
         _add(operation, change.note.names, before, after)
@@ -62,7 +62,7 @@ def _add(operation: Operation, names: Mapping[str, str], before: Objects, after:
             for one in ids:
                 before.setdefault(one, {})["name"] = names.get(one)
         case SetState(ids):
-            changed = _named({name: value for name, value in operation.fields().items() if name != "modified"})
+            changed = shown_fields({name: value for name, value in operation.fields().items() if name != "modified"})
             for one in ids:
                 after.setdefault(one, {}).update(changed)
         case Link(endpoint_ids, event_filter_ids):
@@ -75,12 +75,12 @@ def _add(operation: Operation, names: Mapping[str, str], before: Objects, after:
 
 def _put(one: str, fields: Mapping[str, Any], before: Objects, after: Objects) -> None:
     """All that is shown of a new thing; of an old one what changed."""
-    known = _named({name: value for name, value in fields.items() if value is not None})
+    known = shown_fields({name: value for name, value in fields.items() if value is not None})
     was = before.get(one)
     after.setdefault(one, {}).update(known if was is None else {name: known.get(name) for name in was})
 
 
-def _named(fields: Mapping[str, Any]) -> dict[str, Any]:
+def shown_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Stored fields that a person is shown, as the API names and writes them."""
     return {_LABELS.get(name, name): _plain(name, value) for name, value in fields.items() if name not in _NOT_SHOWN}
 
@@ -122,8 +122,8 @@ def _put_sentence(kind: str, one: str, fields: Mapping[str, Any], change: Change
     thing = _things(kind, (one,), change.note.names)
     if was is None:
         return f"Created {thing}{suffix}."
-    now = _named(fields)
-    changes = [f"{name} from {_value(value)} to {_value(now.get(name))}" for name, value in _named(was).items()]
+    now = shown_fields(fields)
+    changes = [f"{name} from {_value(value)} to {_value(now.get(name))}" for name, value in shown_fields(was).items()]
     return f"Changed {thing}: {'; '.join(changes)}." if changes else f"Saved {thing} without a change."
 
 

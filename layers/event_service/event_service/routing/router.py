@@ -274,5 +274,8 @@ def _add_up(report: RoutingReport, work: Work) -> None:
         return
     report.deliveries += work.deliveries
     report.continued += work.continued
-    if not work.received.message.continuation:
-        report.events += len(work.events)
+    new_events = 0 if work.received.message.continuation else len(work.events)
+    report.events += new_events
+    events, deliveries = report.by_workspace.get(work.workspace_id, (0, 0))
+    report.types.setdefault(work.workspace_id, set()).update(one.type for one in work.events)
+    report.by_workspace[work.workspace_id] = (events + new_events, deliveries + work.deliveries)

@@ -40,6 +40,8 @@ class RoutingReport:
         faults: messages that failed through a fault of our own.
         refused_filters: event filters that this release cannot read, found when a table was loaded or changed.
         undecided_filters: verdicts that count as matches because the budget for an event ended.
+        by_workspace: events and deliveries by workspace.
+        types: of these events, by workspace.
     """
 
     failed: list[int] = field(default_factory=list)
@@ -50,6 +52,8 @@ class RoutingReport:
     faults: int = 0
     refused_filters: int = 0
     undecided_filters: int = 0
+    by_workspace: dict[str, tuple[int, int]] = field(default_factory=dict)
+    types: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

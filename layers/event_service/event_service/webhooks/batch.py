@@ -53,6 +53,7 @@ class DeliveryReport:
         postponed: handed back for want of time.
         disabled: endpoints that were disabled.
         lanes_begun: endpoints that went to a lane of their own.
+        by_workspace: ``attempts`` by workspace.
         traceparents: of the messages.
     """
 
@@ -66,6 +67,7 @@ class DeliveryReport:
     postponed: int = 0
     disabled: int = 0
     lanes_begun: int = 0
+    by_workspace: dict[str, dict[DeliveryStatus, int]] = field(default_factory=dict)
     traceparents: list[str | None] = field(default_factory=list)
 
 

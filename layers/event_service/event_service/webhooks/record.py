@@ -72,7 +72,9 @@ class Recorder:
         report = batch.report
         for one in group:
             if one.outcome is Outcome.ATTEMPTED and one.record is not None:
-                report.attempts[one.record.status] = report.attempts.get(one.record.status, 0) + 1
+                of_workspace = report.by_workspace.setdefault(one.task.message.delivery.workspace_id, {})
+                for counts in (report.attempts, of_workspace):
+                    counts[one.record.status] = counts.get(one.record.status, 0) + 1
             report.limited += one.verdict is not None and one.verdict.limited
             report.to_backlog += one.outcome in (Outcome.BACKLOG, Outcome.CUT)
             report.cut += one.outcome is Outcome.CUT
