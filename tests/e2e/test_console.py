@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -205,12 +206,27 @@ async def test_endpoints_are_found_by_name_status_and_label(page: Page, client: 
     assert await page.run("location.hash") == "#/endpoints?labels=team%3Dshop"
 
 
+async def test_who_is_connected_is_shown_and_closed(page: Page, client: Client) -> None:
+    made = client.data('mutation { createWebSocketEndpoint(name: "Dashboard") { id } }')
+    endpoint = made["createWebSocketEndpoint"]["id"]
+    await page.run(f"location.hash = '#/endpoints/{endpoint}?tab=connections'; 0")
+    await page.sees("Nobody is connected")
+    async with client.socket(endpoint, batch="1") as socket:
+        await page.sees("takes arrays of events", seconds=20)
+        await page.sees("has every event")
+        await page.click("Close", within=".rows")
+        await page.sees("Closed within a few seconds.")
+        await asyncio.wait_for(socket.wait_closed(), 20)
+    await page.sees("Nobody is connected", seconds=20)
+
+
 async def test_all_that_failed_are_retried_and_a_span_is_sent_again(page: Page, client: Client, receiver: Receiver) -> None:
     receiver.abort = True
     endpoint = client.webhook(receiver.url)
     client.publish(*({"id": f"order-{number}", "type": "order.created", "data": {}} for number in range(3)))
     await _go(page, "deliveries")
     await page.choose("Status", "FAILED")
+    await page.choose("Accepted", "1")
     await page.sees("3 shown")
     receiver.abort = False
     await page.click("Retry all that failed")
