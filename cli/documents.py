@@ -139,3 +139,14 @@ CANCEL_BY_FILTERS: Final = """mutation CancelByFilters($filters: DeliveryFilters
 REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {
   replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly, dryRun: $dryRun) { ok count continueSince }
 }"""
+CONNECTIONS: Final = """query Connections($filters: EndpointFilters, $first: Int, $after: String) {
+  endpoints(filters: $filters) {
+    collectionItems {
+      connections(first: $first, after: $after) {
+        collectionItems { id connectionDate sequence behind lastPostDate tokenName batched ownLane failingSince }
+        endCursor hasNextPage
+      }
+    }
+  }
+}"""
+CLOSE_CONNECTIONS: Final = "mutation CloseConnections($ids: [ID!]!) { closeConnections(ids: $ids) { count } }"

@@ -13,7 +13,21 @@ import typer
 from typer._click.exceptions import ClickException  # Typer brings its own Click and gives this out nowhere else
 from typer.core import TyperGroup
 
-from cli.commands import changes, configuration, deliveries, endpoints, events, filters, listen, publish, receive, replay, token, why
+from cli.commands import (
+    changes,
+    configuration,
+    connections,
+    deliveries,
+    endpoints,
+    events,
+    filters,
+    listen,
+    publish,
+    receive,
+    replay,
+    token,
+    why,
+)
 from cli.errors import CommandError, ExitStatus, OutputClosed, OutputFailed, Unreachable, UsageError
 from cli.output import Output
 from cli.session import Session
@@ -143,6 +157,7 @@ app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(filters.app, name="filters")
 app.add_typer(events.app, name="events")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(connections.app, name="connections")
 app.command("changes")(changes.changes)
 app.command("configuration")(configuration.configuration)
 app.command("why")(why.why)

@@ -162,6 +162,7 @@ FOR_TYPE: Final[dict[str, tuple[Grant, ...]]] = {
     "AWS::Logs::QueryDefinition": (Grant("logs:PutQueryDefinition DeleteQueryDefinition DescribeQueryDefinitions", ("*",)),),
     "AWS::SNS::Subscription": (_TOPIC, Grant("sns:GetSubscriptionAttributes", ("*",))),
     "AWS::SNS::Topic": (_TOPIC,),
+    "AWS::SNS::TopicPolicy": (_TOPIC,),
     "AWS::SQS::Queue": (_QUEUE,),
     "AWS::SQS::QueuePolicy": (_QUEUE,),
 }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
+    from event_service.sockets.open_connections import OpenConnections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -144,6 +145,12 @@ class Context:
         """Starting many deliveries again."""
         self._require_access()
         return self._use_cases.bulk_retry()
+
+    @property
+    def open_connections(self) -> OpenConnections:
+        """Who is connected to WEB_SOCKET endpoints."""
+        self._require_access()
+        return self._use_cases.open_connections()
 
     @property
     def changes(self) -> Changes:

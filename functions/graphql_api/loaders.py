@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from event_service.delivery.receiver_reports import LastHour
     from event_service.events.event import Event
     from event_service.filters.event_filter import EventFilter
+    from event_service.sockets.open_connections import OpenConnection
     from functions.graphql_api.context import Context
 
 ROWS_PER_BATCH: Final = 100
@@ -25,7 +26,7 @@ ROWS_PER_BATCH: Final = 100
 MAXIMUM_ENDPOINTS_WITH_DELIVERIES: Final = 100
 """The deliveries of one endpoint stand in 16 places, and each is asked."""
 MAXIMUM_ENDPOINTS_READ_EACH: Final = 10
-"""Each is up to 116 reads."""
+"""Each is up to 260 reads."""
 
 
 class Loaders:
@@ -47,6 +48,7 @@ class Loaders:
         self.lanes: DataLoader[str, Lane | None] = DataLoader(self._lanes, max_batch_size=ROWS_PER_BATCH)
         self._endpoints_with_last_hour: set[str] = set()
         self._endpoints_with_waiting: set[str] = set()
+        self._endpoints_with_connections: set[str] = set()
 
     async def _event_filters_of(self, endpoint_ids: list[str]) -> list[list[EventFilter]]:
         context = self._context
@@ -124,6 +126,16 @@ class Loaders:
         context = self._context
         _bounded(self._endpoints_with_waiting, endpoint_id, "waiting", "the backlog of each is counted")
         return await context.read(context.receiver_reports.waiting, endpoint_id)
+
+    async def connections(self, endpoint_id: str, limit: int, after: str | None) -> Page[OpenConnection]:
+        """A page of one endpoint's.
+
+        Raises:
+            TooLarge: they are asked for of more than 10 endpoints.
+        """
+        context = self._context
+        _bounded(self._endpoints_with_connections, endpoint_id, "connections", "the groups of connections of each are read")
+        return await context.read(context.open_connections.page, context.workspace_id, endpoint_id, limit, after)
 
 
 def _bounded(asked: set[str], endpoint_id: str, name: str, why: str) -> None:

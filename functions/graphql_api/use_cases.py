@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from event_service.explain.past_configuration import PastConfiguration
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
+    from event_service.sockets.open_connections import OpenConnections
 
 
 class UseCases(Protocol):
@@ -55,6 +56,9 @@ class UseCases(Protocol):
 
     def receiver_reports(self) -> ReceiverReports:
         """How receivers are doing."""
+
+    def open_connections(self) -> OpenConnections:
+        """Who is connected to WEB_SOCKET endpoints."""
 
     def changes(self) -> Changes:
         """The history of the configuration."""

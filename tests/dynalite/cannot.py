@@ -52,7 +52,8 @@ _BY_REASON = {
         "events/test_event_store.py::test_a_taken_id_stays_with_its_first_publish",
         "events/test_event_store.py::test_the_loser_of_a_race_takes_its_index_rows_back",
         "webhooks/test_delivery_tables.py::test_health_of_a_deleted_or_foreign_endpoint_is_not_kept",
-        "webhooks/test_delivery_tables.py::test_of_two_workers_that_note_the_same_failure_one_wins",
+        "delivery/test_stores.py::test_health_of_a_deleted_or_foreign_endpoint_is_not_kept",
+        "delivery/test_stores.py::test_of_two_workers_that_note_the_same_failure_one_wins",
     ),
     _ROWS_OF_MOTO: (
         "events/test_event_store.py::test_items_expire_by_the_attribute_that_the_template_names",

@@ -46,12 +46,13 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
+from event_service.sockets.open_connections import OpenConnections
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 from tests.fakes.counting import FakeCounts, FakeSeenTypes
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLaneStore
 from tests.fakes.events import FakeEventStore
-from tests.fakes.sockets import FakeSocketTables
+from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables
 
 
 class FakeTokenStore:
@@ -288,6 +289,7 @@ class FakeServices:
         self.known_health = FakeKnownHealth()
         self.lanes = FakeLaneStore(Aws(), self.clock)
         self.socket_logs = FakeSocketTables()
+        self.socket_backlog = FakeBacklogQueue(clock=self.clock)
         self.lagging: set[str] = set()
         """Events that a read which is not consistent does not see yet."""
         self.seconds_per_look = 0.0
@@ -341,6 +343,12 @@ class FakeServices:
             destinations=destinations(_check_url),
             make_matcher=Matcher,
             clock=self.clock,
+        )
+
+    def open_connections(self) -> OpenConnections:
+        tables, endpoints = self.socket_logs, self._configuration.endpoints
+        return OpenConnections(
+            listed=tables, connections=tables, log=tables, backlog=self.socket_backlog, endpoints=endpoints, clock=self.clock
         )
 
     def replay(self) -> FakeReplay:

@@ -7,8 +7,8 @@ yet, so that a test can count, interleave, fail or kill at either point.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -23,11 +23,13 @@ from event_service.sockets.log import SEQUENCES_PER_BLOCK, block_end, block_of
 from event_service.sockets.messages import BacklogMessage, WakeUp
 from event_service.sockets.ports import (
     AlreadyAppended,
+    Counted,
     GroupState,
     Handshake,
     LogHead,
     Owner,
     Posted,
+    Scope,
     Segment,
     SequencesTaken,
     Situation,
@@ -89,7 +91,10 @@ class FakeSocketTables:
     def owner(self, connection_id: str) -> Owner | None:
         self.before("owner")
         found = [row for (_, known), row in self.rows.items() if known == connection_id]
-        return Owner(found[0].endpoint_id, found[0].group) if found else None
+        if not found:
+            return None
+        one = found[0]
+        return Owner(one.endpoint_id, one.group, Counted(one.endpoint_id, one.workspace_id, one.token_hash, one.connected_at))
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         self.before("of_group")
@@ -98,10 +103,19 @@ class FakeSocketTables:
         self.after("of_group")
         return answer
 
+    def in_order(self, endpoint_id: str, group: int, connection_id: str, limit: int) -> list[Connection]:
+        self.before("in_order")
+        rows = [row for row in self.rows.values() if row.endpoint_id == endpoint_id and row.group == group]
+        return sorted((row for row in rows if row.connection_id > connection_id), key=lambda row: row.connection_id)[:limit]
+
+    def cursors(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        self.before("cursors")
+        return {group: self.groups[endpoint_id, group].cursor for group in groups if (endpoint_id, group) in self.groups}
+
     def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
         self.before("find")
-        found = (self.rows.get((owner.endpoint_id, connection_id)) for owner, connection_id in owners)
-        answer = [row for row in found if row is not None]
+        found = ((owner, self.rows.get((owner.endpoint_id, connection_id))) for owner, connection_id in owners)
+        answer = [row for owner, row in found if row is not None and row.group == owner.group]
         self.after("find")
         return answer
 
@@ -295,6 +309,33 @@ class FakeSocketTables:
         for log in self.log.values():
             for first in [first for first, segment in log.items() if segment.expires <= now]:
                 del log[first]
+
+
+class FakeConnectionCounts:
+    """Counts of open connections. A connection counts for two hours and ten minutes, whatever happens to it."""
+
+    LIFE: Final = timedelta(hours=2, minutes=10)
+
+    def __init__(self, before: Hook = no_hook, clock: Clock | None = None) -> None:
+        self.before = before
+        self.clock: Clock = clock or (lambda: datetime.now(UTC))
+        self.opened: dict[Scope, Counter[datetime]] = {}
+        self.connects: Counter[tuple[str, int]] = Counter()
+
+    def count(self, scope: Scope, changes: Mapping[datetime, int]) -> int:
+        self.before(f"count {scope.kind.value}")
+        numbers = self.opened.setdefault(scope, Counter())
+        for opened, number in changes.items():
+            numbers[opened] += number
+        now = self.clock()
+        return sum(max(0, number) for opened, number in numbers.items() if opened + self.LIFE > now)
+
+    def lease_connect(self, workspace_id: str, second: int, ceiling: int) -> bool:
+        self.before("lease_connect")
+        if self.connects[workspace_id, second] >= ceiling:
+            return False
+        self.connects[workspace_id, second] += 1
+        return True
 
 
 class FakeEvents:

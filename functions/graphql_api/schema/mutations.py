@@ -14,6 +14,7 @@ from event_service.observability import Metric, count
 from event_service.webhooks.destination import DEFAULT_METHOD
 from functions.graphql_api import limits
 from functions.graphql_api.context import Info
+from functions.graphql_api.schema.connections import ConnectionMutations
 from functions.graphql_api.schema.delivery_mutations import DeliveryMutations
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
 from functions.graphql_api.schema.scalars import JSON, DateTime
@@ -51,7 +52,7 @@ Labels = Annotated[
 
 
 @strawberry.type
-class Mutation(DeliveryMutations):
+class Mutation(ConnectionMutations, DeliveryMutations):
     """Everything that can be changed. Each mutation is done wholly or not at all."""
 
     # -- Endpoints -----------------------------------------------------------------------------------------------

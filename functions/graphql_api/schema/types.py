@@ -21,12 +21,14 @@ from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 
 if TYPE_CHECKING:
     from functions.graphql_api.schema.collections import DeliveryCollection
+    from functions.graphql_api.schema.connections import OpenConnectionCollection
     from functions.graphql_api.schema.explanations import DestinationConnection
     from functions.graphql_api.schema.health import HealthOutput
 
 ID = strawberry.ID
 Deliveries = Annotated["DeliveryCollection", strawberry.lazy("functions.graphql_api.schema.collections")]
 Health = Annotated["HealthOutput", strawberry.lazy("functions.graphql_api.schema.health")]
+Connections = Annotated["OpenConnectionCollection", strawberry.lazy("functions.graphql_api.schema.connections")]
 First = Annotated[int | None, strawberry.argument(description="1 to 1000 items, 100 by default; with `after` instead of `pagination`.")]
 After = Annotated[
     str | None,
@@ -96,6 +98,13 @@ class EndpointOutput:
         from functions.graphql_api.schema.health import HealthOutput
 
         return HealthOutput.of(self.id, await info.context.loaders.health.load(self.id))
+
+    @strawberry.field(description="Who is connected to a WEB_SOCKET endpoint; for at most 10 endpoints in a request.")
+    async def connections(self, info: Info, first: First = None, after: After = None) -> Connections:
+        """Read only when selected."""
+        from functions.graphql_api.schema.connections import connections_of
+
+        return await connections_of(info, self.id, first, after)
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> EndpointOutput:

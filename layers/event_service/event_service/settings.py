@@ -188,6 +188,13 @@ class Settings:
         return self._integer("SOCKET_SLOW_CLIENT_SECONDS", 30, 10, 600)
 
     @cached_property
+    def socket_limits(self) -> tuple[int, int, int, int]:
+        """Connections open of an endpoint, a workspace and a token, and connects of a workspace a second (written to one key)."""
+        names = (("SOCKETS_PER_ENDPOINT", 10_000), ("SOCKETS_PER_WORKSPACE", 20_000), ("SOCKETS_PER_TOKEN", 5_000))
+        endpoint, workspace, token = (self._integer(name, default, 1, 1_000_000) for name, default in names)
+        return endpoint, workspace, token, self._integer("SOCKET_CONNECTS_PER_SECOND", 500, 1, 900)
+
+    @cached_property
     def web_socket_auth(self) -> str:
         """``token``, or ``endpoint-id`` for the documented connect by id alone."""
         return self._choice("WEB_SOCKET_AUTH", "token", ("token", "endpoint-id"))

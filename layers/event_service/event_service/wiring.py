@@ -59,8 +59,10 @@ if TYPE_CHECKING:
     from event_service.routing.router import Routing
     from event_service.sockets.connections import SocketConnections
     from event_service.sockets.delivery import SocketDelivery
+    from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.log import SocketLog
     from event_service.sockets.observer import SocketObserver
+    from event_service.sockets.open_connections import OpenConnections
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
@@ -328,6 +330,20 @@ def connection_store() -> DynamoConnectionStore:
     return DynamoConnectionStore(database())
 
 
+def connection_limits() -> ConnectionLimits:
+    """Limits of open connections."""
+    from event_service.sockets.limits import SocketLimits
+
+    return _connection_counts(SocketLimits(*get_settings().socket_limits))
+
+
+def _connection_counts(limits: SocketLimits | None = None) -> ConnectionLimits:
+    from event_service.sockets.limits import ConnectionLimits, SocketLimits
+    from event_service.sockets.storage.counts import DynamoConnectionCounts
+
+    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock)
+
+
 @cache
 def socket_connections() -> SocketConnections:
     """Opening and closing connections."""
@@ -340,7 +356,23 @@ def socket_connections() -> SocketConnections:
         clock,
         socket_retention(),
         last_uses(),
+        connection_limits(),
         needs_token=get_settings().web_socket_auth == "token",
+    )
+
+
+@cache
+def open_connections() -> OpenConnections:
+    """Who is connected, and closing connections."""
+    from event_service.sockets.open_connections import OpenConnections
+
+    return OpenConnections(
+        listed=connection_store(),
+        connections=connection_store(),
+        log=socket_log_store(),
+        backlog=socket_backlog_queue(),
+        endpoints=configuration().endpoints,
+        clock=clock,
     )
 
 
@@ -387,6 +419,7 @@ def socket_delivery() -> SocketDelivery:
         sleep=asyncio.sleep,
         slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
         pace=PostPace(connection_store(), settings.socket_posts_per_second, clock, asyncio.to_thread, asyncio.sleep).take,
+        release=_connection_counts().release,
     )
     return SocketDelivery(outside, socket_log())
 

@@ -716,3 +716,37 @@ def test_everything_has_a_help_text(words: list[str]) -> None:
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
     assert "--help" in result.stdout
+
+
+def open_connection(number: int) -> dict[str, Any]:
+    known = {"sequence": 90 + number, "behind": 10, "batched": True, "ownLane": False, "failingSince": None}
+    return {"id": f"{ENDPOINT_ID}.0.c{number}=", "connectionDate": DATE, "lastPostDate": None, "tokenName": "dashboard", **known}
+
+
+def test_connections_are_listed_page_by_page_and_closed(api: GraphqlDouble, run: Run) -> None:
+    pages = {None: ([open_connection(1), open_connection(2)], "2", True), "2": ([open_connection(3)], "3", False)}
+
+    def shown(given: dict[str, Any]) -> dict[str, Any]:
+        items, end, more = pages[given["after"]]
+        return {"collectionItems": items, "endCursor": end, "hasNextPage": more}
+
+    api.resolvers["endpoints"] = lambda **_: page([endpoint(connections=lambda info, **given: shown(given))], {"first": 1})
+    api.resolvers["closeConnections"] = lambda **given: {"ok": True, "count": len(given["ids"])}
+
+    listed = run("connections", "list", ENDPOINT_ID, "--limit", "0", "--json")
+    first = run("connections", "list", ENDPOINT_ID, "--limit", "1", "--json")
+    closed = run("connections", "close", *(one["id"] for one in json.loads(listed.stdout)))
+
+    assert [one["sequence"] for one in json.loads(listed.stdout)] == [91, 92, 93]
+    assert [one["sequence"] for one in json.loads(first.stdout)] == [91]
+    assert closed.stdout == "3 will be closed.\n"
+    assert api.calls[-1].arguments["ids"] == [f"{ENDPOINT_ID}.0.c{number}=" for number in (1, 2, 3)]
+
+
+def test_connections_of_an_unknown_endpoint_are_an_error(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["endpoints"] = lambda **_: page([], {"first": 1})
+
+    result = run("connections", "list", ENDPOINT_ID)
+
+    assert result.exit_code == 1, result.stderr
+    assert "There is no endpoint" in result.stderr

@@ -20,6 +20,7 @@ from event_service import wiring
 from event_service.base.dates import format_date
 from event_service.base.identifiers import delivery_id
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
+from event_service.sockets.connection import Connection
 from functions.graphql_api.schema.schema import build_schema
 from tests.integration.graphql_api.conftest import create_filter, create_webhook
 from tests.unit.graphql_api.door import OTHER_WORKSPACE, Door
@@ -70,7 +71,8 @@ CALLS: dict[str, str] = {
         "destinations { collectionItems { endpoint { id } } } } }"
     ),
     "endpoint with its deliveries": (
-        '{ endpoint(id: "%(endpoint)s") { id health { __typename } deliveries { totalCount collectionItems { id } } eventFilters { id } } }'
+        '{ endpoint(id: "%(endpoint)s") { id health { __typename } connections { collectionItems { id } } '
+        "deliveries { totalCount collectionItems { id } } eventFilters { id } } }"
     ),
     "delivery with its ends": '{ delivery(id: "%(delivery)s") { id event { id } endpoint { id } } }',
 }
@@ -146,6 +148,7 @@ def theirs(door: Door) -> Theirs:
             for event_id in ("e-theirs", *(f"e-{number}" for number in range(39)))
         ]
     )
+    wiring.connection_store().add(Connection(endpoint, "c=", OTHER_WORKSPACE, now, 0))
     door.token = own
     # warm: the configuration of this workspace has been read
     create_filter(door)

@@ -32,6 +32,7 @@ from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.filters.event_filter import EventFilter
 from event_service.routing import tables
+from event_service.sockets.limits import FREE_CONNECTS
 from functions.graphql_api.schema.schema import build_schema
 from tests.integration.permissions.account import WORKSPACE, Account, body_of
 from tests.unit.graphql_api.door import payload as sample
@@ -387,6 +388,13 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[socket])
     account.wake()
     client.socket("DISCONNECT", "c2")
+    assert connect("closing=") == {"statusCode": 200}
+    listed = "query($id: ID!) { endpoint(id: $id) { connections { collectionItems { id tokenName } } } }"
+    shown = client.ask(listed, id=socket)["connections"]["collectionItems"]
+    assert {one["tokenName"] for one in shown} == {client.issued.name}
+    client.ask("mutation($ids: [ID!]!) { closeConnections(ids: $ids) { count } }", ids=[one["id"] for one in shown])
+    account.wake()
+    assert [connect(f"many-{number}")["statusCode"] for number in range(FREE_CONNECTS + 2)] == [200] * (FREE_CONNECTS + 2)
     # Connected again half a retention later, and long after everything has expired.
     for hours in (13, 60):
         account.pass_time(hours=hours)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -18,18 +19,24 @@ import boto3
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
+from event_service import wiring
 from event_service.base.errors import RateLimited
 from event_service.events.event import Event
+from event_service.settings import Settings
 from event_service.sockets import live_run
 from event_service.sockets import poster as socket_poster
 from event_service.sockets.connection import Connection, ConnectRequest, Lane
+from event_service.sockets.limits import ConnectionLimits, SocketLimits
 from event_service.sockets.log import Routed
 from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, Owner, Posted, Segment, SequencesTaken
 from event_service.sockets.poster import SocketPoster
+from functions.socket_delivery import handler
 from functions.socket_delivery.handler import create_handler
+from tests.fakes.sockets import FakeConnectionCounts
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import ENDPOINT, RETENTION, TOKEN, WORKSPACE, LambdaContext, Sockets, payload
 from tests.template_file import resources
+from tests.unit.sockets.scene import Scene
 
 CONNECTION = "L0SM9cOFvHcCIhw="
 
@@ -500,3 +507,43 @@ def test_log_is_kept_for_the_retention_after_a_connection(sockets: Sockets) -> N
     publish(sockets, "a2" * 16, "b")
 
     assert sockets.log_store.heads([ENDPOINT])[ENDPOINT].next == 2
+
+
+def test_connections_to_api_gateway_outlive_the_invocation(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 invocations of the function as it is wired, each of which posts one event to ten clients."""
+    scene = Scene()
+    for _ in range(10):
+        scene.connect()
+    ports = {
+        "connection_store": scene.tables,
+        "socket_log_store": scene.tables,
+        "event_store": scene.events,
+        "wake_up_queue": scene.queue,
+        "socket_backlog_queue": scene.backlog,
+        "socket_log": scene.log,
+        "get_settings": Settings({"WEB_SOCKET_MANAGEMENT_URL": gateway.url}),
+        "_connection_counts": ConnectionLimits(FakeConnectionCounts(), SocketLimits(), scene.clock),
+        "_credentials": None,
+    }
+    for name, port in ports.items():
+        monkeypatch.setattr(wiring, name, partial(_itself, port))
+    monkeypatch.setattr(wiring, "clock", scene.clock)
+    wiring.socket_delivery.cache_clear()
+    try:
+        for _ in range(100):
+            scene.publish()
+            (wake_up,) = scene.queue.receive(f"{ENDPOINT}#0")
+            record = {"messageId": "m", "receiptHandle": "r", "body": wake_up.text()}
+            assert handler.lambda_handler({"Records": [record]}, LambdaContext()) == {"batchItemFailures": []}
+            scene.queue.done(f"{ENDPOINT}#0")
+        poster: Any = wiring.socket_delivery()._outside.poster
+        handler._loop.run_until_complete(poster.aclose())
+    finally:
+        wiring.socket_delivery.cache_clear()
+
+    assert len(gateway.received) == 1_000
+    assert gateway.connections <= 10
+
+
+def _itself(value: Any) -> Any:
+    return value

@@ -17,12 +17,17 @@ from event_service.base.errors import RateLimited, Unavailable
 from event_service.settings import Settings, SettingsError
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.connections import SocketConnections
+from event_service.sockets.limits import FREE_CONNECTS, ConnectionLimits, SocketLimits
+from event_service.sockets.ports import Scope, ScopeKind
+from event_service.sockets.storage.counts import DynamoConnectionCounts, OpenItem
 from functions.websocket.handler import create_handler
+from tests.builders import SettableClock
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import (
     AGENT_TOKEN,
     ENDPOINT,
     FOREIGN_TOKEN,
+    RETENTION,
     TOKEN,
     WEBHOOK,
     WORKSPACE,
@@ -136,6 +141,7 @@ def as_wired(sockets: Sockets, monkeypatch: pytest.MonkeyPatch, environment: dic
     """The use case as :mod:`event_service.wiring` makes it in this environment, over the tables of the test."""
     monkeypatch.setattr(wiring, "get_settings", lambda: Settings(environment))
     ports = {
+        "database": sockets.database,
         "connection_store": sockets.store,
         "socket_log_store": sockets.log_store,
         "socket_backlog_queue": sockets.backlog,
@@ -280,3 +286,69 @@ def test_token_s_endpoints_are_found_while_connections_can_live(sockets: Sockets
     sockets.observer.token_revoked(connection.token_hash)
 
     assert sockets.wake_ups() == [{"v": 2, "workspaceId": WORKSPACE, "endpointId": ENDPOINT, "group": 0, "turn": 0}]
+
+
+def limited(sockets: Sockets, limits: SocketLimits) -> ConnectionLimits:
+    """Another process with these limits, in which time stands still."""
+    clock = SettableClock(sockets.clock.now)
+    made = ConnectionLimits(DynamoConnectionCounts(sockets.database, clock), limits, clock)
+    sockets.connections = SocketConnections(sockets.store, sockets.log_store, sockets.backlog, sockets.clock, RETENTION, None, made)
+    return made
+
+
+def connect_as(connection_id: str) -> dict[str, Any]:
+    event = connect_with()
+    event["requestContext"]["connectionId"] = connection_id
+    return event
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (SocketLimits(per_endpoint=1), "1 open connections per endpoint"),
+        (SocketLimits(per_workspace=1), "1 open connections per workspace"),
+        (SocketLimits(per_token=1), "1 open connections per token"),
+    ],
+)
+def test_the_connection_beyond_a_limit_gets_429_and_a_disconnect_frees_it(sockets: Sockets, limits: SocketLimits, sentence: str) -> None:
+    answers = []
+    for connection_id in ("one=", "two="):
+        limited(sockets, limits)
+        answers.append(call(sockets, connect_as(connection_id)))
+    limited(sockets, limits)
+    call(sockets, {**payload("websocket/disconnect.json"), "requestContext": {"eventType": "DISCONNECT", "connectionId": "one="}})
+    limited(sockets, limits)
+    answers.append(call(sockets, connect_as("three=")))
+
+    assert [answer["statusCode"] for answer in answers] == [200, 429, 200]
+    assert sentence in answers[1]["body"]
+    assert [one.connection_id for one in sockets.open_connections()] == ["three="]
+
+
+def test_connects_of_a_second_beyond_the_rate_get_429(sockets: Sockets) -> None:
+    limited(sockets, SocketLimits(connects_per_second=2))
+
+    answers = [call(sockets, connect_as(f"{number}=")) for number in range(FREE_CONNECTS + 3)]
+
+    assert [answer["statusCode"] for answer in answers] == [200] * (FREE_CONNECTS + 2) + [429]
+    assert "2 connects a second" in answers[-1]["body"]
+
+
+def test_counts_forget_connections_of_which_no_disconnect_came(sockets: Sockets) -> None:
+    counts = DynamoConnectionCounts(sockets.database, sockets.clock)
+    scope = Scope(ScopeKind.TOKEN, "t")
+    opened = []
+    for _ in range(30):
+        opened.append(counts.count(scope, {sockets.clock.now: 2}))
+        sockets.clock.advance(minutes=10)
+
+    assert opened[:3] == [2, 4, 6]
+    assert max(opened) == opened[-1] <= 28
+    row = sockets.database.get(OpenItem, "open#token#t", "!")
+    assert row is not None
+    assert counts.count(scope, {sockets.clock.now - timedelta(minutes=20): -100}) < opened[-1]
+    sockets.clock.advance(hours=3)
+    assert counts.count(scope, {}) == 0
+    assert counts.count(scope, {sockets.clock.now: 1}) == 1
+    (raw,) = sockets.database.query_all(OpenItem, OpenItem.scope == "open#token#t")
+    assert len(raw) < 25

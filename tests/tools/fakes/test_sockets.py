@@ -11,9 +11,9 @@ import pytest
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.messages import CloseSocket, WakeUp
-from event_service.sockets.ports import AlreadyAppended, LogHead, Owner, Posted, Segment, SequencesTaken
+from event_service.sockets.ports import AlreadyAppended, LogHead, Owner, Posted, Scope, ScopeKind, Segment, SequencesTaken
 from tests.builders import START
-from tests.fakes.sockets import FakeBacklogQueue, FakePoster, FakeSocketTables, FakeWakeUpQueue
+from tests.fakes.sockets import FakeBacklogQueue, FakeConnectionCounts, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.simulation.virtual_time import VirtualClock
 from tests.unit.sockets.scene import ENDPOINT, WORKSPACE
 
@@ -190,3 +190,14 @@ def test_a_delayed_message_is_received_when_its_time_has_come() -> None:
     assert (early, queue.receive(), queue.receive()) == ([], [CloseSocket("c")], [])
     with pytest.raises(AssertionError, match="900"):
         queue.send([CloseSocket("c")], 901)
+
+
+def test_counts_add_up_end_by_age_and_have_a_ceiling_a_second() -> None:
+    clock = VirtualClock()
+    counts = FakeConnectionCounts(clock=clock)
+    scope = Scope(ScopeKind.ENDPOINT, "e")
+
+    assert [counts.count(scope, {clock(): number}) for number in (2, 1, -1)] == [2, 3, 2]
+    assert [counts.lease_connect("w", 1, 2) for _ in range(3)] == [True, True, False]
+    clock.advance(hours=3)
+    assert counts.count(scope, {}) == 0

@@ -20,6 +20,7 @@ from event_service.access.token import TokenKind
 from event_service.base.identifiers import delivery_id
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.settings import Settings
+from event_service.sockets.connection import Connection
 from functions.graphql_api.app import create_app
 from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
@@ -101,6 +102,7 @@ VERDICTS: dict[str, Verdict] = {
     ),
     "retryDeliveries": Verdict('mutation { retryDeliveries(ids: ["%(delivery)s"]) { ok } }'),
     "cancelDeliveries": Verdict('mutation { cancelDeliveries(ids: ["%(delivery)s"]) { ok } }'),
+    "closeConnections": Verdict('mutation { closeConnections(ids: ["%(endpoint)s.0.c="]) { ok } }'),
     "replayEvents": Verdict('mutation { replayEvents(endpointId: "%(endpoint)s", since: "2026-03-01T00:00:00Z") { ok } }'),
 }
 
@@ -121,6 +123,7 @@ def door(services: FakeServices) -> Door:
     for workspace, endpoint, event_filter in ((WORKSPACE, OURS, OUR_FILTER), (OTHER_WORKSPACE, THEIRS, THEIR_FILTER)):
         services.put_endpoint(workspace, endpoint)
         services.put_event_filter(workspace, event_filter, [endpoint])
+        services.socket_logs.rows[endpoint, "c="] = Connection(endpoint, "c=", workspace, services.clock(), 0)
         services.add_delivery(workspace, endpoint, "e-1", status=DeliveryStatus.FAILED, attempts=(), next_attempt=None)
     services.add_token(REVOKED_TOKEN, WORKSPACE, revoked=services.clock())
     services.add_token(EXPIRED_TOKEN, WORKSPACE, expires=services.clock() - timedelta(seconds=1))
@@ -146,6 +149,7 @@ def snapshot(services: FakeServices) -> tuple[Any, ...]:
         list(services.deliveries().retried),
         list(services.deliveries().written),
         list(services.deliveries().replayed),
+        list(services.socket_backlog.sent),
     )
 
 

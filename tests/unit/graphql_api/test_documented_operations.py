@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from event_service.configuration.endpoint import EndpointType
+from event_service.sockets.connection import Connection
 from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import EVENTS, WORKSPACE, Door, payload
@@ -209,6 +210,15 @@ def test_a_rotated_secret_is_the_endpoints_secret(door: Door, services: FakeServ
     assert rotated.startswith("whsec_")
     assert rotated != before
     assert door.invoke(payload("endpoint_secret")).data["endpointSecret"] == rotated
+
+
+def test_the_sample_of_closing_connections_closes_one(door: Door, services: FakeServices) -> None:
+    services.put_endpoint(WORKSPACE, WEBHOOK, url=None)
+    row = Connection(WEBHOOK, "L0SM9cOFvHcCIhw=", WORKSPACE, services.clock(), 0)
+    services.socket_logs.rows[row.endpoint_id, row.connection_id] = row
+
+    assert door.invoke(payload("close_connections")).data["closeConnections"] == {"ok": True, "count": 1}
+    assert len(services.socket_backlog.sent) == 1
 
 
 def test_every_operation_has_a_sample_payload() -> None:

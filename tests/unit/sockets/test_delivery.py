@@ -17,7 +17,7 @@ from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import GREATEST_SEQUENCE, Connection, Lane
 from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
-from event_service.sockets.messages import WakeUp
+from event_service.sockets.messages import CloseSocket, WakeUp, parse_backlog_message
 from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
 from tests.builders import START
 from tests.printed import printed
@@ -1113,3 +1113,15 @@ def test_reset_that_comes_again_makes_no_client_handle_an_event_twice() -> None:
     for frame in frames:
         follower.take(json.dumps(frame))
     assert handled == [11, 12, 13, 14, 15]
+
+
+def test_a_connection_that_its_owner_closes_is_closed_although_it_has_a_row() -> None:
+    scene = Scene()
+    client, other = scene.connect(), scene.connect()
+    scene.backlog.send([CloseSocket(client, at_once=True), CloseSocket(other)])
+
+    scene.work()
+
+    assert scene.api.closed == {client: "service"}
+    assert parse_backlog_message(CloseSocket("c", at_once=True).text()) == CloseSocket("c", at_once=True)
+    assert parse_backlog_message(CloseSocket("c").text()) == CloseSocket("c")

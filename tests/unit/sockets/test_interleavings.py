@@ -36,6 +36,7 @@ from event_service.sockets.ports import LogHead, Posted
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.printed import printed
 from tests.simulation.virtual_time import VirtualClock
+from tests.support.javascript_client import JavaScriptClient
 from tests.unit.sockets.interleaving import Scheduler
 from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
 
@@ -94,7 +95,7 @@ class Client:
     """A documented client and its connections. ``told`` is what it was told that it will not get."""
 
     name: str
-    make: Callable[[int, Callable[[dict[str, Any]], None]], PrintedClient | ListenCommand]
+    make: Callable[[int, Callable[[dict[str, Any]], None]], PrintedClient | ListenCommand | JavaScriptClient]
     start: int
     batch: str = "0"
     connection: str | None = None
@@ -117,7 +118,7 @@ class Client:
 class World:
     """One endpoint and everybody around it."""
 
-    def __init__(self, seed: int, faults: float) -> None:
+    def __init__(self, seed: int, faults: float, printed_client: type[PrintedClient | JavaScriptClient] = PrintedClient) -> None:
         self.faults = faults
         self.clock = VirtualClock()
         self.scheduler = Scheduler(seed, faults, self.clock)
@@ -155,9 +156,9 @@ class World:
         self.owed: list[str] = []
         """What was published when a client had connected: it must not be left out of the log."""
         self.clients = [
-            Client("printed", PrintedClient, 0),
+            Client("printed", printed_client, 0),
             Client("listen, in batches", ListenCommand, 0, batch="1"),
-            Client("printed, from now on", PrintedClient, GREATEST_SEQUENCE, batch="1"),
+            Client("printed, from now on", printed_client, GREATEST_SEQUENCE, batch="1"),
         ]
         self.pauses = 0
         self.taken_live: list[int] = []
@@ -455,6 +456,17 @@ def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faul
     SEEN.update(pauses=world.pauses)
     for client in world.clients:
         SEEN.update(raw=len(client.raw), taken=len(client.taken))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("faults", [0.0, 0.1])
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**40))
+def test_the_client_in_javascript_has_every_event_once_and_in_order(seed: int, faults: float) -> None:
+    world = World(seed, faults, JavaScriptClient)
+    world.run()
+
+    check(world)
 
 
 def check(world: World) -> None:

@@ -16,7 +16,7 @@ from event_service.sockets.connection import Connection
 from event_service.sockets.frames import Frame, behind_notice, pack, paused_notice, reset_notice, too_large_notice
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Owner, Posted
+from event_service.sockets.ports import Counted, Owner, Posted
 
 BEHIND_EVENTS: Final = 1_000
 """A client that takes events one by one is told when it falls so far behind."""
@@ -218,8 +218,10 @@ class ClientServing:
     async def forget(self, client: Client) -> None:
         """Removes a connection's rows."""
         key = (client.owner, client.connection.connection_id)
-        outside = self._outside
+        outside, one = self._outside, client.connection
         await outside.call(lambda: outside.connections.forget([key]))
+        counted = Counted(one.endpoint_id, one.workspace_id, one.token_hash, one.connected_at)
+        await outside.call(lambda: outside.release([counted]))
 
     async def _call(self, client: Client, call: Callable[[], Awaitable[Posted]]) -> Posted:
         async with self._permits:

@@ -14,9 +14,10 @@ from event_service.base.identifiers import parse_uuid
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import ROW_LIFE, Connection, ConnectRequest, Lane, group_of, parse_after, parse_batch, parse_newest
 from event_service.sockets.lanes import leave, own_turn
+from event_service.sockets.limits import ConnectionLimits
 from event_service.sockets.log import log_is_off
 from event_service.sockets.messages import CloseSocket
-from event_service.sockets.ports import BacklogQueue, ConnectionStore, Handshake, LogHead, SocketLogStore
+from event_service.sockets.ports import BacklogQueue, ConnectionStore, Counted, Handshake, LogHead, SocketLogStore
 
 TRIES: Final = 5
 MAXIMUM_TOKEN_CHARACTERS: Final = 200
@@ -33,6 +34,7 @@ class SocketConnections:
         clock: Clock,
         retention: timedelta,
         uses: LastUses | None = None,
+        limits: ConnectionLimits | None = None,
         *,
         needs_token: bool = True,
     ) -> None:
@@ -44,6 +46,7 @@ class SocketConnections:
             clock: the time.
             retention: how long a client can resume after its connection ended.
             uses: is told of the tokens that connect; ``None``: uses are not kept.
+            limits: of open connections and of connects in a second; ``None``: there are none.
             needs_token: ``False``: the id of an endpoint is enough.
         """
         self._connections = connections
@@ -52,10 +55,12 @@ class SocketConnections:
         self._clock = clock
         self._retention = retention
         self._uses = uses
+        self._limits = limits
         self._needs_token = needs_token
 
     def connect(self, request: ConnectRequest) -> Connection:
-        """Opens a connection. It costs two reads and two writes, and a message if its client is owed anything.
+        """Opens a connection. It costs two reads and two writes, and a message if its client is owed anything; the
+        limits cost up to three writes more, but of many connects in a second about one.
 
         Everything that is published after this returned will be sent to it: its row is stored by then, and whoever serves
         its group reads it strongly consistent. What it missed is sent in a turn of its own and not from here, because API
@@ -66,6 +71,7 @@ class SocketConnections:
             Forbidden: an agent's token.
             NotFound: no WEB_SOCKET endpoint of the token's workspace has this id, or a listener's token is for others.
             BadUserInput: ``after``, ``last`` or ``batch`` is not understood.
+            RateLimited: too many connections are open, or too many connect at once; the message names the limit.
         """
         token_hash = self._token_hash(request)
         endpoint_id = _endpoint_id(request)
@@ -75,6 +81,8 @@ class SocketConnections:
         after, batched, newest = parse_after(request.after), parse_batch(request.batch), parse_newest(request.newest)
         if after is not None and newest is not None:
             raise BadUserInput("last: give either after or last.")
+        if self._limits is not None:
+            self._limits.admit(Counted(endpoint_id, workspace_id, token_hash, request.connected_at))
         head = self._open_log(endpoint_id, handshake.head, now)
         cursor = _first_cursor(head, after, newest)
         connection = Connection(
@@ -124,6 +132,8 @@ class SocketConnections:
         owner = self._connections.owner(connection_id)
         if owner is not None:
             self._connections.forget([(owner, connection_id)])
+            if self._limits is not None and owner.counted is not None:
+                self._limits.release([owner.counted])
 
     def check(self, connection_id: str) -> bool:
         """Whether an open connection is known. One that is not is closed: its $connect took longer than anybody waits, so it

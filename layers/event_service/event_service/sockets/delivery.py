@@ -154,6 +154,7 @@ class SocketDelivery:
 
     async def _close(self, message: CloseSocket) -> bool:
         outside = self._outside
-        if await outside.call(lambda: outside.connections.owner(message.connection_id)) is not None:
+        if not message.at_once and await outside.call(lambda: outside.connections.owner(message.connection_id)) is not None:
             return True  # it has a row after all
+        # Its row goes with the $disconnect that follows, or when the next post finds it gone.
         return await outside.poster.close(message.connection_id) in (Posted.SENT, Posted.GONE)

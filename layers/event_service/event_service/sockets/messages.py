@@ -97,13 +97,21 @@ class OwnTurn:
 
 @dataclass(frozen=True, slots=True)
 class CloseSocket:
-    """Closes a socket that has no row: what $connect took may have outlived it."""
+    """Closes a socket that has no row: what $connect took may have outlived it.
+
+    Attributes:
+        at_once: also if it has a row; its owner wants it.
+    """
 
     connection_id: str
+    at_once: bool = False
 
     def text(self) -> str:
         """The JSON text that is sent."""
-        return json_values.dumps({"v": FORMAT, "kind": "close", "connectionId": self.connection_id})
+        value: dict[str, Any] = {"v": FORMAT, "kind": "close", "connectionId": self.connection_id}
+        if self.at_once:
+            value["atOnce"] = True
+        return json_values.dumps(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +158,7 @@ def parse_backlog_message(text: str) -> BacklogMessage:
         case "turn":
             return OwnTurn(value["workspaceId"], value["endpointId"], value["group"], value["connectionId"], value["turn"])
         case "close":
-            return CloseSocket(value["connectionId"])
+            return CloseSocket(value["connectionId"], value.get("atOnce", False))
         case "append":
             ids = tuple(value["eventIds"])
             return LateAppend(value["workspaceId"], value["endpointId"], value["nonce"], ids, value.get("configuration"))

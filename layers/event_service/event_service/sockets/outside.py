@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from event_service.base.clock import Clock
-from event_service.sockets.ports import BacklogQueue, ConnectionStore, EventTexts, Poster, SocketLogStore, WakeUpQueue
+from event_service.sockets.ports import BacklogQueue, ConnectionStore, Counted, EventTexts, Poster, SocketLogStore, WakeUpQueue
 
 _T = TypeVar("_T")
+
+
+def _nobody_counts(closed: Sequence[Counted]) -> None:
+    """There are no limits."""
 
 
 async def _at_any_pace() -> None:
@@ -56,6 +60,7 @@ class Outside:
         sleep: waits, in seconds.
         slow_after: a connection that took nothing for so long is closed.
         pace: awaited before each call to API Gateway; see :mod:`event_service.sockets.pace`.
+        release: told of connections that are closed; see :mod:`event_service.sockets.limits`.
     """
 
     connections: ConnectionStore
@@ -69,6 +74,7 @@ class Outside:
     sleep: Callable[[float], Awaitable[None]]
     slow_after: timedelta = timedelta(seconds=30)
     pace: Callable[[], Awaitable[None]] = _at_any_pace
+    release: Callable[[Sequence[Counted]], None] = _nobody_counts
 
     async def call(self, function: Callable[[], _T]) -> _T:
         """Runs a blocking call off the event loop and gives its result."""

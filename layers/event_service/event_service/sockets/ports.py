@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Protocol
 
 from event_service.access.token import Token
@@ -107,11 +107,38 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What an open connection counts for."""
+
+    endpoint_id: str
+    workspace_id: str
+    token_hash: str | None
+    connected_at: datetime
+
+
+class ScopeKind(StrEnum):
+    """Of what open connections are counted."""
+
+    ENDPOINT = "endpoint"
+    WORKSPACE = "workspace"
+    TOKEN = "token"  # noqa: S105 - the name of a kind
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """An endpoint or a workspace by its id, or a token by its hash."""
+
+    kind: ScopeKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
-    """Where a connection's row is."""
+    """Where a connection's row is, and what it counts for; ``None``: it was opened by an older version of the code."""
 
     endpoint_id: str
     group: int
+    counted: Counted | None = field(default=None, compare=False)
 
 
 class ConnectionStore(Protocol):
@@ -158,11 +185,35 @@ class ConnectionStore(Protocol):
         """Workspace and endpoint of each connection that was opened with a token within the life of a connection."""
 
 
+class ConnectionList(Protocol):
+    """Connections as they are listed. Reads may lag a little."""
+
+    def in_order(self, endpoint_id: str, group: int, connection_id: str, limit: int) -> list[Connection]:
+        """Up to ``limit`` connections of a group, in the order of their ids, behind one; one query."""
+
+    def cursors(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        """How far the live connections of groups are; 100 a call."""
+
+
 class PostLeases(Protocol):
     """How many posts all executions have leased of each second."""
 
     def lease_posts(self, second: int, number: int, ceiling: int) -> bool:
         """Leases so many posts of a second, given as a Unix time, unless more than ``ceiling`` would be leased of it."""
+
+
+class ConnectionCounts(Protocol):
+    """How many connections are open, and how many connect in a second, by all processes together."""
+
+    def count(self, scope: Scope, changes: Mapping[datetime, int]) -> int:
+        """Adds connections that were opened (and takes off those that were closed) by when they were opened; one write.
+
+        Returns:
+            How many are open then. Those are left out that were opened so long ago that API Gateway has ended them.
+        """
+
+    def lease_connect(self, workspace_id: str, second: int, ceiling: int) -> bool:
+        """Counts a connect of a second, given as a Unix time; ``False``: there were ``ceiling`` already."""
 
 
 class AlreadyAppended(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -23,7 +23,7 @@ from event_service.base.threads import ContextThreads
 from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.destination import SocketDestination
-from event_service.sockets.ports import GroupState, Handshake, LogHead, Owner, Situation
+from event_service.sockets.ports import Counted, GroupState, Handshake, LogHead, Owner, Situation
 from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
 
 _WRITERS: Final = 8
@@ -93,6 +93,8 @@ class LookUpItem(Model):
     key = UnicodeAttribute(range_key=True, attr_name="connectionId")
     owner = UnicodeAttribute()
     group = NumberAttribute()
+    workspace_id = UnicodeAttribute(null=True, attr_name="workspaceId")
+    token_hash = UnicodeAttribute(null=True, attr_name="tokenHash")
     expires_at = NumberAttribute(attr_name="expiresAt")
 
 
@@ -128,7 +130,8 @@ class PostsItem(Model):
 
 
 class DynamoConnectionStore:
-    """Implements :class:`~event_service.sockets.ports.ConnectionStore` and :class:`~event_service.sockets.ports.PostLeases`."""
+    """Implements :class:`~event_service.sockets.ports.ConnectionStore`, :class:`~event_service.sockets.ports.ConnectionList` and
+    :class:`~event_service.sockets.ports.PostLeases`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -158,6 +161,8 @@ class DynamoConnectionStore:
                 _LOOK_UP,
                 owner=connection.endpoint_id,
                 group=connection.group,
+                workspace_id=connection.workspace_id,
+                token_hash=connection.token_hash,
                 expires_at=expires_at,
             ),
             _item(connection),
@@ -175,7 +180,14 @@ class DynamoConnectionStore:
 
     def owner(self, connection_id: str) -> Owner | None:
         item = self._database.get(LookUpItem, _look_up_key(connection_id), _LOOK_UP)
-        return Owner(item.owner, int(item.group)) if item else None
+        if item is None:
+            return None
+        workspace_id: str | None = item.workspace_id  # PynamoDB's types do not know which attributes may be missing
+        counted = None
+        if workspace_id is not None:
+            connected_at = datetime.fromtimestamp(int(item.expires_at), UTC) - ROW_LIFE
+            counted = Counted(item.owner, workspace_id, item.token_hash, connected_at)
+        return Owner(item.owner, int(item.group), counted)
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
@@ -187,6 +199,17 @@ class DynamoConnectionStore:
             else:
                 connections.append(_connection(raw))
         return state, connections
+
+    def in_order(self, endpoint_id: str, group: int, connection_id: str, limit: int) -> list[Connection]:
+        condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
+        # The group's own row sorts before all connections.
+        condition &= ConnectionItem.connection_id > (connection_id or GroupItem.KEY)
+        return [_connection(raw) for raw in self._database.query(ConnectionItem, condition, limit=limit).items]
+
+    def cursors(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
+        keys = [Key(GroupItem, _group_key(endpoint_id, group), GroupItem.KEY) for group in groups]
+        found = self._database.batch_get(keys, consistent=False)
+        return {int(raw["endpointId"]["S"].rpartition("#")[2]): _group(raw).cursor for _, raw in found}
 
     def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
         keys = [Key(ConnectionItem, _group_key(owner.endpoint_id, owner.group), connection_id) for owner, connection_id in owners]
