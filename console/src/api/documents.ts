@@ -83,6 +83,8 @@ export interface MatchEventsInput {
   after?: string | null;
 }
 
+export type ReceiverTrouble = "SLOW" | "LIMITED" | "FAILING";
+
 export interface ConditionFields {
   cameraIds?: string[] | null;
   agentIds?: string[] | null;
@@ -212,6 +214,16 @@ export type Off = {
   statusReason: string | null;
 };
 
+export type OpenConnection = {
+  id: string;
+  connectionDate: string;
+  sequence: number;
+  behind: number;
+  tokenName: string | null;
+  batched: boolean;
+  failingSince: string | null;
+};
+
 export type Clause = {
   path: string;
   present: boolean;
@@ -318,6 +330,10 @@ export type OneEndpointAnswer = {
       failingSince: string | null;
       lastFailureDate: string | null;
       disableDate: string | null;
+      trouble: ReceiverTrouble | null;
+      limitedTo: number | null;
+      notBefore: string | null;
+      waiting: number;
       lastHour: {
         attempts: number;
         successRate: number | null;
@@ -335,7 +351,42 @@ export type OneEndpointVariables = {
 export const OneEndpoint: Operation<OneEndpointAnswer, OneEndpointVariables> = {
   name: "OneEndpoint",
   kind: "query",
-  text: "query OneEndpoint($id: ID!) {\n  endpoint(id: $id) {\n    ...Endpoint\n    health {\n      failingSince\n      lastFailureDate\n      disableDate\n      lastHour {\n        attempts\n        successRate\n        lastSuccessDate\n        p50Ms\n        p95Ms\n        complete\n      }\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "query OneEndpoint($id: ID!) {\n  endpoint(id: $id) {\n    ...Endpoint\n    health {\n      failingSince\n      lastFailureDate\n      disableDate\n      trouble\n      limitedTo\n      notBefore\n      waiting\n      lastHour {\n        attempts\n        successRate\n        lastSuccessDate\n        p50Ms\n        p95Ms\n        complete\n      }\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+};
+
+export type OpenConnectionsAnswer = {
+  endpoint: {
+    connections: {
+      collectionItems: OpenConnection[];
+      endCursor: string | null;
+      hasNextPage: boolean;
+    };
+  } | null;
+};
+export type OpenConnectionsVariables = {
+  id: string;
+  first?: number | null;
+  after?: string | null;
+};
+export const OpenConnections: Operation<OpenConnectionsAnswer, OpenConnectionsVariables> = {
+  name: "OpenConnections",
+  kind: "query",
+  text: "query OpenConnections($id: ID!, $first: Int = 50, $after: String) {\n  endpoint(id: $id) {\n    connections(first: $first, after: $after) {\n      collectionItems {\n        ...OpenConnection\n      }\n      endCursor\n      hasNextPage\n    }\n  }\n}\n\nfragment OpenConnection on OpenConnectionOutput {\n  id\n  connectionDate\n  sequence\n  behind\n  tokenName\n  batched\n  failingSince\n}",
+};
+
+export type CloseConnectionsAnswer = {
+  closeConnections: {
+    ok: boolean;
+    count: number | null;
+  } | null;
+};
+export type CloseConnectionsVariables = {
+  ids: string[];
+};
+export const CloseConnections: Operation<CloseConnectionsAnswer, CloseConnectionsVariables> = {
+  name: "CloseConnections",
+  kind: "mutation",
+  text: "mutation CloseConnections($ids: [ID!]!) {\n  closeConnections(ids: $ids) {\n    ok\n    count\n  }\n}",
 };
 
 export type EndpointSecretAnswer = {
@@ -803,6 +854,9 @@ export type LatestDeliveriesAnswer = {
         health: {
           failingSince: string | null;
           disableDate: string | null;
+          trouble: ReceiverTrouble | null;
+          limitedTo: number | null;
+          notBefore: string | null;
         };
       } | null;
       status: DeliveryStatus;
@@ -819,7 +873,7 @@ export type LatestDeliveriesVariables = Record<string, never>;
 export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliveriesVariables> = {
   name: "LatestDeliveries",
   kind: "query",
-  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n        health {\n          failingSince\n          disableDate\n        }\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
+  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n        health {\n          failingSince\n          disableDate\n          trouble\n          limitedTo\n          notBefore\n        }\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
 };
 
 export type EndpointsToLookAtAnswer = {

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { call } from "../api/client";
 import { Deliveries, RetryAllDeliveries, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryStatus, type RetryAllDeliveriesAnswer } from "../api/documents";
 import { usePages } from "../api/query";
@@ -15,6 +15,13 @@ const STATUSES: { value: DeliveryStatus; text: string }[] = [
   { value: "PENDING", text: "Pending" }, { value: "DELIVERED", text: "Delivered" }, { value: "FAILED", text: "Failed" }, { value: "DISCARDED", text: "Discarded" },
 ];
 
+const SPANS: { value: string; text: string; hours: number }[] = [
+  { value: "1", text: "the last hour", hours: 1 }, { value: "24", text: "the last day", hours: 24 }, { value: "168", text: "the last week", hours: 168 },
+];
+
+/** When a span began: at a whole minute, so that the question stays the same while the list is read again. */
+const begin = (hours: number): string => new Date(Math.floor(Date.now() / 60_000) * 60_000 - hours * 3_600_000).toISOString();
+
 /** Ids that one call takes. */
 const PER_CALL = 100;
 
@@ -24,11 +31,14 @@ export function DeliveriesScreen() {
   const endpoint = query.get("endpoint");
   const event = query.get("event");
   const code = query.get("code");
+  const span = SPANS.find((one) => one.value === query.get("span"));
+  const since = useMemo(() => (span ? begin(span.hours) : null), [span?.value]);
   const filters: DeliveryFilters = {
     ...(status ? { status: { exact: status } } : {}),
     ...(endpoint ? { endpointId: { exact: endpoint } } : {}),
     ...(event ? { eventId: { exact: event } } : {}),
     ...(code && /^\d{3}$/.test(code) ? { statusCode: { exact: Number(code) } } : {}),
+    ...(since ? { creationDate: { gte: since } } : {}),
   };
   return (
     <>
@@ -39,6 +49,14 @@ export function DeliveriesScreen() {
             <select {...attributes} value={status ?? ""} onChange={(change) => setQuery({ status: change.currentTarget.value || null })}>
               <option value="">All statuses</option>
               {STATUSES.map((one) => <option key={one.value} value={one.value}>{one.text}</option>)}
+            </select>
+          )}
+        </Field>
+        <Field label="Accepted">
+          {(attributes) => (
+            <select {...attributes} value={span?.value ?? ""} onChange={(change) => setQuery({ span: change.currentTarget.value || null })}>
+              <option value="">At any time</option>
+              {SPANS.map((one) => <option key={one.value} value={one.value}>{one.text}</option>)}
             </select>
           )}
         </Field>

@@ -1,12 +1,14 @@
 import { useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
 import {
-  DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, PauseEndpoints, ReplayEvents, ResumeEndpoints,
-  RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type ReplayEventsAnswer, type TestEndpointAnswer,
+  CloseConnections, DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, OpenConnections, PauseEndpoints, ReplayEvents,
+  ResumeEndpoints, RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type OpenConnection,
+  type ReplayEventsAnswer, type TestEndpointAnswer,
 } from "../api/documents";
-import { useQuery } from "../api/query";
-import { Action, Confirmed, Dialog, Field, Tabs } from "../parts/controls";
+import { usePages, useQuery } from "../api/query";
+import { Action, Confirmed, Dialog, Field, More, Tabs } from "../parts/controls";
 import { Icon } from "../parts/icon";
+import { laneSentence } from "../parts/lane";
 import { Head } from "../parts/page";
 import { Receiving } from "../parts/receiving";
 import { Empty, Failed, Loading, Message, Problems } from "../parts/states";
@@ -35,6 +37,9 @@ export function EndpointScreen({ id }: { id: string }) {
   return <Card endpoint={endpoint} health={endpoint.health} reload={query.reload} />;
 }
 
+/** The API counts no further. */
+const MOST_COUNTED = 1000;
+
 type Health = NonNullable<OneEndpointAnswer["endpoint"]>["health"];
 
 interface Part {
@@ -44,9 +49,9 @@ interface Part {
 
 function Card({ endpoint, health, reload }: Part & { health: Health }) {
   const webhook = endpoint.type === "WEB_HOOK";
-  const names = webhook ? ["overview", "deliveries", "filters", "receive", "secret", "settings"] : ["overview", "filters", "receive", "settings"];
+  const names = webhook ? ["overview", "deliveries", "filters", "receive", "secret", "settings"] : ["overview", "connections", "filters", "receive", "settings"];
   const texts: Record<string, string> = {
-    overview: "Overview", deliveries: "Deliveries", filters: "Filters", receive: webhook ? "Receive" : "Connect", secret: "Secret", settings: "Settings",
+    overview: "Overview", connections: "Connections", deliveries: "Deliveries", filters: "Filters", receive: webhook ? "Receive" : "Connect", secret: "Secret", settings: "Settings",
   };
   const current = names.find((one) => one === route.value.query.get("tab")) ?? "overview";
   return (
@@ -64,6 +69,7 @@ function Card({ endpoint, health, reload }: Part & { health: Health }) {
         tabs={names.map((name) => ({ name, text: texts[name] ?? name, href: link(["endpoints", endpoint.id], { tab: name === "overview" ? null : name }) }))} />
       {current === "overview" && <Overview endpoint={endpoint} health={health} />}
       {current === "deliveries" && <DeliveryList key="all" filters={{ endpointId: { exact: endpoint.id } }} withEndpoint={false} />}
+      {current === "connections" && <Connections endpoint={endpoint} />}
       {current === "filters" && <Filters endpoint={endpoint} reload={reload} />}
       {current === "receive" && <Receiving endpoint={endpoint} />}
       {current === "secret" && <Secret endpoint={endpoint} />}
@@ -115,6 +121,7 @@ function Overview({ endpoint, health }: { endpoint: Endpoint; health: Health }) 
   const [result, setResult] = useState<TestEndpointAnswer["testEndpoint"]>(null);
   const webhook = endpoint.type === "WEB_HOOK";
   const { attempts, successRate, p50Ms, p95Ms, complete, lastSuccessDate } = health.lastHour;
+  const lane = laneSentence(health);
   const time = (milliseconds: number | null) => (milliseconds === null ? "–" : duration(milliseconds));
   return (
     <>
@@ -126,12 +133,14 @@ function Overview({ endpoint, health }: { endpoint: Endpoint; health: Health }) 
           </Message>
         </div>
       )}
-      {webhook && attempts > 0 && (
+      {lane && endpoint.status === "ENABLED" && <div style={{ marginBottom: "1rem" }}><Message kind="warn"><p>{lane}</p></Message></div>}
+      {webhook && (attempts > 0 || health.waiting > 0) && (
         <div class="stats" role="group" aria-label="The last hour">
           <Stat label={complete ? "attempts in the last hour" : "attempts, of the newest 100 deliveries"} number={attempts} />
           <Stat label="succeeded" number={successRate === null ? "–" : `${(Math.floor(successRate * 1000) / 10).toLocaleString("en")} %`} />
           <Stat label="half answered within" number={time(p50Ms)} />
           <Stat label="95 % answered within" number={time(p95Ms)} />
+          <Stat label="in its backlog" number={health.waiting >= MOST_COUNTED ? `${MOST_COUNTED.toLocaleString("en")} or more` : health.waiting} />
           <Stat label="last success" number={lastSuccessDate ? relative(lastSuccessDate, Date.now()) : "–"} />
         </div>
       )}
@@ -166,6 +175,52 @@ function Overview({ endpoint, health }: { endpoint: Endpoint; health: Health }) 
           </section>
         ) : <Receiving endpoint={endpoint} />}
       </div>
+    </>
+  );
+}
+
+/** Who is connected to a socket endpoint. */
+function Connections({ endpoint }: { endpoint: Endpoint }) {
+  const pages = usePages<OpenConnection>(
+    async (first, after) => {
+      const found = (await call(OpenConnections, { id: endpoint.id, first, after })).endpoint?.connections;
+      return found ?? { collectionItems: [], endCursor: null, hasNextPage: false };
+    },
+    endpoint.id,
+    { every: 5 },
+  );
+  if (pages.error && pages.items.length === 0) return <Failed error={pages.error} again={pages.reload} />;
+  if (pages.first) return <Loading what="connections" />;
+  if (pages.items.length === 0) {
+    return (
+      <Empty title="Nobody is connected" icon="live">
+        <p>Events are kept for a day. A program that connects gets them from where it was.</p>
+        <a class="button" href={link(["endpoints", endpoint.id], { tab: "receive" })}>How to connect</a>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <ul class="rows" aria-label="Open connections" style={{ "--columns": "minmax(0, 1.5fr) minmax(0, 2fr) auto" }}>
+        {pages.items.map((one) => (
+          <li key={one.id}>
+            <div>
+              <div class="name">{one.tokenName ? <Text value={one.tokenName} /> : "without a named token"}</div>
+              <div class="muted small">connected <Time at={one.connectionDate} /></div>
+            </div>
+            <div class="small wide">
+              <div>{one.behind === 0 ? "has every event" : `${one.behind.toLocaleString("en")} ${one.behind === 1 ? "event" : "events"} behind`}, sequence {one.sequence.toLocaleString("en")}</div>
+              <div class="muted">{one.failingSince ? <>takes nothing since <Time at={one.failingSince} /></> : one.batched ? "takes arrays of events" : "takes events one by one"}</div>
+            </div>
+            <Action run={async () => {
+              await call(CloseConnections, { ids: [one.id] });
+              say("Closed within a few seconds. The client may connect again, and misses nothing.");
+              await pages.reload();
+            }}>Close</Action>
+          </li>
+        ))}
+      </ul>
+      <More pages={pages} />
     </>
   );
 }

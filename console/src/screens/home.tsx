@@ -6,6 +6,7 @@ import { Action, Tabs } from "../parts/controls";
 import { Chart } from "../parts/chart";
 import { EndpointName } from "../parts/endpoint-name";
 import { Icon } from "../parts/icon";
+import { laneSentence } from "../parts/lane";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Status } from "../parts/status";
@@ -105,8 +106,10 @@ interface Need {
   id: string;
   name: string | undefined;
   text: string;
-  kind: "disabled" | "paused" | "failing";
+  kind: "disabled" | "paused" | "failing" | "slow" | "limited";
 }
+
+const BADGES = { failing: "Failing", slow: "Slow", limited: "Limited" } as const;
 
 function NeedsYou({ off, deliveries, reload }: {
   off: { id: string; name: string; status: string; statusReason: string | null }[];
@@ -134,6 +137,12 @@ function NeedsYou({ off, deliveries, reload }: {
       text: `${failingSince ? `Nothing succeeded since ${absolute(failingSince)}: ` : ""}${parts.filter(Boolean).join(", ")}.${disableDate ? ` It is disabled on ${absolute(disableDate)} unless a delivery succeeds before.` : ""}`,
     });
   }
+  const served = new Map(deliveries.flatMap((one) => (one.endpoint ? [[one.endpointId, one.endpoint] as const] : [])));
+  for (const [id, endpoint] of served) {
+    const sentence = laneSentence(endpoint.health);
+    if (!sentence || needs.some((one) => one.id === id)) continue;
+    needs.push({ id, name: endpoint.name, kind: endpoint.health.trouble === "SLOW" ? "slow" : "limited", text: sentence });
+  }
   return (
     <section class="panel" style={{ marginTop: "1rem" }}>
       <header><h2>Needs you</h2></header>
@@ -143,8 +152,8 @@ function NeedsYou({ off, deliveries, reload }: {
             {needs.slice(0, 50).map((one) => (
               <li key={one.id}>
                 <div class="name"><EndpointName id={one.id} name={one.name} /></div>
-                <div class="small wide"><span class="actions">{one.kind === "failing" ? <span class="badge bad"><Icon name="warn" />Failing</span> : <Status of={one.kind === "disabled" ? "DISABLED" : "PAUSED"} />}<Text value={one.text} /></span></div>
-                {one.kind === "failing"
+                <div class="small wide"><span class="actions">{one.kind === "disabled" || one.kind === "paused" ? <Status of={one.kind === "disabled" ? "DISABLED" : "PAUSED"} /> : <span class={`badge ${one.kind === "failing" ? "bad" : "warn"}`}><Icon name="warn" />{BADGES[one.kind]}</span>}<Text value={one.text} /></span></div>
+                {one.kind !== "disabled" && one.kind !== "paused"
                   ? <a class="button above" href={link(["endpoints", one.id], { tab: "deliveries" })}>See why</a>
                   : <Action icon="play" run={async () => { await call(ResumeEndpoints, { ids: [one.id] }); say("Resumed. What had arrived meanwhile is being sent."); await reload(); }}>Resume</Action>}
               </li>
