@@ -192,19 +192,20 @@ def event(number: int) -> NewEvent:
 
 def records_of(sent: FakeSqsClient) -> list[dict[str, Any]]:
     taken = [
-        {"messageId": str(place), "body": one["MessageBody"], "attributes": {"ApproximateReceiveCount": "1"}}
+        {"messageId": str(place), "receiptHandle": str(place), "body": one["MessageBody"], "attributes": {"ApproximateReceiveCount": "1"}}
         for place, one in enumerate(sent.arrived)
     ]
     sent.arrived.clear()
     return taken
 
 
-def _run(fan_out: int, *, mixed: bool) -> tuple[list[Stage], dict[str, float]]:
-    """Publishes 100 events in one call, routes and delivers them to ten endpoints: each to all, or each to one.
+def _run(fan_out: int, *, mixed: bool, per_publish: int = EVENTS) -> tuple[list[Stage], dict[str, float]]:
+    """Publishes 100 events in one call or several, routes and delivers them to ten endpoints: each to all, or each to one.
 
     Args:
         fan_out: 10 or 1.
         mixed: no two messages of a batch go to the same endpoint; otherwise all do.
+        per_publish: events of one call.
     """
     with metered_world() as (world, ledger, sqs):
         for number in range(ENDPOINTS):
@@ -219,12 +220,16 @@ def _run(fan_out: int, *, mixed: bool) -> tuple[list[Stage], dict[str, float]]:
         ledger.take()
 
         start = time.process_time()
-        world.publishing.publish(token(), [event(number) for number in range(EVENTS)])
-        published = Stage(ledger.take(), 1, time.process_time() - start, 250, door=1)
+        for first in range(0, EVENTS, per_publish):
+            world.publishing.publish(token(), [event(number) for number in range(first, first + per_publish)])
+        calls = EVENTS // per_publish
+        published = Stage(ledger.take(), calls, time.process_time() - start, 250 * calls, door=calls)
 
         routed = Stage(Ledger(), 0, 0.0, 0)
-        for record in records_of(sqs.routing):
-            invoke(routed, world.router, [record], ledger)
+        records = records_of(sqs.routing)
+        # Many small messages come to the router in batches, one of a hundred events alone.
+        for first in range(0, len(records), BATCH):
+            invoke(routed, world.router, records[first : first + BATCH], ledger)
         delivered = Stage(Ledger(), 0, 0.0, 0)
         messages = records_of(sqs.webhook)
         assert len(messages) == EVENTS * fan_out
@@ -281,7 +286,7 @@ def _parts(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
     for name, function, stage in zip(STAGES, FUNCTIONS, stages, strict=True):
         sent = sum(1 for call in stage.ledger.calls if call.operation.startswith("Send"))
         if name == "publish":
-            sent = -(-EVENTS * 1_100 // 65_536)  # one message of 110 KB is billed as two requests
+            sent = stage.door * -(-EVENTS // stage.door * 1_100 // 65_536)  # one message of 110 KB is billed as two requests
         used = {
             "HTTP API": stage.door * prices.HTTP_API_REQUEST,
             "SQS sends": sent * (prices.SQS_STANDARD + prices.SQS_FAIR),
@@ -323,9 +328,15 @@ def _list_parts(calls: float, reads: float) -> dict[str, float]:
     }
 
 
+def _by_part(title: str, parts: dict[str, dict[str, float]]) -> Table:
+    rows: list[list[Any]] = [[part, *(one[name] for name in STAGES), sum(one.values())] for part, one in parts.items()]
+    sums = [sum(one[name] for one in parts.values()) for name in STAGES]
+    return Table(title, ["part", *STAGES, "sum"], [*rows, ["**sum**", *sums, sum(sums)]])
+
+
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
-    from benchmarks.cost import counting, retries, sockets  # they count with what is above
+    from benchmarks.cost import counting, retries, sockets, switches  # they count with what is above
 
     del quick
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -339,9 +350,7 @@ def run(quick: bool = False) -> Section:
         stages, stored = _run(fan_out, mixed=True)
         parts = _parts(stages, deliveries)
         total = sum(sum(one.values()) for one in parts.values())
-        rows: list[list[Any]] = [[part, *(one[name] for name in STAGES), sum(one.values())] for part, one in parts.items()]
-        rows.append(["**sum**", *(sum(one[name] for one in parts.values()) for name in STAGES), total])
-        tables.append(Table(f"Dollars a million deliveries, fan-out {fan_out}", ["part", *STAGES, "sum"], rows))
+        tables.append(_by_part(f"Dollars a million deliveries, fan-out {fan_out}", parts))
         gigabytes = (stored["event rows"] + stored["log rows"]) / deliveries * 1e6 / 1e9
         besides = [
             [
@@ -382,6 +391,8 @@ def run(quick: bool = False) -> Section:
             )
             page = stored
         sums[f"fan-out {fan_out}"] = total
+    single = _parts(_run(1, mixed=True, per_publish=1)[0], EVENTS)
+    tables.append(_by_part("Dollars a million deliveries, fan-out 1, one event a publish", single))
     idle = _idle()
     tables.append(
         Table(
@@ -390,6 +401,7 @@ def run(quick: bool = False) -> Section:
             [*map(list, idle.items()), ["**sum**", sum(idle.values())]],
         )
     )
+    tables.append(switches.table())
     listing = _list_parts(page["list calls"], page["list reads"])
     tables.append(
         Table(

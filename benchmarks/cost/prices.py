@@ -29,6 +29,15 @@ WEBSOCKET_MINUTE: Final = 0.25 / MILLION
 """Of one open connection."""
 INTERNET_GB: Final = 0.09
 SCHEDULER_INVOCATION: Final = 1.00 / MILLION
+ALARM_METRIC: Final = 0.10
+"""Of a month, for each metric that an alarm looks at."""
+METRIC: Final = 0.30
+"""Of a month, for each custom metric that is not zero."""
+DASHBOARD: Final = 3.00
+KMS_KEY: Final = 1.00
+KMS_CALL: Final = 3.00 / MILLION
+TRACE: Final = 5.00 / MILLION
+"""Recorded by X-Ray."""
 
 OTHERS: Final = {
     "EventBridge custom event + API destination": (
