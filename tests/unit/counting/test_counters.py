@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.counting.counters import SECONDS_NEEDED, WORKSPACES, WRITES_PER_INVOCATION, Counters
 from event_service.counting.ports import Counted
@@ -67,6 +69,15 @@ def test_what_was_refused_is_written_a_minute_later() -> None:
     counters.add(ONE, plenty)
 
     assert delivered(store) == [3]
+
+
+def test_a_fault_of_ours_fails_no_delivery_and_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+    store = FakeCounts()
+    store.error = RuntimeError("a fault")
+
+    Counters(store, SettableClock()).add(ONE, plenty)
+
+    assert [(one.levelname, one.exc_info is not None) for one in caplog.records] == [("ERROR", True)]
 
 
 def test_what_may_have_been_written_is_not_written_twice() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from event_service.counting.seen_types import REMEMBERED, SECONDS_NEEDED, WRITES_PER_INVOCATION, SeenTypes
 from tests.builders import WORKSPACE, SettableClock
 from tests.fakes.counting import FakeSeenTypes
@@ -33,6 +35,15 @@ def test_many_types_share_the_writes_of_several_invocations() -> None:
     types.note(many, plenty)
 
     assert store.writes == len(store.dates) == WRITES_PER_INVOCATION + 3
+
+
+def test_a_fault_of_ours_fails_no_event_and_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+    store = FakeSeenTypes()
+    store.error = RuntimeError("a fault")
+
+    SeenTypes(store, SettableClock()).note({WORKSPACE: ["a"]}, plenty)
+
+    assert [(one.levelname, one.exc_info is not None) for one in caplog.records] == [("ERROR", True)]
 
 
 def test_a_write_that_fails_raises_nothing_and_is_not_repeated_at_once() -> None:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from event_service.base.clock import Clock
-from event_service.base.errors import RateLimited
+from event_service.base.errors import RateLimited, Unavailable
 from event_service.counting.ports import Counted, Counts, CountWriter
 
 GATHERED: Final = timedelta(minutes=1)
@@ -78,9 +78,13 @@ class Counters:
                 # Nothing was added: it is tried again in a minute, not by the next invocation of a busy function.
                 _LOG.info("counts were not written: %s", error, extra={"workspace_id": workspace_id})
                 return
-            except Exception as error:  # noqa: BLE001 - the deliveries are made, and must not be made again because of a chart
+            except Unavailable as error:
                 # Perhaps they were written. What may be missing is better than what may be there twice.
                 _LOG.warning("counts may not have been written: %s", error, extra={"workspace_id": workspace_id})
+                gathered.counts = {}
+                return
+            except Exception:  # noqa: BLE001 - the deliveries are made, and must not be made again because of a chart
+                _LOG.exception("counts were not written by a fault of the service", extra={"workspace_id": workspace_id})
                 gathered.counts = {}
                 return
             gathered.counts = {}

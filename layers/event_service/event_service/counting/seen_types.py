@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from event_service.base.clock import Clock
-from event_service.base.errors import BadUserInput
+from event_service.base.errors import BadUserInput, RateLimited, Unavailable
 
 PRECISION: Final = timedelta(hours=1)
 REMEMBERED: Final = 5_000
@@ -76,8 +76,11 @@ class SeenTypes:
                 self._known.popitem(last=False)
             try:
                 self._store.see(*key, now)
-            except Exception as error:  # noqa: BLE001 - the events are routed, and must not be routed again because of a list of types
+            except (RateLimited, Unavailable) as error:
                 _LOG.warning("that a type was seen was not written: %s", error, extra={"workspace_id": key[0]})
+                return
+            except Exception:  # noqa: BLE001 - the events are routed, and must not be routed again because of a list of types
+                _LOG.exception("that a type was seen was not written by a fault of the service", extra={"workspace_id": key[0]})
                 return
 
 
