@@ -87,6 +87,25 @@ def test_the_longest_event_id_has_a_place_in_the_list(log: DynamoDeliveryLog) ->
     assert [ref.event_id for ref in log.of_endpoint(WORKSPACE, ENDPOINT).refs] == [event_id]
 
 
+def test_a_failure_is_recorded_although_its_key_is_throttled_for_a_moment(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = database._call
+    refused: list[str] = []
+
+    def throttled(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if operation == "PutItem" and len(refused) < 2:
+            refused.append(operation)
+            raise RateLimited("busy")
+        return plain(operation, arguments)
+
+    monkeypatch.setattr(database, "_call", throttled)
+    log = DynamoDeliveryLog(database, clock, 14)
+
+    log.write([record(1)])
+
+    assert len(refused) == 2
+    assert log.delivery(WORKSPACE, ENDPOINT, "e") is not None
+
+
 # -- health and the snapshot -----------------------------------------------------------------------------------------
 
 

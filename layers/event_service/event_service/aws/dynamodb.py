@@ -131,10 +131,10 @@ class Database:
         """
         self.put_item(type(item), item.serialize(), condition)
 
-    def put_item(self, model: type[Model], item: AttributeMap, condition: Condition | None = None) -> None:
-        """Puts one item that is already as DynamoDB takes it; otherwise as :meth:`put`."""
+    def put_item(self, model: type[Model], item: AttributeMap, condition: Condition | None = None, *, tries: int = 1) -> None:
+        """Puts one item that is already as DynamoDB takes it; a throttled one up to ``tries`` times. Otherwise as :meth:`put`."""
         arguments: dict[str, Any] = {"TableName": self.table(model), "Item": item}
-        self._write("PutItem", arguments, (), condition)
+        until_not_throttled(partial(self._write, "PutItem", arguments, (), condition), self._sleep, tries)
 
     def update(self, key: Key, actions: Sequence[Action], condition: Condition | None = None) -> None:
         """Updates one item (and makes it if it is not there and the condition allows it).

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final
 
@@ -20,6 +19,7 @@ from pynamodb.models import Model
 from event_service.aws.dynamodb import AttributeMap, Database, Key
 from event_service.base.dates import from_stored
 from event_service.base.identifiers import shard_of
+from event_service.base.threads import ContextThreads
 from event_service.delivery import codec
 from event_service.delivery.ports import BACKLOG_SHARDS, BacklogRow
 from event_service.delivery.webhook_id import webhook_id
@@ -66,7 +66,7 @@ class DynamoBacklogStore:
         def read(bucket: tuple[str, int]) -> list[AttributeMap]:
             return self._database.query(DueItem, _of_bucket(endpoint_id, bucket), limit=limit, consistent=True).items
 
-        with ThreadPoolExecutor(max_workers=len(_BUCKETS)) as threads:
+        with ContextThreads(max_workers=len(_BUCKETS)) as threads:
             found = dict(zip(_BUCKETS, threads.map(read, _BUCKETS), strict=True))
         rows: list[BacklogRow] = []
         for kind in ("live", "backlog"):
@@ -82,7 +82,7 @@ class DynamoBacklogStore:
         def count(bucket: tuple[str, int]) -> int:
             return self._database.query(DueItem, _of_bucket(endpoint_id, bucket), limit=most, count_only=True).count
 
-        with ThreadPoolExecutor(max_workers=len(_BUCKETS)) as threads:
+        with ContextThreads(max_workers=len(_BUCKETS)) as threads:
             return min(most, sum(threads.map(count, _BUCKETS)))
 
 

@@ -35,6 +35,8 @@ READERS: Final = 16
 _INDEX_ID_BYTES: Final = 900
 """DynamoDB takes 1,024 bytes of sort key; the date before the id takes 33."""
 _ID_AT: Final = 33
+FAILURE_TRIES: Final = 3
+"""While the key is throttled, about as long as a batch is tried: an attempt that is not recorded is made again."""
 INLINE_BYTES: Final = 500
 """Texts of a failed attempt that are longer stand in an item of their own. All records of one event share a partition key, which takes
 1,000 kilobytes a second: an error page of 16 KiB would take the place of the records of sixteen other endpoints."""
@@ -109,7 +111,7 @@ class DynamoDeliveryLog:
         failure of the other must not take its place, or retries would follow a success."""
         condition: Condition = LogItem.status.does_not_exist() | (LogItem.status != DeliveryStatus.DELIVERED.value)
         with suppress(ConditionFailed):
-            self._database.put_item(LogItem, item, condition)
+            self._database.put_item(LogItem, item, condition, tries=FAILURE_TRIES)
 
     def _item(self, record: LogRecord) -> AttributeMap:
         # The records of one delivery expire together, with their event, or soon after the newest.
