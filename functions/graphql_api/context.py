@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
     from event_service.explain.past_configuration import PastConfiguration
+    from event_service.jobs.jobs import Jobs
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.sockets.open_connections import OpenConnections
@@ -145,6 +146,12 @@ class Context:
         """Starting many deliveries again."""
         self._require_access()
         return self._use_cases.bulk_retry()
+
+    @property
+    def jobs(self) -> Jobs:
+        """Long work, and how far it is."""
+        self._require_access()
+        return self._use_cases.jobs()
 
     @property
     def open_connections(self) -> OpenConnections:

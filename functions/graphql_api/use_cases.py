@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
     from event_service.explain.past_configuration import PastConfiguration
+    from event_service.jobs.jobs import Jobs
+    from event_service.jobs.runner import JobRunner
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.sockets.open_connections import OpenConnections
@@ -53,6 +55,12 @@ class UseCases(Protocol):
 
     def bulk_retry(self) -> BulkRetry:
         """Starting many deliveries again."""
+
+    def jobs(self) -> Jobs:
+        """Long work, and how far it is."""
+
+    def job_runner(self) -> JobRunner:
+        """Doing it."""
 
     def receiver_reports(self) -> ReceiverReports:
         """How receivers are doing."""

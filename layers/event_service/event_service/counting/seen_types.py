@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -66,6 +66,7 @@ class SeenTypes:
             [(workspace_id, one) for one in of_workspace if self._known.get((workspace_id, one), now - PRECISION) <= now - PRECISION]
             for workspace_id, of_workspace in types.items()
         ]
+        in_turn: Iterator[tuple[str, str]]
         # Workspaces in turn: one with many types must not use up the writes of all.
         in_turn = (key for keys in itertools.zip_longest(*new) for key in keys if key is not None)
         for key in itertools.islice(in_turn, WRITES_PER_INVOCATION):
