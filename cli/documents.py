@@ -109,6 +109,7 @@ EXPLAIN: Final = """query Explain($event: ID!, $endpoint: ID!) {
     delivery { id status nextAttemptDate attempts { number date durationMs statusCode error responseBody url responseHeaders } }
     filters {
       eventFiltersId name matched failed { path present found wanted sentence } lastChange { version date actor operation sentence }
+      lastMatch { event { id creationDate } examined since complete sentence }
     }
   }
 }"""

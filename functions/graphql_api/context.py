@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.last_match import LastMatches
     from event_service.explain.past_configuration import PastConfiguration
     from event_service.jobs.jobs import Jobs
     from event_service.routing.bulk_retry import BulkRetry
@@ -188,6 +189,12 @@ class Context:
         """Trying event filters."""
         self._require_access()
         return self._use_cases.backtest()
+
+    @property
+    def last_matches(self) -> LastMatches:
+        """When event filters last matched."""
+        self._require_access()
+        return self._use_cases.last_matches()
 
     @property
     def explanations(self) -> Explanations:

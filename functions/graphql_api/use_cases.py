@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.last_match import LastMatches
     from event_service.explain.past_configuration import PastConfiguration
     from event_service.jobs.jobs import Jobs
     from event_service.jobs.runner import JobRunner
@@ -82,6 +83,9 @@ class UseCases(Protocol):
 
     def explanations(self) -> Explanations:
         """Why events did or did not arrive."""
+
+    def last_matches(self) -> LastMatches:
+        """When event filters last matched."""
 
     def backtest(self) -> Backtest:
         """Trying event filters."""

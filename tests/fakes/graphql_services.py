@@ -39,6 +39,7 @@ from event_service.events.reading import EventQuery, EventsReading
 from event_service.explain.backtest import Backtest
 from event_service.explain.changes import Changes
 from event_service.explain.delivery import Explanations
+from event_service.explain.last_match import LastMatches
 from event_service.explain.past_configuration import PastConfiguration
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
@@ -334,6 +335,10 @@ class FakeServices:
 
     def past_configuration(self) -> PastConfiguration:
         return PastConfiguration(self.change_log)
+
+    def last_matches(self) -> LastMatches:
+        published = FakePublished(self._publishing, self.lagging)
+        return LastMatches(store=published, accepted=published, make_matcher=Matcher, clock=self.clock, monotonic=self.monotonic)
 
     def backtest(self) -> Backtest:
         return Backtest(

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.last_match import LastMatches
     from event_service.explain.past_configuration import PastConfiguration
     from event_service.jobs.jobs import Jobs
     from event_service.jobs.runner import JobRunner
@@ -754,6 +755,15 @@ def explanations() -> Explanations:
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+@cache
+def last_matches() -> LastMatches:
+    """When event filters last matched."""
+    from event_service.explain.last_match import LastMatches
+    from event_service.filters.matching.matcher import Matcher
+
+    return LastMatches(store=event_store(), accepted=events_reading(), make_matcher=Matcher, clock=clock)
 
 
 @cache

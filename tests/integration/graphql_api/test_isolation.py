@@ -73,6 +73,9 @@ CALLS: dict[str, str] = {
         '{ matchEvents(input: {eventFiltersInput: {in: {eventTypes: ["A"]}}, eventIds: ["%(event)s"]}) { matched } }'
     ),
     # -- objects beside what is named
+    "explainDelivery with the last match": (
+        '{ explainDelivery(eventId: "%(event)s", endpointId: "%(endpoint)s") { filters { lastMatch { event { id } examined } } } }'
+    ),
     "event with its deliveries": (
         '{ event(id: "%(event)s") { id deliveries { totalCount collectionItems { id } } '
         "destinations { collectionItems { endpoint { id } } } } }"

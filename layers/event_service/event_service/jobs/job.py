@@ -81,7 +81,7 @@ class Job:
         """How many there will be, from the part that lies behind; ``None``: nobody knows yet."""
         if self.status is JobStatus.DONE:
             return self.count
-        return round(self.count / self.part) if self.part else None
+        return round(self.count / self.part) if self.part and self.count else None
 
     def after(self, done: StepDone, now: datetime) -> Job:
         """The job when one more step was done."""
