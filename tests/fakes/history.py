@@ -90,7 +90,7 @@ class World:
     def _endpoint(self, of_type: EndpointType) -> Endpoint:
         return Endpoint(new_id(), WORKSPACE, of_type, "e", None, None, EndpointStatus.ENABLED, None, START, START)
 
-    def event(self, event_id: str, minute: int, event_type: str = "t") -> Event:
+    def event(self, event_id: str, minute: float, event_type: str = "t") -> Event:
         moment = START + timedelta(minutes=minute)
         event = Event(event_id, event_type, moment, {}, None, None, WORKSPACE, moment)
         self.store.put([event], "nonce")

@@ -519,3 +519,9 @@ def test_the_service_s_own_events_match_only_filters_that_name_them() -> None:
     found = services.last_matches().find(WORKSPACE, [everything, named])
 
     assert [one.event for one in found] == [None, own]
+
+
+def test_an_event_that_could_not_be_judged_is_no_match(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.publish(total=1)
+    monkeypatch.setattr(last_match, "STEPS_PER_EVENT", 0)
+    assert last_matches(scene)["Large orders"]["event"] is None

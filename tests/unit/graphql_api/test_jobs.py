@@ -234,3 +234,21 @@ def test_the_function_takes_messages_of_the_queue_beside_requests(scene: Scene, 
     assert handle({"Records": records}, LambdaContext()) == {"batchItemFailures": [{"itemIdentifier": "newer"}]}
     assert scene.job(job["id"])["count"] == 8
     assert [one.levelname for one in caplog.records if "step of a job" in one.getMessage()] == ["ERROR"]
+
+
+def test_a_step_into_a_log_that_is_done_again_appends_once(scene: Scene) -> None:
+    scene.services.put_endpoint(WORKSPACE, SOCKET, url=None)
+    world = scene.services.world
+    world.socket = replace(world.socket, id=SOCKET)
+    world.keep_socket_log()
+    scene.replay(", missingOnly: false, background: true", SOCKET)
+    jobs = dict(scene.services.job_store.jobs)
+    scene.step()
+    appended = world.socket_segments
+
+    # The process died before the row moved on.
+    scene.services.job_store.jobs = jobs
+    scene.ran -= 1
+    scene.step()
+
+    assert world.socket_segments == appended

@@ -326,3 +326,17 @@ def test_a_log_that_takes_nothing_ends_the_replay_with_an_error(world: World) ->
     world.wake_ups.before = fail
     with pytest.raises(RateLimited):
         world.replay.replay(WORKSPACE, world.socket.id, START)
+
+
+def test_an_event_that_was_appended_behind_a_younger_one_is_not_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_targets, "READS_TO_THE_END", 0)
+    monkeypatch.setattr(places, "SEGMENTS_PER_READ", 1)
+    monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
+    world.keep_socket_log()
+    late, quick = world.event("late", 1), world.event("quick", 1.5)
+    for event, seconds in ((quick, 1), (late, 59)):
+        world.now = event.created + timedelta(seconds=seconds)
+        world.log_live(event.id)
+    world.now += timedelta(minutes=10)
+
+    assert world.replay.replay(WORKSPACE, world.socket.id, START, dry_run=True) == (0, None)

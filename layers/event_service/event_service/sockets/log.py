@@ -3,9 +3,10 @@
 Appending takes two writes. The first counts the head up by the number of events, without a condition, so that routers never
 wait for each other. The second, a transaction, stores the events' ids under the sequences this gave, and a marker of
 (endpoint, routing message). A message that is routed again, by a repeat or after a crash, finds its marker, so an event
-never gets two sequences. A router that dies between the two leaves sequences that nobody uses: whoever reads the log marks
-them as unused after a while, after which the router's own second write fails. Nothing is appended for an endpoint that had
-no connection within the retention: nobody could resume there.
+never gets two sequences, unless a replay appends it again, by a marker of its own. A router that dies between the two
+leaves sequences that nobody uses: whoever reads the log marks them as unused after a while, after which the router's own
+second write fails. Nothing is appended for an endpoint that had no connection within the retention: nobody could resume
+there.
 """
 
 from __future__ import annotations
