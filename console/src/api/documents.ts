@@ -17,6 +17,7 @@ export interface DeliveryFilters {
   endpointId?: IdLookup | null;
   status?: DeliveryStatusLookup | null;
   statusCode?: StatusCodeLookup | null;
+  eventType?: EventTypeLookup | null;
   creationDate?: DateLookup | null;
 }
 

@@ -145,8 +145,8 @@ class EventOrder:
 
 
 @strawberry.input(
-    description="All that are given must hold. By status and status code deliveries are looked at one by one: with `first` or `after` a "
-    "page ends after 1,000 of them, and may be empty while `hasNextPage` is true; without, it may take 10 s."
+    description="All that are given must hold. By status, status code and event type deliveries are looked at one by one: with `first` or "
+    "`after` a page ends after 1,000 of them, and may be empty while `hasNextPage` is true; without, it may take 10 s."
 )
 class DeliveryFilters:
     id: IdLookup | None = None
@@ -154,6 +154,9 @@ class DeliveryFilters:
     endpoint_id: IdLookup | None = None
     status: DeliveryStatusLookup | None = None
     status_code: StatusCodeLookup | None = strawberry.field(default=None, description="Of the last attempt.")
+    event_type: EventTypeLookup | None = strawberry.field(
+        default=None, description="Of its event, which is read for it: `exact` or `in`. One whose event is gone has no type."
+    )
     creation_date: DateLookup | None = strawberry.field(default=None, description="When the event was accepted; an index knows it.")
 
 

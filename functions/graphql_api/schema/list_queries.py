@@ -118,6 +118,7 @@ def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None,
         status=exact(given.status),
         statuses=None if given.status is None or given.status.in_ is None else tuple(sorted(set(given.status.in_))),
         status_code=exact(given.status_code),
+        event_types=_delivery_types(given.event_type, problems),
         since=since,
         until=until,
         descending=(_creation_order(order, problems) or Ordering.DESC) is Ordering.DESC,
@@ -125,6 +126,19 @@ def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None,
         limit=span.limit,
         stepwise=span.stepwise,
     )
+
+
+def _delivery_types(lookup: EventTypeLookup | None, problems: Problems) -> tuple[str, ...] | None:
+    """In upper case, and the same order whatever the caller's is: it is part of what a cursor belongs to."""
+    if lookup is None:
+        return None
+    if lookup.starts_with is not None:
+        problems.add("filters.eventType.startsWith: deliveries are found by whole types; give exact or in.")
+    given = [_several(lookup.in_, "filters.eventType.in", _parse_any_type, problems)] if lookup.in_ is not None else []
+    one = _checked(lookup, "filters.eventType.exact", _parse_any_type, problems)
+    given += [] if one is None else [(one,)]
+    found = [{kind.upper() for kind in some} for some in given]
+    return tuple(sorted(set.intersection(*found))) if found else None
 
 
 def _creation_order(order: EndpointOrder | None, problems: Problems) -> Ordering | None:

@@ -66,6 +66,31 @@ def test_each_filter_finds_its_own(world: World) -> None:
     assert found(id=delivery_id(hook, "unknown")) == []
 
 
+def test_deliveries_are_found_by_the_type_of_their_event(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVENTS_IN_ONE_READ", 2)
+    for number, kind in enumerate(["paid", "sent", "Paid", "sent", "paid"]):
+        world.record(world.event(f"e{number}", number, kind), DeliveryStatus.FAILED if number else DeliveryStatus.DELIVERED)
+    gone = world.event("gone", 9, "paid")
+    world.record(gone, DeliveryStatus.FAILED)
+    world.store.items.pop((WORKSPACE, "gone"))
+
+    def found(**filters: Any) -> list[str]:
+        query = DeliveryQuery(**filters)
+        listed = [one.event_id for one in world.deliveries.page(WORKSPACE, query)]
+        assert world.deliveries.count(WORKSPACE, query) == len(listed)
+        return listed
+
+    assert found(event_types=("PAID",)) == ["e4", "e2", "e0"]
+    assert found(event_types=("PAID",), descending=False) == ["e0", "e2", "e4"]
+    assert found(event_types=("PAID",), status=DeliveryStatus.FAILED, endpoint_id=world.hook.id) == ["e4", "e2"]
+    assert found(event_types=("PAID", "SENT"), event_id="e1") == ["e1"]
+    assert found(event_types=()) == []
+    first = world.deliveries.read_page(WORKSPACE, DeliveryQuery(event_types=("PAID",), limit=2))
+    after = world.deliveries.read_page(WORKSPACE, DeliveryQuery(event_types=("PAID",), limit=2, after=first.end))
+    assert [one.event_id for one in (*first.items, *after.items)] == ["e4", "e2", "e0"]
+    assert (first.more, after.more) == (True, False)
+
+
 def test_a_list_of_one_endpoint_goes_on_over_the_pages_of_the_index(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DELIVERIES_IN_ONE_READ", 3)
     for number in range(10):

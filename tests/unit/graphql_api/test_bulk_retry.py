@@ -77,6 +77,8 @@ def test_what_failed_to_an_endpoint_is_counted_and_then_started_again(failed: Fa
     [
         ("{}", 8, 1),
         ("{statusCode: {exact: 503}}", 3, 0),
+        ("{eventType: {exact: IDENTIFICATION}}", 6, 0),
+        ("{eventType: {exact: b}}", 0, 0),
         ("{status: {exact: PENDING}}", 1, 0),
         ("{status: {in: [PENDING, DELIVERED]}}", 2, 0),
         (f'{{endpointId: {{exact: "{HOOK}"}}, statusCode: {{exact: 500}}}}', 2, 1),

@@ -347,6 +347,13 @@ DELIVERIES: list[tuple[str, list[int]]] = [
     ('creationDate: {gt: "%(two)s"}, eventId: {exact: "e-2"}', []),
     ('creationDate: {gte: "%(two)s"}, eventId: {exact: "e-2"}, endpointId: {exact: "%(hook)s"}', [2]),
     ("creationDate: null", [1, 2, 3]),
+    ('eventType: {exact: "t2"}', [2]),
+    ("eventType: {in: [t1, T3]}", [1, 3]),
+    ("eventType: {in: [t1, t2], exact: t2}", [2]),
+    ("eventType: {in: [t1], exact: t2}", []),
+    ("eventType: {in: []}", []),
+    ("eventType: {}", [1, 2, 3]),
+    ('eventType: {in: [t2, t3]}, status: {exact: FAILED}, endpointId: {exact: "%(hook)s"}', [2]),
 ]
 
 
@@ -354,7 +361,7 @@ DELIVERIES: list[tuple[str, list[int]]] = [
 def test_each_filter_of_deliveries_finds_its_own(filters: str, expected: list[int], stocked: Stocked) -> None:
     given = [(DeliveryStatus.DELIVERED, 200), (DeliveryStatus.FAILED, 503), (DeliveryStatus.PENDING, 500)]
     for number, (status, code) in enumerate(given, 1):
-        stocked.services.delivery(stocked.services.event(f"e-{number}", number), stocked.hook, status, code)
+        stocked.services.delivery(stocked.services.event(f"e-{number}", number, type=f"T{number}"), stocked.hook, status, code)
     two = format_date(START + timedelta(minutes=2))
     query = f"{{ deliveries(filters: {{{filters % {**vars(stocked), 'two': two}}}}) {{ totalCount collectionItems {{ eventId }} }} }}"
 
@@ -376,6 +383,19 @@ def test_a_rare_delivery_is_found_step_by_step(endpoint: bool, stocked: Stocked,
 
     assert [len(page) for page in pages] == [0, 0, 0, 1]
     assert len(stocked.found("deliveries", filters)) == 1
+
+
+def test_a_rare_type_of_deliveries_is_found_step_by_step(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "EXAMINED_IN_A_STEP", 50)
+    for number in range(180):
+        kind = "RARE" if number == 0 else "COMMON"
+        stocked.services.delivery(stocked.services.event(f"e-{number:03d}", number, type=kind), stocked.hook)
+
+    pages = walk(stocked, "deliveries", "first: 10 filters: {eventType: {exact: rare}}")
+
+    assert [len(page) for page in pages] == [0, 0, 0, 1]
+    refused = stocked.door.ask('{ deliveries(filters: {eventType: {startsWith: "r"}}) { collectionItems { id } } }')
+    assert "give exact or in" in refused.error["message"]
 
 
 def test_deliveries_without_conditions_fill_a_page_of_any_size(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,18 @@ def test_many_retries_go_on_as_a_job(scene: Scene) -> None:
     assert sorted(one.attempt.delivery.event_id for one in scene.services.world.sent) == [f"e-{n:02}" for n in range(1, EVENTS, 2)]
 
 
+def test_a_job_on_one_type_of_event_leaves_the_others(scene: Scene) -> None:
+    for number in (1, 5, 9, 13, 17):
+        scene.services.event(f"e-{number:02}", number, type="RARE")
+    job = scene.do(f"retryDeliveries(filters: {{eventType: {{exact: rare}}}}, background: true) {{ job {{ {FIELDS} }} }}")["job"]
+    assert job["arguments"]["eventTypes"] == ["RARE"]
+
+    scene.run()
+
+    assert scene.job(job["id"])["count"] == 5
+    assert {one.attempt.delivery.event_id for one in scene.services.world.sent} == {"e-01", "e-05", "e-09", "e-13", "e-17"}
+
+
 def test_many_cancellations_go_on_as_a_job(scene: Scene) -> None:
     for number in range(0, EVENTS, 2):
         scene.services.delivery(scene.services.event(f"e-{number:02}", number), HOOK, DeliveryStatus.PENDING, 500)

@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
+from event_service.base.dates import FIRST_YEAR, LAST_YEAR, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
 from event_service.base.look_through import EXAMINED_IN_A_STEP
-from event_service.base.page import Page, place, read_place
+from event_service.base.page import Page, place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
+from event_service.delivery.place import DeliveryPlace, place_of
 from event_service.delivery.ports import DeliveryLog
 from event_service.delivery.resending import Resending, row_again
 from event_service.events.event import Event
@@ -32,7 +33,10 @@ EVENTS_SIDE_BY_SIDE: Final = 16
 ENDPOINTS_SIDE_BY_SIDE: Final = 2
 DELIVERIES_IN_ONE_READ: Final = 101
 """A page of 100, and the one that says whether more follow."""
+EVENTS_IN_ONE_READ: Final = 50
+"""What a batch of the database holds at most is 100; a page of a screen is 50, and need not read more."""
 _TICK: Final = timedelta(microseconds=1)
+_Entry = TypeVar("_Entry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class DeliveryQuery:
     Attributes:
         statuses: one of these; ``None`` for any.
         status_code: of the last attempt.
+        event_types: of their events, in upper case; one of these, ``None`` for any.
         since: their events were accepted at this moment or later.
         until: their events were accepted before this moment.
         stepwise: a page may end early, so that it ends in time, and say that there may be more.
@@ -53,6 +58,7 @@ class DeliveryQuery:
     status: DeliveryStatus | None = None
     statuses: tuple[DeliveryStatus, ...] | None = None
     status_code: int | None = None
+    event_types: tuple[str, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
     descending: bool = True
@@ -69,7 +75,7 @@ class DeliveryQuery:
     @property
     def is_looked_up(self) -> bool:
         """Whether each delivery has to be looked at."""
-        return self.status is not None or self.statuses is not None or self.status_code is not None
+        return any(one is not None for one in (self.status, self.statuses, self.status_code, self.event_types))
 
     def matches(self, delivery: Delivery) -> bool:
         """Whether it meets what can be seen of it alone."""
@@ -142,8 +148,7 @@ class DeliveryHistory:
             return Page([], query.after, more=True)
         found: list[Delivery] = []
         end, more = query.after, False
-        for number, delivery in enumerate(self._candidates(workspace_id, query)):
-            matches = query.matches(delivery)
+        for number, (delivery, matches) in enumerate(self._examined(workspace_id, query)):
             more = (matches and len(found) == query.offset + query.limit) or (
                 query.stepwise and query.is_looked_up and number >= EXAMINED_IN_A_STEP
             )
@@ -151,7 +156,7 @@ class DeliveryHistory:
                 break
             if matches:
                 found.append(delivery)
-            end = _place_of(delivery)
+            end = place_of(delivery)
         return Page(found[query.offset :], end, more)
 
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
@@ -160,7 +165,7 @@ class DeliveryHistory:
         Raises:
             TooLarge: counting takes more than 10 s.
         """
-        return sum(1 for delivery in self._candidates(workspace_id, query) if query.matches(delivery))
+        return sum(matches for _, matches in self._examined(workspace_id, query))
 
     def read_pages(self, workspace_id: str, queries: Sequence[DeliveryQuery]) -> list[Page[Delivery]]:
         """As :meth:`read_page` for several, side by side."""
@@ -173,9 +178,21 @@ class DeliveryHistory:
         """Those that exist of many (endpoint id, event id); strongly consistent."""
         return self._log.deliveries(workspace_id, keys)
 
+    def _examined(self, workspace_id: str, query: DeliveryQuery) -> Iterator[tuple[Delivery, bool]]:
+        """What may be in the list, and whether it is. Types stand in the events alone, which are read in groups."""
+        candidates = self._candidates(workspace_id, query)
+        if query.event_types is None:
+            yield from ((delivery, query.matches(delivery)) for delivery in candidates)
+            return
+        for some in _in_groups(candidates, EVENTS_IN_ONE_READ):
+            ids = list(dict.fromkeys(delivery.event_id for delivery in some if query.matches(delivery)))
+            events = self._store.get(workspace_id, ids, consistent=False, with_data=False) if ids else {}
+            wanted = {event_id for event_id, stored in events.items() if stored.event.type.upper() in query.event_types}
+            yield from ((delivery, delivery.event_id in wanted) for delivery in some)
+
     def _candidates(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
         check = self._deadline()
-        after = None if query.after is None else _Place.read(query.after)
+        after = None if query.after is None else DeliveryPlace.read(query.after)
         keys = self._named(query)
         if keys is not None:
             return iter(self._log.deliveries(workspace_id, keys).values()) if keys and after is None else iter(())
@@ -204,7 +221,9 @@ class DeliveryHistory:
                 return
             after = found[-1].endpoint_id
 
-    def _of_endpoint(self, workspace_id: str, query: DeliveryQuery, after: _Place | None, check: Callable[[], None]) -> Iterator[Delivery]:
+    def _of_endpoint(
+        self, workspace_id: str, query: DeliveryQuery, after: DeliveryPlace | None, check: Callable[[], None]
+    ) -> Iterator[Delivery]:
         endpoint_id = query.endpoint_id or ""
         position = None if after is None else place(after.accepted_at, after.event_id)
         while True:
@@ -225,7 +244,9 @@ class DeliveryHistory:
             if position is None:
                 return
 
-    def _of_workspace(self, workspace_id: str, query: DeliveryQuery, after: _Place | None, check: Callable[[], None]) -> Iterator[Delivery]:
+    def _of_workspace(
+        self, workspace_id: str, query: DeliveryQuery, after: DeliveryPlace | None, check: Callable[[], None]
+    ) -> Iterator[Delivery]:
         descending = query.descending
         since = query.since or datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
         until = query.until or datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -315,37 +336,6 @@ class DeliveryHistory:
         return self._tester.test(workspace_id, endpoint.id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a delivery stands in every list that has it."""
-
-    accepted_at: str
-    event_id: str
-    endpoint_id: str
-
-    @classmethod
-    def read(cls, text: str) -> _Place:
-        accepted_at, ids = read_place(text)
-        event_id, _, endpoint_id = ids.rpartition("\t")
-        if not event_id:
-            raise BadUserInput("after: it is no place in a list of deliveries; give the endCursor of a page.")
-        return cls(accepted_at, event_id, endpoint_id)
-
-    @property
-    def event(self) -> tuple[datetime, str]:
-        """As the order of acceptance names it."""
-        return from_stored(self.accepted_at), self.event_id
-
-    def is_ahead_of(self, *, descending: bool) -> Callable[[tuple[datetime, str]], bool]:
-        """Whether an event comes before this place's own."""
-        own = self.event
-        return (lambda entry: entry > own) if descending else (lambda entry: entry < own)
-
-
-def _place_of(delivery: Delivery) -> str:
-    return place(format_date(delivery.created), f"{delivery.event_id}\t{delivery.endpoint_id}")
-
-
 def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
     """The endpoint, if it is a webhook of this workspace.
 
@@ -381,7 +371,7 @@ def parse_delivery_ids(ids: Sequence[str]) -> list[str]:
     return wanted
 
 
-def _in_groups(entries: Iterable[tuple[datetime, str]], size: int) -> Iterator[list[tuple[datetime, str]]]:
+def _in_groups(entries: Iterable[_Entry], size: int) -> Iterator[list[_Entry]]:
     remaining = iter(entries)
     while some := list(itertools.islice(remaining, size)):
         yield some

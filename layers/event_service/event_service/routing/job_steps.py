@@ -90,6 +90,8 @@ def query_given(query: DeliveryQuery, **more: bool) -> dict[str, Any]:
     statuses = query.statuses if query.status is None else (query.status,)
     if statuses is not None:
         given["statuses"] = [one.value for one in statuses]
+    if query.event_types is not None:
+        given["eventTypes"] = list(query.event_types)
     return {**given, **more}
 
 
@@ -111,5 +113,7 @@ def _query_at(job: Job) -> DeliveryQuery:
     statuses = tuple(DeliveryStatus(one) for one in given["statuses"]) if "statuses" in given else None
     query = DeliveryQuery(statuses=statuses, after=job.place or None, limit=0, stepwise=True)
     fields: dict[str, Any] = {name: given[name] for name in _TEXTS if name in given}
+    if "eventTypes" in given:
+        fields["event_types"] = tuple(given["eventTypes"])
     fields |= {name: from_stored(given[name]) for name in _DATES if name in given}
     return replace(query, **fields)
