@@ -17,6 +17,7 @@ from event_service.access.token import Token
 from event_service.base.clock import Clock
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.events.event import Event
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import Connection
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.log import SEQUENCES_PER_BLOCK, block_end, block_of
@@ -63,6 +64,7 @@ class FakeSocketTables:
         self.markers: set[tuple[str, str]] = set()
         self.endpoints: dict[str, Endpoint] = {}
         self.tokens: dict[str, Token] = {}
+        self.filters: dict[str, EventFilter] = {}
         self.token_rows: set[tuple[str, str, str]] = set()
         self.lag: Callable[[], int] = lambda: 0
         self._stored_at: dict[tuple[str, int], datetime] = {}
@@ -129,6 +131,12 @@ class FakeSocketTables:
         )
         self.after("situation")
         return answer
+
+    def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+        self.before("event_filters")
+        found = {one: self.filters[one] for one in ids if one in self.filters and self.filters[one].workspace_id == workspace_id}
+        self.after("event_filters")
+        return found
 
     def turns(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
         self.before("turns")

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.log import SocketLog
+    from event_service.sockets.narrowing import ConnectionFilters
     from event_service.sockets.observer import SocketObserver
     from event_service.sockets.open_connections import OpenConnections
     from event_service.sockets.storage.connections import DynamoConnectionStore
@@ -397,6 +398,14 @@ def _credentials() -> ReadOnlyCredentials | None:
 
 
 @cache
+def connection_filters() -> ConnectionFilters:
+    """What narrows connections; asked for only when one has an event filter."""
+    from event_service.sockets.narrowing import ConnectionFilters
+
+    return ConnectionFilters(connection_store(), clock)
+
+
+@cache
 def socket_delivery() -> SocketDelivery:
     """Serving connections; its HTTP session belongs to the event loop that uses it first."""
     import asyncio
@@ -408,6 +417,7 @@ def socket_delivery() -> SocketDelivery:
 
     settings = get_settings()
     outside = Outside(
+        filters=connection_filters,
         connections=connection_store(),
         log=socket_log_store(),
         events=event_store(),

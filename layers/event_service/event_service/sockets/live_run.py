@@ -41,6 +41,8 @@ CONNECTIONS_PER_GROUP: Final = 100
 MAXIMUM_GROUPS: Final = 256
 FEW_CONNECTIONS: Final = 20
 """With fewer in its first group, an endpoint's new connections are spread over half as many groups."""
+JUDGING_STEPS: Final = 400_000
+"""What the event filters of a group's connections may cost in a run: about 0.1 s. See filters/matching/budget.py."""
 RESIZE_PAUSE: Final = timedelta(minutes=10)
 
 
@@ -149,6 +151,7 @@ class LiveRun:
         self._serving.status = situation.endpoint.status if situation.endpoint is not None and situation.head is not None else None
         if situation.head is not None:
             self._window.head = situation.head
+        self._serving.narrowing = await outside.narrowing(rows, JUDGING_STEPS, judges_costly=False)
         now = outside.clock()
         invalid = {one for one in hashes if one not in situation.tokens or not situation.tokens[one].is_valid(now)}
         clients = [_client(row, state, closing=row.token_hash in invalid) for row in rows]
