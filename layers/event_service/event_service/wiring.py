@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from event_service.sockets.narrowing import ConnectionFilters
     from event_service.sockets.observer import SocketObserver
     from event_service.sockets.open_connections import OpenConnections
+    from event_service.sockets.slow_clients import SlowClients
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
@@ -342,7 +343,16 @@ def _connection_counts(limits: SocketLimits | None = None) -> ConnectionLimits:
     from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.storage.counts import DynamoConnectionCounts
 
-    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock)
+    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock, slow_clients())
+
+
+@cache
+def slow_clients() -> SlowClients:
+    """Clients that were closed because they took nothing."""
+    from event_service.sockets.slow_clients import SlowClients
+    from event_service.sockets.storage.counts import DynamoConnectionCounts
+
+    return SlowClients(DynamoConnectionCounts(database(), clock), socket_log_store(), clock)
 
 
 @cache
@@ -430,6 +440,7 @@ def socket_delivery() -> SocketDelivery:
         slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
         pace=PostPace(connection_store(), settings.socket_posts_per_second, clock, asyncio.to_thread, asyncio.sleep).take,
         release=_connection_counts().release,
+        note_slow=slow_clients().note,
     )
     return SocketDelivery(outside, socket_log())
 

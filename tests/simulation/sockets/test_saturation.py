@@ -79,6 +79,15 @@ def test_socket_that_can_never_be_served_costs_next_to_nothing(behaviour: Behavi
     assert found.posts < 50
 
 
+@pytest.mark.parametrize("behaviour", [stuck, silent])
+def test_client_that_takes_nothing_and_comes_back_for_ever_costs_little(behaviour: Behaviour) -> None:
+    """A month, with an event a minute. It is refused for longer each time, by 429."""
+    found = scenarios.hopeless(behaviour, closes=True, comes_back=True, hours=24.0 * 30)
+
+    assert found.usd_per_month <= 0.05
+    assert found.posts < 1_500
+
+
 def test_client_behind_catches_up_at_a_thousand_events_a_second() -> None:
     found = scenarios.catching_up(1, 20_000)
 

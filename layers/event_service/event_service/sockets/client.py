@@ -25,7 +25,7 @@ from event_service.sockets.frames import (
 )
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Counted, Narrowing, Owner, Posted
+from event_service.sockets.ports import Counted, LogHead, Narrowing, Owner, Posted
 
 BEHIND_EVENTS: Final = 1_000
 """A client that takes events one by one is told when it falls so far behind."""
@@ -101,6 +101,11 @@ class ClientServing:
         """The endpoint's; ``None``: it was deleted."""
         self.narrowing: Narrowing | None = None
         """Of connections that have an event filter; ``None``: none of them has one."""
+
+    @property
+    def head(self) -> LogHead:
+        """Of the log, as it was read."""
+        return self._window.head
 
     def has_work(self, connection: Connection) -> bool:
         """Whether a client is owed anything."""

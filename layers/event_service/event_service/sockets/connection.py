@@ -63,6 +63,7 @@ class Connection:
         replay_to: frames up to this sequence are marked as replayed.
         posted_at: when it last took a frame, as far as is stored.
         filter_id: the event filter whose events alone it gets; ``None``: all of the log.
+        client: tells its client from others when it comes back, see :mod:`event_service.sockets.slow_clients`.
     """
 
     endpoint_id: str
@@ -84,6 +85,7 @@ class Connection:
     replay_to: int = 0
     posted_at: datetime | None = None
     filter_id: str | None = None
+    client: str | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -112,6 +114,8 @@ class ConnectRequest:
     batch: str | None = None
     newest: str | None = None
     filter: str | None = None
+    address: str = ""
+    program: str = ""
     subprotocols: tuple[str, ...] = ()
 
     @property
@@ -125,7 +129,7 @@ class ConnectRequest:
 
 
 def read_connect_request(
-    connection_id: str, connected_at: datetime, headers: Mapping[str, Iterable[str]], query: Mapping[str, str]
+    connection_id: str, connected_at: datetime, headers: Mapping[str, Iterable[str]], query: Mapping[str, str], address: str = ""
 ) -> ConnectRequest:
     """Collects what a client may give in different places.
 
@@ -137,6 +141,7 @@ def read_connect_request(
         connected_at: when the handshake began.
         headers: all values of each header, names in any case.
         query: the query string.
+        address: the client's.
     """
     lowered = {name.lower(): list(values) for name, values in headers.items()}
 
@@ -158,6 +163,8 @@ def read_connect_request(
         batch=query.get("batch"),
         newest=query.get("last"),
         filter=query.get("filter"),
+        address=address,
+        program=header("user-agent"),
         subprotocols=subprotocols,
     )
 

@@ -28,6 +28,7 @@ from event_service.sockets.limits import ConnectionLimits
 from event_service.sockets.log import log_is_off
 from event_service.sockets.messages import CloseSocket
 from event_service.sockets.ports import BacklogQueue, ConnectionStore, Counted, Handshake, LogHead, SocketLogStore
+from event_service.sockets.slow_clients import client_key
 
 TRIES: Final = 5
 MAXIMUM_TOKEN_CHARACTERS: Final = 200
@@ -83,10 +84,15 @@ class SocketConnections:
                 ``filter`` names no event filter of the workspace.
             BadUserInput: ``after``, ``last``, ``batch`` or ``filter`` is not understood.
             TooLarge: the event filter is too large for a connection.
-            RateLimited: too many connections are open, or too many connect at once; the message names the limit.
+            RateLimited: too many connections are open, or too many connect at once; the message names the limit. Or this client
+                took nothing several times in a row.
         """
         token_hash = self._token_hash(request)
         endpoint_id = _endpoint_id(request)
+        client = client_key(request, token_hash)
+        slow_clients = self._limits.slow_clients if self._limits is not None else None
+        if slow_clients is not None:
+            slow_clients.check_remembered(client)
         handshake = self._connections.handshake(endpoint_id, token_hash)
         now = self._clock()
         workspace_id = self._workspace(handshake, endpoint_id, now)
@@ -94,6 +100,8 @@ class SocketConnections:
         if after is not None and newest is not None:
             raise BadUserInput("last: give either after or last.")
         filter_id = self._filter_id(request.filter, workspace_id)
+        if slow_clients is not None:
+            slow_clients.check(client, handshake.head)
         if self._limits is not None:
             self._limits.admit(Counted(endpoint_id, workspace_id, token_hash, request.connected_at))
         head = self._open_log(endpoint_id, handshake.head, now)
@@ -110,6 +118,7 @@ class SocketConnections:
             batched=batched,
             replay_to=head.last if cursor < head.last else 0,
             filter_id=filter_id,
+            client=client if slow_clients is not None else None,
         )
         is_behind = connection.reset or cursor < head.last
         if is_behind:

@@ -15,6 +15,7 @@ from event_service.sockets.ports import (
     ConnectionStore,
     Counted,
     EventTexts,
+    LogHead,
     Narrowing,
     Poster,
     SocketLogStore,
@@ -26,6 +27,10 @@ _T = TypeVar("_T")
 
 def _nobody_counts(closed: Sequence[Counted]) -> None:
     """There are no limits."""
+
+
+def _nobody_notes(closed: Connection, head: LogHead) -> None:
+    """Clients may come back at once."""
 
 
 def _no_filters() -> ConnectionFilters:
@@ -76,6 +81,7 @@ class Outside:
         slow_after: a connection that took nothing for so long is closed.
         pace: awaited before each call to API Gateway; see :mod:`event_service.sockets.pace`.
         release: told of connections that are closed; see :mod:`event_service.sockets.limits`.
+        note_slow: told of connections that are closed because they took nothing; see :mod:`event_service.sockets.slow_clients`.
         filters: event filters of connections; asked only when one has any, so that others import nothing.
     """
 
@@ -91,6 +97,7 @@ class Outside:
     slow_after: timedelta = timedelta(seconds=30)
     pace: Callable[[], Awaitable[None]] = _at_any_pace
     release: Callable[[Sequence[Counted]], None] = _nobody_counts
+    note_slow: Callable[[Connection, LogHead], None] = _nobody_notes
     filters: Callable[[], ConnectionFilters] = _no_filters
 
     async def call(self, function: Callable[[], _T]) -> _T:

@@ -170,6 +170,8 @@ class OwnLane:
     async def _close_slow(self, serving: ClientServing, client: Client) -> None:
         seconds = int(self._outside.slow_after.total_seconds())
         _LOG.info("connection %s took nothing for %d seconds and is closed", client.connection.connection_id, seconds)
+        slow = client.connection  # what it took before, and not whether it takes the notice
+        await self._outside.call(lambda: self._outside.note_slow(slow, serving.head))
         await serving.post(client, closing_notice(seconds))
         client.connection = replace(client.connection, closing=True)
         client.step = await serving.close(client)

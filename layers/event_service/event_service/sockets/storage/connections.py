@@ -62,6 +62,7 @@ class ConnectionItem(Model):
     replay_to = NumberAttribute(null=True, attr_name="replayTo")
     posted_at = UnicodeAttribute(null=True, attr_name="postedAt")
     filter_id = UnicodeAttribute(null=True, attr_name="filterId")
+    client = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
@@ -324,6 +325,7 @@ def _item(connection: Connection) -> ConnectionItem:
         replay_to=connection.replay_to or None,
         posted_at=_date(connection.posted_at),
         filter_id=connection.filter_id,
+        client=connection.client,
         expires_at=int(connection.ends_at.timestamp()),
     )
 
@@ -360,4 +362,5 @@ def _connection(raw: AttributeMap) -> Connection:
         replay_to=int(item.replay_to or 0),
         posted_at=_stored_date(item.posted_at),
         filter_id=item.filter_id,
+        client=item.client,
     )
