@@ -30,6 +30,11 @@ from typing import Any
 
 from benchmarks.report.page import Goal, Section, Table, ratio
 from benchmarks.speed.http_answerer import BODY, Answerer
+from benchmarks.speed.stub_aws import environment_of_functions
+from event_service.base.dates import format_date
+from event_service.configuration.storage.items import endpoint_item
+from event_service.delivery.messages import WebhookMessage
+from tests.builders import a_webhook
 
 TARGET_MICROSECONDS = {100: 330, 10: 600}
 BARE_AIOHTTP_MICROSECONDS = 140
@@ -42,7 +47,6 @@ ENDPOINTS = 10
 """For each delay."""
 WORKSPACE = "11111111-1111-4111-8111-111111111111"
 SECRET = "whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
-DATE = "2026-03-01T12:00:00.000000+00:00"
 OURS, BARE = "event-service", "bare aiohttp"
 
 
@@ -79,26 +83,21 @@ class _Stub(Answerer):
         )
 
     def _rows(self, request: dict[str, Any]) -> bytes:
-        responses: dict[str, list[dict[str, Any]]] = {table: [] for table in request["RequestItems"]}
-        for key in request["RequestItems"].get("endpoints", {}).get("Keys", []):
-            item: dict[str, Any] = dict(key)
-            if key["id"]["S"].endswith("#secret"):
-                item |= {"secret": {"S": SECRET}, "previous": {"S": "[]"}}
-            else:
-                port = self.receiver_ports[int(key["id"]["S"][-12:-6])]
-                url = f"http://127.0.0.1:{port}/hook"
-                texts = {
-                    "type": "WEB_HOOK",
-                    "name": "n",
-                    "url": url,
-                    "method": "POST",
-                    "status": "ENABLED",
-                    "created": DATE,
-                    "modified": DATE,
-                }
-                item |= {name: {"S": value} for name, value in texts.items()} | {"version": {"N": "1"}}
-            responses["endpoints"].append(item)
+        asked = request["RequestItems"]
+        responses = {
+            "EndpointsByIdTable": [self._endpoint(key["id"]["S"]) for key in asked["EndpointsByIdTable"]["Keys"]],
+            "SecretsTable": [
+                dict(key) | {"workspaceId": {"S": WORKSPACE}, "secret": {"S": SECRET}, "previous": {"S": "[]"}}
+                for key in asked["SecretsTable"]["Keys"]
+            ],
+        }
+        if not set(asked) <= {*responses, "DeliveriesTable"}:
+            raise ValueError(f"a batch reads {sorted(asked)}; this stub knows {sorted(responses)}")
         return json.dumps({"Responses": responses, "UnprocessedKeys": {}}).encode()
+
+    def _endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        port = self.receiver_ports[int(endpoint_id[-12:-6])]
+        return endpoint_item(a_webhook(id=endpoint_id, workspace_id=WORKSPACE, url=f"http://127.0.0.1:{port}/hook"), 1)
 
 
 def _serve_stub(port: Queue[int], receiver_ports: list[int]) -> None:
@@ -170,22 +169,14 @@ class _Context:
 
 
 def _batch(size: int, delay: int) -> dict[str, Any]:
-    accepted = datetime.now(UTC).isoformat(timespec="microseconds")
+    accepted = format_date(datetime.now(UTC))
     records = []
     for number in range(size):
         event_id = f"22222222-2222-4222-8222-{number:012d}"
-        head = {
-            "v": 1,
-            "workspaceId": WORKSPACE,
-            "endpointId": _endpoint_id(delay, number),
-            "eventId": event_id,
-            "attempt": 1,
-            "hop": 0,
-            "acceptedAt": accepted,
-            "traceparent": None,
-        }
         body = json.dumps({"id": event_id, "type": "measured", "data": {"text": "x" * 850}}, separators=(",", ":"))
-        records.append({"messageId": str(number), "body": f"{json.dumps(head)}\n{body}", "attributes": {"ApproximateReceiveCount": "1"}})
+        message = WebhookMessage.first(WORKSPACE, _endpoint_id(delay, number), event_id, accepted, None, body)
+        attributes = {"ApproximateReceiveCount": "1"}
+        records.append({"messageId": f"{number}", "receiptHandle": f"{number}", "body": message.text(), "attributes": attributes})
     return {"Records": records}
 
 
@@ -306,21 +297,7 @@ def main() -> int:
     stub.start()
     stub_port = answers.get(timeout=30)
     os.sched_setaffinity(0, cores[:1])
-    os.environ.update(
-        {
-            **{f"{name}_TABLE": name.lower() for name in ("ENDPOINTS", "DELIVERIES", "DUE", "EVENTS", "EVENT_INDEX")},
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{stub_port}",
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "WEBHOOK_QUEUE_URL": f"http://127.0.0.1:{stub_port}/q",
-            "ALLOW_HTTP": "true",
-            "ALLOWED_NETWORKS": "127.0.0.0/8",
-            "POWERTOOLS_SERVICE_NAME": "webhook_delivery",
-            "POWERTOOLS_METRICS_NAMESPACE": "EventService",
-            "POWERTOOLS_LOG_LEVEL": "ERROR",
-        }
-    )
+    os.environ.update(environment_of_functions(f"http://127.0.0.1:{stub_port}", POWERTOOLS_LOG_LEVEL="ERROR"))
     try:
         calls: Counter[str] = Counter()
         loop = asyncio.new_event_loop()
