@@ -33,7 +33,7 @@ def depth(rate: float, behaviours: Sequence[Behaviour], seconds: float) -> Depth
     """One endpoint with such clients is published so many events a second, one at a time."""
     world = SocketWorld()
     endpoint_id = world.endpoint()
-    clients = [world.client(endpoint_id, one) for one in behaviours]
+    clients = [world.client(endpoint_id, one, roams=True) for one in behaviours]
     world.simulate(seconds + 10, world.stream([endpoint_id], rate, seconds))
     healthy = [one for one in clients if one.behaviour is quick]
     result = Depth(

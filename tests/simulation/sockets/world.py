@@ -369,6 +369,8 @@ class SimulatedClient:
     connects: int = 0
     refusals: int = 0
     """In a row."""
+    roams: bool = False
+    """It has another address each time, so that it is never known to have taken nothing before."""
     ages: list[tuple[float, float]] = field(default_factory=list)
     """When each event was published, and how much later it came."""
     repeats: int = 0
@@ -526,6 +528,7 @@ class SocketWorld:
                 token=None,
                 after=None if after is None else str(after),
                 batch="1" if client.batched else "0",
+                address=client.connection_id if client.roams else "",
             )
         )
         if after is None:
