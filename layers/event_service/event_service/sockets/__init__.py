@@ -4,5 +4,6 @@ Promise: a client that reconnects with the last sequence it saw misses nothing, 
 Read ``destination`` (the type), ``connection``, ``messages``, ``frames``, ``client_messages`` (the data), ``log`` (appending),
 ``connections``, ``limits``, ``slow_clients`` (connecting), ``open_connections`` (listing), ``observer``, ``waking`` (changes),
 ``delivery``, ``live_run`` (groups), ``own_lane``, ``lanes`` (single connections), ``client``, ``log_window``, ``narrowing``,
-``budget``, ``pace``, ``outside`` (posting), ``ports``, ``poster``, ``storage``.
+``budget``, ``pace``, ``outside`` (posting), ``ports``,
+``filter_ports``, ``poster``, ``storage``.
 """
