@@ -80,6 +80,14 @@ def _isolated(seconds: float) -> Iterator[Goal]:
         yield _goal(f"{name}: p99 of 100 healthy ones to quiet", text, "≤ 2 times from 5 s on, ≤ 3 s before", good)
 
 
+def _wide(endpoints: int) -> Iterator[Goal]:
+    found = scenarios.wide(endpoints)
+    good = found.writes[0] <= 1_000 and found.reads[0] <= 3_000 and not (found.unrecorded or found.illegal or found.came_again)
+    text = f"{found.writes[0]:.0f} writes/s, {found.reads[0]:.0f} reads/s, {found.unrecorded} of {found.attempts:,} unrecorded"
+    what = f"one event for {endpoints:,} endpoints, all fail with a page of 16 KiB, four attempts: the busiest key"
+    yield _goal(what, text, "≤ 1,000 writes/s, ≤ 3,000 reads/s, 0", good)
+
+
 def _others() -> Iterator[Goal]:
     herd = scenarios.herd()
     good = herd.most_open_backlog <= 100 and herd.live_p99 <= 0.25 and not herd.left and not herd.twice
@@ -103,7 +111,14 @@ def _others() -> Iterator[Goal]:
 def run(quick: bool = False) -> Section:
     """All scenarios, one after the other."""
     seconds = 120.0 if quick else 600.0
-    goals = [*_isolated(60.0 if quick else 120.0), *_limited(300.0 if quick else 600.0), *_resumed(), *_others(), *_blips(seconds)]
+    goals = [
+        *_isolated(60.0 if quick else 120.0),
+        *_limited(300.0 if quick else 600.0),
+        *_resumed(),
+        *_wide(1_000 if quick else 10_000),
+        *_others(),
+        *_blips(seconds),
+    ]
     rows = [[goal.what, goal.measured, goal.goal, "met" if goal.reached else "missed"] for goal in goals]
     return Section(
         title="Webhook delivery when it is full",

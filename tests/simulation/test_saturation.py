@@ -46,6 +46,14 @@ def test_many_due_retries_of_one_endpoint_are_no_herd() -> None:
     assert (found.left, found.twice) == (0, 0)
 
 
+def test_an_event_that_fails_everywhere_is_too_much_for_no_key() -> None:
+    found = scenarios.wide(endpoints=2_000, seconds=400.0)
+    assert (found.attempts, found.unrecorded, found.illegal, found.came_again) == (6_000, 0, 0, 0)
+    # Under one key these would be 2,000 writes and 6,000 reads in the busiest second.
+    assert found.writes[0] <= 200, found.writes
+    assert found.reads[0] <= 600, found.reads
+
+
 def test_an_endpoint_that_fails_hundreds_of_times_a_second_is_hardly_written_about() -> None:
     found = scenarios.all_failing(rate=300.0, seconds=20.0)
     assert found.health_writes_per_second <= 2
