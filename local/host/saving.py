@@ -25,6 +25,7 @@ from ministack.core import persistence  # type: ignore[import-not-found]  # like
 from ministack.core.responses import AccountRegionScopedDict  # type: ignore[import-not-found]  # likewise
 from ministack.services import dynamodb, sqs  # type: ignore[import-not-found]  # likewise
 
+from local.host.attributes import SharedAttributes
 from local.host.item_log import Change, ItemLog
 
 _LOG = logging.getLogger("ministack.saving")
@@ -54,6 +55,7 @@ class Saving:
         """
         self._directory = directory
         self.items = ItemLog(directory / "items.jsonl", _live_items)
+        self._shared = SharedAttributes()
         self._changed: float | None = None
         self._queues_due = 0.0
         self._queues_changed = False
@@ -67,12 +69,13 @@ class Saving:
         set_item, remove_item = dynamodb._set_item, dynamodb._remove_item  # noqa: SLF001 - MiniStack has no hooks for any of this
         load, state_of_queues = app._load_persisted_state, sqs.get_state  # noqa: SLF001 - as above
         receive, delete = sqs._receive_messages_for_esm, sqs._delete_messages_for_esm  # noqa: SLF001 - as above
-        items = self.items
+        items, shared = self.items, self._shared
 
         def set_and_write(table: dict[str, Any], partition: Any, sort: Any, item: Any) -> Any:
             with items.lock:
-                old = set_item(table, partition, sort, item)
-                items.append((table["TableArn"], partition, sort, item))
+                kept = shared.of(item)
+                old = set_item(table, partition, sort, kept)
+                items.append((table["TableArn"], partition, sort, kept))
             return old
 
         def remove_and_write(table: dict[str, Any], partition: Any, sort: Any) -> Any:
@@ -165,7 +168,7 @@ class Saving:
             if item is None:
                 remove_item(table, partition, sort)
             else:
-                set_item(table, partition, sort, item)
+                set_item(table, partition, sort, self._shared.of(item))
         messages = sum(len(queue["messages"]) for queue in sqs._queues._data.values())  # noqa: SLF001 - as above
         recovered = {
             "items": sum(len(rows) for table in tables.values() for rows in table["items"].values()),

@@ -128,13 +128,13 @@ class FakeEventIndexes:
         self.reads.append((key, shard, limit))
         events = [stored.event for (workspace, _), stored in self._store.items.items() if workspace == key.workspace_id]
         keys = sorted(
-            own
+            (own, event.id)
             for event in [*events, *self.stale]
             if shard_of(event.id, SHARDS) == shard and event.id not in self.hidden
             for own in self._keys(event, key)
             if dates[0] <= own <= dates[1]
         )
-        found = [read_sort_key(own) for own in keys]
+        found = [read_sort_key(own, event_id) for own, event_id in keys]
         if descending:
             found.reverse()
         start = position if isinstance(position, int) else 0

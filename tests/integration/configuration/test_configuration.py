@@ -53,7 +53,7 @@ class Observed:
 
 
 @dataclass
-class World:
+class Scene:
     """The use cases and what stands behind them."""
 
     configuration: Configuration
@@ -65,7 +65,7 @@ class World:
 
 
 @pytest.fixture(params=["dynamodb", "fakes"])
-def world(request: pytest.FixtureRequest, clock: SettableClock) -> World:
+def scene(request: pytest.FixtureRequest, clock: SettableClock) -> Scene:
     changes: ChangeLog
     rows: ConfigurationRows
     secrets: DynamoSecretStore | FakeSecretStore
@@ -97,7 +97,7 @@ def world(request: pytest.FixtureRequest, clock: SettableClock) -> World:
             waiting=PassingTime().waiting(),
         )
 
-    return World(build(), changes, rows, secrets, observed, build)
+    return Scene(build(), changes, rows, secrets, observed, build)
 
 
 class PassingTime:
@@ -128,21 +128,21 @@ def all_filters(**page: Any) -> EventFilterPage:
     return EventFilterPage(**({"by_modification": False, "descending": False, "offset": 0, "limit": 100} | page))
 
 
-def test_a_created_endpoint_is_read_back_as_it_was_answered(world: World) -> None:
-    webhook = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "  My Endpoint ", Settings(URL, "post"))
-    socket = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "MyEndpoint")
+def test_a_created_endpoint_is_read_back_as_it_was_answered(scene: Scene) -> None:
+    webhook = scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "  My Endpoint ", Settings(URL, "post"))
+    socket = scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "MyEndpoint")
 
     assert (webhook.name, webhook.meta, webhook.created) == ("My Endpoint", {"url": URL, "method": "POST"}, webhook.modified)
     assert (socket.meta, socket.type, socket.status) == ({}, EndpointType.WEB_SOCKET, EndpointStatus.ENABLED)
-    assert world.configuration.endpoints.page(WORKSPACE, everything()) == [webhook, socket]
-    assert world.configuration.endpoints.endpoint(WORKSPACE, webhook.id) == webhook
+    assert scene.configuration.endpoints.page(WORKSPACE, everything()) == [webhook, socket]
+    assert scene.configuration.endpoints.endpoint(WORKSPACE, webhook.id) == webhook
 
 
-def test_pages_have_a_total_order_and_shift_by_offset(world: World) -> None:
-    created = [world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, f"s{number}") for number in range(3)]
-    created.append(world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL)))
+def test_pages_have_a_total_order_and_shift_by_offset(scene: Scene) -> None:
+    created = [scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, f"s{number}") for number in range(3)]
+    created.append(scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL)))
 
-    page = world.configuration.endpoints.page
+    page = scene.configuration.endpoints.page
     assert page(WORKSPACE, everything()) == created
     assert page(WORKSPACE, everything(descending=True)) == created[::-1]
     assert page(WORKSPACE, everything(offset=1, limit=2)) == created[1:3]
@@ -152,22 +152,22 @@ def test_pages_have_a_total_order_and_shift_by_offset(world: World) -> None:
     assert page(WORKSPACE, everything(EndpointType.WEB_SOCKET, descending=True, limit=1)) == [created[2]]
 
 
-def test_a_deep_offset_skips_without_losing_or_repeating(world: World) -> None:
+def test_a_deep_offset_skips_without_losing_or_repeating(scene: Scene) -> None:
     # given more than can be deleted or linked in one call, so created straight in the rows
-    created = [world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, f"s{number:03}") for number in range(110)]
+    created = [scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, f"s{number:03}") for number in range(110)]
     # when pages are taken beyond what is read in one go
     world_module = "event_service.configuration.storage.rows.SKIPPED_IN_ONE_READ"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(world_module, 20)
-        pages = [world.configuration.endpoints.page(WORKSPACE, everything(offset=offset, limit=25)) for offset in range(0, 125, 25)]
+        pages = [scene.configuration.endpoints.page(WORKSPACE, everything(offset=offset, limit=25)) for offset in range(0, 125, 25)]
     # then together they are the whole list
     assert [one for page in pages for one in page] == created
 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("of_type", [None, EndpointType.WEB_SOCKET])
-def test_each_page_of_endpoints_begins_behind_the_one_before(of_type: EndpointType | None, descending: bool, world: World) -> None:
-    endpoints = world.configuration.endpoints
+def test_each_page_of_endpoints_begins_behind_the_one_before(of_type: EndpointType | None, descending: bool, scene: Scene) -> None:
+    endpoints = scene.configuration.endpoints
     for number in range(6):
         endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, f"s{number}")
         endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
@@ -187,8 +187,8 @@ def test_each_page_of_endpoints_begins_behind_the_one_before(of_type: EndpointTy
 
 @pytest.mark.parametrize("by_modification", [False, True])
 @pytest.mark.parametrize("descending", [False, True])
-def test_each_page_of_filters_begins_behind_the_one_before(by_modification: bool, descending: bool, world: World) -> None:
-    event_filters = world.configuration.event_filters
+def test_each_page_of_filters_begins_behind_the_one_before(by_modification: bool, descending: bool, scene: Scene) -> None:
+    event_filters = scene.configuration.event_filters
     made = [event_filters.create(WORKSPACE, ANY_TYPE, f"f{number}") for number in range(4)]
     event_filters.update(WORKSPACE, made[1].id, None, "renamed")
     order = {"by_modification": by_modification, "descending": descending}
@@ -204,16 +204,16 @@ def test_each_page_of_filters_begins_behind_the_one_before(by_modification: bool
     assert len(set(found)) == 4
 
 
-def test_a_place_that_is_none_is_refused(world: World) -> None:
+def test_a_place_that_is_none_is_refused(scene: Scene) -> None:
     for after in ("", "x", "2026-03-01#x", f"{'9' * 32}#x"):
         with pytest.raises(BadUserInput, match="after: it is no place"):
-            world.configuration.endpoints.read_page(WORKSPACE, everything(after=after))
+            scene.configuration.endpoints.read_page(WORKSPACE, everything(after=after))
         with pytest.raises(BadUserInput, match="after: it is no place"):
-            world.configuration.event_filters.read_page(WORKSPACE, all_filters(after=after))
+            scene.configuration.event_filters.read_page(WORKSPACE, all_filters(after=after))
 
 
-def test_counts_follow_creation_and_deletion(world: World) -> None:
-    configuration = world.configuration
+def test_counts_follow_creation_and_deletion(scene: Scene) -> None:
+    configuration = scene.configuration
     assert configuration.endpoints.count(WORKSPACE) == 0
     socket = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
     webhook = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
@@ -228,18 +228,18 @@ def test_counts_follow_creation_and_deletion(world: World) -> None:
     assert configuration.endpoints.count(FOREIGN) == 0
 
 
-def test_an_endpoint_can_be_linked_from_its_creation_on(world: World) -> None:
-    event_filter = world.configuration.event_filters.create(WORKSPACE, ANY_TYPE, "F")
-    endpoint = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s", None, [event_filter.id.upper()])
-    other = world.configuration.event_filters.create(WORKSPACE, ANY_TYPE, None, [endpoint.id])
+def test_an_endpoint_can_be_linked_from_its_creation_on(scene: Scene) -> None:
+    event_filter = scene.configuration.event_filters.create(WORKSPACE, ANY_TYPE, "F")
+    endpoint = scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s", None, [event_filter.id.upper()])
+    other = scene.configuration.event_filters.create(WORKSPACE, ANY_TYPE, None, [endpoint.id])
 
     assert other.name == "Event filter"
-    assert world.configuration.event_filters.of_endpoints(WORKSPACE, [endpoint.id]) == {endpoint.id: [event_filter, other]}
-    assert world.configuration.endpoints.of_event_filters(WORKSPACE, [other.id]) == {other.id: [endpoint]}
+    assert scene.configuration.event_filters.of_endpoints(WORKSPACE, [endpoint.id]) == {endpoint.id: [event_filter, other]}
+    assert scene.configuration.endpoints.of_event_filters(WORKSPACE, [other.id]) == {other.id: [endpoint]}
 
 
-def test_linking_and_unlinking_twice_is_fine(world: World) -> None:
-    configuration = world.configuration
+def test_linking_and_unlinking_twice_is_fine(scene: Scene) -> None:
+    configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     first = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "a")
     second = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "b")
@@ -254,38 +254,38 @@ def test_linking_and_unlinking_twice_is_fine(world: World) -> None:
     assert configuration.event_filters.of_endpoints(WORKSPACE, [first.id])[first.id] == []
 
 
-def test_deletion_removes_links_and_secret_and_tells_observers(world: World) -> None:
-    configuration = world.configuration
+def test_deletion_removes_links_and_secret_and_tells_observers(scene: Scene) -> None:
+    configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL, "PUT"), [event_filter.id])
-    assert world.secrets.get(WORKSPACE, endpoint.id) is not None
+    assert scene.secrets.get(WORKSPACE, endpoint.id) is not None
 
     configuration.endpoints.delete(WORKSPACE, [endpoint.id])
 
     assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
     assert configuration.endpoints.endpoint(WORKSPACE, endpoint.id) is None
-    assert world.secrets.get(WORKSPACE, endpoint.id) is None
-    assert world.observed.calls == [("deleted", [endpoint.id])]
+    assert scene.secrets.get(WORKSPACE, endpoint.id) is None
+    assert scene.observed.calls == [("deleted", [endpoint.id])]
 
 
-def test_what_was_deleted_within_a_day_may_be_deleted_again(world: World, clock: SettableClock) -> None:
+def test_what_was_deleted_within_a_day_may_be_deleted_again(scene: Scene, clock: SettableClock) -> None:
     from datetime import timedelta
 
-    endpoint = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
-    event_filter = world.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    endpoint = scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
+    event_filter = scene.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     for _ in range(2):
-        world.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
-        world.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
+        scene.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
+        scene.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
 
     clock.now += timedelta(hours=25)
     with pytest.raises(NotFound, match=endpoint.id):
-        world.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
+        scene.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
     with pytest.raises(NotFound, match=event_filter.id):
-        world.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
+        scene.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
 
 
-def test_a_foreign_id_behaves_like_an_unknown_id_and_nothing_is_changed(world: World) -> None:
-    configuration = world.configuration
+def test_a_foreign_id_behaves_like_an_unknown_id_and_nothing_is_changed(scene: Scene) -> None:
+    configuration = scene.configuration
     mine = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
     my_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     calls: list[Callable[[str, str, str], object]] = [
@@ -316,8 +316,8 @@ def test_a_foreign_id_behaves_like_an_unknown_id_and_nothing_is_changed(world: W
     assert configuration.endpoints.endpoint(WORKSPACE, mine.id) == mine
 
 
-def test_one_unknown_id_among_many_changes_nothing(world: World) -> None:
-    configuration = world.configuration
+def test_one_unknown_id_among_many_changes_nothing(scene: Scene) -> None:
+    configuration = scene.configuration
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     unknown = [new_id(), new_id()]
@@ -330,76 +330,76 @@ def test_one_unknown_id_among_many_changes_nothing(world: World) -> None:
     assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
 
 
-def shown(world: World, endpoint_id: str) -> tuple[EndpointStatus, str | None]:
-    found = world.configuration.endpoints.endpoint(WORKSPACE, endpoint_id)
+def shown(scene: Scene, endpoint_id: str) -> tuple[EndpointStatus, str | None]:
+    found = scene.configuration.endpoints.endpoint(WORKSPACE, endpoint_id)
     assert found is not None
     return found.shown_status, found.shown_reason
 
 
-def receivers(world: World, event_type: str) -> set[str]:
+def receivers(scene: Scene, event_type: str) -> set[str]:
     """The names of the endpoints to which an event is routed: by a table that followed every change, which one that is
     loaded now must agree with."""
     table = RoutingTable(WORKSPACE, Matcher())
-    for change in world.changes.after(WORKSPACE, 0, 1_000):
+    for change in scene.changes.after(WORKSPACE, 0, 1_000):
         table.apply(change)
-    loaded = RoutingTables(world.changes, world.rows, Matcher).current(WORKSPACE)
+    loaded = RoutingTables(scene.changes, scene.rows, Matcher).current(WORKSPACE)
     found = table.endpoints_for(event(event_type))
     assert found == loaded.endpoints_for(event(event_type))
-    return {one.name for one in world.rows.endpoints(WORKSPACE, sorted(found)).values()}
+    return {one.name for one in scene.rows.endpoints(WORKSPACE, sorted(found)).values()}
 
 
-def test_deleting_the_last_event_filter_never_widens_what_is_routed(world: World) -> None:
-    configuration = world.configuration
+def test_deleting_the_last_event_filter_never_widens_what_is_routed(scene: Scene) -> None:
+    configuration = scene.configuration
     wanted = configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["WANTED"]}})
     other = configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["OTHER"]}})
     one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "one", None, [wanted.id])
     configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "both", Settings(URL), [wanted.id, other.id])
     configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "unlinked")
-    assert receivers(world, "WANTED") == {"one", "both", "unlinked"}
-    assert receivers(world, "SECRET") == {"unlinked"}
+    assert receivers(scene, "WANTED") == {"one", "both", "unlinked"}
+    assert receivers(scene, "SECRET") == {"unlinked"}
 
     configuration.event_filters.delete(WORKSPACE, [wanted.id])
 
-    assert shown(world, one.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
-    assert receivers(world, "WANTED") == receivers(world, "SECRET") == {"unlinked"}
-    assert receivers(world, "OTHER") == {"both", "unlinked"}
+    assert shown(scene, one.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
+    assert receivers(scene, "WANTED") == receivers(scene, "SECRET") == {"unlinked"}
+    assert receivers(scene, "OTHER") == {"both", "unlinked"}
     # and linking one makes it match by that one alone
     configuration.links.link(WORKSPACE, [one.id], other.id)
-    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
-    assert receivers(world, "OTHER") == {"one", "both", "unlinked"}
-    assert receivers(world, "SECRET") == {"unlinked"}
+    assert shown(scene, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(scene, "OTHER") == {"one", "both", "unlinked"}
+    assert receivers(scene, "SECRET") == {"unlinked"}
     # and so does one that is created for it
     configuration.event_filters.delete(WORKSPACE, [other.id])
     configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["NEW"]}}, None, [one.id])
-    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
-    assert receivers(world, "NEW") == {"one", "unlinked"}
+    assert shown(scene, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(scene, "NEW") == {"one", "unlinked"}
 
 
-def test_a_person_who_resumes_an_endpoint_without_filters_gets_everything(world: World) -> None:
-    configuration = world.configuration
+def test_a_person_who_resumes_an_endpoint_without_filters_gets_everything(scene: Scene) -> None:
+    configuration = scene.configuration
     last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "one", Settings(URL), [last.id])
     configuration.event_filters.delete(WORKSPACE, [last.id])
 
     configuration.endpoints.resume(WORKSPACE, [one.id])
 
-    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
-    assert receivers(world, "ANY") == {"one"}
+    assert shown(scene, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(scene, "ANY") == {"one"}
 
 
-def test_unlinking_the_last_event_filter_widens_as_documented(world: World) -> None:
-    configuration = world.configuration
+def test_unlinking_the_last_event_filter_widens_as_documented(scene: Scene) -> None:
+    configuration = scene.configuration
     last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     one = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "one", Settings(URL), [last.id])
 
     configuration.links.unlink(WORKSPACE, [one.id], last.id)
 
-    assert shown(world, one.id) == (EndpointStatus.ENABLED, None)
-    assert receivers(world, "ANY") == {"one"}
+    assert shown(scene, one.id) == (EndpointStatus.ENABLED, None)
+    assert receivers(scene, "ANY") == {"one"}
 
 
-def test_a_pause_and_other_reasons_survive_the_deletion_of_the_last_filter(world: World) -> None:
-    configuration = world.configuration
+def test_a_pause_and_other_reasons_survive_the_deletion_of_the_last_filter(scene: Scene) -> None:
+    configuration = scene.configuration
     last = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     fresh = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     paused, failed = (
@@ -411,16 +411,16 @@ def test_a_pause_and_other_reasons_survive_the_deletion_of_the_last_filter(world
     configuration.event_filters.delete(WORKSPACE, [last.id])
 
     # Both reasons are told: one resume ends both.
-    assert shown(world, paused.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
-    assert shown(world, failed.id) == (EndpointStatus.DISABLED, f"it answered 410; {LAST_FILTER_DELETED}")
-    assert receivers(world, "ANY") == set()
+    assert shown(scene, paused.id) == (EndpointStatus.DISABLED, LAST_FILTER_DELETED)
+    assert shown(scene, failed.id) == (EndpointStatus.DISABLED, f"it answered 410; {LAST_FILTER_DELETED}")
+    assert receivers(scene, "ANY") == set()
     configuration.links.link(WORKSPACE, [paused.id, failed.id], fresh.id)
-    assert shown(world, paused.id) == (EndpointStatus.PAUSED, None)
-    assert shown(world, failed.id) == (EndpointStatus.DISABLED, "it answered 410")
+    assert shown(scene, paused.id) == (EndpointStatus.PAUSED, None)
+    assert shown(scene, failed.id) == (EndpointStatus.DISABLED, "it answered 410")
 
 
-def test_pause_resume_and_disable(world: World) -> None:
-    configuration = world.configuration
+def test_pause_resume_and_disable(scene: Scene) -> None:
+    configuration = scene.configuration
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
 
     def status() -> tuple[EndpointStatus, str | None]:
@@ -440,7 +440,7 @@ def test_pause_resume_and_disable(world: World) -> None:
     configuration.endpoints.resume(WORKSPACE, [endpoint.id])
     configuration.endpoints.resume(WORKSPACE, [endpoint.id])
     assert status() == (EndpointStatus.ENABLED, None)
-    assert [call for call, _ in world.observed.calls] == [
+    assert [call for call, _ in scene.observed.calls] == [
         "changed",  # paused
         "resuming",
         "changed",
@@ -450,8 +450,8 @@ def test_pause_resume_and_disable(world: World) -> None:
     ]
 
 
-def test_an_update_changes_only_what_is_given(world: World) -> None:
-    configuration = world.configuration
+def test_an_update_changes_only_what_is_given(scene: Scene) -> None:
+    configuration = scene.configuration
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
     updated = configuration.endpoints.update(WORKSPACE, endpoint.id.upper(), settings=Settings(method="patch"))
     assert (updated.name, updated.meta) == ("w", {"url": URL, "method": "PATCH"})
@@ -465,8 +465,8 @@ def test_an_update_changes_only_what_is_given(world: World) -> None:
         configuration.endpoints.update(WORKSPACE, socket.id)
 
 
-def test_event_filters_are_listed_by_creation_or_modification(world: World) -> None:
-    configuration = world.configuration
+def test_event_filters_are_listed_by_creation_or_modification(scene: Scene) -> None:
+    configuration = scene.configuration
     first = configuration.event_filters.create(WORKSPACE, ANY_TYPE, "first")
     second = configuration.event_filters.create(WORKSPACE, {"pattern": {"type": ["A"]}, "in": None}, "second")
     changed = configuration.event_filters.update(WORKSPACE, first.id, {"in": {"cameraIds": ["c"], "agentIds": None}})
@@ -493,35 +493,35 @@ def test_event_filters_are_listed_by_creation_or_modification(world: World) -> N
         ({"on": {}}, "'on' is not known"),
     ],
 )
-def test_a_condition_without_sense_is_refused(world: World, condition: dict[str, Any], says: str) -> None:
+def test_a_condition_without_sense_is_refused(scene: Scene, condition: dict[str, Any], says: str) -> None:
     with pytest.raises(BadUserInput, match=says):
-        world.configuration.event_filters.create(WORKSPACE, condition)
-    assert world.configuration.event_filters.count(WORKSPACE) == 0
+        scene.configuration.event_filters.create(WORKSPACE, condition)
+    assert scene.configuration.event_filters.count(WORKSPACE) == 0
 
 
-def test_an_empty_list_is_kept_for_it_matches_nothing(world: World) -> None:
-    event_filter = world.configuration.event_filters.create(WORKSPACE, {"in": {"cameraIds": []}})
+def test_an_empty_list_is_kept_for_it_matches_nothing(scene: Scene) -> None:
+    event_filter = scene.configuration.event_filters.create(WORKSPACE, {"in": {"cameraIds": []}})
     assert event_filter.condition == {"in": {"cameraIds": []}}
 
 
-def test_all_faults_of_a_call_are_reported_together(world: World) -> None:
+def test_all_faults_of_a_call_are_reported_together(scene: Scene) -> None:
     with pytest.raises(BadUserInput) as caught:
-        world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, " ", Settings("ftp://x", "P OST"), ["no"])
+        scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, " ", Settings("ftp://x", "P OST"), ["no"])
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["name", "method", "url", "eventFiltersIds"]
-    assert world.configuration.endpoints.count(WORKSPACE) == 0
+    assert scene.configuration.endpoints.count(WORKSPACE) == 0
 
 
-def test_quotas_are_enforced_with_nothing_changed(world: World) -> None:
+def test_quotas_are_enforced_with_nothing_changed(scene: Scene) -> None:
     for _ in range(4):
-        world.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+        scene.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     with pytest.raises(TooLarge, match="4 event filters"):
-        world.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
-    assert world.configuration.event_filters.count(WORKSPACE) == 4
+        scene.configuration.event_filters.create(WORKSPACE, ANY_TYPE)
+    assert scene.configuration.event_filters.count(WORKSPACE) == 4
 
 
-def test_the_index_quota_tells_the_number_that_would_fit(world: World) -> None:
+def test_the_index_quota_tells_the_number_that_would_fit(scene: Scene) -> None:
     """Filters are counted by what an index keeps of them: with four filters a workspace may still be too large."""
-    filters = world.configuration.event_filters
+    filters = scene.configuration.event_filters
     cameras = [f"camera {number}" for number in range(200)]
     filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:80]}})  # 86 entries: see test_size.py
     with pytest.raises(TooLarge, match=r"takes 87 index entries .* other filters take 86; .* may have 150, so one with at most 64 fits"):
@@ -540,15 +540,15 @@ def test_the_index_quota_tells_the_number_that_would_fit(world: World) -> None:
     filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:49]}})
 
 
-def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, clock: SettableClock) -> None:
+def test_a_secret_rotates_with_a_grace_period_and_several_times(scene: Scene, clock: SettableClock) -> None:
     from datetime import timedelta
 
-    configuration = world.configuration
+    configuration = scene.configuration
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
     first = configuration.secrets.current(WORKSPACE, endpoint.id)
     second = configuration.secrets.rotate(WORKSPACE, endpoint.id, 3600)
     third = configuration.secrets.rotate(WORKSPACE, endpoint.id, None)
-    stored = world.secrets.get(WORKSPACE, endpoint.id)
+    stored = scene.secrets.get(WORKSPACE, endpoint.id)
     assert stored is not None
     assert len({first, second, third}) == 3
     assert first.startswith("whsec_")
@@ -556,31 +556,31 @@ def test_a_secret_rotates_with_a_grace_period_and_several_times(world: World, cl
     assert stored.valid_at(clock.now + timedelta(hours=2)) == (third, second)
     assert stored.valid_at(clock.now + timedelta(hours=25)) == (third,)
     last = configuration.secrets.rotate(WORKSPACE, endpoint.id, 0)
-    stored = world.secrets.get(WORKSPACE, endpoint.id)
+    stored = scene.secrets.get(WORKSPACE, endpoint.id)
     assert stored is not None
     assert stored.valid_at(clock.now) == (last,)
 
 
 @pytest.mark.parametrize("seconds", [-1, 604_801])
-def test_a_grace_period_is_0_to_7_days(world: World, seconds: int) -> None:
-    endpoint = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
+def test_a_grace_period_is_0_to_7_days(scene: Scene, seconds: int) -> None:
+    endpoint = scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", Settings(URL))
     with pytest.raises(BadUserInput, match="604,800"):
-        world.configuration.secrets.rotate(WORKSPACE, endpoint.id, seconds)
+        scene.configuration.secrets.rotate(WORKSPACE, endpoint.id, seconds)
 
 
-def test_only_webhooks_have_a_secret(world: World) -> None:
-    socket = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
+def test_only_webhooks_have_a_secret(scene: Scene) -> None:
+    socket = scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
     with pytest.raises(BadUserInput, match="WEB_SOCKET"):
-        world.configuration.secrets.current(WORKSPACE, socket.id)
+        scene.configuration.secrets.current(WORKSPACE, socket.id)
 
 
-def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(world: World) -> None:
+def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(scene: Scene) -> None:
     # given a deletion that is committed after a link was planned
-    configuration = world.configuration
+    configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
-    rival = world.build()
-    append = world.changes.append
+    rival = scene.build()
+    append = scene.changes.append
     raced: list[bool] = []
 
     def append_after_a_rival(change: Any, beside: Any = None) -> bool:
@@ -589,32 +589,32 @@ def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(world: Wor
             rival.endpoints.delete(WORKSPACE, [endpoint.id])
         return append(change, beside)
 
-    world.changes.append = append_after_a_rival  # type: ignore[method-assign]
+    scene.changes.append = append_after_a_rival  # type: ignore[method-assign]
     # when the link is committed / then it is checked again and finds the endpoint gone
     with pytest.raises(NotFound, match=endpoint.id):
         configuration.links.link(WORKSPACE, [endpoint.id], event_filter.id)
     assert configuration.endpoints.of_event_filters(WORKSPACE, [event_filter.id]) == {event_filter.id: []}
 
 
-def test_who_loses_five_times_is_told_so(world: World) -> None:
-    world.changes.append = lambda change, beside=None: False  # type: ignore[method-assign]
+def test_who_loses_five_times_is_told_so(scene: Scene) -> None:
+    scene.changes.append = lambda change, beside=None: False  # type: ignore[method-assign]
     with pytest.raises(Conflict):
-        world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
-    assert world.configuration.endpoints.page(WORKSPACE, everything()) == []
+        scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s")
+    assert scene.configuration.endpoints.page(WORKSPACE, everything()) == []
 
 
-def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(world: World) -> None:
-    configuration = world.configuration
+def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(scene: Scene) -> None:
+    configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
-    apply = world.rows.apply
+    apply = scene.rows.apply
 
     def die(change: Any, *, repair: bool = False) -> None:
         raise KeyboardInterrupt
 
-    world.rows.apply = die  # type: ignore[method-assign]
+    scene.rows.apply = die  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "half done", None, [event_filter.id])
-    world.rows.apply = apply  # type: ignore[method-assign]
+    scene.rows.apply = apply  # type: ignore[method-assign]
     assert configuration.endpoints.page(WORKSPACE, everything()) == []
 
     later = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "later")
@@ -625,9 +625,9 @@ def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(world: W
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 4])
-def test_a_commit_whose_rows_are_refused_is_a_success_and_is_seen_by_who_reads_next(world: World, failures: int) -> None:
+def test_a_commit_whose_rows_are_refused_is_a_success_and_is_seen_by_who_reads_next(scene: Scene, failures: int) -> None:
     # given a database that is throttled after the commit
-    apply = world.rows.apply
+    apply = scene.rows.apply
     left = [failures]
 
     def throttled(change: Any, *, repair: bool = False) -> None:
@@ -636,21 +636,21 @@ def test_a_commit_whose_rows_are_refused_is_a_success_and_is_seen_by_who_reads_n
             raise RateLimited("too busy")
         apply(change, repair=repair)
 
-    world.rows.apply = throttled  # type: ignore[method-assign]
+    scene.rows.apply = throttled  # type: ignore[method-assign]
     # when an endpoint is created / then that is what is answered, once
-    made = world.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "billing", Settings(URL))
+    made = scene.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "billing", Settings(URL))
     while left[0]:
-        assert world.configuration.endpoints.page(WORKSPACE, everything()) == []
-    assert world.configuration.endpoints.page(WORKSPACE, everything()) == [made]
-    assert world.configuration.endpoints.count(WORKSPACE) == 1
-    head = world.changes.head(WORKSPACE)
+        assert scene.configuration.endpoints.page(WORKSPACE, everything()) == []
+    assert scene.configuration.endpoints.page(WORKSPACE, everything()) == [made]
+    assert scene.configuration.endpoints.count(WORKSPACE) == 1
+    head = scene.changes.head(WORKSPACE)
     assert head is not None
     assert head.applied
 
 
-def test_applying_a_change_late_or_again_changes_nothing(world: World) -> None:
+def test_applying_a_change_late_or_again_changes_nothing(scene: Scene) -> None:
     # given a history with every kind of operation
-    configuration = world.configuration
+    configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     endpoint = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "s", None, [event_filter.id])
     kept = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "kept", None, [event_filter.id])
@@ -658,7 +658,7 @@ def test_applying_a_change_late_or_again_changes_nothing(world: World) -> None:
     configuration.event_filters.update(WORKSPACE, event_filter.id, name="renamed")
     configuration.links.unlink(WORKSPACE, [kept.id], event_filter.id)
     configuration.endpoints.delete(WORKSPACE, [endpoint.id])
-    history = world.changes.after(WORKSPACE, 0, 100)
+    history = scene.changes.after(WORKSPACE, 0, 100)
 
     def state() -> object:
         return (
@@ -671,19 +671,19 @@ def test_applying_a_change_late_or_again_changes_nothing(world: World) -> None:
     before = state()
     # when each is applied again, the oldest last
     for change in reversed(history):
-        world.rows.apply(change)
+        scene.rows.apply(change)
     # then nothing has changed
     assert state() == before
 
 
-def test_routing_loads_live_rows_only(world: World) -> None:
-    configuration = world.configuration
+def test_routing_loads_live_rows_only(scene: Scene) -> None:
+    configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)
     gone = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "gone", None, [event_filter.id])
     kept = configuration.endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "kept", Settings(URL, "POST"), [event_filter.id])
     configuration.endpoints.delete(WORKSPACE, [gone.id])
 
-    rows = world.rows.load(WORKSPACE)
+    rows = scene.rows.load(WORKSPACE)
 
     assert rows.endpoints == {kept.id: EndpointType.WEB_HOOK}
     assert rows.event_filters == {event_filter.id: event_filter}

@@ -13,7 +13,7 @@ from event_service.base.marks import GivenMarks, Marks
 from event_service.configuration.configuration import Configuration
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.storage.items import EndpointByIdItem
-from tests.integration.configuration.test_configuration import ANY_TYPE, FOREIGN, WORKSPACE, World, world  # noqa: F401 - a fixture
+from tests.integration.configuration.test_configuration import ANY_TYPE, FOREIGN, WORKSPACE, Scene, scene  # noqa: F401 - a fixture
 
 GIVEN = GivenMarks("orders", "For the shop.", {"team": "shop", "env": "prod"})
 KEPT = Marks("orders", "For the shop.", (("env", "prod"), ("team", "shop")))
@@ -42,100 +42,100 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-def read(world: World, one: str) -> Any:  # noqa: F811 - the fixture's name
-    configuration = world.configuration
+def read(scene: Scene, one: str) -> Any:  # noqa: F811 - the fixture's name
+    configuration = scene.configuration
     return configuration.endpoints.endpoint(WORKSPACE, one) or configuration.event_filters.event_filter(WORKSPACE, one)
 
 
 @KINDS
-def test_marks_come_back_as_they_were_given(create: Create, update: Update, world: World) -> None:  # noqa: F811
-    made = create(world.configuration, GIVEN)
-    assert made.marks == read(world, made.id).marks == KEPT
+def test_marks_come_back_as_they_were_given(create: Create, update: Update, scene: Scene) -> None:  # noqa: F811
+    made = create(scene.configuration, GIVEN)
+    assert made.marks == read(scene, made.id).marks == KEPT
 
-    changed = update(world.configuration, made.id, GivenMarks(description="", labels={"a": "b"}))
+    changed = update(scene.configuration, made.id, GivenMarks(description="", labels={"a": "b"}))
 
-    assert changed.marks == read(world, made.id).marks == Marks("orders", None, (("a", "b"),))
+    assert changed.marks == read(scene, made.id).marks == Marks("orders", None, (("a", "b"),))
     assert changed.name == made.name
 
 
 @KINDS
-def test_a_key_is_taken_by_one_of_its_kind(create: Create, update: Update, world: World) -> None:  # noqa: F811
-    first = create(world.configuration, GIVEN)
-    second = create(world.configuration, GivenMarks())
+def test_a_key_is_taken_by_one_of_its_kind(create: Create, update: Update, scene: Scene) -> None:  # noqa: F811
+    first = create(scene.configuration, GIVEN)
+    second = create(scene.configuration, GivenMarks())
     acts: list[Callable[[], Any]] = [
-        lambda: create(world.configuration, GivenMarks(key="orders")),
-        lambda: update(world.configuration, second.id, GivenMarks(key="orders")),
+        lambda: create(scene.configuration, GivenMarks(key="orders")),
+        lambda: update(scene.configuration, second.id, GivenMarks(key="orders")),
     ]
     for act in acts:
         with pytest.raises(Conflict) as caught:
             act()
         assert first.id in caught.value.message
         assert caught.value.ids == [first.id]
-    assert read(world, second.id).marks.key is None
+    assert read(scene, second.id).marks.key is None
 
 
 @KINDS
-def test_a_key_may_be_kept_given_up_and_taken_again(create: Create, update: Update, world: World) -> None:  # noqa: F811
-    first = create(world.configuration, GIVEN)
-    second = create(world.configuration, GivenMarks())
+def test_a_key_may_be_kept_given_up_and_taken_again(create: Create, update: Update, scene: Scene) -> None:  # noqa: F811
+    first = create(scene.configuration, GIVEN)
+    second = create(scene.configuration, GivenMarks())
 
-    update(world.configuration, first.id, GivenMarks(key="orders", description="still mine"))
-    update(world.configuration, first.id, GivenMarks(key="other"))
-    update(world.configuration, second.id, GivenMarks(key="orders"))
+    update(scene.configuration, first.id, GivenMarks(key="orders", description="still mine"))
+    update(scene.configuration, first.id, GivenMarks(key="other"))
+    update(scene.configuration, second.id, GivenMarks(key="orders"))
 
-    assert read(world, second.id).marks.key == "orders"
-
-
-def test_a_key_of_a_deleted_object_is_free(world: World) -> None:  # noqa: F811
-    endpoint, event_filter = create_endpoint(world.configuration, GIVEN), create_filter(world.configuration, GIVEN)
-    world.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
-    world.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
-
-    create_endpoint(world.configuration, GIVEN)
-    create_filter(world.configuration, GIVEN)
+    assert read(scene, second.id).marks.key == "orders"
 
 
-def test_the_key_of_another_workspace_is_free(world: World) -> None:  # noqa: F811
-    create_endpoint(world.configuration, GIVEN, FOREIGN)
-    create_filter(world.configuration, GIVEN, FOREIGN)
+def test_a_key_of_a_deleted_object_is_free(scene: Scene) -> None:  # noqa: F811
+    endpoint, event_filter = create_endpoint(scene.configuration, GIVEN), create_filter(scene.configuration, GIVEN)
+    scene.configuration.endpoints.delete(WORKSPACE, [endpoint.id])
+    scene.configuration.event_filters.delete(WORKSPACE, [event_filter.id])
 
-    assert create_endpoint(world.configuration, GIVEN).marks == create_filter(world.configuration, GIVEN).marks == KEPT
+    create_endpoint(scene.configuration, GIVEN)
+    create_filter(scene.configuration, GIVEN)
+
+
+def test_the_key_of_another_workspace_is_free(scene: Scene) -> None:  # noqa: F811
+    create_endpoint(scene.configuration, GIVEN, FOREIGN)
+    create_filter(scene.configuration, GIVEN, FOREIGN)
+
+    assert create_endpoint(scene.configuration, GIVEN).marks == create_filter(scene.configuration, GIVEN).marks == KEPT
 
 
 @KINDS
-def test_of_two_that_take_a_key_at_once_one_has_it(create: Create, update: Update, world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_of_two_that_take_a_key_at_once_one_has_it(create: Create, update: Update, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The other one commits between the look at the keys and the commit."""
-    append, other = world.changes.append, world.build()
+    append, other = scene.changes.append, scene.build()
     made: list[Any] = []
 
     def raced(*arguments: Any) -> bool:
-        monkeypatch.setattr(world.changes, "append", append)
+        monkeypatch.setattr(scene.changes, "append", append)
         made.append(create(other, GIVEN))
         return append(*arguments)
 
-    monkeypatch.setattr(world.changes, "append", raced)
+    monkeypatch.setattr(scene.changes, "append", raced)
     with pytest.raises(Conflict) as caught:
-        create(world.configuration, GIVEN)
+        create(scene.configuration, GIVEN)
 
     assert caught.value.ids == [made[0].id]
 
 
 @KINDS
-def test_bad_marks_change_nothing(create: Create, update: Update, world: World) -> None:  # noqa: F811
-    made = create(world.configuration, GIVEN)
+def test_bad_marks_change_nothing(create: Create, update: Update, scene: Scene) -> None:  # noqa: F811
+    made = create(scene.configuration, GIVEN)
     for marks in (GivenMarks(key="k" * 129), GivenMarks(labels=[])):
         with pytest.raises(BadUserInput):
-            update(world.configuration, made.id, marks)
+            update(scene.configuration, made.id, marks)
         with pytest.raises(BadUserInput):
-            create(world.configuration, marks)
+            create(scene.configuration, marks)
     with pytest.raises(BadUserInput, match="key, description or labels"):
-        update(world.configuration, made.id, GivenMarks())
-    assert read(world, made.id).marks == KEPT
+        update(scene.configuration, made.id, GivenMarks())
+    assert read(scene, made.id).marks == KEPT
 
 
 @KINDS
-def test_other_marks_are_other_input_to_an_idempotency_key(create: Create, update: Update, world: World) -> None:  # noqa: F811
-    make: Any = world.configuration.endpoints.create if create is create_endpoint else world.configuration.event_filters.create
+def test_other_marks_are_other_input_to_an_idempotency_key(create: Create, update: Update, scene: Scene) -> None:  # noqa: F811
+    make: Any = scene.configuration.endpoints.create if create is create_endpoint else scene.configuration.event_filters.create
     arguments: tuple[Any, ...] = (
         (EndpointType.WEB_SOCKET, "s", None, None, "once") if create is create_endpoint else (ANY_TYPE, "f", None, "once")
     )
@@ -147,12 +147,12 @@ def test_other_marks_are_other_input_to_an_idempotency_key(create: Create, updat
         make(WORKSPACE, *arguments, marks=GivenMarks(key="orders"))
 
 
-def test_delivery_reads_endpoints_without_their_marks(world: World, request: pytest.FixtureRequest) -> None:  # noqa: F811
+def test_delivery_reads_endpoints_without_their_marks(scene: Scene, request: pytest.FixtureRequest) -> None:  # noqa: F811
     if "dynamodb" not in request.node.name:
-        assert read(world, create_endpoint(world.configuration, GIVEN).id).marks == KEPT
+        assert read(scene, create_endpoint(scene.configuration, GIVEN).id).marks == KEPT
         return
     database: Database = request.getfixturevalue("database")
-    made = create_endpoint(world.configuration, GIVEN)
+    made = create_endpoint(scene.configuration, GIVEN)
 
     item = database.get_raw(Key(EndpointByIdItem, made.id))
 

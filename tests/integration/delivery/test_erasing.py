@@ -27,7 +27,7 @@ ENDPOINTS = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-00
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class World:
+class ErasableEvents:
     """Events with deliveries, in the tables of the template."""
 
     def __init__(self, database: Database, aws: dict[str, str]) -> None:
@@ -60,33 +60,33 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, aws: dict[str, str]) -> World:
-    return World(database, aws)
+def erasable(database: Database, aws: dict[str, str]) -> ErasableEvents:
+    return ErasableEvents(database, aws)
 
 
 def all_of(erase: Callable[..., Any], *arguments: Any, **named: Any) -> list[str]:
     return sorted(one for some in erase(*arguments, **named) for one in some)
 
 
-def test_nothing_of_an_event_is_left_and_nothing_else_is_touched(world: World) -> None:
-    world.add("other", ["p", "q"])
-    world.add("order-1", ["p"], FOREIGN)
-    before = world.everything()
+def test_nothing_of_an_event_is_left_and_nothing_else_is_touched(erasable: ErasableEvents) -> None:
+    erasable.add("other", ["p", "q"])
+    erasable.add("order-1", ["p"], FOREIGN)
+    before = erasable.everything()
     for event_id in ("order-1", "order-2", "\U0001f600" * 256):
-        world.add(event_id, ["p"])
+        erasable.add(event_id, ["p"])
 
-    erased = world.erasing.erase(WORKSPACE, ["order-1", "order-2", "\U0001f600" * 256, "order-1", "unknown"])
+    erased = erasable.erasing.erase(WORKSPACE, ["order-1", "order-2", "\U0001f600" * 256, "order-1", "unknown"])
 
     assert sorted(erased) == sorted(["order-1", "order-2", "\U0001f600" * 256])
-    assert world.everything() == before
-    assert world.erasing.erase(WORKSPACE, ["order-1"]) == []
+    assert erasable.everything() == before
+    assert erasable.erasing.erase(WORKSPACE, ["order-1"]) == []
 
 
-def test_nothing_of_a_wide_event_is_left_whenever_it_is_interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = world.everything()
-    world.add("order-1", ["p"], wide=True)
-    full = len(world.everything())
-    write = world.database.batch_write
+def test_nothing_of_a_wide_event_is_left_whenever_it_is_interrupted(erasable: ErasableEvents, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = erasable.everything()
+    erasable.add("order-1", ["p"], wide=True)
+    full = len(erasable.everything())
+    write = erasable.database.batch_write
     for failing in range(1, 4):
         calls: list[object] = []
 
@@ -97,52 +97,52 @@ def test_nothing_of_a_wide_event_is_left_whenever_it_is_interrupted(world: World
             write(*arguments, **more)
 
         with monkeypatch.context() as patch:
-            patch.setattr(world.database, "batch_write", fail)
+            patch.setattr(erasable.database, "batch_write", fail)
             with pytest.raises(RateLimited):
-                world.erasing.erase(WORKSPACE, ["order-1"])
-        assert len(before) < len(world.everything()) <= full
-    assert world.erasing.erase(WORKSPACE, ["order-1"]) == ["order-1"]
-    assert world.everything() == before
+                erasable.erasing.erase(WORKSPACE, ["order-1"])
+        assert len(before) < len(erasable.everything()) <= full
+    assert erasable.erasing.erase(WORKSPACE, ["order-1"]) == ["order-1"]
+    assert erasable.everything() == before
 
 
-def test_all_events_of_a_profile_are_erased(world: World) -> None:
-    world.add("other", ["q"])
-    world.add("foreign", ["p"], FOREIGN)
-    before = world.everything()
+def test_all_events_of_a_profile_are_erased(erasable: ErasableEvents) -> None:
+    erasable.add("other", ["q"])
+    erasable.add("foreign", ["p"], FOREIGN)
+    before = erasable.everything()
     ids = [f"order-{number}" for number in range(40)]
     for number, event_id in enumerate(ids):
-        world.add(event_id, ["q", "p"] if number % 2 else ["p"])
+        erasable.add(event_id, ["q", "p"] if number % 2 else ["p"])
 
-    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == sorted(ids)
-    assert world.everything() == before
-    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == []
-
-
-def test_a_profile_that_is_not_in_the_index_is_found_by_looking_at_all(world: World) -> None:
-    world.add("other", ["q"])
-    before = world.everything()
-    world.add("crowd", [f"p{number}" for number in range(150)])
-
-    assert all_of(world.erasing.erase_profile, WORKSPACE, "p149") == []
-    assert all_of(world.erasing.erase_profile, WORKSPACE, "p149", all_events=True) == ["crowd"]
-    assert world.everything() == before
+    assert all_of(erasable.erasing.erase_profile, WORKSPACE, "p") == sorted(ids)
+    assert erasable.everything() == before
+    assert all_of(erasable.erasing.erase_profile, WORKSPACE, "p") == []
 
 
-def test_an_event_that_an_index_names_wrongly_stays(world: World) -> None:
+def test_a_profile_that_is_not_in_the_index_is_found_by_looking_at_all(erasable: ErasableEvents) -> None:
+    erasable.add("other", ["q"])
+    before = erasable.everything()
+    erasable.add("crowd", [f"p{number}" for number in range(150)])
+
+    assert all_of(erasable.erasing.erase_profile, WORKSPACE, "p149") == []
+    assert all_of(erasable.erasing.erase_profile, WORKSPACE, "p149", all_events=True) == ["crowd"]
+    assert erasable.everything() == before
+
+
+def test_an_event_that_an_index_names_wrongly_stays(erasable: ErasableEvents) -> None:
     """A publish that lost a race for its id may leave a row that names the event of the winner."""
-    world.add("order-1", ["q"])
+    erasable.add("order-1", ["q"])
     event = Event("order-1", "A", AT - timedelta(minutes=1), {"identification_data": [{"profile_id": "p"}]}, None, None, WORKSPACE, AT)
-    world.store.write_rows([event])
+    erasable.store.write_rows([event])
 
-    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == []
-    assert list(world.store.get(WORKSPACE, ["order-1"])) == ["order-1"]
+    assert all_of(erasable.erasing.erase_profile, WORKSPACE, "p") == []
+    assert list(erasable.store.get(WORKSPACE, ["order-1"])) == ["order-1"]
 
 
-def test_what_was_interrupted_is_ended_by_the_next_try(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = world.everything()
-    world.add("order-1", ["p"])
-    world.add("order-2", ["p"])
-    erase = world.erasing_log.erase
+def test_what_was_interrupted_is_ended_by_the_next_try(erasable: ErasableEvents, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = erasable.everything()
+    erasable.add("order-1", ["p"])
+    erasable.add("order-2", ["p"])
+    erase = erasable.erasing_log.erase
 
     def fail(workspace_id: str, event_id: str) -> None:
         if event_id == "order-2":
@@ -150,18 +150,18 @@ def test_what_was_interrupted_is_ended_by_the_next_try(world: World, monkeypatch
         erase(workspace_id, event_id)
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.erasing_log, "erase", fail)
+        patch.setattr(erasable.erasing_log, "erase", fail)
         with pytest.raises(RateLimited):
-            world.erasing.erase(WORKSPACE, ["order-1", "order-2"])
+            erasable.erasing.erase(WORKSPACE, ["order-1", "order-2"])
     # Both are there to be found again by their profile.
-    assert all_of(world.erasing.erase_profile, WORKSPACE, "p") == ["order-1", "order-2"]
-    assert world.everything() == before
+    assert all_of(erasable.erasing.erase_profile, WORKSPACE, "p") == ["order-1", "order-2"]
+    assert erasable.everything() == before
 
 
-def test_many_ids_are_erased_in_steps(world: World) -> None:
+def test_many_ids_are_erased_in_steps(erasable: ErasableEvents) -> None:
     ids = [f"e{number}" for number in range(EVENTS_PER_STEP + 1)]
     now = [Event(one, "A", AT, {}, None, None, WORKSPACE, AT) for one in ids]
-    world.store.put(now, "00")
+    erasable.store.put(now, "00")
 
-    assert sorted(world.erasing.erase(WORKSPACE, ids)) == sorted(ids)
-    assert world.everything() == []
+    assert sorted(erasable.erasing.erase(WORKSPACE, ids)) == sorted(ids)
+    assert erasable.everything() == []

@@ -17,6 +17,7 @@ from event_service.filters.event_filter import EventFilter
 from event_service.routing.packed import Packed
 from event_service.routing.storage import packed_rows
 from event_service.routing.storage.packed_rows import DynamoPackedRows, PackedItem
+from tests.builders import SettableClock
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORKSPACE = new_id()
@@ -33,14 +34,6 @@ LARGE = EventFilter(
 PART_BYTES = 4_000
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 def rows(filters: int = 300) -> RoutingRows:
     found = [LARGE, *(EventFilter(new_id(), WORKSPACE, f"{n}", {"in": {"eventTypes": [new_id()]}}, NOW, NOW, 1) for n in range(filters))]
     links = {new_id(): {one.id for one in found}, new_id(): {new_id() for _ in range(2_500)}}
@@ -49,12 +42,12 @@ def rows(filters: int = 300) -> RoutingRows:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> SettableClock:
+    return SettableClock(NOW)
 
 
 @pytest.fixture
-def store(database: Database, clock: Clock) -> DynamoPackedRows:
+def store(database: Database, clock: SettableClock) -> DynamoPackedRows:
     return DynamoPackedRows(database, clock, lambda seconds: None, PART_BYTES * 10)
 
 
@@ -113,13 +106,13 @@ def test_what_a_newer_release_packed_is_left_to_it(store: DynamoPackedRows, monk
     assert store.newest(WORKSPACE) is None
 
 
-def test_one_of_many_packs_and_another_after_it_died(store: DynamoPackedRows, clock: Clock) -> None:
+def test_one_of_many_packs_and_another_after_it_died(store: DynamoPackedRows, clock: SettableClock) -> None:
     assert [store.claim(WORKSPACE, 60) for _ in range(3)] == [True, False, False]
     clock.now += timedelta(seconds=62)
     assert [store.claim(WORKSPACE, 60) for _ in range(2)] == [True, False]
 
 
-def test_after_a_week_it_is_packed_anew(store: DynamoPackedRows, clock: Clock) -> None:
+def test_after_a_week_it_is_packed_anew(store: DynamoPackedRows, clock: SettableClock) -> None:
     store.write(WORKSPACE, 12, rows(1))
     clock.now += timedelta(days=8)
 

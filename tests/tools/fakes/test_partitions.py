@@ -37,7 +37,7 @@ def gets(*keys: dict[str, Any]) -> dict[str, Any]:
     return {"RequestItems": {"T": {"Keys": list(keys), "ConsistentRead": True}}}
 
 
-class World:
+class Scene:
     """Both fakes over one memory, at a time that a test sets."""
 
     def __init__(self, reads: float = 3_000, writes: float = 1_000) -> None:
@@ -61,78 +61,78 @@ class World:
     ],
 )
 def test_what_aws_refuses_is_refused(operation: str, arguments: dict[str, Any], why: str) -> None:
-    world = World()
+    scene = Scene()
 
     with pytest.raises(ClientError, match=why):
-        world.strict.dispatch(operation, arguments)
+        scene.strict.dispatch(operation, arguments)
 
-    assert world.memory.calls == []
+    assert scene.memory.calls == []
 
 
 def test_what_aws_takes_is_passed_on() -> None:
-    world = World()
+    scene = Scene()
 
-    world.strict.dispatch("BatchWriteItem", puts(*(item("a", str(number)) for number in range(25))))
+    scene.strict.dispatch("BatchWriteItem", puts(*(item("a", str(number)) for number in range(25))))
 
-    assert len(world.memory.calls) == 1
+    assert len(scene.memory.calls) == 1
 
 
 def test_a_key_takes_so_many_writes_in_a_second_and_again_in_the_next() -> None:
-    world = World(writes=3)
+    scene = Scene(writes=3)
 
     for number in range(3):
-        world.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", str(number))})
+        scene.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", str(number))})
     with pytest.raises(ClientError, match="ThrottlingException"):
-        world.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", "4")})
-    world.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("b", "4")})
-    world.second = 1.0
-    world.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", "4")})
+        scene.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", "4")})
+    scene.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("b", "4")})
+    scene.second = 1.0
+    scene.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", "4")})
 
-    assert world.limits.throttled == {Partition("T", "a"): 1}
-    assert world.limits.busiest("T", write=True) == 3
+    assert scene.limits.throttled == {Partition("T", "a"): 1}
+    assert scene.limits.busiest("T", write=True) == 3
 
 
 def test_a_batch_is_done_in_part_and_one_of_which_nothing_fits_fails() -> None:
-    world = World(writes=2)
+    scene = Scene(writes=2)
 
-    answer = world.partitioned.dispatch("BatchWriteItem", puts(*(item("a", str(number)) for number in range(3)), item("b", "1")))
+    answer = scene.partitioned.dispatch("BatchWriteItem", puts(*(item("a", str(number)) for number in range(3)), item("b", "1")))
 
     assert [one["PutRequest"]["Item"]["sort"]["S"] for one in answer["UnprocessedItems"]["T"]] == ["2"]
     with pytest.raises(ClientError, match="ThrottlingException"):
-        world.partitioned.dispatch("BatchWriteItem", puts(item("a", "3")))
+        scene.partitioned.dispatch("BatchWriteItem", puts(item("a", "3")))
 
 
 def test_reads_of_a_batch_are_counted_by_key() -> None:
-    world = World(reads=2)
+    scene = Scene(reads=2)
     keys = [{"key": {"S": "a"}, "sort": {"S": str(number)}} for number in range(3)]
 
-    answer = world.partitioned.dispatch("BatchGetItem", gets(*keys))
+    answer = scene.partitioned.dispatch("BatchGetItem", gets(*keys))
 
     assert answer["UnprocessedKeys"]["T"]["Keys"] == [keys[2]]
 
 
 def test_a_query_costs_what_it_reads() -> None:
-    world = World()
+    scene = Scene()
 
-    world.partitioned.dispatch(
+    scene.partitioned.dispatch(
         "Query", {"TableName": "T", "ConsistentRead": True, "ExpressionAttributeValues": {":0": {"S": "a"}, ":1": {"S": "z"}}}
     )
 
-    assert world.limits.busiest("T") == 10
+    assert scene.limits.busiest("T") == 10
 
 
 def test_local_index_entries_burden_the_same_key() -> None:
-    world = World()
+    scene = Scene()
 
-    world.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", "1", owner="o", date="d")})
+    scene.partitioned.dispatch("PutItem", {"TableName": "T", "Item": item("a", "1", owner="o", date="d")})
 
-    assert world.limits.busiest("T", write=True) == 2
-    assert world.limits.busiest("T.by_owner", write=True) == 1
+    assert scene.limits.busiest("T", write=True) == 2
+    assert scene.limits.busiest("T.by_owner", write=True) == 1
 
 
 def test_a_transaction_costs_twice() -> None:
-    world = World()
+    scene = Scene()
 
-    world.partitioned.dispatch("TransactWriteItems", {"TransactItems": [{"Put": {"TableName": "T", "Item": item("a", "1")}}]})
+    scene.partitioned.dispatch("TransactWriteItems", {"TransactItems": [{"Put": {"TableName": "T", "Item": item("a", "1")}}]})
 
-    assert world.limits.busiest("T", write=True) == 2
+    assert scene.limits.busiest("T", write=True) == 2
