@@ -431,10 +431,14 @@ def due(workspaces: int = 100, endpoints: int = 20, rate: float = 4_000.0, secon
     return result
 
 
-def due_beside(endpoints: int = 10_000, events: int = 20, others: int = 10, seconds: float = 240.0) -> Due:
+def due_beside(endpoints: int = 1_000, events: int = 50, others: int = 10, seconds: float = 240.0) -> Due:
     """One workspace has so many endpoints whose retries all become due at once, and whose receivers take one request a second; beside it
-    is one with a few. Returns what the latter sees."""
-    world = SimulatedWorld()
+    is one with a few. Returns what the latter sees.
+
+    A tenth of all: ten executions serve a hundred lanes at once, so that a workspace of 1,000 endpoints asks for ten times as many as
+    there are, as one of 10,000 does of a hundred executions.
+    """
+    world = SimulatedWorld(own=10)
     crowd, few = _Retries(world), _Retries(world)
     large, small = (f"{number:08d}-0000-4000-8000-000000000000" for number in (1, 2))
     hooks = [world.receiver(Limiter(world.loop, 1.0, 1.0), large) for _ in range(endpoints)]

@@ -201,7 +201,7 @@ class SimulatedWorld(World):
     def __init__(self, shared: int = 100, own: int = 100, maximum_requests: int = 100, seed: int = 1) -> None:
         self.loop = VirtualLoop(Time())
         self._shared, self._own = shared, own
-        self.draw = random.Random(seed)
+        self.draw, self._draw_ids = random.Random(seed), random.Random(seed)
         self.observed: dict[str, Observed] = defaultdict(Observed)
         self.errors: Counter[str] = Counter()
         self.cut = 0
@@ -265,7 +265,7 @@ class SimulatedWorld(World):
 
     def drawn_id(self) -> str:
         """An id that is the same in every run."""
-        return str(uuid.UUID(int=self.draw.getrandbits(128), version=4))
+        return str(uuid.UUID(int=self._draw_ids.getrandbits(128), version=4))
 
     def event(self, event_type: str = "IDENTIFICATION", workspace_id: str = WORKSPACE) -> Any:
         event = super().event(event_type, workspace_id)
