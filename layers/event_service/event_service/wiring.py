@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from event_service.delivery.storage.lanes import DynamoLaneStore
     from event_service.delivery.storage.log import DynamoDeliveryLog
     from event_service.delivery.storage.queue import SqsLookQueue, SqsWebhookQueue
+    from event_service.delivery.storage.wide_events import DynamoWideEvents
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
@@ -273,6 +274,7 @@ def routing() -> Routing:
     """From accepted events to deliveries."""
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.hand_over import MarkingQueue
     from event_service.routing.refused_filters import RefusedFilterEvents
     from event_service.routing.router import Routing
     from event_service.routing.tables import RoutingTables
@@ -281,7 +283,7 @@ def routing() -> Routing:
     return Routing(
         tables=RoutingTables(change_log(), configuration_rows(), Matcher, packed=packed_reading),
         store=event_store(),
-        webhooks=webhook_queue(),
+        webhooks=MarkingQueue(webhook_queue(), wide_events),
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
         refused_filters=RefusedFilterEvents(publishing),
@@ -468,6 +470,14 @@ def delivery_log() -> DynamoDeliveryLog:
 
 
 @cache
+def wide_events() -> DynamoWideEvents:
+    """Events whose records are spread."""
+    from event_service.delivery.storage.wide_events import DynamoWideEvents
+
+    return DynamoWideEvents(database(), get_settings().event_retention_days)
+
+
+@cache
 def backlog_store() -> DynamoBacklogStore:
     """Backlogs of endpoints."""
     from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -593,7 +603,7 @@ def resending() -> Resending:
     """Sending deliveries again."""
     from event_service.delivery.resending import Resending
 
-    return Resending(backlog_store(), looks())
+    return Resending(backlog_store(), looks(), wide_events())
 
 
 @cache
