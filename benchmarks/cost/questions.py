@@ -22,6 +22,7 @@ from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.queue import SqsLookQueue
 from event_service.delivery.storage.reminders import DynamoReminderStore
+from event_service.delivery.storage.wide_events import DynamoWideEvents
 from event_service.explain.backtest import Backtest, Question
 from event_service.explain.changes import Changes
 from event_service.explain.delivery import Explanations
@@ -215,7 +216,7 @@ class _Asked:
     def _replay(self, endpoint_id: str, *, dry_run: bool = False) -> None:
         world, clock = self._world, self._world.clock
         looks = Looks(SqsLookQueue(world.queues, cost.LOOK_URL), DynamoReminderStore(self._database), clock)
-        resending = Resending(DynamoBacklogStore(self._database, RETENTION_DAYS), looks)
+        resending = Resending(DynamoBacklogStore(self._database, RETENTION_DAYS), looks, DynamoWideEvents(self._database, RETENTION_DAYS))
         replay = Replay(
             targets={
                 EndpointType.WEB_HOOK: WebhookTarget(self._log, resending, clock),
