@@ -21,6 +21,9 @@ export const NAVIGATION: { name: string; text: string; icon: IconName }[] = [
   { name: "settings", text: "Settings", icon: "settings" },
 ];
 
+/** Screens that are reached from another one: the navigation shows that one. */
+const AREAS: Record<string, string> = { jobs: "deliveries", publish: "events", "new-endpoint": "endpoints", "new-filter": "filters" };
+
 // Before a screen asks anything: what the screen before had asked is not its own.
 let shown = screen.value;
 effect(() => {
@@ -79,7 +82,7 @@ function Shell() {
           <ul>
             {NAVIGATION.map((one) => (
               <li key={one.name}>
-                <a href={link(one.name ? [one.name] : [])} aria-current={(route.value.path[0] ?? "") === one.name ? "page" : undefined}>
+                <a href={link(one.name ? [one.name] : [])} aria-current={AREAS[route.value.path[0] ?? ""] === one.name || (route.value.path[0] ?? "") === one.name ? "page" : undefined}>
                   <Icon name={one.icon} />{one.text}
                 </a>
               </li>

@@ -73,6 +73,10 @@ export interface EventInput {
   cameraId?: string | null;
 }
 
+export type JobKind = "REPLAY_EVENTS" | "RETRY_DELIVERIES" | "CANCEL_DELIVERIES";
+
+export type JobStatus = "RUNNING" | "DONE" | "CANCELLED" | "FAILED";
+
 export interface MatchEventsInput {
   eventFiltersInput?: EventFiltersInput | null;
   eventFiltersId?: string | null;
@@ -85,6 +89,8 @@ export interface MatchEventsInput {
 }
 
 export type ReceiverTrouble = "SLOW" | "LIMITED" | "FAILING";
+
+export type StatisticsStep = "MINUTE" | "HOUR" | "DAY";
 
 export interface ConditionFields {
   cameraIds?: string[] | null;
@@ -159,7 +165,9 @@ export type EventFilter = {
   id: string;
   name: string;
   meta: Json;
+  key: string | null;
   description: string | null;
+  labels: Json;
   creationDate: string;
   lastModified: string;
   endpoints: {
@@ -269,6 +277,22 @@ export type Explanation = {
       sentence: string;
     } | null;
   })[];
+};
+
+export type Job = {
+  id: string;
+  kind: JobKind;
+  status: JobStatus;
+  started: string;
+  changed: string;
+  actor: string;
+  dryRun: boolean;
+  count: number;
+  skipped: number;
+  progress: number | null;
+  estimatedTotal: number | null;
+  arguments: Json;
+  reason: string | null;
 };
 
 export type SignInAnswer = {
@@ -417,7 +441,7 @@ export type EventFiltersVariables = {
 export const EventFilters: Operation<EventFiltersAnswer, EventFiltersVariables> = {
   name: "EventFilters",
   kind: "query",
-  text: "query EventFilters($filters: EventFiltersFilters, $first: Int = 50, $after: String) {\n  eventsFilters(\n    filters: $filters\n    order: { lastModified: DESC }\n    first: $first\n    after: $after\n  ) {\n    collectionItems {\n      ...EventFilter\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "query EventFilters($filters: EventFiltersFilters, $first: Int = 50, $after: String) {\n  eventsFilters(\n    filters: $filters\n    order: { lastModified: DESC }\n    first: $first\n    after: $after\n  ) {\n    collectionItems {\n      ...EventFilter\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type OneEventFilterAnswer = {
@@ -429,7 +453,7 @@ export type OneEventFilterVariables = {
 export const OneEventFilter: Operation<OneEventFilterAnswer, OneEventFilterVariables> = {
   name: "OneEventFilter",
   kind: "query",
-  text: "query OneEventFilter($id: ID!) {\n  eventFilter(id: $id) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "query OneEventFilter($id: ID!) {\n  eventFilter(id: $id) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type EventsAnswer = {
@@ -652,11 +676,12 @@ export type ResumeEndpointsAnswer = {
 };
 export type ResumeEndpointsVariables = {
   ids: string[];
+  discardWaiting?: boolean | null;
 };
 export const ResumeEndpoints: Operation<ResumeEndpointsAnswer, ResumeEndpointsVariables> = {
   name: "ResumeEndpoints",
   kind: "mutation",
-  text: "mutation ResumeEndpoints($ids: [ID!]!) {\n  resumeEndpoints(ids: $ids) {\n    ok\n  }\n}",
+  text: "mutation ResumeEndpoints($ids: [ID!]!, $discardWaiting: Boolean) {\n  resumeEndpoints(ids: $ids, discardWaiting: $discardWaiting) {\n    ok\n  }\n}",
 };
 
 export type RotateEndpointSecretAnswer = {
@@ -692,11 +717,14 @@ export type CreateEventFiltersVariables = {
   eventFiltersInput: EventFiltersInput;
   endpointIds?: string[] | null;
   idempotencyKey?: string | null;
+  key?: string | null;
+  description?: string | null;
+  labels?: Json | null;
 };
 export const CreateEventFilters: Operation<CreateEventFiltersAnswer, CreateEventFiltersVariables> = {
   name: "CreateEventFilters",
   kind: "mutation",
-  text: "mutation CreateEventFilters($name: String, $eventFiltersInput: EventFiltersInput!, $endpointIds: [ID!], $idempotencyKey: String) {\n  createEventFilters(\n    name: $name\n    eventFiltersInput: $eventFiltersInput\n    endpointIds: $endpointIds\n    idempotencyKey: $idempotencyKey\n  ) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "mutation CreateEventFilters($name: String, $eventFiltersInput: EventFiltersInput!, $endpointIds: [ID!], $idempotencyKey: String, $key: String, $description: String, $labels: JSON) {\n  createEventFilters(\n    name: $name\n    eventFiltersInput: $eventFiltersInput\n    endpointIds: $endpointIds\n    idempotencyKey: $idempotencyKey\n    key: $key\n    description: $description\n    labels: $labels\n  ) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type UpdateEventFiltersAnswer = {
@@ -710,7 +738,7 @@ export type UpdateEventFiltersVariables = {
 export const UpdateEventFilters: Operation<UpdateEventFiltersAnswer, UpdateEventFiltersVariables> = {
   name: "UpdateEventFilters",
   kind: "mutation",
-  text: "mutation UpdateEventFilters($id: ID!, $name: String, $eventFiltersInput: EventFiltersInput) {\n  updateEventFilters(id: $id, name: $name, eventFiltersInput: $eventFiltersInput) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  description\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
+  text: "mutation UpdateEventFilters($id: ID!, $name: String, $eventFiltersInput: EventFiltersInput) {\n  updateEventFilters(id: $id, name: $name, eventFiltersInput: $eventFiltersInput) {\n    ...EventFilter\n  }\n}\n\nfragment EventFilter on EventFiltersOutput {\n  id\n  name\n  meta\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  endpoints {\n    id\n    name\n    type\n    status\n  }\n}",
 };
 
 export type DeleteEventFiltersAnswer = {
@@ -793,6 +821,7 @@ export type RetryAllDeliveriesAnswer = {
     count: number | null;
     skipped: number | null;
     endCursor: string | null;
+    job: Job | null;
   } | null;
 };
 export type RetryAllDeliveriesVariables = {
@@ -800,11 +829,33 @@ export type RetryAllDeliveriesVariables = {
   after?: string | null;
   dryRun?: boolean | null;
   unmatchedToo?: boolean | null;
+  background?: boolean | null;
 };
 export const RetryAllDeliveries: Operation<RetryAllDeliveriesAnswer, RetryAllDeliveriesVariables> = {
   name: "RetryAllDeliveries",
   kind: "mutation",
-  text: "mutation RetryAllDeliveries($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $unmatchedToo: Boolean) {\n  retryDeliveries(\n    filters: $filters\n    after: $after\n    dryRun: $dryRun\n    unmatchedToo: $unmatchedToo\n  ) {\n    ok\n    count\n    skipped\n    endCursor\n  }\n}",
+  text: "mutation RetryAllDeliveries($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $unmatchedToo: Boolean, $background: Boolean) {\n  retryDeliveries(\n    filters: $filters\n    after: $after\n    dryRun: $dryRun\n    unmatchedToo: $unmatchedToo\n    background: $background\n  ) {\n    ok\n    count\n    skipped\n    endCursor\n    job {\n      ...Job\n    }\n  }\n}\n\nfragment Job on Job {\n  id\n  kind\n  status\n  started\n  changed\n  actor\n  dryRun\n  count\n  skipped\n  progress\n  estimatedTotal\n  arguments\n  reason\n}",
+};
+
+export type CancelAllDeliveriesAnswer = {
+  cancelDeliveries: {
+    ok: boolean;
+    count: number | null;
+    skipped: number | null;
+    endCursor: string | null;
+    job: Job | null;
+  } | null;
+};
+export type CancelAllDeliveriesVariables = {
+  filters: DeliveryFilters;
+  after?: string | null;
+  dryRun?: boolean | null;
+  background?: boolean | null;
+};
+export const CancelAllDeliveries: Operation<CancelAllDeliveriesAnswer, CancelAllDeliveriesVariables> = {
+  name: "CancelAllDeliveries",
+  kind: "mutation",
+  text: "mutation CancelAllDeliveries($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $background: Boolean) {\n  cancelDeliveries(\n    filters: $filters\n    after: $after\n    dryRun: $dryRun\n    background: $background\n  ) {\n    ok\n    count\n    skipped\n    endCursor\n    job {\n      ...Job\n    }\n  }\n}\n\nfragment Job on Job {\n  id\n  kind\n  status\n  started\n  changed\n  actor\n  dryRun\n  count\n  skipped\n  progress\n  estimatedTotal\n  arguments\n  reason\n}",
 };
 
 export type ReplayEventsAnswer = {
@@ -812,6 +863,7 @@ export type ReplayEventsAnswer = {
     ok: boolean;
     count: number;
     continueSince: string | null;
+    job: Job | null;
   } | null;
 };
 export type ReplayEventsVariables = {
@@ -820,11 +872,115 @@ export type ReplayEventsVariables = {
   until?: string | null;
   missingOnly?: boolean | null;
   dryRun?: boolean | null;
+  background?: boolean | null;
 };
 export const ReplayEvents: Operation<ReplayEventsAnswer, ReplayEventsVariables> = {
   name: "ReplayEvents",
   kind: "mutation",
-  text: "mutation ReplayEvents($endpointId: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {\n  replayEvents(\n    endpointId: $endpointId\n    since: $since\n    until: $until\n    missingOnly: $missingOnly\n    dryRun: $dryRun\n  ) {\n    ok\n    count\n    continueSince\n  }\n}",
+  text: "mutation ReplayEvents($endpointId: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean, $background: Boolean) {\n  replayEvents(\n    endpointId: $endpointId\n    since: $since\n    until: $until\n    missingOnly: $missingOnly\n    dryRun: $dryRun\n    background: $background\n  ) {\n    ok\n    count\n    continueSince\n    job {\n      ...Job\n    }\n  }\n}\n\nfragment Job on Job {\n  id\n  kind\n  status\n  started\n  changed\n  actor\n  dryRun\n  count\n  skipped\n  progress\n  estimatedTotal\n  arguments\n  reason\n}",
+};
+
+export type OneJobAnswer = {
+  job: Job | null;
+};
+export type OneJobVariables = {
+  id: string;
+};
+export const OneJob: Operation<OneJobAnswer, OneJobVariables> = {
+  name: "OneJob",
+  kind: "query",
+  text: "query OneJob($id: ID!) {\n  job(id: $id) {\n    ...Job\n  }\n}\n\nfragment Job on Job {\n  id\n  kind\n  status\n  started\n  changed\n  actor\n  dryRun\n  count\n  skipped\n  progress\n  estimatedTotal\n  arguments\n  reason\n}",
+};
+
+export type JobsAnswer = {
+  jobs: {
+    collectionItems: Job[];
+    endCursor: string | null;
+    hasNextPage: boolean;
+  };
+};
+export type JobsVariables = {
+  first?: number | null;
+  after?: string | null;
+};
+export const Jobs: Operation<JobsAnswer, JobsVariables> = {
+  name: "Jobs",
+  kind: "query",
+  text: "query Jobs($first: Int = 50, $after: String) {\n  jobs(first: $first, after: $after) {\n    collectionItems {\n      ...Job\n    }\n    endCursor\n    hasNextPage\n  }\n}\n\nfragment Job on Job {\n  id\n  kind\n  status\n  started\n  changed\n  actor\n  dryRun\n  count\n  skipped\n  progress\n  estimatedTotal\n  arguments\n  reason\n}",
+};
+
+export type CancelJobAnswer = {
+  cancelJob: Job | null;
+};
+export type CancelJobVariables = {
+  id: string;
+};
+export const CancelJob: Operation<CancelJobAnswer, CancelJobVariables> = {
+  name: "CancelJob",
+  kind: "mutation",
+  text: "mutation CancelJob($id: ID!) {\n  cancelJob(id: $id) {\n    ...Job\n  }\n}\n\nfragment Job on Job {\n  id\n  kind\n  status\n  started\n  changed\n  actor\n  dryRun\n  count\n  skipped\n  progress\n  estimatedTotal\n  arguments\n  reason\n}",
+};
+
+export type EventTypesAnswer = {
+  eventTypes: {
+    collectionItems: {
+      type: string;
+    }[];
+  };
+};
+export type EventTypesVariables = Record<string, never>;
+export const EventTypes: Operation<EventTypesAnswer, EventTypesVariables> = {
+  name: "EventTypes",
+  kind: "query",
+  text: "query EventTypes {\n  eventTypes(first: 1000) {\n    collectionItems {\n      type\n    }\n  }\n}",
+};
+
+export type LastMatchesAnswer = {
+  explainDelivery: {
+    filters: ({
+      eventFiltersId: string;
+      lastMatch: {
+        event: {
+          id: string;
+          date: string;
+        } | null;
+        sentence: string;
+      };
+    })[];
+  };
+};
+export type LastMatchesVariables = {
+  eventId: string;
+  endpointId: string;
+};
+export const LastMatches: Operation<LastMatchesAnswer, LastMatchesVariables> = {
+  name: "LastMatches",
+  kind: "query",
+  text: "query LastMatches($eventId: ID!, $endpointId: ID!) {\n  explainDelivery(eventId: $eventId, endpointId: $endpointId) {\n    filters {\n      eventFiltersId\n      lastMatch {\n        event {\n          id\n          date\n        }\n        sentence\n      }\n    }\n  }\n}",
+};
+
+export type StatisticsAnswer = {
+  statistics: {
+    counted: boolean;
+    points: {
+      start: string;
+      events: number;
+      deliveries: number;
+      delivered: number;
+      attemptsFailed: number;
+      failed: number;
+    }[];
+  };
+};
+export type StatisticsVariables = {
+  since: string;
+  until: string;
+  step: StatisticsStep;
+};
+export const Statistics: Operation<StatisticsAnswer, StatisticsVariables> = {
+  name: "Statistics",
+  kind: "query",
+  text: "query Statistics($since: DateTime!, $until: DateTime!, $step: StatisticsStep!) {\n  statistics(since: $since, until: $until, step: $step) {\n    counted\n    points {\n      start\n      events\n      deliveries\n      delivered\n      attemptsFailed\n      failed\n    }\n  }\n}",
 };
 
 export type LatestEventsAnswer = {
@@ -870,11 +1026,13 @@ export type LatestDeliveriesAnswer = {
     })[];
   };
 };
-export type LatestDeliveriesVariables = Record<string, never>;
+export type LatestDeliveriesVariables = {
+  limit: number;
+};
 export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliveriesVariables> = {
   name: "LatestDeliveries",
   kind: "query",
-  text: "query LatestDeliveries {\n  deliveries(pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n        health {\n          failingSince\n          disableDate\n          trouble\n          limitedTo\n          notBefore\n        }\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
+  text: "query LatestDeliveries($limit: Int!) {\n  deliveries(pagination: { limit: $limit }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n        health {\n          failingSince\n          disableDate\n          trouble\n          limitedTo\n          notBefore\n        }\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
 };
 
 export type EndpointsToLookAtAnswer = {
@@ -889,10 +1047,15 @@ export type EndpointsToLookAtAnswer = {
       id: string;
     }[];
   };
+  published: {
+    collectionItems: {
+      id: string;
+    }[];
+  };
 };
 export type EndpointsToLookAtVariables = Record<string, never>;
 export const EndpointsToLookAt: Operation<EndpointsToLookAtAnswer, EndpointsToLookAtVariables> = {
   name: "EndpointsToLookAt",
   kind: "query",
-  text: "query EndpointsToLookAt {\n  paused: endpoints(filters: { status: { exact: PAUSED } }, first: 50) {\n    collectionItems {\n      ...Off\n    }\n  }\n  disabled: endpoints(filters: { status: { exact: DISABLED } }, first: 50) {\n    collectionItems {\n      ...Off\n    }\n  }\n  any: endpoints(first: 1) {\n    collectionItems {\n      id\n    }\n  }\n}\n\nfragment Off on EndpointOutput {\n  id\n  name\n  status\n  statusReason\n}",
+  text: "query EndpointsToLookAt {\n  paused: endpoints(filters: { status: { exact: PAUSED } }, first: 50) {\n    collectionItems {\n      ...Off\n    }\n  }\n  disabled: endpoints(filters: { status: { exact: DISABLED } }, first: 50) {\n    collectionItems {\n      ...Off\n    }\n  }\n  any: endpoints(first: 1) {\n    collectionItems {\n      id\n    }\n  }\n  published: events(first: 1) {\n    collectionItems {\n      id\n    }\n  }\n}\n\nfragment Off on EndpointOutput {\n  id\n  name\n  status\n  statusReason\n}",
 };

@@ -101,11 +101,13 @@ export function usePages<Item extends { id: string }>(
   const load = async (after: string | null): Promise<void> => {
     setState((before) => ({ ...before, loading: true }));
     try {
-      const page = await fetchPage(after === null ? Math.min(LARGEST_PAGE, Math.max(PAGE, shown.current)) : PAGE, after);
+      // As much again each time: a list of 10,000 takes a dozen calls.
+      const page = await fetchPage(Math.min(LARGEST_PAGE, Math.max(PAGE, shown.current)), after);
       if (current.current !== key) return;
       cursor.current = page.endCursor;
       setState((before) => {
-        const items = after === null ? page.collectionItems : [...before.items, ...page.collectionItems.filter((one) => !before.items.some((old) => old.id === one.id))];
+        const known = new Set(after === null ? [] : before.items.map((one) => one.id));
+        const items = after === null ? page.collectionItems : [...before.items, ...page.collectionItems.filter((one) => !known.has(one.id))];
         shown.current = items.length;
         return { items, more: page.hasNextPage, error: null, loading: false, first: false };
       });

@@ -23,7 +23,7 @@ export function Field({ label, hint, fault, children }: {
 }
 
 /** A field whose text is taken a moment after the last key, or when it is left. */
-export function Later({ value, change, ...rest }: { value: string; change: (value: string | null) => void; id: string; placeholder: string; "aria-describedby"?: string }) {
+export function Later({ value, change, list, ...rest }: { value: string; change: (value: string | null) => void; id: string; placeholder: string; list?: string; "aria-describedby"?: string }) {
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const known = useRef(value);
@@ -37,14 +37,18 @@ export function Later({ value, change, ...rest }: { value: string; change: (valu
     clearTimeout(timer.current);
     if (now.trim() !== value) change(now.trim() || null);
   };
-  return (
-    <input {...rest} value={text} onChange={(event) => take(event.currentTarget.value)} onInput={(event) => {
+  const attributes = {
+    ...rest,
+    value: text,
+    onChange: (event: { currentTarget: HTMLInputElement }) => take(event.currentTarget.value),
+    onInput: (event: { currentTarget: HTMLInputElement }) => {
       const now = event.currentTarget.value;
       setText(now);
       clearTimeout(timer.current);
       timer.current = setTimeout(() => take(now), 400);
-    }} />
-  );
+    },
+  };
+  return list === undefined ? <input {...attributes} /> : <input {...attributes} list={list} />;
 }
 
 /** A button whose action takes a while. A refusal is said where notices are, unless the action handles it itself. */

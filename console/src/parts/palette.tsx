@@ -48,6 +48,7 @@ export function CommandPalette({ screens, close }: { screens: { name: string; te
     ...screens.map((one): Found => ({ key: `screen ${one.name}`, text: one.text, kind: "Screen", icon: one.icon, href: link(one.name ? [one.name] : []) })),
     { key: "new-endpoint", text: "New endpoint", kind: "Action", icon: "plus", href: link(["new-endpoint"]) },
     { key: "new-filter", text: "New event filter", kind: "Action", icon: "plus", href: link(["new-filter"]) },
+    { key: "jobs", text: "Jobs", kind: "Screen", icon: "clock", href: link(["jobs"]) },
     { key: "publish", text: "Publish an event", kind: "Action", icon: "send", href: link(["publish"]) },
     ...[...namedEndpoints.value.values()].map((one): Found => ({ key: one.id, text: one.name, kind: "Endpoint", icon: "endpoints", href: link(["endpoints", one.id]) })),
     ...filters.map((one): Found => ({ key: one.id, text: one.name, kind: "Event filter", icon: "filters", href: link(["filters", one.id]) })),

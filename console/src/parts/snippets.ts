@@ -15,25 +15,32 @@ SECRET = ${JSON.stringify(secret)}
 
 
 def verify(headers, body):
-    message_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
-    if abs(time.time() - int(timestamp)) > 300:
+    """Raises ValueError unless the request is signed with the secret, unchanged and fresh."""
+    message_id, timestamp, signatures = (headers.get(f"webhook-{name}") or "" for name in ("id", "timestamp", "signature"))
+    if not timestamp.isascii() or not timestamp.isdigit() or not abs(time.time() - int(timestamp[:20])) <= 300:
         raise ValueError("the request is older than five minutes")
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
-    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    expected = "v1," + base64.b64encode(digest).decode()
-    if not any(hmac.compare_digest(expected, given) for given in headers["webhook-signature"].split(" ")):
+    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode(errors="replace") + body, hashlib.sha256).digest()
+    expected = b"v1," + base64.b64encode(digest)
+    # Several signatures while a secret is being replaced: one must fit.
+    if not any(hmac.compare_digest(expected, given.encode(errors="replace")) for given in signatures.split(" ")):
         raise ValueError("the signature does not fit")
 
 
 class Receiver(BaseHTTPRequestHandler):
     def do_${method}(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = self.headers.get("content-length") or ""
+        if not (length.isascii() and length.isdigit() and len(length) < 8):
+            self.send_error(411)
+            return
+        body = self.rfile.read(int(length))
         try:
             verify(self.headers, body)
-        except (TypeError, ValueError) as error:
+            event = json.loads(body)
+        except ValueError as error:
             self.send_error(400, str(error))
             return
-        print(json.loads(body))
+        print(event, flush=True)
         self.send_response(204)
         self.end_headers()
 
@@ -48,21 +55,22 @@ import http from "node:http";
 const SECRET = ${JSON.stringify(secret)};
 
 function verify(headers, body) {
-  const id = headers["webhook-id"], timestamp = headers["webhook-timestamp"];
+  const [id, timestamp, signatures] = ["id", "timestamp", "signature"].map((name) => String(headers[\`webhook-\${name}\`] ?? ""));
   if (!(Math.abs(Date.now() / 1000 - Number(timestamp)) <= 300)) throw new Error("the request is older than five minutes");
   const key = Buffer.from(SECRET.replace(/^whsec_/, ""), "base64");
   const digest = crypto.createHmac("sha256", key).update(\`\${id}.\${timestamp}.\`).update(body).digest("base64");
   const expected = Buffer.from(\`v1,\${digest}\`);
-  const fits = headers["webhook-signature"].split(" ").some((given) =>
-    given.length === expected.length && crypto.timingSafeEqual(Buffer.from(given), expected));
+  // Several signatures while a secret is being replaced: one must fit.
+  const fits = signatures.split(" ").map((given) => Buffer.from(given)).some((given) =>
+    given.length === expected.length && crypto.timingSafeEqual(given, expected));
   if (!fits) throw new Error("the signature does not fit");
 }
 
 http.createServer(async (request, response) => {
-  const parts = [];
-  for await (const part of request) parts.push(part);
-  const body = Buffer.concat(parts);
   try {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const body = Buffer.concat(parts);
     verify(request.headers, body);
     console.log(JSON.parse(body));
     response.writeHead(204).end();
@@ -113,7 +121,7 @@ func fits(header http.Header, body []byte) bool {
 
 func main() {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil || !fits(r.Header, body) {
 			http.Error(w, "the signature does not fit", http.StatusBadRequest)
 			return
@@ -160,41 +168,81 @@ curl -i -X ${method} http://localhost:8000/ -H 'content-type: application/json' 
 export const SOCKET_LANGUAGES = ["JavaScript", "Python", "Command line"] as const;
 export type SocketLanguage = (typeof SOCKET_LANGUAGES)[number];
 
-/** A client that connects again where it left off. The token is the reader's to fill in. */
-export function socketSnippet(language: SocketLanguage, url: string, id: string): string {
+/**
+ * A client that connects again where it left off. The token is the reader's to fill in.
+ *
+ * @param filter the id of an event filter that narrows the connection; empty for every event of the endpoint.
+ */
+export function socketSnippet(language: SocketLanguage, url: string, id: string, filter = ""): string {
+  const narrowed = filter ? `&filter=${filter}` : "";
   switch (language) {
     case "JavaScript":
       return `// Node.js 22 or later, or a browser
-function listen(url, endpointId, token, handle, last = Number.MAX_SAFE_INTEGER) {        // beyond the end: from now on
-  const socket = new WebSocket(\`\${url}?endpoint_id=\${endpointId}&after=\${last}\`, ["token", token]);
+function follower(handle, last = Number.MAX_SAFE_INTEGER) {                              // beyond the end: from now on
+  const self = { last, first: true, take(text) {
+    for (const frame of [JSON.parse(text)].flat()) {
+      if (frame.notice === "reset") { if (self.first) self.last = frame.next - 1; }
+      else if (frame.notice === "gap") self.last = Math.max(self.last, frame.to);
+      else if (frame.sequence > self.last) { handle(frame); self.last = frame.sequence; }
+      if (frame.sequence || ["reset", "gap"].includes(frame.notice)) self.first = false;
+    }
+  } };
+  return self;
+}
+
+function listen(url, endpointId, token, handle, last, pause = 1000, self = follower(handle, last)) {
+  const socket = new WebSocket(\`\${url}?endpoint_id=\${endpointId}&batch=1&after=\${self.last}${narrowed}\`, ["token", token]);
   const ping = setInterval(() => socket.send('{"action":"ping"}'), 300000);   // idle connections end after ten minutes
-  socket.onmessage = ({ data }) => {
-    const frame = JSON.parse(data);
-    if (frame.notice === "gap") last = frame.next - 1;
-    else if (frame.sequence > last) { handle(frame); last = frame.sequence; }
+  self.first = true;
+  socket.onmessage = ({ data }) => { self.take(data); pause = 1000; };
+  socket.onclose = () => {
+    clearInterval(ping);
+    setTimeout(() => listen(url, endpointId, token, handle, last, Math.min(2 * pause, 60000), self), pause * (0.5 + Math.random() / 2));
   };
-  socket.onclose = () => { clearInterval(ping); setTimeout(() => listen(url, endpointId, token, handle, last), 1000); };
 }
 
 listen(${JSON.stringify(url)}, ${JSON.stringify(id)}, "<your token>", console.log);
 `;
     case "Python":
       return `# pip install websockets
-import asyncio, json, websockets
+import asyncio, json, random, websockets
 
 
-async def listen(url, endpoint_id, token, handle, last=2**53 - 1):  # beyond the end: from now on
+class Follower:
+    """Handles each event once and in order, whatever comes twice."""
+
+    def __init__(self, handle, last=2**53 - 1):  # beyond the end: from now on
+        self.handle, self.last, self.first = handle, last, True
+
+    def take(self, text):
+        message = json.loads(text)
+        for frame in message if isinstance(message, list) else [message]:
+            notice, sequence = frame.get("notice"), frame.get("sequence", 0)
+            if notice == "reset":
+                self.last = frame["next"] - 1 if self.first else self.last
+            elif notice == "gap":
+                self.last = max(self.last, frame["to"])
+            elif sequence > self.last:
+                self.handle(frame)  # then keep the sequence where it survives a restart
+                self.last = sequence
+            if sequence or notice in ("reset", "gap"):
+                self.first = False
+
+
+async def listen(url, endpoint_id, token, handle, last=2**53 - 1):
+    follower, pause = Follower(handle, last), 1
     while True:
         try:
-            async with websockets.connect(f"{url}?endpoint_id={endpoint_id}&token={token}&after={last}") as socket:
+            query = f"endpoint_id={endpoint_id}&token={token}&batch=1&after={follower.last}${narrowed}"
+            async with websockets.connect(f"{url}?{query}", max_size=2**20) as socket:
+                follower.first = True
                 async for text in socket:
-                    frame = json.loads(text)
-                    if frame.get("sequence", 0) > last:
-                        handle(frame)  # then keep \`last\` where it survives a restart
-                    last = frame["next"] - 1 if "next" in frame else max(last, frame.get("sequence", 0))
+                    follower.take(text)
+                    pause = 1
         except (OSError, websockets.WebSocketException) as error:
             print("reconnecting:", error)
-        await asyncio.sleep(1)
+        await asyncio.sleep(pause * random.uniform(0.5, 1))
+        pause = min(2 * pause, 60)
 
 
 asyncio.run(listen(${JSON.stringify(url)}, ${JSON.stringify(id)}, "<your token>", print))

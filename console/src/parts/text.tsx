@@ -1,6 +1,6 @@
 // How text, ids and dates of other people are shown: never as markup, never as a link, nothing in it invisible.
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { signal } from "@preact/signals";
 import { say } from "../state/notices";
 import { Icon } from "./icon";
 
@@ -52,13 +52,13 @@ export function relative(text: string, now: number): string {
   return absolute(text);
 }
 
+/** One clock for all dates: a timer for each would be thousands. */
+const clock = signal(Date.now());
+setInterval(() => (clock.value = Date.now()), 15_000);
+
 /** A date, as the time since or until. The full date is in the title and for screen readers. */
 export function Time({ at, exact = false }: { at: string; exact?: boolean }) {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 15_000);
-    return () => clearInterval(timer);
-  }, []);
+  const now = exact ? 0 : clock.value;
   return (
     <time dateTime={at} title={at} class="nowrap">
       {exact ? absolute(at) : relative(at, Math.max(now, Date.now()))}

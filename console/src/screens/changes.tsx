@@ -5,6 +5,7 @@ import { Action, Field } from "../parts/controls";
 import { EndpointChoice } from "../parts/endpoint-name";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
+import { place, Rows } from "../parts/rows";
 import { Empty, Failed, Loading } from "../parts/states";
 import { absolute, Sentence, Text, Time } from "../parts/text";
 import { TAIL_NAME } from "../state/tail";
@@ -49,9 +50,8 @@ export function ChangesScreen() {
         </Empty>
       ) : (
         <>
-          <ol class="rows" aria-label="Changes, the latest first" style={{ "--columns": "minmax(0, 1fr) auto" }}>
-            {shown.map((one) => <li key={one.version}><OneChange of={one} /></li>)}
-          </ol>
+          <Rows ordered label="Changes, the latest first" columns="minmax(0, 1fr) auto" items={shown}
+            row={(one, index) => <li key={one.version} {...place(index, shown.length, page.hasNextPage)}><OneChange of={one} /></li>} />
           <div class="more" role="status">
             <span>{shown.length.toLocaleString("en")} shown{!of && shown.length < read.length && `, ${read.length - shown.length} of live tails left out`}</span>
             {page.hasNextPage && <Action run={() => load(page)}>Show older</Action>}

@@ -1,15 +1,18 @@
 import { useMemo, useState } from "preact/hooks";
 import { call } from "../api/client";
-import { Deliveries, RetryAllDeliveries, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryStatus, type RetryAllDeliveriesAnswer } from "../api/documents";
+import { Deliveries, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryStatus } from "../api/documents";
 import { usePages } from "../api/query";
-import { Action, attempt, Dialog, Field, Later, More } from "../parts/controls";
+import { Action, Field, Later, More } from "../parts/controls";
 import { EndpointChoice, EndpointName } from "../parts/endpoint-name";
 import { Head } from "../parts/page";
+import { place, Rows } from "../parts/rows";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Status } from "../parts/status";
 import { Text, Time } from "../parts/text";
+import { TypeField } from "../parts/type-field";
 import { say } from "../state/notices";
 import { link, route, setQuery } from "../state/route";
+import { CancelAll, RetryAll } from "./deliveries-in-bulk";
 
 const STATUSES: { value: DeliveryStatus; text: string }[] = [
   { value: "PENDING", text: "Pending" }, { value: "DELIVERED", text: "Delivered" }, { value: "FAILED", text: "Failed" }, { value: "DISCARDED", text: "Discarded" },
@@ -31,6 +34,7 @@ export function DeliveriesScreen() {
   const endpoint = query.get("endpoint");
   const event = query.get("event");
   const code = query.get("code");
+  const type = query.get("type");
   const span = SPANS.find((one) => one.value === query.get("span"));
   const since = useMemo(() => (span ? begin(span.hours) : null), [span?.value]);
   const filters: DeliveryFilters = {
@@ -38,11 +42,12 @@ export function DeliveriesScreen() {
     ...(endpoint ? { endpointId: { exact: endpoint } } : {}),
     ...(event ? { eventId: { exact: event } } : {}),
     ...(code && /^\d{3}$/.test(code) ? { statusCode: { exact: Number(code) } } : {}),
+    ...(type ? { eventType: { exact: type } } : {}),
     ...(since ? { creationDate: { gte: since } } : {}),
   };
   return (
     <>
-      <Head title="Deliveries" name="Deliveries" actions={<RetryAll filters={filters} />}>Each event on its way to each webhook, with every attempt.</Head>
+      <Head title="Deliveries" name="Deliveries" actions={<><a class="button" href={link(["jobs"])}>Jobs</a><CancelAll filters={filters} /><RetryAll filters={filters} /></>}>Each event on its way to each webhook, with every attempt.</Head>
       <div class="filters">
         <Field label="Status">
           {(attributes) => (
@@ -63,6 +68,7 @@ export function DeliveriesScreen() {
         <Field label="Endpoint">
           {({ id }) => <EndpointChoice id={id} value={endpoint ?? ""} change={(value) => setQuery({ endpoint: value || null })} types={["WEB_HOOK"]} />}
         </Field>
+        <TypeField label="Event type" value={type ?? ""} change={(value) => setQuery({ type: value })} />
         <Field label="Event">
           {(attributes) => <Later {...attributes} placeholder="id" value={event ?? ""} change={(value) => setQuery({ event: value })} />}
         </Field>
@@ -74,65 +80,6 @@ export function DeliveriesScreen() {
     </>
   );
 }
-
-/** Starts again all that were given up and fit the filters: counted first, then with its progress. */
-function RetryAll({ filters }: { filters: DeliveryFilters }) {
-  const [counted, setCounted] = useState<Counted | null>(null);
-  const [unmatchedToo, setUnmatchedToo] = useState(false);
-  const [done, setDone] = useState(0);
-  const status = filters.status?.exact;
-  if (status && status !== "FAILED") return null;
-  const run = async (dryRun: boolean, unmatched: boolean, show: (sum: Counted) => void): Promise<Counted> => {
-    const sum = { count: 0, skipped: 0 };
-    let after: string | null = null;
-    do {
-      const answer: RetryAllDeliveriesAnswer["retryDeliveries"] = (await call(RetryAllDeliveries, { filters, after, dryRun, unmatchedToo: unmatched })).retryDeliveries;
-      sum.count += answer?.count ?? 0;
-      sum.skipped += answer?.skipped ?? 0;
-      after = answer?.endCursor ?? null;
-      show({ ...sum });
-    } while (after !== null);
-    return sum;
-  };
-  const count = async (unmatched: boolean) => {
-    setDone(0);
-    setUnmatchedToo(unmatched);
-    const sum = await run(true, unmatched, () => undefined);
-    if (sum.count + sum.skipped === 0) say("No delivery that fits these filters was given up.");
-    else setCounted(sum);
-  };
-  return (
-    <>
-      <Action icon="retry" run={() => count(false)}>Retry all that failed</Action>
-      {counted && (
-        <Dialog title="Retry all that failed" close={() => setCounted(null)}>
-          <p>{deliveries(counted.count, "that fits the filters was", "that fit the filters were")} given up. Each is started again, with all its attempts.</p>
-          {counted.skipped > 0 && <p class="muted">{deliveries(counted.skipped, "is", "are")} left out: no filter of the endpoint matches the event now, or one of the two is gone.</p>}
-          <label class="check">
-            <input type="checkbox" checked={unmatchedToo} onChange={(event) => void attempt(() => count(event.currentTarget.checked))} />
-            <span>Also events that no filter matches any more</span>
-          </label>
-          {done > 0 && <><progress max={counted.count} value={done} aria-label="Started again" /><p role="status">{done.toLocaleString("en")} started again</p></>}
-          <div class="actions">
-            <Action class="primary" disabled={counted.count === 0} run={async () => {
-              const sum = await run(false, unmatchedToo, (now) => setDone(now.count));
-              say(`${deliveries(sum.count, "is", "are")} started again.`);
-              setCounted(null);
-            }}>Retry {counted.count.toLocaleString("en")}</Action>
-            <button type="button" onClick={() => setCounted(null)}>Cancel</button>
-          </div>
-        </Dialog>
-      )}
-    </>
-  );
-}
-
-interface Counted {
-  count: number;
-  skipped: number;
-}
-
-const deliveries = (count: number, one: string, many: string): string => `${count.toLocaleString("en")} ${count === 1 ? `delivery ${one}` : `deliveries ${many}`}`;
 
 /** The last attempt in a few words. */
 export function lastAttempt(delivery: Delivery): string {
@@ -178,9 +125,8 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
           {chosen.size > 0 && <Action icon="retry" class="primary" run={() => retry([...chosen])}>Retry {chosen.size}</Action>}
         </div>
       )}
-      <ul class="rows" aria-label="Deliveries">
-        {shown.map((one) => (
-          <li key={one.id} class={choosing ? "with-check" : ""}>
+      <Rows label="Deliveries" items={shown} row={(one, index) => (
+          <li key={one.id} class={choosing ? "with-check" : ""} {...place(index, shown.length, !brief && pages.more)}>
             {choosing && (
               <input type="checkbox" class="above" aria-label={`Choose the delivery of ${one.eventId}`} disabled={one.status !== "FAILED"} checked={chosen.has(one.id)}
                 onChange={(event) => {
@@ -201,8 +147,7 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
             </div>
             <div class="end"><Status of={one.status} /></div>
           </li>
-        ))}
-      </ul>
+      )} />
       {brief ? null : <More pages={pages} />}
     </div>
   );

@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
 import {
-  CloseConnections, DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, OpenConnections, PauseEndpoints, ReplayEvents,
-  ResumeEndpoints, RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type OpenConnection,
-  type ReplayEventsAnswer, type TestEndpointAnswer,
+  CloseConnections, DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, OpenConnections, PauseEndpoints, ResumeEndpoints,
+  RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type OpenConnection,
+  type TestEndpointAnswer,
 } from "../api/documents";
 import { usePages, useQuery } from "../api/query";
-import { Action, Confirmed, Dialog, Field, More, Tabs } from "../parts/controls";
+import { Action, attempt, Confirmed, Dialog, Field, More, Tabs } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { laneSentence } from "../parts/lane";
 import { Head } from "../parts/page";
@@ -20,6 +20,7 @@ import { go, link, route } from "../state/route";
 import { changesOf } from "./changes";
 import { DeliveryList } from "./deliveries";
 import { address, Labels, labelsOf, pairs } from "./endpoints";
+import { Replay } from "./replay";
 
 export function EndpointScreen({ id }: { id: string }) {
   const query = useQuery(OneEndpoint, { id }, { every: 10 });
@@ -91,17 +92,28 @@ function Switch({ endpoint, reload }: Part) {
     return (
       <Action icon="pause" run={async () => {
         await pause(endpoint.id);
-        say("Paused. What arrives now is kept and sent on resume.", { undo: () => void resume(endpoint.id).then(reload) });
+        say("Paused. What arrives now is kept and sent on resume.", { undo: () => void attempt(() => resume(endpoint.id).then(reload)) });
         await reload();
       }}>Pause</Action>
     );
   }
   return (
-    <Action icon="play" class="primary" run={async () => {
-      await resume(endpoint.id);
-      say("Resumed. What had arrived meanwhile is being sent.", { undo: () => void pause(endpoint.id).then(reload) });
-      await reload();
-    }}>Resume</Action>
+    <>
+      <Action icon="play" class="primary" run={async () => {
+        await resume(endpoint.id);
+        say("Resumed. What had arrived meanwhile is being sent.", { undo: () => void attempt(() => pause(endpoint.id).then(reload)) });
+        await reload();
+      }}>Resume</Action>
+      {endpoint.type === "WEB_HOOK" && (
+        <Confirmed label="Resume without what waits" title="Resume and discard what waits?" icon="trash" danger run={async () => {
+          await call(ResumeEndpoints, { ids: [endpoint.id], discardWaiting: true });
+          say("Resumed. What waited is discarded; new events are sent.");
+          await reload();
+        }}>
+          <p>What arrived meanwhile is not sent: those deliveries are discarded. The events stay, and can be sent again under Settings.</p>
+        </Confirmed>
+      )}
+    </>
   );
 }
 
@@ -248,10 +260,10 @@ function Filters({ endpoint, reload }: Part) {
       {on ? (
         <Action run={async () => {
           await unlink(one.id);
-          say(endpoint.eventFilters.length === 1 ? "Unlinked. With no filter the endpoint receives every event." : "Unlinked.", { undo: () => void linkTo(one.id) });
+          say(endpoint.eventFilters.length === 1 ? "Unlinked. With no filter the endpoint receives every event." : "Unlinked.", { undo: () => void attempt(() => linkTo(one.id)) });
         }}>Unlink</Action>
       ) : (
-        <Action run={async () => { await linkTo(one.id); say("Linked. It applies to what is published from now on.", { undo: () => void unlink(one.id) }); }}>Link</Action>
+        <Action run={async () => { await linkTo(one.id); say("Linked. It applies to what is published from now on.", { undo: () => void attempt(() => unlink(one.id)) }); }}>Link</Action>
       )}
     </li>
   );
@@ -363,13 +375,13 @@ function Settings({ endpoint, reload }: Part) {
               setError(failure);
               return;
             }
-            say("Saved.", { undo: () => void call(UpdateEndpoint, before).then(reload) });
+            say("Saved.", { undo: () => void attempt(() => call(UpdateEndpoint, before).then(reload)) });
             void wantNames(true);
             await reload();
           }}>Save</Action>
         </div>
       </form>
-      {webhook && <Replay endpoint={endpoint} />}
+      <Replay endpoint={endpoint} />
       <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
         <header><h2>Delete</h2></header>
         <div class="body">
@@ -387,52 +399,3 @@ function Settings({ endpoint, reload }: Part) {
     </>
   );
 }
-
-function Replay({ endpoint }: { endpoint: Endpoint }) {
-  const [hours, setHours] = useState(24);
-  const [missingOnly, setMissingOnly] = useState(true);
-  const [count, setCount] = useState<number | null>(null);
-  const [sent, setSent] = useState<number | null>(null);
-  const change = () => { setCount(null); setSent(null); };
-  const replay = async (dryRun: boolean, show: (count: number) => void) => {
-    let since: string | null = new Date(Date.now() - hours * 3_600_000).toISOString();
-    const until = new Date().toISOString();
-    let all = 0;
-    while (since !== null) {
-      const answer: ReplayEventsAnswer = await call(ReplayEvents, { endpointId: endpoint.id, since, until, missingOnly, dryRun });
-      all += answer.replayEvents?.count ?? 0;
-      since = answer.replayEvents?.continueSince ?? null;
-      if (!dryRun) show(all);
-    }
-    show(all);
-  };
-  return (
-    <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
-      <header><h2>Send again</h2></header>
-      <div class="body">
-        <p class="muted">Sends the retained events of a span that its filters match.</p>
-        <Field label="Events of the last">
-          {(attributes) => (
-            <select {...attributes} value={String(hours)} onChange={(event) => { change(); setHours(Number(event.currentTarget.value)); }}>
-              <option value="1">hour</option><option value="24">day</option><option value="168">week</option><option value="336">two weeks</option>
-            </select>
-          )}
-        </Field>
-        <label class="check">
-          <input type="checkbox" checked={missingOnly} onChange={(event) => { change(); setMissingOnly(event.currentTarget.checked); }} />
-          <span>Only what it did not receive</span>
-        </label>
-        {sent !== null
-          ? <Message kind="good"><p>{events(sent)} being sent.</p></Message>
-          : count !== null && <Message kind="plain"><p>{count === 0 ? "There is nothing to send." : `${events(count)} to be sent.`}</p></Message>}
-        <div class="actions">
-          {count === null || count === 0 || sent !== null
-            ? <Action icon="search" run={async () => { setSent(null); await replay(true, setCount); }}>Count them first</Action>
-            : <Action icon="retry" class="primary" run={() => replay(false, setSent)}>Send {count.toLocaleString("en")}</Action>}
-        </div>
-      </div>
-    </section>
-  );
-}
-
-const events = (count: number): string => `${count.toLocaleString("en")} ${count === 1 ? "event is" : "events are"}`;

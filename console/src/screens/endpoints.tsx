@@ -4,6 +4,7 @@ import { usePages } from "../api/query";
 import { Field, Later, More } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
+import { place, Rows } from "../parts/rows";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Status } from "../parts/status";
 import { Text, Time } from "../parts/text";
@@ -92,9 +93,8 @@ function EndpointList({ pages, filtered }: { pages: ReturnType<typeof usePages<E
   return (
     <div style={{ "--columns": "minmax(0, 2fr) 7rem minmax(0, 2fr) 7rem" }}>
       <div class="row-head" aria-hidden="true"><span>Name</span><span>Status</span><span>Receives</span><span>Created</span></div>
-      <ul class="rows" aria-label="Endpoints">
-        {pages.items.map((one) => (
-          <li key={one.id}>
+      <Rows label="Endpoints" items={pages.items} row={(one, index) => (
+          <li key={one.id} {...place(index, pages.items.length, pages.more)}>
             <div>
               <a class="cover name" href={link(["endpoints", one.id])}><Text value={one.name} /></a>
               <div class="muted small line">{address(one)}</div>
@@ -109,8 +109,7 @@ function EndpointList({ pages, filtered }: { pages: ReturnType<typeof usePages<E
             </div>
             <div class="muted small wide"><Time at={one.creationDate} /></div>
           </li>
-        ))}
-      </ul>
+      )} />
       <More pages={pages} />
     </div>
   );

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
 import {
-  Destinations as DestinationsOperation, type Delivery, type DeliveryOutcome, type DestinationsAnswer, type Event, type Explanation,
+  Destinations as DestinationsOperation, LastMatches, type Delivery, type DeliveryOutcome, type DestinationsAnswer, type Event, type Explanation, type LastMatchesAnswer,
 } from "../api/documents";
 import { useQuery } from "../api/query";
 import { EndpointName } from "../parts/endpoint-name";
@@ -118,6 +118,12 @@ function Destination({ of, eventId }: { of: Explanation; eventId: string }) {
 
 /** Each filter that was asked, and the clauses that did not hold. */
 export function Why({ of, eventId }: { of: Explanation; eventId: string }) {
+  const [last, setLast] = useState<ReadonlyMap<string, LastMatch>>(new Map());
+  // The API looks through events for it, so it is asked for by a person and not with every screen.
+  const look = async () => {
+    const found = (await call(LastMatches, { eventId, endpointId: of.endpoint.id })).explainDelivery.filters;
+    setLast(new Map(found.map((one) => [one.eventFiltersId, one.lastMatch])));
+  };
   return (
     <div class="why">
       {of.delivery && <p><a href={link(["deliveries", of.delivery.id])}>Its attempts: <Text value={lastAttempt(of.delivery)} /></a></p>}
@@ -130,12 +136,21 @@ export function Why({ of, eventId }: { of: Explanation; eventId: string }) {
               <a href={link(["filters", filter.eventFiltersId], { event: eventId })}><Text value={filter.name} /></a>
             </span>
             {filter.failed.map((clause) => <p key={clause.path} class="clause"><Sentence value={clause.sentence} /></p>)}
+            {last.has(filter.eventFiltersId) && <Matched last={last.get(filter.eventFiltersId)} />}
             {filter.lastChange && <p class="muted">Last changed <Time at={filter.lastChange.date} />{filter.lastChange.actor && <> by <Text value={filter.lastChange.actor} /></>}: <Text value={filter.lastChange.sentence} /></p>}
           </li>
         ))}
       </ul>
+      {of.filters.length > 0 && last.size === 0 && <div class="actions"><Action icon="clock" run={look}>When did they last match?</Action></div>}
     </div>
   );
+}
+
+type LastMatch = LastMatchesAnswer["explainDelivery"]["filters"][number]["lastMatch"];
+
+function Matched({ last }: { last: LastMatch | undefined }) {
+  if (!last) return null;
+  return <p class="muted"><Sentence value={last.sentence} />{last.event && <> <a href={link(["events", last.event.id])}>That event</a></>}</p>;
 }
 
 interface Step {

@@ -5,8 +5,10 @@ import { usePages } from "../api/query";
 import { Field, Later, More } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
+import { place, Rows } from "../parts/rows";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Text, Time } from "../parts/text";
+import { TypeField } from "../parts/type-field";
 import { link, route, setQuery } from "../state/route";
 
 const SPANS: { value: string; text: string; hours: number }[] = [
@@ -44,9 +46,7 @@ export function EventsScreen() {
         What was published, the latest first.
       </Head>
       <div class="filters">
-        <Field label="Type">
-          {(attributes) => <Later {...attributes} placeholder="order.created" value={type ?? ""} change={(value) => setQuery({ type: value })} />}
-        </Field>
+        <TypeField label="Type" value={type ?? ""} change={(value) => setQuery({ type: value })} />
         <Field label="Date">
           {(attributes) => (
             <select {...attributes} value={span?.value ?? ""} onChange={(event) => setQuery({ span: event.currentTarget.value || null })}>
@@ -76,9 +76,8 @@ export function EventsScreen() {
         </Empty>
       ) : (
         <div style={{ "--columns": "minmax(0, 1.3fr) minmax(0, 3fr) 8rem" }}>
-          <ul class="rows" aria-label="Events">
-            {pages.items.map((one) => (
-              <li key={one.id}>
+          <Rows label="Events" items={pages.items} row={(one, index) => (
+              <li key={one.id} {...place(index, pages.items.length, pages.more)}>
                 <div>
                   <a class="cover name" href={link(["events", one.id])}><Text value={one.type} /></a>
                   <div class="muted small line mono"><Text value={one.id} /></div>
@@ -86,8 +85,7 @@ export function EventsScreen() {
                 <div class="small mono line wide muted"><Text value={summary(one.data)} /></div>
                 <div class="muted small end"><Time at={one.date} /></div>
               </li>
-            ))}
-          </ul>
+          )} />
           <More pages={pages} />
         </div>
       )}

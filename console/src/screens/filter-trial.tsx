@@ -1,10 +1,11 @@
 // What a filter would do: held against everything that is retained, while it is written.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
-import { MatchEvents, ReplayEvents, type EventFilter, type EventFiltersInput, type MatchEventsAnswer, type ReplayEventsAnswer } from "../api/documents";
+import { MatchEvents, ReplayEvents, type EventFilter, type EventFiltersInput, type Job, type MatchEventsAnswer } from "../api/documents";
 import { Action, Field } from "../parts/controls";
 import { Chart } from "../parts/chart";
 import { Icon } from "../parts/icon";
+import { JobProgress } from "../parts/job";
 import { Message, Problems } from "../parts/states";
 import { Sentence, Text, Time } from "../parts/text";
 import { say } from "../state/notices";
@@ -15,7 +16,6 @@ type Trial = MatchEventsAnswer["matchEvents"];
 
 const PAUSE_SECONDS = 0.6;
 const SPANS = [{ hours: 0, text: "everything retained" }, { hours: 1, text: "the last hour" }, { hours: 24, text: "the last day" }, { hours: 168, text: "the last week" }];
-const PAGES = 20;
 
 /** @param input null while what is written is not JSON, or nothing is written. */
 export function FilterTrial({ input, filter, pick }: { input: EventFiltersInput | null; filter: EventFilter | null; pick: (id: string) => void }) {
@@ -159,29 +159,31 @@ function joined(before: Trial, page: Trial): Trial {
   };
 }
 
-/** Sends each linked webhook the retained events that its filters match and that it did not receive. */
+/** Sends each linked endpoint the retained events that its filters match and that it did not receive. */
 export function SendMissed({ filter, save }: { filter: EventFilter; save: () => Promise<boolean> }) {
+  const [jobs, setJobs] = useState<{ name: string; job: Job }[]>([]);
+  // What a socket endpoint's clients did not receive is not known: its log has what was sent.
   const webhooks = filter.endpoints.filter((one) => one.type === "WEB_HOOK");
   if (webhooks.length === 0) return null;
   return (
-    <Action run={async () => {
-      if (!(await save())) return;
-      let sent = 0;
-      for (const one of webhooks) sent += await replayMissed(one.id);
-      say(sent === 0 ? "Saved. Nothing had been missed." : `Saved. ${sent.toLocaleString("en")} missed ${sent === 1 ? "event is" : "events are"} being sent.`);
-    }}><Icon name="retry" />Save and send what was missed</Action>
+    <>
+      <Action run={async () => {
+        if (!(await save())) return;
+        const days = settings.value?.eventRetentionDays ?? 14;
+        const until = new Date().toISOString();
+        const since = new Date(Date.now() - days * 86_400_000).toISOString();
+        let sent = 0;
+        const started: typeof jobs = [];
+        for (const one of webhooks) {
+          const answer = (await call(ReplayEvents, { endpointId: one.id, since, until, missingOnly: true, background: true })).replayEvents;
+          if (answer?.job) started.push({ name: one.name, job: answer.job });
+          else sent += answer?.count ?? 0;
+        }
+        setJobs(started);
+        if (started.length) say(`Saved. What was missed is being sent to ${started.length} ${started.length === 1 ? "endpoint" : "endpoints"} as ${started.length === 1 ? "a job" : "jobs"}.`);
+        else say(sent === 0 ? "Saved. Nothing had been missed." : `Saved. ${sent.toLocaleString("en")} missed ${sent === 1 ? "event is" : "events are"} being sent.`);
+      }}><Icon name="retry" />Save and send what was missed</Action>
+      {jobs.map(({ name, job }) => <div key={job.id} class="whole"><h3><Text value={name} /></h3><JobProgress job={job} /></div>)}
+    </>
   );
-}
-
-async function replayMissed(endpointId: string): Promise<number> {
-  const days = settings.value?.eventRetentionDays ?? 14;
-  const until = new Date().toISOString();
-  let since: string | null = new Date(Date.now() - days * 86_400_000).toISOString();
-  let sent = 0;
-  for (let page = 0; since !== null && page < PAGES; page++) {
-    const answer: ReplayEventsAnswer = await call(ReplayEvents, { endpointId, since, until, missingOnly: true });
-    sent += answer.replayEvents?.count ?? 0;
-    since = answer.replayEvents?.continueSince ?? null;
-  }
-  return sent;
 }

@@ -4,7 +4,7 @@ import {
   CreateEventFilters, DeleteEventFilters, Events, OneEvent, OneEventFilter, UpdateEventFilters, type ConditionFields, type EventFilter, type EventFiltersInput, type Json,
 } from "../api/documents";
 import { useQuery } from "../api/query";
-import { Action, Confirmed, Field } from "../parts/controls";
+import { Action, attempt, Confirmed, Field } from "../parts/controls";
 import { JsonTree } from "../parts/json";
 import { JsonField } from "../parts/json-field";
 import { jsonFault, placedFaults, type PlacedFault } from "../parts/json-places";
@@ -80,13 +80,15 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
       if (filter) {
         const before = { id: filter.id, name: filter.name, eventFiltersInput: filter.meta as EventFiltersInput };
         await call(UpdateEventFilters, { id: filter.id, name, eventFiltersInput });
-        say("Saved. It applies to what is published from now on.", { undo: () => void call(UpdateEventFilters, before).then(reload) });
+        say("Saved. It applies to what is published from now on.", { undo: () => void attempt(() => call(UpdateEventFilters, before).then(reload)) });
         await reload();
       } else {
         const made = (await call(CreateEventFilters, {
           ...(name.trim() ? { name: name.trim() } : {}), eventFiltersInput, idempotencyKey: key.current, ...(endpoint ? { endpointIds: [endpoint] } : {}),
         })).createEventFilters;
-        say(endpoint ? "Created and linked." : "Created. Link it to the endpoints that it is for.");
+        say(endpoint ? "Created and linked." : "Created. Link it to the endpoints that it is for.", made ? {
+          undo: () => void attempt(async () => { await call(DeleteEventFilters, { ids: [made.id] }); say("Deleted again."); go(["filters"]); }),
+        } : {});
         if (made) go(endpoint ? ["endpoints", endpoint] : ["filters", made.id], endpoint ? { tab: "filters" } : {});
       }
       return true;
@@ -127,7 +129,7 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
             {filter && (
               <Confirmed label="Delete" title="Delete this event filter?" icon="trash" danger run={async () => {
                 await call(DeleteEventFilters, { ids: [filter.id] });
-                say("Deleted.");
+                say("Deleted.", { undo: () => void attempt(() => makeAgain(filter)) });
                 go(["filters"]);
               }}>
                 <p>An endpoint that loses its last filter is disabled: it gets nothing until one is linked or a person resumes it.</p>
@@ -146,6 +148,16 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
       </div>
     </>
   );
+}
+
+/** A deleted filter, as it was, but for its id. An endpoint that lost its last filter with it is enabled by the link. */
+async function makeAgain(filter: EventFilter): Promise<void> {
+  const made = (await call(CreateEventFilters, {
+    name: filter.name, eventFiltersInput: filter.meta as EventFiltersInput, endpointIds: filter.endpoints.map((one) => one.id),
+    key: filter.key, description: filter.description, labels: filter.labels,
+  })).createEventFilters;
+  say("Made again, with its links and a new id.");
+  if (made) go(["filters", made.id]);
 }
 
 /** An event whose fields are clicked into the pattern. */

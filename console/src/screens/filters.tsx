@@ -4,6 +4,7 @@ import { usePages } from "../api/query";
 import { Field, Later, More } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
+import { place, Rows } from "../parts/rows";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Text, Time } from "../parts/text";
 import { link, route, setQuery } from "../state/route";
@@ -36,16 +37,14 @@ export function FiltersScreen() {
         </Empty>
       ) : (
         <div style={{ "--columns": "minmax(0, 1.3fr) minmax(0, 2fr) minmax(0, 1fr) 8rem" }}>
-          <ul class="rows" aria-label="Event filters">
-            {pages.items.map((one) => (
-              <li key={one.id}>
+          <Rows label="Event filters" items={pages.items} row={(one, index) => (
+              <li key={one.id} {...place(index, pages.items.length, pages.more)}>
                 <div><a class="cover name" href={link(["filters", one.id])}><Text value={one.name} /></a></div>
                 <div class="small mono line wide muted"><Text value={JSON.stringify(one.meta).slice(0, 300)} /></div>
                 <div class="small end">{one.endpoints.length} {one.endpoints.length === 1 ? "endpoint" : "endpoints"}</div>
                 <div class="muted small wide">changed <Time at={one.lastModified} /></div>
               </li>
-            ))}
-          </ul>
+          )} />
           <More pages={pages} />
         </div>
       )}

@@ -1,8 +1,10 @@
-import { useMemo } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { call } from "../api/client";
-import { EndpointsToLookAt, LatestDeliveries, LatestEvents, ResumeEndpoints, type LatestDeliveriesAnswer } from "../api/documents";
+import {
+  EndpointsToLookAt, LatestDeliveries, LatestEvents, PauseEndpoints, ResumeEndpoints, Statistics, type LatestDeliveriesAnswer, type StatisticsAnswer,
+} from "../api/documents";
 import { useQuery } from "../api/query";
-import { Action, Tabs } from "../parts/controls";
+import { Action, attempt, Tabs } from "../parts/controls";
 import { Chart } from "../parts/chart";
 import { EndpointName } from "../parts/endpoint-name";
 import { Icon } from "../parts/icon";
@@ -18,39 +20,48 @@ import { Stat } from "./endpoint";
 type LatestDelivery = LatestDeliveriesAnswer["deliveries"]["collectionItems"][number];
 
 const SPANS = [
-  { name: "hour", text: "Hour", seconds: 3600, buckets: 60 },
-  { name: "day", text: "Day", seconds: 86_400, buckets: 48 },
-  { name: "weeks", text: "Two weeks", seconds: 14 * 86_400, buckets: 56 },
+  { name: "hour", text: "Hour", step: "MINUTE", stepSeconds: 60, buckets: 60 },
+  { name: "day", text: "Day", step: "HOUR", stepSeconds: 3600, buckets: 24 },
+  { name: "weeks", text: "Two weeks", step: "DAY", stepSeconds: 86_400, buckets: 14 },
 ] as const;
-const PAGE = 1000;
+/** Looked at for how long receivers take, and for who is in trouble. */
+const LOOKED_AT = 200;
+/** Counted here where the service counts nothing. */
+const COUNTED_HERE = 1000;
+
+interface Counts {
+  starts: number[];
+  published: number[];
+  delivered: number[];
+  retried: number[];
+  failed: number[];
+}
 
 export function HomeScreen() {
   const span = SPANS.find((one) => one.name === route.value.query.get("span")) ?? SPANS[0];
-  const bucket = span.seconds / span.buckets;
-  // A whole bucket, so that the question stays the same until the next one begins.
-  const end = Math.ceil(Date.now() / 1000 / bucket) * bucket;
-  const since = end - span.seconds;
-  const events = useQuery(LatestEvents, { since: new Date(since * 1000).toISOString() }, { every: 5 });
-  const deliveries = useQuery(LatestDeliveries, {}, { every: 5 });
+  // A whole step, so that the question stays the same until the next one begins.
+  const end = (Math.floor(Date.now() / 1000 / span.stepSeconds) + 1) * span.stepSeconds;
+  const begin = end - span.buckets * span.stepSeconds;
+  const [since, until] = [begin, end].map((one) => new Date(one * 1000).toISOString()) as [string, string];
+  const statistics = useQuery(Statistics, { since, until, step: span.step }, { every: 5 });
+  const off = statistics.answer?.statistics.counted === false;
+  const deliveries = useQuery(LatestDeliveries, { limit: off ? COUNTED_HERE : LOOKED_AT }, { every: 10 });
+  const events = useQuery(LatestEvents, { since }, { every: 10, skip: !off });
   const endpoints = useQuery(EndpointsToLookAt, {}, { every: 10 });
-  const allDeliveries = deliveries.answer?.deliveries.collectionItems ?? [];
-  const inSpan = allDeliveries.filter((one) => new Date(one.creationDate).getTime() / 1000 >= since);
-  const published = events.answer?.events.collectionItems ?? [];
-  const starts = useMemo(() => Array.from({ length: span.buckets }, (_, index) => since + index * bucket), [since, bucket]);
-  const counted = (items: { creationDate: string }[]): number[] => {
-    const counts = starts.map(() => 0);
-    for (const one of items) {
-      const index = Math.floor((new Date(one.creationDate).getTime() / 1000 - since) / bucket);
-      if (index >= 0 && index < counts.length) counts[index] = (counts[index] ?? 0) + 1;
-    }
-    return counts;
-  };
-  const failure = events.error ?? deliveries.error ?? endpoints.error;
+  // Another span is read while the last one is still shown.
+  const counted = useRef<Counts | null>(null);
+  const failure = statistics.error ?? deliveries.error ?? endpoints.error ?? events.error;
   const known = endpoints.answer;
   const head = <Head title="Home" name="Home" actions={<a class="button" href={link(["publish"])}><Icon name="send" />Publish an event</a>}>What happens to your events.</Head>;
-  if (failure && (!events.answer || !deliveries.answer || !known)) return <>{head}<Failed error={failure} again={async () => { await Promise.all([events.reload(), deliveries.reload(), endpoints.reload()]); }} /></>;
-  if (!events.answer || !deliveries.answer || !known) return <>{head}<Loading what="the overview" /></>;
-  if (known.any.collectionItems.length === 0 && published.length === 0) {
+  const all = deliveries.answer?.deliveries.collectionItems ?? [];
+  if (statistics.answer && !off) counted.current = fromStatistics(statistics.answer.statistics.points);
+  else if (off && events.answer) counted.current = countedHere(begin, span.stepSeconds, span.buckets, events.answer.events.collectionItems, all);
+  const counts = counted.current;
+  if (failure && (!counts || !deliveries.answer || !known)) {
+    return <>{head}<Failed error={failure} again={async () => { await Promise.all([statistics.reload(), deliveries.reload(), endpoints.reload(), ...(off ? [events.reload()] : [])]); }} /></>;
+  }
+  if (!counts || !deliveries.answer || !known) return <>{head}<Loading what="the overview" /></>;
+  if (known.any.collectionItems.length === 0 && known.published.collectionItems.length === 0) {
     return (
       <>
         {head}
@@ -61,45 +72,74 @@ export function HomeScreen() {
       </>
     );
   }
-  const of = (status: string) => inSpan.filter((one) => one.status === status);
-  const delivered = of("DELIVERED").length;
-  const ended = delivered + of("FAILED").length;
-  const durations = inSpan.flatMap((one) => one.attempts.filter((attempt) => attempt.statusCode !== null).map((attempt) => attempt.durationMs)).sort((a, b) => a - b);
+  const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
+  const [delivered, failed] = [sum(counts.delivered), sum(counts.failed)];
+  const waiting = all.filter((one) => one.status === "PENDING");
+  const failing = new Set(waiting.filter((one) => one.attempts.length > 0).map((one) => one.endpointId));
+  const durations = all.flatMap((one) => one.attempts.filter((attempt) => attempt.statusCode !== null).map((attempt) => attempt.durationMs)).sort((a, b) => a - b);
   const within = (share: number) => { const one = durations[Math.floor(share * durations.length)]; return one === undefined ? "–" : duration(one); };
-  const cut = allDeliveries.length === PAGE && inSpan.length === PAGE;
   return (
     <>
       {head}
       <Tabs label="Span" current={span.name} tabs={SPANS.map((one) => ({ name: one.name, text: one.text, href: link([], { span: one.name === "hour" ? null : one.name }) }))} />
       <div class="stats">
-        <Stat label={published.length === PAGE ? "published, at least" : "published"} number={published.length} />
+        <Stat label="published" number={sum(counts.published)} />
         <Stat label="delivered" number={delivered} />
-        <Stat label="waiting for an attempt" number={of("PENDING").length} />
-        <Stat label="given up" number={of("FAILED").length} />
-        <Stat label="success" number={ended ? `${(Math.floor((delivered / ended) * 1000) / 10).toLocaleString("en")} %` : "–"} />
+        <Stat label="given up" number={failed} />
+        <Stat label="success" number={delivered + failed ? `${(Math.floor((delivered / (delivered + failed)) * 1000) / 10).toLocaleString("en")} %` : "–"} />
+        <Stat label="waiting now" number={waiting.length} />
+        <Stat label="endpoints failing now" number={failing.size} />
         <Stat label="half answered within" number={within(0.5)} />
         <Stat label="95 % answered within" number={within(0.95)} />
       </div>
-      {cut && <p class="muted small" style={{ marginBottom: "0.75rem" }}>Deliveries: the latest {PAGE.toLocaleString("en")} are counted.</p>}
+      <p class="muted small" style={{ marginBottom: "0.75rem" }}>
+        {off
+          ? `The operator of this stack has turned counting off: counted here are the latest ${COUNTED_HERE.toLocaleString("en")} events and deliveries.`
+          : `Counts come up to a minute late. What waits, fails now, and how long answers took is of the latest ${LOOKED_AT} deliveries.`}
+      </p>
       <div class="columns">
         <section class="panel">
           <header><h2>Events</h2></header>
-          <div class="body"><Chart title="Events published" starts={starts} series={[{ label: "published", color: "--accent", counts: counted(published) }]} /></div>
+          <div class="body"><Chart title="Events published" starts={counts.starts} series={[{ label: "published", color: "--accent", counts: counts.published }]} /></div>
         </section>
         <section class="panel">
           <header><h2>Deliveries</h2></header>
           <div class="body">
-            <Chart title="Deliveries by status" starts={starts} series={[
-              { label: "delivered", color: "--good", counts: counted(of("DELIVERED")) },
-              { label: "pending", color: "--warn", counts: counted(of("PENDING")) },
-              { label: "failed", color: "--bad", counts: counted(of("FAILED")) },
+            <Chart title="Deliveries" starts={counts.starts} series={[
+              { label: "delivered", color: "--good", counts: counts.delivered },
+              { label: off ? "waiting" : "attempts to be made again", color: "--warn", counts: counts.retried },
+              { label: "given up", color: "--bad", counts: counts.failed },
             ]} />
           </div>
         </section>
       </div>
-      <NeedsYou off={[...known.disabled.collectionItems, ...known.paused.collectionItems]} deliveries={allDeliveries} reload={endpoints.reload} />
+      <NeedsYou off={[...known.disabled.collectionItems, ...known.paused.collectionItems]} deliveries={all} reload={endpoints.reload} />
     </>
   );
+}
+
+function fromStatistics(points: StatisticsAnswer["statistics"]["points"]): Counts {
+  return {
+    starts: points.map((one) => new Date(one.start).getTime() / 1000),
+    published: points.map((one) => one.events),
+    delivered: points.map((one) => one.delivered),
+    retried: points.map((one) => one.attemptsFailed),
+    failed: points.map((one) => one.failed),
+  };
+}
+
+function countedHere(begin: number, stepSeconds: number, buckets: number, events: { creationDate: string }[], deliveries: LatestDelivery[]): Counts {
+  const starts = Array.from({ length: buckets }, (_, index) => begin + index * stepSeconds);
+  const counted = (items: { creationDate: string }[]): number[] => {
+    const counts = starts.map(() => 0);
+    for (const one of items) {
+      const index = Math.floor((new Date(one.creationDate).getTime() / 1000 - begin) / stepSeconds);
+      if (index >= 0 && index < counts.length) counts[index] = (counts[index] ?? 0) + 1;
+    }
+    return counts;
+  };
+  const of = (status: string) => counted(deliveries.filter((one) => one.status === status));
+  return { starts, published: counted(events), delivered: of("DELIVERED"), retried: of("PENDING"), failed: of("FAILED") };
 }
 
 interface Need {
@@ -155,7 +195,7 @@ function NeedsYou({ off, deliveries, reload }: {
                 <div class="small wide"><span class="actions">{one.kind === "disabled" || one.kind === "paused" ? <Status of={one.kind === "disabled" ? "DISABLED" : "PAUSED"} /> : <span class={`badge ${one.kind === "failing" ? "bad" : "warn"}`}><Icon name="warn" />{BADGES[one.kind]}</span>}<Text value={one.text} /></span></div>
                 {one.kind !== "disabled" && one.kind !== "paused"
                   ? <a class="button above" href={link(["endpoints", one.id], { tab: "deliveries" })}>See why</a>
-                  : <Action icon="play" run={async () => { await call(ResumeEndpoints, { ids: [one.id] }); say("Resumed. What had arrived meanwhile is being sent."); await reload(); }}>Resume</Action>}
+                  : <Action icon="play" run={async () => { await call(ResumeEndpoints, { ids: [one.id] }); say("Resumed. What had arrived meanwhile is being sent.", { undo: () => void attempt(async () => { await call(PauseEndpoints, { ids: [one.id] }); await reload(); }) }); await reload(); }}>Resume</Action>}
               </li>
             ))}
           </ul>

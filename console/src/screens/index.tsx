@@ -11,6 +11,7 @@ import { EventsScreen } from "./events";
 import { FilterScreen } from "./filter";
 import { FiltersScreen } from "./filters";
 import { HomeScreen } from "./home";
+import { JobsScreen } from "./jobs";
 import { LiveScreen } from "./live";
 import { PublishScreen } from "./publish";
 import { SettingsScreen } from "./settings";
@@ -30,6 +31,7 @@ export function Screen({ unknown }: { unknown: ComponentChildren }) {
         case "filters": return <FiltersScreen />;
         case "new-filter": return <FilterScreen id={null} />;
         case "deliveries": return <DeliveriesScreen />;
+        case "jobs": return <JobsScreen />;
         case "changes": return <ChangesScreen />;
         case "settings": return <SettingsScreen />;
       }

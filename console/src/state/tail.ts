@@ -33,6 +33,7 @@ const LONGEST_WAIT_SECONDS = 20;
 
 interface Frame {
   notice?: string;
+  reason?: string;
   sequence?: number;
   next?: number;
   from?: number;
@@ -53,6 +54,8 @@ export class Tail {
   endpointId: string | null = null;
 
   private last = Number.MAX_SAFE_INTEGER;
+  /** Whether nothing came yet on this connection. */
+  private first = true;
   private socket: WebSocket | null = null;
   private ping: ReturnType<typeof setInterval> | null = null;
   private wait = FIRST_WAIT_SECONDS;
@@ -98,6 +101,7 @@ export class Tail {
     // The token is a subprotocol: an address would be written down in logs.
     const socket = new WebSocket(`${known.webSocketUrl}?endpoint_id=${encodeURIComponent(this.endpointId)}&after=${this.last}`, ["token", now]);
     this.socket = socket;
+    this.first = true;
     socket.onopen = () => {
       this.wait = FIRST_WAIT_SECONDS;
       this.state.value = "open";
@@ -115,15 +119,24 @@ export class Tail {
   }
 
   private take(frame: Frame): void {
-    if (frame.next !== undefined) {
-      this.last = frame.next - 1;
+    if (frame.notice === "reset") {
+      // It counts only as the first thing on a connection.
+      if (this.first && frame.next !== undefined) this.last = frame.next - 1;
+      this.first = false;
       this.sequence.value = this.last;
-      if (frame.notice === "gap" && frame.from !== undefined && frame.to !== undefined && frame.to >= frame.from && this.received.value > 0) {
-        this.show({ gap: true, from: frame.from, to: frame.to });
-      }
+      return;
+    }
+    if (frame.notice === "gap") {
+      this.first = false;
+      if (frame.to === undefined) return;
+      const known = this.last !== Number.MAX_SAFE_INTEGER;
+      if (known && frame.from !== undefined && frame.to > this.last && frame.reason !== "filtered" && this.received.value > 0) this.show({ gap: true, from: frame.from, to: frame.to });
+      this.last = known ? Math.max(this.last, frame.to) : frame.to;
+      this.sequence.value = this.last;
       return;
     }
     if (frame.sequence === undefined) return;
+    this.first = false;
     if (this.last !== Number.MAX_SAFE_INTEGER && frame.sequence <= this.last) {
       this.repeats.value += 1;
       return;

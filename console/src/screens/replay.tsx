@@ -1,0 +1,74 @@
+// Sends the events of a span again to one endpoint: counted first; what takes long goes on as a job.
+import { useState } from "preact/hooks";
+import { call } from "../api/client";
+import { ReplayEvents, type Endpoint, type Job, type ReplayEventsAnswer } from "../api/documents";
+import { Action, Field } from "../parts/controls";
+import { JobProgress } from "../parts/job";
+import { Message } from "../parts/states";
+
+export function Replay({ endpoint }: { endpoint: Endpoint }) {
+  const webhook = endpoint.type === "WEB_HOOK";
+  const [hours, setHours] = useState(24);
+  // Which events a socket's clients did not receive is not known.
+  const [missingOnly, setMissingOnly] = useState(webhook);
+  const [span, setSpan] = useState<{ since: string; until: string; count: number } | null>(null);
+  const [sent, setSent] = useState<number | null>(null);
+  const [job, setJob] = useState<Job | null>(null);
+  const change = () => {
+    setSpan(null);
+    setSent(null);
+    setJob(null);
+  };
+  const count = async () => {
+    change();
+    const until = new Date().toISOString();
+    const begin = new Date(Date.now() - hours * 3_600_000).toISOString();
+    let since: string | null = begin;
+    let all = 0;
+    while (since !== null) {
+      const answer: ReplayEventsAnswer = await call(ReplayEvents, { endpointId: endpoint.id, since, until, missingOnly, dryRun: true });
+      all += answer.replayEvents?.count ?? 0;
+      since = answer.replayEvents?.continueSince ?? null;
+    }
+    setSpan({ since: begin, until, count: all });
+  };
+  const send = async () => {
+    if (!span) return;
+    const answer = (await call(ReplayEvents, { endpointId: endpoint.id, since: span.since, until: span.until, missingOnly, background: true })).replayEvents;
+    if (answer?.job) setJob(answer.job);
+    else setSent(answer?.count ?? 0);
+  };
+  return (
+    <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
+      <header><h2>Send again</h2></header>
+      <div class="body">
+        <p class="muted">
+          {webhook ? "Sends the retained events of a span that its filters match." : "Puts the retained events of a span that its filters match into its log again, 100 a second: with new sequences, and marked as replayed."}
+        </p>
+        <Field label="Events of the last">
+          {(attributes) => (
+            <select {...attributes} value={String(hours)} onChange={(event) => { change(); setHours(Number(event.currentTarget.value)); }}>
+              <option value="1">hour</option><option value="24">day</option><option value="168">week</option><option value="336">two weeks</option>
+            </select>
+          )}
+        </Field>
+        {webhook && (
+          <label class="check">
+            <input type="checkbox" checked={missingOnly} onChange={(event) => { change(); setMissingOnly(event.currentTarget.checked); }} />
+            <span>Only what it did not receive</span>
+          </label>
+        )}
+        {job ? <JobProgress job={job} /> : sent !== null
+          ? <Message kind="good"><p>{events(sent)} being sent.</p></Message>
+          : span !== null && <Message kind="plain"><p>{span.count === 0 ? "There is nothing to send." : `${events(span.count)} to be sent.`}</p></Message>}
+        <div class="actions">
+          {span === null || span.count === 0 || sent !== null || job !== null
+            ? <Action icon="search" run={count}>Count them first</Action>
+            : <Action icon="retry" class="primary" run={send}>Send {span.count.toLocaleString("en")}</Action>}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+const events = (count: number): string => `${count.toLocaleString("en")} ${count === 1 ? "event is" : "events are"}`;
