@@ -7,6 +7,8 @@ begin();
 void loadSettings();
 // A file of an older version is gone after a deployment: the page of now has the names of now.
 addEventListener("vite:preloadError", () => {
+  // Without a connection there is no page to load: what could not be fetched is done without.
+  if (!navigator.onLine) return;
   const reloaded = Number(sessionStorage.getItem("event-service-reloaded"));
   if (Date.now() - reloaded < 60_000) return;
   sessionStorage.setItem("event-service-reloaded", String(Date.now()));

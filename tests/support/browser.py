@@ -30,9 +30,28 @@ _KEYS: Final = {
     "Escape": ("Escape", 27, ""),
     "ArrowDown": ("ArrowDown", 40, ""),
     " ": ("Space", 32, " "),
+    "End": ("End", 35, ""),
 }
 _AXE: Final = "() => {" + gzip.decompress(Path(__file__).with_name("axe-core-4.14.1.min.js.gz").read_bytes()).decode() + "}"
 """The accessibility rules of Deque (MPL-2.0), as its npm package ships them. They are a test's, and in no artifact."""
+_PRACTICE: Final = """(() => {
+  const rules = {
+    "no doctype": document.doctype?.name === "html" && document.compatMode === "CSS1Compat",
+    "no charset": document.characterSet === "UTF-8" && !!document.querySelector("meta[charset]"),
+    "no language": document.documentElement.lang === "en",
+    "no title of its own": / · Event service$/.test(document.title) || document.title === "Event service",
+    "no viewport that can be zoomed": [...document.querySelectorAll("meta[name=viewport]")].some((one) =>
+      one.content.includes("width=device-width") && !/user-scalable|maximum-scale/.test(one.content)),
+    "not one heading of the page": document.querySelectorAll("h1").length === 1,
+    "an image without its size": [...document.images].every((one) => one.hasAttribute("width") && one.hasAttribute("height")),
+    "a link to another window without noopener":
+      [...document.querySelectorAll("a[target=_blank]")].every((one) => one.rel.includes("noopener")),
+    "a button that submits by accident": [...document.querySelectorAll("button")].every((one) => one.hasAttribute("type")),
+    "an id twice": new Set([...document.querySelectorAll("[id]")].map((one) => one.id)).size === document.querySelectorAll("[id]").length,
+    "something beside the edge": document.documentElement.scrollWidth <= innerWidth,
+  };
+  return Object.entries(rules).filter(([, kept]) => !kept).map(([rule]) => rule);
+})()"""
 _SCRIPT: Final = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 
 
@@ -45,6 +64,8 @@ class Page:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.faults: list[str] = []
         """Exceptions, errors of the console, and refusals of the security policy, as the browser reported them."""
+        self.issues: list[str] = []
+        """What the browser advises against, such as an interface that is going to end, once it is asked to tell."""
         self.requested: list[str] = []
         """The address of each request."""
         self._reader = asyncio.create_task(self._read())
@@ -170,8 +191,14 @@ class Page:
     async def faults_of_access(self) -> list[str]:
         """What axe-core finds wrong for people who do not see the page or do not use a mouse: rule, and where."""
         await self.run(f"window.axe ? 0 : (({_AXE})(), 0)")
-        found = await self.run("axe.run(document, {resultTypes: ['violations']})")
+        # Large enough targets are a rule of WCAG 2.2 that axe-core leaves out unless it is asked for.
+        found = await self.run("axe.run(document, {resultTypes: ['violations'], rules: {'target-size': {enabled: true}}})")
         return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]]
+
+    async def faults_of_practice(self) -> list[str]:
+        """What is against good practice on this page, by rules that need no network: each in a few words."""
+        found: list[str] = await self.run(_PRACTICE)
+        return found
 
     async def picture(self, path: Path, *, whole: bool = False) -> None:
         """Writes what is seen as a PNG; ``whole`` also what one would scroll to."""
@@ -191,6 +218,9 @@ class Page:
     def _note(self, method: str, parameters: dict[str, Any]) -> None:
         if method == "Network.requestWillBeSent":
             self.requested.append(parameters["request"]["url"])
+        elif method == "Audits.issueAdded" and "NavigationEntryMarkedSkippable" not in json.dumps(parameters):
+            # But for that the test and no person went to another screen.
+            self.issues.append(json.dumps(parameters["issue"])[:500])
         elif method == "Runtime.exceptionThrown":
             self.faults.append(
                 str(parameters["exceptionDetails"].get("exception", {}).get("description", parameters["exceptionDetails"]["text"]))

@@ -36,7 +36,7 @@ export function Chart({ title, starts, series }: { title: string; starts: number
         () => resized.disconnect(),
         () => remove?.(),
       );
-    });
+    }, () => undefined); // Its code could not be fetched: the numbers stand below.
     return () => {
       gone = true;
       for (const one of undo) one();

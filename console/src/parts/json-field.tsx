@@ -1,5 +1,5 @@
 import type { CompletionSource } from "@codemirror/autocomplete";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { JsonEditor } from "./json-editor";
 import type { PlacedFault } from "./json-places";
 
@@ -16,6 +16,7 @@ export function JsonField({ label, hint, placeholder, value, faults = [], comple
   const id = useId();
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<JsonEditor | null>(null);
+  const [plain, setPlain] = useState(false);
   const latest = useRef({ value, change, faults });
   latest.current = { value, change, faults };
   useEffect(() => {
@@ -30,7 +31,7 @@ export function JsonField({ label, hint, placeholder, value, faults = [], comple
         change: (text) => latest.current.change(text),
       });
       editor.current.setFaults(latest.current.faults);
-    });
+    }, () => setPlain(true)); // Its code could not be fetched, as without a connection.
     return () => {
       gone = true;
       editor.current?.destroy();
@@ -41,7 +42,9 @@ export function JsonField({ label, hint, placeholder, value, faults = [], comple
   return (
     <div class="field">
       <span class="legend" id={id}>{label}</span>
-      <div class={faults.length ? "editor fault" : "editor"} ref={host} role="group" aria-labelledby={id} />
+      {plain
+        ? <textarea aria-labelledby={id} aria-invalid={faults.length > 0} spellcheck={false} placeholder={placeholder ?? ""} value={value} onInput={(event) => change(event.currentTarget.value)} />
+        : <div class={faults.length ? "editor fault" : "editor"} ref={host} role="group" aria-labelledby={id} />}
       {faults.map((one) => <span key={one.message} class="fault">{one.message}</span>)}
       {hint && <span class="hint">{hint}</span>}
     </div>

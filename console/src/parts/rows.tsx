@@ -31,11 +31,9 @@ export function Rows<Item>({ items, label, row, ordered = false, columns }: {
   const [focused, setFocused] = useState<number | null>(null);
   const windowed = count > 2;
 
-  const estimate = (): number => {
-    let sum = 0;
-    for (const height of heights.current.values()) sum += height;
-    return heights.current.size ? sum / heights.current.size : FIRST_ESTIMATE_PIXELS * ROWS_PER_CHUNK;
-  };
+  // Taken from the first rows that were drawn and kept: an estimate that changed would move all that stands below it.
+  const usualHeight = useRef<number | null>(null);
+  const estimate = (): number => usualHeight.current ?? FIRST_ESTIMATE_PIXELS * ROWS_PER_CHUNK;
   const heightOf = (chunk: number, usual: number): number => {
     const rows = Math.min(ROWS_PER_CHUNK, items.length - chunk * ROWS_PER_CHUNK);
     return heights.current.get(chunk) ?? (usual * rows) / ROWS_PER_CHUNK;
@@ -64,7 +62,10 @@ export function Rows<Item>({ items, label, row, ordered = false, columns }: {
     const element = list.current;
     if (!element || !windowed) return;
     const now = element.clientWidth;
-    if (now !== width.current) heights.current.clear();
+    if (now !== width.current) {
+      heights.current.clear();
+      usualHeight.current = null;
+    }
     width.current = now;
     const drawn = new Map<number, DOMRect[]>();
     for (const one of element.children) {
@@ -77,6 +78,7 @@ export function Rows<Item>({ items, label, row, ordered = false, columns }: {
       const [top, bottom] = [boxes[0], boxes.at(-1)];
       if (top && bottom && boxes.length === Math.min(ROWS_PER_CHUNK, items.length - chunk * ROWS_PER_CHUNK)) heights.current.set(chunk, bottom.bottom - top.top);
     }
+    usualHeight.current ??= heights.current.get(0) ?? null;
   });
 
   useEffect(() => {
