@@ -272,8 +272,7 @@ async def test_home_shows_the_counts_of_the_service(page: Page, stack: ConsoleSt
         await page.sees(f"{published} published")
         await page.sees("98.3 % success")
     assert [one["step"] for one in stack.calls("Statistics")][-1] == "DAY"
-    assert stack.calls("LatestEvents") == []
-    assert {one["limit"] for one in stack.calls("LatestDeliveries")} == {200}
+    assert {one["limit"] for name in ("LatestEvents", "LatestDeliveries") for one in stack.calls(name)} == {200}
 
 
 async def test_home_counts_itself_where_the_service_does_not(page: Page, stack: ConsoleStack) -> None:
@@ -282,6 +281,16 @@ async def test_home_counts_itself_where_the_service_does_not(page: Page, stack: 
     await page.sees("The operator of this stack has turned counting off")
     await page.sees("3 published")
     await page.sees("3 given up")
+    await page.until("document.querySelectorAll('figure').length === 2")
+    assert stack.calls("LatestEvents")[-1]["limit"] == 1000
+
+
+async def test_home_shows_at_once_what_the_service_counts_a_minute_late(page: Page, stack: ConsoleStack) -> None:
+    stack.late = True
+    await _go(page, "?span=day")
+    await page.sees("3 published")
+    await page.sees("3 given up")
+    await page.sees("Counts come up to a minute late.")
 
 
 async def test_a_job_shows_its_progress_and_is_cancelled(page: Page, stack: ConsoleStack) -> None:
@@ -329,7 +338,7 @@ async def test_a_job_that_ends_says_what_it_did(page: Page, stack: ConsoleStack)
     await page.click("Send 700")
     await page.sees("100 sent so far")
     running.update(status="DONE", count=700)
-    await page.sees("700 sent")
+    await page.sees("700 events are being sent.")
     failed = made.job(status="FAILED", reason="No endpoint with this id exists.")
     stack.jobs = [failed]
     await _go(page, "jobs")
@@ -347,6 +356,8 @@ async def test_save_and_send_the_missed_ones_goes_on_as_a_job(page: Page, stack:
     await page.sees("2,000 of about 10,000 sent so far")
     (asked,) = stack.calls("ReplayEvents")
     assert (asked["missingOnly"], asked["background"]) == (True, True)
+    running.update(status="DONE", count=9)
+    await page.sees("Saved. 9 missed events are being sent.")
 
 
 async def test_all_that_wait_are_cancelled_after_they_were_counted(page: Page, stack: ConsoleStack) -> None:

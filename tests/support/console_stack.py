@@ -111,6 +111,8 @@ class ConsoleStack:
         self.changes = [change(number) for number in range(3)]
         self.jobs = [job()]
         self.counted = True
+        self.late = False
+        """Whether nothing of the last minutes is counted yet."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """Each operation by its name, with its variables."""
         self.error: tuple[str, str] | None = None
@@ -203,7 +205,7 @@ class ConsoleStack:
             starts = [begin + timedelta(seconds=seconds * number) for number in range(int((end - begin).total_seconds() // seconds))]
             none = {"events": 0, "deliveries": 0, "delivered": 0, "attemptsFailed": 0, "failed": 0}
             some = {"events": 700, "deliveries": 650, "delivered": 600, "attemptsFailed": 40, "failed": 10}
-            numbers = [some if self.counted and number % 2 else none for number in range(len(starts))]
+            numbers = [some if self.counted and not self.late and number % 2 else none for number in range(len(starts))]
             return {"counted": self.counted, "points": [{"start": at.isoformat(), **of} for at, of in zip(starts, numbers, strict=True)]}
 
         matched: dict[str, Any] = {

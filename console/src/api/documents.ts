@@ -993,11 +993,12 @@ export type LatestEventsAnswer = {
 };
 export type LatestEventsVariables = {
   since: string;
+  limit: number;
 };
 export const LatestEvents: Operation<LatestEventsAnswer, LatestEventsVariables> = {
   name: "LatestEvents",
   kind: "query",
-  text: "query LatestEvents($since: DateTime!) {\n  events(filters: { date: { gte: $since } }, pagination: { limit: 1000 }) {\n    collectionItems {\n      id\n      creationDate\n    }\n  }\n}",
+  text: "query LatestEvents($since: DateTime!, $limit: Int!) {\n  events(filters: { date: { gte: $since } }, pagination: { limit: $limit }) {\n    collectionItems {\n      id\n      creationDate\n    }\n  }\n}",
 };
 
 export type LatestDeliveriesAnswer = {

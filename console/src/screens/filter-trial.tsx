@@ -162,6 +162,9 @@ function joined(before: Trial, page: Trial): Trial {
 /** Sends each linked endpoint the retained events that its filters match and that it did not receive. */
 export function SendMissed({ filter, save }: { filter: EventFilter; save: () => Promise<boolean> }) {
   const [jobs, setJobs] = useState<{ name: string; job: Job }[]>([]);
+  const missed = useRef({ sent: 0, left: 0 });
+  const saySent = (sent: number) =>
+    say(sent === 0 ? "Saved. Nothing had been missed." : `Saved. ${sent.toLocaleString("en")} missed ${sent === 1 ? "event is" : "events are"} being sent.`);
   // What a socket endpoint's clients did not receive is not known: its log has what was sent.
   const webhooks = filter.endpoints.filter((one) => one.type === "WEB_HOOK");
   if (webhooks.length === 0) return null;
@@ -180,10 +183,14 @@ export function SendMissed({ filter, save }: { filter: EventFilter; save: () => 
           else sent += answer?.count ?? 0;
         }
         setJobs(started);
+        missed.current = { sent, left: started.length };
         if (started.length) say(`Saved. What was missed is being sent to ${started.length} ${started.length === 1 ? "endpoint" : "endpoints"} as ${started.length === 1 ? "a job" : "jobs"}.`);
-        else say(sent === 0 ? "Saved. Nothing had been missed." : `Saved. ${sent.toLocaleString("en")} missed ${sent === 1 ? "event is" : "events are"} being sent.`);
+        else saySent(sent);
       }}><Icon name="retry" />Save and send what was missed</Action>
-      {jobs.map(({ name, job }) => <div key={job.id} class="whole"><h3><Text value={name} /></h3><JobProgress job={job} /></div>)}
+      {jobs.map(({ name, job }) => <div key={job.id} class="whole"><h3><Text value={name} /></h3><JobProgress job={job} ended={(now) => {
+        missed.current = { sent: missed.current.sent + now.count, left: missed.current.left - 1 };
+        if (missed.current.left === 0) saySent(missed.current.sent);
+      }} /></div>)}
     </>
   );
 }

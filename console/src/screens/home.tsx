@@ -46,7 +46,7 @@ export function HomeScreen() {
   const statistics = useQuery(Statistics, { since, until, step: span.step }, { every: 5 });
   const off = statistics.answer?.statistics.counted === false;
   const deliveries = useQuery(LatestDeliveries, { limit: off ? COUNTED_HERE : LOOKED_AT }, { every: 10 });
-  const events = useQuery(LatestEvents, { since }, { every: 10, skip: !off });
+  const events = useQuery(LatestEvents, { since, limit: off ? COUNTED_HERE : LOOKED_AT }, { every: 10 });
   const endpoints = useQuery(EndpointsToLookAt, {}, { every: 10 });
   // Another span is read while the last one is still shown.
   const counted = useRef<Counts | null>(null);
@@ -54,11 +54,13 @@ export function HomeScreen() {
   const known = endpoints.answer;
   const head = <Head title="Home" name="Home" actions={<a class="button" href={link(["publish"])}><Icon name="send" />Publish an event</a>}>What happens to your events.</Head>;
   const all = deliveries.answer?.deliveries.collectionItems ?? [];
-  if (statistics.answer && !off) counted.current = fromStatistics(statistics.answer.statistics.points);
-  else if (off && events.answer) counted.current = countedHere(begin, span.stepSeconds, span.buckets, events.answer.events.collectionItems, all);
+  if (statistics.answer && events.answer) {
+    const here = countedHere(begin, span.stepSeconds, span.buckets, events.answer.events.collectionItems, all);
+    counted.current = off ? here : fromStatistics(statistics.answer.statistics.points, here);
+  }
   const counts = counted.current;
   if (failure && (!counts || !deliveries.answer || !known)) {
-    return <>{head}<Failed error={failure} again={async () => { await Promise.all([statistics.reload(), deliveries.reload(), endpoints.reload(), ...(off ? [events.reload()] : [])]); }} /></>;
+    return <>{head}<Failed error={failure} again={async () => { await Promise.all([statistics.reload(), deliveries.reload(), endpoints.reload(), events.reload()]); }} /></>;
   }
   if (!counts || !deliveries.answer || !known) return <>{head}<Loading what="the overview" /></>;
   if (known.any.collectionItems.length === 0 && known.published.collectionItems.length === 0) {
@@ -82,7 +84,7 @@ export function HomeScreen() {
     <>
       {head}
       <Tabs label="Span" current={span.name} tabs={SPANS.map((one) => ({ name: one.name, text: one.text, href: link([], { span: one.name === "hour" ? null : one.name }) }))} />
-      <div class="stats">
+      <div class="stats by-four">
         <Stat label="published" number={sum(counts.published)} />
         <Stat label="delivered" number={delivered} />
         <Stat label="given up" number={failed} />
@@ -118,13 +120,16 @@ export function HomeScreen() {
   );
 }
 
-function fromStatistics(points: StatisticsAnswer["statistics"]["points"]): Counts {
+/** The service's counts are a minute late: while a workspace is young, more can be seen in its latest events and deliveries. */
+function fromStatistics(points: StatisticsAnswer["statistics"]["points"], here: Counts): Counts {
+  const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
+  const more = (one: number[], other: number[]) => (one.length === other.length && sum(other) > sum(one) ? other : one);
   return {
     starts: points.map((one) => new Date(one.start).getTime() / 1000),
-    published: points.map((one) => one.events),
-    delivered: points.map((one) => one.delivered),
+    published: more(points.map((one) => one.events), here.published),
+    delivered: more(points.map((one) => one.delivered), here.delivered),
     retried: points.map((one) => one.attemptsFailed),
-    failed: points.map((one) => one.failed),
+    failed: more(points.map((one) => one.failed), here.failed),
   };
 }
 

@@ -58,7 +58,7 @@ export function Replay({ endpoint }: { endpoint: Endpoint }) {
             <span>Only what it did not receive</span>
           </label>
         )}
-        {job ? <JobProgress job={job} /> : sent !== null
+        {job ? <JobProgress job={job} ended={(now) => { if (now.status === "DONE") { setJob(null); setSent(now.count); } }} /> : sent !== null
           ? <Message kind="good"><p>{events(sent)} being sent.</p></Message>
           : span !== null && <Message kind="plain"><p>{span.count === 0 ? "There is nothing to send." : `${events(span.count)} to be sent.`}</p></Message>}
         <div class="actions">
