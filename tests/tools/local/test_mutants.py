@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from local import mutants
-from local.mutants import MODULES, PACKAGE, QUICK, SIMULATIONS, SLOW, Outcome, summary
+from local.mutants import MODULES, PACKAGE, SIMULATIONS, SLOW, TESTS, UNFIT, Outcome, summary, tests_of
 from local.tools import ROOT
 
 
@@ -26,12 +26,17 @@ def test_the_summary_counts_by_module_and_in_all() -> None:
     assert summary(Outcome({}, {})) == []
 
 
+def test_modules_are_tried_with_the_tests_of_their_packages() -> None:
+    assert tests_of(["delivery/lanes.py", "webhooks/*.py"]) == ["tests/unit/delivery", "tests/unit/webhooks"]
+    assert {pattern.partition("/")[0] for pattern in MODULES} == set(TESTS)
+
+
 @pytest.mark.parametrize("pattern", MODULES)
 def test_a_pattern_of_modules_finds_files(pattern: str) -> None:
     assert list((ROOT / PACKAGE).glob(pattern))
 
 
-@pytest.mark.parametrize("path", [*QUICK, *SLOW, SIMULATIONS])
+@pytest.mark.parametrize("path", [*tests_of(MODULES), *SLOW, *UNFIT, SIMULATIONS])
 def test_a_path_of_tests_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
