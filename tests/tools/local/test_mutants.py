@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from local import mutants
-from local.mutants import MODULES, PACKAGE, SIMULATIONS, SLOW, TESTS, UNFIT, Outcome, summary, tests_of
+from local.mutants import MODULES, PACKAGE, SIMULATIONS, SLOW, TESTS, UNFIT, Outcome, summary
 from local.tools import ROOT
 
 
@@ -27,7 +27,7 @@ def test_the_summary_counts_by_module_and_in_all() -> None:
 
 
 def test_modules_are_tried_with_the_tests_of_their_packages() -> None:
-    assert tests_of(["delivery/lanes.py", "webhooks/*.py"]) == ["tests/unit/delivery", "tests/unit/webhooks"]
+    assert mutants.tests_of(["delivery/lanes.py", "webhooks/*.py"]) == ["tests/unit/delivery", "tests/unit/webhooks"]
     assert {pattern.partition("/")[0] for pattern in MODULES} == set(TESTS)
 
 
@@ -36,7 +36,7 @@ def test_a_pattern_of_modules_finds_files(pattern: str) -> None:
     assert list((ROOT / PACKAGE).glob(pattern))
 
 
-@pytest.mark.parametrize("path", [*tests_of(MODULES), *SLOW, *UNFIT, SIMULATIONS])
+@pytest.mark.parametrize("path", [*mutants.tests_of(MODULES), *SLOW, *UNFIT, SIMULATIONS])
 def test_a_path_of_tests_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
