@@ -3,8 +3,8 @@
 mutmut makes the changes, one at a time: another comparison, another number, a call left out. A change that no test notices *survived*:
 it is printed as a difference, and belongs into a test, or with a reason into the decision about mutation testing.
 
-It works on a copy in ``.local/mutants`` whose package is in ``src``, where mutmut looks for it. Quick tests come first. What survives
-them is tried with the slow ones, which kill a worker at each await or simulate minutes of load.
+It works on a copy in ``.local/mutants`` whose package is in ``src``, where mutmut looks for it, with the unit tests of the packages. What
+survives them may be tried with the slow ones as well (``SLOW=1``), which kill a worker at each await or simulate minutes of load: an hour.
 """
 
 from __future__ import annotations
@@ -185,6 +185,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="how many changes, drawn at random; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--slow", action="store_true", help="try what survives with slow tests, too")
     given = parser.parse_args()
     try:
         _install()
@@ -192,7 +193,7 @@ def main() -> int:
         copy_tree(given.modules, tests, (*SLOW, *UNFIT))
         quick = run(Wanted(given.sample, given.seed, given.children))
         outcome = quick
-        if quick.survivors:
+        if given.slow and quick.survivors:
             print(f"{len(quick.survivors)} of {len(quick.statuses)} survived quick tests; trying the slow ones", flush=True)
             copy_tree(given.modules, (*tests, SIMULATIONS), UNFIT)
             slow = run(Wanted(0, given.seed, given.children, quick.survivors))
