@@ -28,6 +28,7 @@ from event_service.configuration.storage.secrets import DynamoSecretStore
 from event_service.counting.counters import Counters
 from event_service.counting.seen_types import SeenTypes
 from event_service.delivery.storage.queue import SqsWebhookQueue
+from event_service.delivery.storage.wide_events import DynamoWideEvents
 from event_service.events.publishing import Publishing
 from event_service.events.reading import EventsReading
 from event_service.events.storage.events import DynamoEventStore
@@ -36,6 +37,7 @@ from event_service.events.storage.queue import SqsRoutingQueue
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.fan_out import CALLS_PER_INVOCATION
+from event_service.routing.hand_over import MarkingQueue
 from event_service.routing.refused_filters import RefusedFilterEvents
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
@@ -146,7 +148,7 @@ class World:
         routing = Routing(
             tables=RoutingTables(self.changes, self.rows, Matcher),
             store=self.store,
-            webhooks=SqsWebhookQueue(self.queues, self.webhook_url),
+            webhooks=MarkingQueue(SqsWebhookQueue(self.queues, self.webhook_url), lambda: DynamoWideEvents(self.database, RETENTION_DAYS)),
             sockets=self.socket_log,
             routing_queue=Impatient(self.queues, self.routing_url),
             refused_filters=RefusedFilterEvents(lambda: self.publishing),

@@ -118,6 +118,10 @@ class CountedSqs:
     def send_message_batch(self, **arguments: Any) -> Any:
         return self._of(arguments["QueueUrl"]).send_message_batch(**arguments)
 
+    def delete_message_batch(self, **arguments: Any) -> Any:
+        """What was taken is gone from the list already."""
+        return {"Successful": [{"Id": one["Id"]} for one in arguments["Entries"]]}
+
 
 class _Receivers:
     """Every receiver answers 200."""
@@ -199,7 +203,7 @@ def records_of(sent: FakeSqsClient) -> list[dict[str, Any]]:
     return taken
 
 
-def _run(fan_out: int, *, mixed: bool, per_publish: int = EVENTS) -> tuple[list[Stage], dict[str, float]]:
+def run_stages(fan_out: int, *, mixed: bool, per_publish: int = EVENTS) -> tuple[list[Stage], dict[str, float]]:
     """Publishes 100 events in one call or several, routes and delivers them to ten endpoints: each to all, or each to one.
 
     Args:
@@ -280,7 +284,7 @@ FUNCTIONS = ("GraphqlApiFunction", "EventRouterFunction", "WebhookDeliveryFuncti
 STAGES = ("publish", "route", "deliver")
 
 
-def _parts(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
+def dollars_by_part(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
     """Dollars of a million deliveries: by part, and there by stage."""
     parts: dict[str, dict[str, float]] = {}
     for name, function, stage in zip(STAGES, FUNCTIONS, stages, strict=True):
@@ -305,16 +309,25 @@ def _parts(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
 def _idle() -> dict[str, float]:
     """Dollars of a month in which nothing happens, alarms, dashboard and own keys off."""
     polls = POLLERS * MONTH_SECONDS / 20
+    polled = [event["Properties"]["Queue"]["Fn::GetAtt"][0] for event in _queue_events()]
+    fifo = sum(bool(resources("AWS::SQS::Queue")[name]["Properties"].get("FifoQueue")) for name in polled)
+    standard = len(polled) - fifo
     ticks = MONTH_SECONDS / 60
     return {
-        "SQS polling of the two standard queues": 2 * polls * prices.SQS_STANDARD,
-        "SQS polling of the FIFO queue": polls * prices.SQS_FIFO,
+        f"SQS polling of {standard} standard queues": standard * polls * prices.SQS_STANDARD,
+        f"SQS polling of {fifo} FIFO queue": fifo * polls * prices.SQS_FIFO,
         "scheduler": ticks * prices.SCHEDULER_INVOCATION,
         "Lambda of the scheduler, 100 ms a minute": ticks
         * (prices.LAMBDA_REQUEST + 0.1 * prices.LAMBDA_GB_SECOND * GB["RetrySchedulerFunction"]),
         f"DynamoDB reads of the due index ({DUE_QUERIES} queries a minute)": ticks * DUE_QUERIES * 0.5 * prices.DYNAMODB_READ_UNIT,
         "CloudWatch lines (500 bytes a minute)": ticks * 500 / 1e9 * prices.LOGS_GB,
     }
+
+
+def _queue_events() -> list[dict[str, Any]]:
+    """The queues that Lambda polls for functions."""
+    functions = resources("AWS::Serverless::Function").values()
+    return [event for one in functions for event in one["Properties"].get("Events", {}).values() if event["Type"] == "SQS"]
 
 
 def _list_parts(calls: float, reads: float) -> dict[str, float]:
@@ -336,7 +349,7 @@ def _by_part(title: str, parts: dict[str, dict[str, float]]) -> Table:
 
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
-    from benchmarks.cost import counting, retries, sockets, switches  # they count with what is above
+    from benchmarks.cost import counting, questions, retries, sockets, switches, troubled  # they count with what is above
 
     del quick
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -346,9 +359,9 @@ def run(quick: bool = False) -> Section:
     page: dict[str, float] = {}
     for fan_out, goal in GOALS.items():
         deliveries = EVENTS * fan_out
-        alike = sum(sum(one.values()) for one in _parts(_run(fan_out, mixed=False)[0], deliveries).values())
-        stages, stored = _run(fan_out, mixed=True)
-        parts = _parts(stages, deliveries)
+        alike = sum(sum(one.values()) for one in dollars_by_part(run_stages(fan_out, mixed=False)[0], deliveries).values())
+        stages, stored = run_stages(fan_out, mixed=True)
+        parts = dollars_by_part(stages, deliveries)
         total = sum(sum(one.values()) for one in parts.values())
         tables.append(_by_part(f"Dollars a million deliveries, fan-out {fan_out}", parts))
         gigabytes = (stored["event rows"] + stored["log rows"]) / deliveries * 1e6 / 1e9
@@ -391,7 +404,7 @@ def run(quick: bool = False) -> Section:
             )
             page = stored
         sums[f"fan-out {fan_out}"] = total
-    single = _parts(_run(1, mixed=True, per_publish=1)[0], EVENTS)
+    single = dollars_by_part(run_stages(1, mixed=True, per_publish=1)[0], EVENTS)
     tables.append(_by_part("Dollars a million deliveries, fan-out 1, one event a publish", single))
     idle = _idle()
     tables.append(
@@ -411,8 +424,10 @@ def run(quick: bool = False) -> Section:
         )
     )
     tables += retries.tables()
+    tables.append(troubled.table())
     tables += sockets.tables()
     tables += counting.tables()
+    tables += questions.tables()
     goals.append(counting.goal())
     others = [[name, dollars, text] for name, (dollars, text) in prices.OTHERS.items()]
     tables.append(Table("Others, by their list prices", ["service", "dollars a million events with one delivery", "what is in it"], others))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.report.page import Goal, Section, Table
 from tests.fakes.webhooks import Behaviour
-from tests.simulation import scenarios
+from tests.simulation import memory, scenarios
 from tests.simulation.world import after, hang
 
 
@@ -80,6 +80,33 @@ def _isolated(seconds: float) -> Iterator[Goal]:
         yield _goal(f"{name}: p99 of 100 healthy ones to quiet", text, "≤ 2 times from 5 s on, ≤ 3 s before", good)
 
 
+def _wide(endpoints: int) -> Iterator[Goal]:
+    found = scenarios.wide(endpoints)
+    good = found.writes[0] <= 1_000 and found.reads[0] <= 3_000 and not (found.unrecorded or found.illegal or found.came_again)
+    text = f"{found.writes[0]:.0f} writes/s, {found.reads[0]:.0f} reads/s, {found.unrecorded} of {found.attempts:,} unrecorded"
+    what = f"one event for {endpoints:,} endpoints, all fail with a page of 16 KiB, four attempts: the busiest key"
+    yield _goal(what, text, "≤ 1,000 writes/s, ≤ 3,000 reads/s, 0", good)
+
+
+def _due(seconds: float) -> Iterator[Goal]:
+    found = scenarios.due(seconds=seconds)
+    good = found.latest <= 120 and found.made == found.retries and not found.twice
+    text = f"{found.latest:.0f} s after they were due, {found.made:,} of {found.retries:,} made"
+    yield _goal(f"4,000 retries of 100 workspaces and 2,000 endpoints due in each of {seconds:.0f} s: the last", text, "≤ 120 s, all", good)
+    beside = scenarios.due_beside()
+    good = beside.latest <= 120 and beside.made == beside.retries
+    what = "beside a workspace whose 10,000 endpoints have retries for 8 minutes due (a tenth of all is played): another's last"
+    yield _goal(what, f"{beside.latest:.0f} s after they were due", "≤ 120 s", good)
+
+
+def _memory(quick: bool) -> Iterator[Goal]:
+    for name, function in memory.FUNCTIONS.items():
+        for shape in ("empty objects",) if quick or name == "retry scheduler" else ("empty objects", "track", "base64"):
+            share = memory.measured(name, shape).megabytes / function.megabytes
+            of = "100,000 reminders due" if name == "retry scheduler" else f"events of 256 KiB ({shape})"
+            yield _goal(f"memory of one invocation, {name}, {of}", f"{share:.0%} of {function.megabytes:,} MB", "≤ 60 %", share <= 0.6)
+
+
 def _others() -> Iterator[Goal]:
     herd = scenarios.herd()
     good = herd.most_open_backlog <= 100 and herd.live_p99 <= 0.25 and not herd.left and not herd.twice
@@ -103,7 +130,15 @@ def _others() -> Iterator[Goal]:
 def run(quick: bool = False) -> Section:
     """All scenarios, one after the other."""
     seconds = 120.0 if quick else 600.0
-    goals = [*_isolated(60.0 if quick else 120.0), *_limited(300.0 if quick else 600.0), *_resumed(), *_others(), *_blips(seconds)]
+    goals = [
+        *_isolated(60.0 if quick else 120.0),
+        *_limited(300.0 if quick else 600.0),
+        *_resumed(),
+        *_wide(1_000 if quick else 10_000),
+        *_due(10.0 if quick else 30.0),
+        *_others(),
+        *_blips(seconds),
+    ]
     rows = [[goal.what, goal.measured, goal.goal, "met" if goal.reached else "missed"] for goal in goals]
     return Section(
         title="Webhook delivery when it is full",

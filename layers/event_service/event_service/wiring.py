@@ -46,13 +46,19 @@ if TYPE_CHECKING:
     from event_service.delivery.storage.lanes import DynamoLaneStore
     from event_service.delivery.storage.log import DynamoDeliveryLog
     from event_service.delivery.storage.queue import SqsLookQueue, SqsWebhookQueue
+    from event_service.delivery.storage.wide_events import DynamoWideEvents
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.last_match import LastMatches
     from event_service.explain.past_configuration import PastConfiguration
+    from event_service.jobs.jobs import Jobs
+    from event_service.jobs.runner import JobRunner
+    from event_service.jobs.storage.queue import SqsJobQueue
+    from event_service.jobs.storage.rows import DynamoJobStore
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.packed import PackedReading
     from event_service.routing.replay import Replay
@@ -61,8 +67,11 @@ if TYPE_CHECKING:
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.log import SocketLog
+    from event_service.sockets.narrowing import ConnectionFilters
     from event_service.sockets.observer import SocketObserver
     from event_service.sockets.open_connections import OpenConnections
+    from event_service.sockets.places import SocketPlaces
+    from event_service.sockets.slow_clients import SlowClients
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
@@ -265,6 +274,7 @@ def routing() -> Routing:
     """From accepted events to deliveries."""
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
+    from event_service.routing.hand_over import MarkingQueue
     from event_service.routing.refused_filters import RefusedFilterEvents
     from event_service.routing.router import Routing
     from event_service.routing.tables import RoutingTables
@@ -273,7 +283,7 @@ def routing() -> Routing:
     return Routing(
         tables=RoutingTables(change_log(), configuration_rows(), Matcher, packed=packed_reading),
         store=event_store(),
-        webhooks=webhook_queue(),
+        webhooks=MarkingQueue(webhook_queue(), wide_events),
         sockets=socket_log(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
         refused_filters=RefusedFilterEvents(publishing),
@@ -323,6 +333,14 @@ def socket_log() -> SocketLog:
 
 
 @cache
+def socket_places() -> SocketPlaces:
+    """Where events stand in the logs."""
+    from event_service.sockets.places import SocketPlaces
+
+    return SocketPlaces(socket_log_store(), socket_retention())
+
+
+@cache
 def connection_store() -> DynamoConnectionStore:
     """Open connections."""
     from event_service.sockets.storage.connections import DynamoConnectionStore
@@ -341,7 +359,16 @@ def _connection_counts(limits: SocketLimits | None = None) -> ConnectionLimits:
     from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.storage.counts import DynamoConnectionCounts
 
-    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock)
+    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock, slow_clients())
+
+
+@cache
+def slow_clients() -> SlowClients:
+    """Clients that were closed because they took nothing."""
+    from event_service.sockets.slow_clients import SlowClients
+    from event_service.sockets.storage.counts import DynamoConnectionCounts
+
+    return SlowClients(DynamoConnectionCounts(database(), clock), socket_log_store(), clock)
 
 
 @cache
@@ -397,6 +424,14 @@ def _credentials() -> ReadOnlyCredentials | None:
 
 
 @cache
+def connection_filters() -> ConnectionFilters:
+    """What narrows connections; asked for only when one has an event filter."""
+    from event_service.sockets.narrowing import ConnectionFilters
+
+    return ConnectionFilters(connection_store(), clock)
+
+
+@cache
 def socket_delivery() -> SocketDelivery:
     """Serving connections; its HTTP session belongs to the event loop that uses it first."""
     import asyncio
@@ -408,6 +443,7 @@ def socket_delivery() -> SocketDelivery:
 
     settings = get_settings()
     outside = Outside(
+        filters=connection_filters,
         connections=connection_store(),
         log=socket_log_store(),
         events=event_store(),
@@ -420,6 +456,7 @@ def socket_delivery() -> SocketDelivery:
         slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
         pace=PostPace(connection_store(), settings.socket_posts_per_second, clock, asyncio.to_thread, asyncio.sleep).take,
         release=_connection_counts().release,
+        note_slow=slow_clients().note,
     )
     return SocketDelivery(outside, socket_log())
 
@@ -430,6 +467,14 @@ def delivery_log() -> DynamoDeliveryLog:
     from event_service.delivery.storage.log import DynamoDeliveryLog
 
     return DynamoDeliveryLog(database(), clock, get_settings().event_retention_days)
+
+
+@cache
+def wide_events() -> DynamoWideEvents:
+    """Events whose records are spread."""
+    from event_service.delivery.storage.wide_events import DynamoWideEvents
+
+    return DynamoWideEvents(database(), get_settings().event_retention_days)
 
 
 @cache
@@ -558,7 +603,7 @@ def resending() -> Resending:
     """Sending deliveries again."""
     from event_service.delivery.resending import Resending
 
-    return Resending(backlog_store(), looks())
+    return Resending(backlog_store(), looks(), wide_events())
 
 
 @cache
@@ -611,18 +656,56 @@ def bulk_retry() -> BulkRetry:
 @cache
 def replay() -> Replay:
     """Sending retained events again."""
+    from event_service.configuration.endpoint import EndpointType
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.replay import Replay
+    from event_service.routing.replay_targets import SocketTarget, WebhookTarget
 
     return Replay(
-        log=delivery_log(),
-        resending=resending(),
+        targets={
+            EndpointType.WEB_HOOK: WebhookTarget(delivery_log(), resending(), clock),
+            EndpointType.WEB_SOCKET: SocketTarget(socket_log, socket_places(), clock),
+        },
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _job_store() -> DynamoJobStore:
+    from event_service.jobs.storage.rows import DynamoJobStore
+
+    return DynamoJobStore(database())
+
+
+@cache
+def _job_queue() -> SqsJobQueue:
+    from event_service.jobs.storage.queue import SqsJobQueue
+
+    return SqsJobQueue(queues(), get_settings().job_queue_url)
+
+
+@cache
+def jobs() -> Jobs:
+    """Starting, following and cancelling jobs."""
+    from event_service.jobs.jobs import Jobs
+
+    return Jobs(_job_store(), _job_queue(), clock)
+
+
+@cache
+def job_runner() -> JobRunner:
+    """Doing jobs."""
+    from event_service.jobs.runner import JobRunner
+    from event_service.routing.job_steps import steps
+
+    return JobRunner(_job_store(), _job_queue(), steps(replay, bulk_retry, cancelling), clock)
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
@@ -691,7 +774,6 @@ def past_configuration() -> PastConfiguration:
 def explanations() -> Explanations:
     """Why events did or did not arrive."""
     from event_service.explain.delivery import Explanations
-    from event_service.explain.socket_places import SocketPlaces
     from event_service.filters.matching.matcher import Matcher
 
     return Explanations(
@@ -699,11 +781,20 @@ def explanations() -> Explanations:
         history=change_log(),
         events=event_store(),
         deliveries=delivery_log(),
-        sockets=SocketPlaces(socket_log_store(), socket_retention()),
+        sockets=socket_places(),
         destinations=destinations(),
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+@cache
+def last_matches() -> LastMatches:
+    """When event filters last matched."""
+    from event_service.explain.last_match import LastMatches
+    from event_service.filters.matching.matcher import Matcher
+
+    return LastMatches(store=event_store(), accepted=events_reading(), make_matcher=Matcher, clock=clock)
 
 
 @cache

@@ -31,7 +31,7 @@ from event_service.configuration.storage.secrets import secret_item
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.filters.event_filter import EventFilter
-from event_service.routing import tables
+from event_service.routing import fan_out, replay, tables
 from event_service.sockets.limits import FREE_CONNECTS
 from functions.graphql_api.schema.schema import build_schema
 from tests.integration.permissions.account import WORKSPACE, Account, body_of
@@ -206,12 +206,39 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     client.ask("mutation { retryDeliveries(filters: {status: {exact: DELIVERED}}) { count } }")
     client.ask("mutation { cancelDeliveries(filters: {}, dryRun: true) { count } }")
     client.ask("query($id: ID!) { endpoint(id: $id) { health { lastHour { attempts } } } }", id=hook)
-    replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
-    client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
+    jobs_are_done_and_cancelled(client, hook)
+    again = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
+    client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {again} }}", id=hook, since="2026-01-01T00:00:00Z")
     account.deliver()
     assert len(account.received) > 4
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
     account.deliver()
+
+
+def jobs_are_done_and_cancelled(client: Client, hook: str) -> None:
+    """Long work goes on in messages of the job queue; into a socket's log as well."""
+    account = client.account
+    socket = client.ask('mutation { createWebSocketEndpoint(name: "replayed") { id } }')["id"]
+    assert client.socket("CONNECT", "replayed=", endpoint_id=socket, token=client.token)["statusCode"] == 200
+    until = format_date(account.clock())
+    account.pass_time(minutes=2)  # what is younger than a minute may be on its way into a log
+    span = f'since: "2026-01-01T00:00:00Z", until: "{until}"'
+    start = f"mutation($id: ID!, $missing: Boolean) {{ replayEvents(endpointId: $id, {span}, missingOnly: $missing, background: true) "
+    start += "{ job { id } } }"
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(replay, "MAXIMUM_REPLAYED_EVENTS", 1)
+        small.setattr(replay, "EVENTS_PER_READ", 1)
+        for endpoint, missing_only in ((hook, False), (socket, True)):
+            job = client.ask(start, id=endpoint, missing=missing_only)["job"]["id"]
+            for _ in range(20):
+                account.work_off("GraphqlApiFunction", account.take("JobQueue"))
+            assert client.ask("query($id: ID!) { job(id: $id) { status } }", id=job) == {"status": "DONE"}
+        job = client.ask(start, id=hook, missing=False)["job"]["id"]
+        client.ask("mutation($id: ID!) { cancelJob(id: $id) { status } }", id=job)
+        account.work_off("GraphqlApiFunction", account.take("JobQueue"))
+    assert len(client.ask("{ jobs { collectionItems { id } } }")["collectionItems"]) == 3
+    account.wake()
+    client.socket("DISCONNECT", "replayed=")
 
 
 def messages_come_again(client: Client) -> None:
@@ -254,6 +281,25 @@ def a_large_workspace_is_packed_and_read(client: Client) -> None:
         for _ in range(2):
             client.publish()
             account.route()
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.deliver()
+
+
+def an_event_goes_to_very_many_webhooks(client: Client) -> None:
+    """Its deliveries are found all the same."""
+    account = client.account
+    hook = client.webhook()
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(fan_out, "WIDE_FROM", 0)
+        (event_id,) = client.publish()
+        account.route()
+    account.deliver()
+    query = "query($filters: DeliveryFilters) { deliveries(filters: $filters) { totalCount collectionItems { id } } }"
+    for filters in ({"eventId": {"exact": event_id}}, {"endpointId": {"exact": hook}}):
+        assert client.ask(query, filters=filters)["totalCount"] == 1
+    assert client.explain(event_id, hook) == "DELIVERED"
+    replay = "replayEvents(endpointId: $id, since: $since, missingOnly: true) { ok }"
+    client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
     account.deliver()
 
@@ -382,6 +428,9 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     account.wake()
     assert client.explain("seen", socket) == "LOGGED"
     assert connect("c2", after="0") == {"statusCode": 200}
+    account.wake()
+    narrow = client.ask('mutation { createEventFilters(eventFiltersInput: {in: {eventTypes: ["none"]}}) { id } }')["id"]
+    assert connect("c3", after="0", filter=narrow) == {"statusCode": 200}
     account.wake()
     client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[socket])
     account.wake()
@@ -527,6 +576,7 @@ SCENARIOS: list[Callable[[Client], None]] = [
     messages_come_again,
     the_publisher_dies_after_its_message_was_sent,
     a_large_workspace_is_packed_and_read,
+    an_event_goes_to_very_many_webhooks,
     a_webhook_fails_waits_and_is_disabled,
     a_webhook_cools_down_and_recovers,
     what_waits_outlives_its_event,

@@ -12,6 +12,7 @@ from typing import Final
 
 from event_service.base.errors import Unavailable
 from event_service.configuration.destinations import Destinations, Outlet
+from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS
 from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
@@ -81,7 +82,7 @@ class FanOut:
         message, table = work.received.message, work.table
         if table is None:
             return 0
-        per_endpoint = self._endpoints_of(work, table)
+        per_endpoint, wide = self._endpoints_of(work, table)
         bodies: dict[str, str] = {}
         used = 0
         served = message.after
@@ -99,12 +100,15 @@ class FanOut:
                 body = bodies.get(event.id)
                 if body is None:
                     body = bodies[event.id] = event.as_json()
-                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body, table.version))
+                shards = WIDE_SHARDS if event.id in wide else 0
+                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body, table.version, shards))
                 used += max(MESSAGE_PARTS, len(body) * PARTS_PER_CALL // CALL_BYTES)
         return used
 
-    def _endpoints_of(self, work: Work, table: RoutingTable) -> dict[str, Sequence[Event]]:
+    def _endpoints_of(self, work: Work, table: RoutingTable) -> tuple[dict[str, Sequence[Event]], set[str]]:
+        """The events of each endpoint, and which of them are wide."""
         after = work.received.message.after
+        wide: set[str] = set()
         per_endpoint: dict[str, list[Event]] = {}
         left = STEPS_PER_MESSAGE
         for event in work.events:
@@ -112,7 +116,10 @@ class FanOut:
                 raise OutOfTime
             budget = Budget(min(STEPS_PER_EVENT, left))
             before = budget.left
-            for endpoint_id in table.endpoints_for(event, budget):
+            found = table.endpoints_for(event, budget)
+            if len(found) > WIDE_FROM and self._number_of_webhooks(found, table) > WIDE_FROM:
+                wide.add(event.id)
+            for endpoint_id in found:
                 if endpoint_id in table.unwritten:
                     work.unwritten += 1
                 elif after is None or endpoint_id > after:
@@ -120,10 +127,13 @@ class FanOut:
             left -= before - budget.left
             work.undecided += budget.undecided
         self._steps[work.workspace_id] = self._steps.get(work.workspace_id, 0) + STEPS_PER_MESSAGE - left
-        return dict(per_endpoint)
+        return dict(per_endpoint), wide
+
+    def _number_of_webhooks(self, endpoint_ids: set[str], table: RoutingTable) -> int:
+        return sum(self._destinations.outlet_of(table.type_of(one)) is Outlet.QUEUE for one in endpoint_ids)
 
 
-def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, body: str, version: int) -> WebhookMessage:
+def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, body: str, version: int, shards: int) -> WebhookMessage:
     return WebhookMessage.first(
         workspace_id=received.message.workspace_id,
         endpoint_id=endpoint_id,
@@ -132,5 +142,6 @@ def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, 
         traceparent=received.message.traceparent,
         body=body,
         configuration_version=version,
+        log_shards=shards,
         repeat=received.repeat,
     )

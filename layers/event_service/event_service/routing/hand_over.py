@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Sequence
 
-from event_service.delivery.ports import WebhookQueue
+from event_service.base.errors import DomainError, Unavailable
+from event_service.delivery.messages import WebhookMessage
+from event_service.delivery.ports import WebhookQueue, WideEvents
 from event_service.events.ports import RoutingQueue
 from event_service.routing.ports import SocketLog
 from event_service.routing.work import Work
 from event_service.sockets.log import Routed
+
+_LOG = logging.getLogger(__name__)
+
+
+class MarkingQueue:
+    """Webhook delivery's queue, for the router: before anything of a wide event is sent, the event is marked as wide, so that whoever
+    reads its deliveries knows where they are."""
+
+    def __init__(self, queue: WebhookQueue, wide_events: Callable[[], WideEvents]) -> None:
+        """``wide_events`` is called when there is one, which is rare."""
+        self._queue = queue
+        self._wide_events = wide_events
+
+    def send(self, messages: Sequence[tuple[WebhookMessage, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
+        """As the queue's own; what could not be marked was not sent."""
+        wide = {message.delivery.event: message.delivery for message, _ in messages if message.delivery.log_shards}
+        if not wide:
+            return self._queue.send(messages, time_left)
+        try:
+            self._wide_events().mark(wide.values())
+        except (DomainError, Unavailable) as error:
+            _LOG.warning("%d wide events could not be marked: %s", len(wide), error)
+            kept = [position for position, (message, _) in enumerate(messages) if not message.delivery.log_shards]
+            unsent = self._queue.send([messages[position] for position in kept], time_left) if kept else []
+            return sorted({*range(len(messages))} - {*kept} | {kept[position] for position in unsent})
+        return self._queue.send(messages, time_left)
 
 
 class HandOver:

@@ -23,11 +23,12 @@ _REPLAYED_BYTES: Final = len(_REPLAYED) - 1
 
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """One event with its sequence. ``data`` is a JSON object in UTF-8."""
+    """One event with its sequence. ``data`` is a JSON object in UTF-8; ``replayed``: a replay put it into the log."""
 
     sequence: int
     event_id: str
     data: bytes
+    replayed: bool = False
 
     @property
     def first(self) -> int:
@@ -47,6 +48,8 @@ class GapReason(StrEnum):
     """Their events are older than the retention."""
     UNUSED = "unused"
     """They were never given to an event: nothing is missing."""
+    FILTERED = "filtered"
+    """Their events do not match the filter that the connection is narrowed by: nothing is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,16 @@ class Frame:
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def event_frame(event_id: str, text: bytes, sequence: int) -> EventFrame:
+def event_frame(event_id: str, text: bytes, sequence: int, *, replayed: bool = False) -> EventFrame:
     """The event as delivered, and its sequence as the tenth key.
 
     Args:
         event_id: the event's.
         text: the JSON object that webhooks get as their body.
         sequence: its place in the log.
+        replayed: whether a replay put it there.
     """
-    return EventFrame(sequence, event_id, b"".join((memoryview(text)[:-1], b',"sequence":%d}' % sequence)))
+    return EventFrame(sequence, event_id, b"".join((memoryview(text)[:-1], b',"sequence":%d}' % sequence)), replayed)
 
 
 def gap_notice(gap: Gap) -> bytes:
@@ -121,13 +125,19 @@ def closing_notice(seconds: int) -> bytes:
     return _notice({"notice": "closing", "reason": "slow-client", "message": message})
 
 
+def filter_gone_notice() -> bytes:
+    """Tells a client why it is closed: the event filter that it named was deleted, or grew too large for a connection."""
+    message = "The event filter of this connection was deleted, or is too large now. Connect with another filter=<id>, or without."
+    return _notice({"notice": "closing", "reason": "filter-gone", "message": message})
+
+
 def pack(entries: Iterable[Entry], *, batched: bool, replay_to: int = 0) -> Iterator[Frame]:
     """The frames that carry entries, in order.
 
     Args:
         entries: what stands in the log.
         batched: put up to 100 events or 102,400 bytes into an array; notices travel alone.
-        replay_to: events up to this sequence are marked as replayed.
+        replay_to: events up to this sequence are marked as replayed, and behind it those that a replay put into the log.
     """
     waiting: list[EventFrame] = []
     size = 0
@@ -137,7 +147,7 @@ def pack(entries: Iterable[Entry], *, batched: bool, replay_to: int = 0) -> Iter
             waiting, size = [], 0
             yield Frame((gap_notice(entry),), entry.last)
             continue
-        replayed = entry.sequence <= replay_to
+        replayed = entry.replayed or entry.sequence <= replay_to
         length = len(entry.data) + (_REPLAYED_BYTES if replayed else 0)
         # An array adds two brackets.
         if length + (2 if batched else 0) > MAXIMUM_FRAME_BYTES:
@@ -166,7 +176,7 @@ def _flush(waiting: list[EventFrame], replay_to: int) -> Iterator[Frame]:
 
 
 def _parts(entry: EventFrame, replay_to: int) -> tuple[bytes, ...]:
-    if entry.sequence > replay_to:
+    if entry.sequence > replay_to and not entry.replayed:
         return (entry.data,)
     return (entry.data[:-1], _REPLAYED)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from event_service.access.token import Token
 from event_service.configuration.endpoint import Endpoint
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import Connection
 from event_service.sockets.messages import BacklogMessage, WakeUp
 
@@ -28,6 +29,7 @@ class LogHead:
         groups: how many groups new connections are spread over.
         wide: how many groups may have connections, until ``wide_until``.
         appended_at: when the last sequences were given out.
+        slow_until: clients of the endpoint were closed because they took nothing; until then a connect looks whether it is one.
     """
 
     next: int
@@ -40,6 +42,7 @@ class LogHead:
     wide: int = 1
     wide_until: datetime | None = None
     appended_at: datetime | None = None
+    slow_until: datetime | None = None
 
     @property
     def last(self) -> int:
@@ -57,7 +60,8 @@ class LogHead:
 class Segment:
     """Sequences that were given out together, from ``first`` on: to events, or, when ``unused``, to nothing.
 
-    ``configuration_version``: by which all of the events were routed; ``None``: it was not the same for all.
+    ``configuration_version``: by which all of the events were routed; ``None``: it was not the same for all. ``replayed``: they
+    were published before and a replay put them here.
     """
 
     first: int
@@ -66,6 +70,7 @@ class Segment:
     expires: datetime
     unused: int = 0
     configuration_version: int | None = None
+    replayed: bool = False
 
     @property
     def last(self) -> int:
@@ -162,6 +167,9 @@ class ConnectionStore(Protocol):
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
         """One call for up to 98 tokens."""
 
+    def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+        """Those of a workspace's event filters that exist; 100 a call."""
+
     def take_turn(self, endpoint_id: str, group: int) -> None:
         """Counts a run of a group other than 0, which wake-ups sent from now on name."""
 
@@ -216,6 +224,24 @@ class ConnectionCounts(Protocol):
         """Counts a connect of a second, given as a Unix time; ``False``: there were ``ceiling`` already."""
 
 
+@dataclass(frozen=True, slots=True)
+class SlowCloses:
+    """How many times in a row a client was closed because it took nothing, and until when it is refused."""
+
+    times: int
+    until: datetime
+
+
+class SlowCloseStore(Protocol):
+    """Of clients, by their key."""
+
+    def slow_closes(self, client: str) -> SlowCloses | None:
+        """``None``: none within the time that they are kept. Strongly consistent."""
+
+    def note_slow_close(self, client: str, closes: SlowCloses, kept_until: datetime) -> None:
+        """Stores."""
+
+
 class AlreadyAppended(Exception):
     """Some of the routing messages were appended before; nothing was written."""
 
@@ -266,6 +292,9 @@ class SocketLogStore(Protocol):
 
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         """Spreads new connections over ``groups``. Only the one worker of group 0 calls it."""
+
+    def note_slow(self, endpoint_id: str, until: datetime) -> None:
+        """Sets ``slow_until``, if there is a log."""
 
     def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
         """Up to ``limit`` segments, in order, that hold ``first`` or follow it within its block of sequences (see

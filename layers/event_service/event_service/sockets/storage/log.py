@@ -51,6 +51,7 @@ class HeadItem(Model):
     wide = NumberAttribute()
     wide_until = NumberAttribute(null=True, attr_name="wideUntil")
     appended_at = NumberAttribute(null=True, attr_name="appendedAt")
+    slow_until = NumberAttribute(null=True, attr_name="slowUntil")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
@@ -69,6 +70,7 @@ class SegmentItem(Model):
     unused = NumberAttribute(null=True)
     configuration = NumberAttribute(null=True)
     """The version by which the events were routed."""
+    replayed = BooleanAttribute(null=True)
     appended_at = NumberAttribute(attr_name="appendedAt")
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
@@ -110,6 +112,7 @@ def head_of(item: HeadItem) -> LogHead:
         wide=int(item.wide),
         wide_until=_optional_moment(item.wide_until),
         appended_at=_optional_moment(item.appended_at),
+        slow_until=_optional_moment(item.slow_until),
     )
 
 
@@ -146,6 +149,7 @@ class DynamoSocketLogStore:
             wide=head.wide,
             wide_until=None if head.wide_until is None else _epoch(head.wide_until),
             appended_at=None if head.appended_at is None else _epoch(head.appended_at),
+            slow_until=None if head.slow_until is None else _epoch(head.slow_until),
         )
         if replaces is None:
             condition = HeadItem.key.does_not_exist()
@@ -176,6 +180,9 @@ class DynamoSocketLogStore:
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         actions = [HeadItem.groups.set(groups), HeadItem.wide.set(wide), HeadItem.wide_until.set(_epoch(wide_until))]
         self._change(endpoint_id, actions, HeadItem.key.exists())
+
+    def note_slow(self, endpoint_id: str, until: datetime) -> None:
+        self._change(endpoint_id, [HeadItem.slow_until.set(_epoch(until))], HeadItem.key.exists())
 
     def _change(self, endpoint_id: str, actions: Sequence[Action], condition: Condition) -> LogHead | None:
         try:
@@ -255,6 +262,7 @@ def _segment_item(endpoint_id: str, segment: Segment) -> SegmentItem:
         ids=ids,
         unused=segment.unused or None,
         configuration=segment.configuration_version,
+        replayed=segment.replayed or None,
         appended_at=_epoch(segment.appended),
         expires_at=_epoch(segment.expires),
     )
@@ -266,4 +274,12 @@ def _segment(item: SegmentItem) -> Segment:
     event_ids = tuple(zlib.decompress(ids).decode().split("\n")) if ids is not None else ()
     configuration: float | None = item.configuration  # as above
     version = None if configuration is None else int(configuration)
-    return Segment(int(item.first), event_ids, _moment(item.appended_at), _moment(item.expires_at), int(item.unused or 0), version)
+    return Segment(
+        int(item.first),
+        event_ids,
+        _moment(item.appended_at),
+        _moment(item.expires_at),
+        int(item.unused or 0),
+        version,
+        replayed=bool(item.replayed),
+    )
