@@ -323,6 +323,7 @@ async def test_a_job_shows_its_progress_and_is_cancelled(page: Page, stack: Cons
     await page.click("Close", within=".actions")
     await page.click("Jobs")
     await page.sees("Retry deliveries")
+    await page.sees("Warehouse 0, failed")
     await page.sees("6,000 started again")
 
 

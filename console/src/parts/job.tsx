@@ -37,7 +37,7 @@ export function jobCount(job: Job): string {
 }
 
 /** Follows a job until it is over. Leaving the screen does not end it. */
-export function JobProgress({ job, ended }: { job: Job; ended?: (job: Job) => void }) {
+export function JobProgress({ job, ended, listed = false }: { job: Job; ended?: (job: Job) => void; listed?: boolean }) {
   const [now, setNow] = useState(job);
   const take = (found: Job) => {
     setNow(found);
@@ -59,7 +59,7 @@ export function JobProgress({ job, ended }: { job: Job; ended?: (job: Job) => vo
       {now.status === "RUNNING" && (
         <>
           <progress aria-label={JOB_KINDS[now.kind].text} {...(now.progress === null ? {} : { max: 1, value: now.progress })} />
-          <p class="muted small">It goes on when you leave. <a href={link(["jobs"])}>All jobs</a></p>
+          {!listed && <p class="muted small">It goes on when you leave. <a href={link(["jobs"])}>All jobs</a></p>}
         </>
       )}
       {now.reason && <p class="clause"><Text value={now.reason} /></p>}

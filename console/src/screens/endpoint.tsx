@@ -237,10 +237,14 @@ function Connections({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
+/** Characters that fit at full size. */
+const LONG = 7;
+
 export function Stat({ label, number }: { label: string; number: number | string }) {
+  const text = typeof number === "number" ? number.toLocaleString("en") : number;
   return (
     <div class="stat">
-      <div class="number">{typeof number === "number" ? number.toLocaleString("en") : number}</div>
+      <div class={text.length > LONG ? "number long" : "number"}>{text}</div>
       <div class="label">{label}</div>
     </div>
   );

@@ -1,18 +1,20 @@
+import { useEffect } from "preact/hooks";
 import { call } from "../api/client";
 import { Jobs, type Job, type Json } from "../api/documents";
 import { usePages } from "../api/query";
-import { More } from "../parts/controls";
+import { attempt, More } from "../parts/controls";
 import { EndpointName } from "../parts/endpoint-name";
 import { JOB_KINDS, JobBadge, jobCount, JobProgress } from "../parts/job";
 import { Head } from "../parts/page";
 import { place, Rows } from "../parts/rows";
 import { Empty, Failed, Loading } from "../parts/states";
 import { absolute, Text, Time } from "../parts/text";
-import { namedEndpoints } from "../state/endpoint-names";
+import { namedEndpoints, wantNames } from "../state/endpoint-names";
 import { link } from "../state/route";
 
 export function JobsScreen() {
   const pages = usePages<Job>(async (first, after) => (await call(Jobs, { first: Math.min(first, 100), after })).jobs, "jobs", { every: 5 });
+  useEffect(() => void attempt(() => wantNames()), []);
   return (
     <>
       <Head title="Jobs" name="Jobs" crumb={{ text: "Deliveries", href: link(["deliveries"]) }}>Long work that goes on by itself: replays, retries and cancellations of the last 30 days.</Head>
@@ -31,7 +33,7 @@ export function JobsScreen() {
                 <Asked of={one.arguments} />
               </div>
               <div class="wide">
-                {one.status === "RUNNING" ? <JobProgress key={one.id} job={one} ended={() => void pages.reload()} /> : (
+                {one.status === "RUNNING" ? <JobProgress key={one.id} job={one} listed ended={() => void pages.reload()} /> : (
                   <>
                     <p class="actions"><JobBadge of={one.status} /><span>{jobCount(one)}</span></p>
                     {one.reason && <p class="clause small"><Text value={one.reason} /></p>}
