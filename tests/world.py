@@ -47,6 +47,7 @@ from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.event_router.handler import create_handler
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import destinations
+from tests.fakes.events import outlets
 from tests.support.metering import TableShape
 from tests.template_file import resources
 
@@ -146,11 +147,9 @@ class World:
         routing = Routing(
             tables=RoutingTables(self.changes, self.rows, Matcher),
             store=self.store,
-            webhooks=SqsWebhookQueue(self.queues, self.webhook_url),
-            sockets=self.socket_log,
+            outlets=outlets(SqsWebhookQueue(self.queues, self.webhook_url), self.socket_log),
             routing_queue=Impatient(self.queues, self.routing_url),
             refused_filters=RefusedFilterEvents(lambda: self.publishing),
-            destinations=destinations(),
             calls_per_invocation=self.calls_per_invocation,
         )
         self.router = create_handler(lambda: routing, lambda: self.counters, lambda: self.seen_types)

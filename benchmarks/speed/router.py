@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from event_service import wiring
 from event_service.configuration.changes import ChangeSet, Counts, Head, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
@@ -33,7 +32,7 @@ from event_service.routing.router import Routing
 from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage
-from event_service.sockets.log import Routed
+from event_service.webhooks.outlet import WebhookOutlet
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -135,9 +134,6 @@ class MemoryQueues:
             self.bytes += len(message.text(repeat=False).encode())
         return []
 
-    def append(self, messages: Sequence[Routed]) -> set[str]:
-        raise AssertionError(f"no sockets here ({len(messages)})")
-
 
 class NoContinuation:
     """Nothing here is so large that it is continued, and nothing fails."""
@@ -193,9 +189,8 @@ class Table:
 def _throughput(fan_out: int) -> Throughput:
     configuration, queues = MemoryConfiguration(fan_out, 0, unfiltered=fan_out), MemoryQueues()
     ports: Any = configuration
-    routing = Routing(
-        RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), NoContinuation(), wiring.destinations()
-    )
+    outlets = {EndpointType.WEB_HOOK: WebhookOutlet(queues)}
+    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), outlets, NoContinuation(), NoContinuation())
     texts = [
         RoutingMessage(WORKSPACE, NONCE, STORED_AT, tuple(_event(10 * message + number) for number in range(10))).text()
         for message in range(10)

@@ -18,6 +18,7 @@ from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.replay import Replay
+from tests.fakes.configuration_store import destinations
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeReminderStore
 from tests.fakes.events import FakeEventStore
 from tests.fakes.webhooks import FakeQueue
@@ -53,6 +54,7 @@ class World:
             store=self.store,
             accepted=self,
             endpoints=self,
+            destinations=destinations(),
             tester=self,
             monotonic=lambda: next(self.seconds) * self.tick,
         )

@@ -14,6 +14,7 @@ from event_service.events.event import Event
 from event_service.events.reading import EventsReading
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.bulk_retry import BulkRetry
+from tests.fakes.configuration_store import destinations
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 from tests.fakes.graphql_services import FakeServices
 from tests.fakes.history import START, World
@@ -36,6 +37,7 @@ class ReadingServices(FakeServices):
             store=self.store,
             accepted=self._reading,
             endpoints=self.configuration(),
+            destinations=destinations(),
             tester=self.world,
         )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from event_service.aws.sqs import Queues
     from event_service.configuration.configuration import Configuration
     from event_service.configuration.destinations import Destinations
+    from event_service.configuration.endpoint import EndpointType
     from event_service.configuration.endpoints import Endpoints
     from event_service.configuration.ports import EndpointObserver
     from event_service.configuration.storage.change_log import DynamoChangeLog
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.lanes import Looks
+    from event_service.delivery.outlet import Outlet
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.resending import Resending
     from event_service.delivery.retry_scheduler import RetryScheduler
@@ -273,12 +275,19 @@ def routing() -> Routing:
     return Routing(
         tables=RoutingTables(change_log(), configuration_rows(), Matcher, packed=packed_reading),
         store=event_store(),
-        webhooks=webhook_queue(),
-        sockets=socket_log(),
+        outlets=outlets(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
         refused_filters=RefusedFilterEvents(publishing),
-        destinations=destinations(),
     )
+
+
+def outlets() -> Mapping[EndpointType, Outlet]:
+    """How routing hands over to endpoints of each type: a new type is registered here, too."""
+    from event_service.configuration.endpoint import EndpointType
+    from event_service.sockets.outlet import SocketOutlet
+    from event_service.webhooks.outlet import WebhookOutlet
+
+    return {EndpointType.WEB_HOOK: WebhookOutlet(webhook_queue()), EndpointType.WEB_SOCKET: SocketOutlet(socket_log())}
 
 
 # -- sockets -----------------------------------------------------------------------------------------------------------
@@ -576,6 +585,7 @@ def deliveries() -> DeliveryHistory:
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
+        destinations=destinations(),
         tester=LimitedTester(tester, DynamoTestsMade(database()), clock),
     )
 

@@ -26,8 +26,8 @@ from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
 from functions.event_router.handler import create_handler
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
-from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
 from tests.fakes.graphql_services import FakeServices
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -61,7 +61,7 @@ class House:
         self.refused = FakeRefusedFilterReports()
         self.seconds_left = 60.0
         self.tables = RoutingTables(self.log, self.rows, Matcher)
-        self.routing = Routing(self.tables, self.store, self.webhooks, self.sockets, self.queue, self.refused, destinations())
+        self.routing = Routing(self.tables, self.store, outlets(self.webhooks, self.sockets), self.queue, self.refused)
         for workspace_id in (SICK, HEALTHY):
             self.configure(workspace_id, PutEndpoint(an_endpoint(workspace_id)))
 
@@ -220,11 +220,9 @@ def test_through_the_function_one_sick_workspace_fails_no_other() -> None:
     routing = Routing(
         RoutingTables(log, services.rows, Matcher),
         FakeEventStore(lambda: AT),
-        webhooks,
-        FakeSocketLog(),
+        outlets(webhooks, FakeSocketLog()),
         FakeRoutingQueue(),
         FakeRefusedFilterReports(),
-        destinations(),
     )
     handler = create_handler(lambda: routing)
 

@@ -18,8 +18,8 @@ from event_service.routing.fan_out import MAXIMUM_CONTINUATIONS
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
-from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -57,11 +57,9 @@ class Router:
         self.routing = Routing(
             RoutingTables(self.log, self.rows, Matcher),
             self.store,
-            self.webhooks,
-            self.sockets,
+            outlets(self.webhooks, self.sockets),
             self.queue,
             self.refused,
-            destinations(),
             calls_per_invocation=calls,
         )
 

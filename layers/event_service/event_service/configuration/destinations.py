@@ -1,7 +1,7 @@
 """Types of endpoints: what each says of itself, so that no other code asks which type it has before it.
 
-A new type is a folder with a class like :class:`Destination`, a value in ``EndpointType`` and a line in
-``wiring.destinations``.
+A new type is a folder with a class like :class:`Destination` and an :class:`~event_service.delivery.outlet.Outlet`, a value in
+``EndpointType``, and a line each in ``wiring.destinations`` and ``wiring.outlets``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Settings:
     method: str | None = None
 
 
-class Outlet(Enum):
-    """Where routing hands an endpoint's events over."""
+class Records(Enum):
+    """What tells later whether an endpoint got an event."""
 
-    QUEUE = auto()
-    """Each event is a message in the queue of the type's delivery function."""
-    LOG = auto()
-    """All events of a routing message are appended to the endpoint's log as one."""
+    ATTEMPTS = auto()
+    """The log of deliveries has each attempt."""
+    SEQUENCES = auto()
+    """The event has a sequence in the endpoint's log, from which clients resume."""
 
 
 class Feature(Enum):
@@ -39,6 +39,8 @@ class Feature(Enum):
     """Requests are signed with a secret of the endpoint's own."""
     TEST = auto()
     """A test event is sent at once, and the answer told."""
+    RETRY = auto()
+    """Deliveries wait in the endpoint's backlog for another attempt."""
     REPLAY = auto()
     """Retained events are sent again."""
 
@@ -55,8 +57,8 @@ class Destination(Protocol):
         """The mutation that creates one."""
 
     @property
-    def outlet(self) -> Outlet:
-        """Where routing hands over."""
+    def records(self) -> Records:
+        """What is known of its deliveries."""
 
     @property
     def lacks(self) -> Mapping[Feature, str]:
@@ -96,9 +98,9 @@ class Destinations:
         """
         return self._by_type[endpoint_type]
 
-    def outlet_of(self, endpoint_type: EndpointType) -> Outlet:
-        """Where routing hands over the events of endpoints of a type."""
-        return self._by_type[endpoint_type].outlet
+    def records_of(self, endpoint_type: EndpointType) -> Records:
+        """What is known of deliveries to endpoints of a type."""
+        return self._by_type[endpoint_type].records
 
     def can(self, endpoint_type: EndpointType, feature: Feature) -> bool:
         """Whether endpoints of a type can do it."""

@@ -20,6 +20,7 @@ from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_
 from event_service.base.look_through import EXAMINED_IN_A_STEP
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
+from event_service.configuration.destinations import Destinations, Feature
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
 from event_service.delivery.ports import DeliveryLog
@@ -114,6 +115,7 @@ class DeliveryHistory:
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: Endpoints,
+        destinations: Destinations,
         tester: EndpointTester,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -122,6 +124,7 @@ class DeliveryHistory:
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
+        self._destinations = destinations
         self._tester = tester
         self._monotonic = monotonic
 
@@ -278,19 +281,19 @@ class DeliveryHistory:
             raise NotFound("delivery", unknown)
         deliveries = [found[key] for key in named.values() if key is not None]
         events = self._store.get(workspace_id, list(dict.fromkeys(delivery.event_id for delivery in deliveries)))
-        gone = {
-            endpoint_id
-            for endpoint_id in dict.fromkeys(delivery.endpoint_id for delivery in deliveries)
-            if self._endpoints.endpoint(workspace_id, endpoint_id) is None
-        }
-        problems = [
-            f"ids: {one.id} cannot be sent again, its {'endpoint was deleted' if one.endpoint_id in gone else 'event has expired'}."
-            for one in deliveries
-            if one.endpoint_id in gone or one.event_id not in events
-        ]
+        endpoints = {one: self._endpoints.endpoint(workspace_id, one) for one in dict.fromkeys(one.endpoint_id for one in deliveries)}
+        reasons = [(one, self._why_not_again(endpoints[one.endpoint_id], one.event_id in events)) for one in deliveries]
+        problems = [f"ids: {one.id} cannot be sent again: {reason}" for one, reason in reasons if reason is not None]
         if problems:
             raise BadUserInput(*problems)
         self.send_deliveries(deliveries, {event_id: stored.event for event_id, stored in events.items()})
+
+    def _why_not_again(self, endpoint: Endpoint | None, event_is_kept: bool) -> str | None:
+        if endpoint is None:
+            return "its endpoint was deleted."
+        if not event_is_kept:
+            return "its event has expired."
+        return self._destinations.of(endpoint.type).lacks.get(Feature.RETRY)
 
     def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
         """Makes another attempt of each, at its receiver's own pace, and begins the schedule of retries anew; ``events`` by id.
@@ -307,11 +310,15 @@ class DeliveryHistory:
         list and in no log.
 
         Raises:
-            BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
+            BadUserInput: a malformed id, or an endpoint of a type that cannot be tested.
             NotFound: an unknown endpoint.
             Unavailable: the attempt could not be made.
         """
-        endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "id", "publish an event and watch its clients")
+        parsed = parse_uuid(endpoint_id, "id")
+        endpoint = self._endpoints.endpoint(workspace_id, parsed)
+        if endpoint is None:
+            raise NotFound("endpoint", [parsed])
+        self._destinations.require(endpoint, Feature.TEST, "id")
         return self._tester.test(workspace_id, endpoint.id)
 
 

@@ -1,22 +1,22 @@
 """Decides which endpoints get the events of a message, and how many of them now.
 
 A message for many endpoints is cut off after so many calls and continued by a message of its own. All events of a
-message that go to one endpoint are handed over together: a socket's log takes them as one.
+message that go to one endpoint are handed over together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from event_service.base.errors import Unavailable
-from event_service.configuration.destinations import Destinations, Outlet
-from event_service.delivery.messages import WebhookMessage
+from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.outlet import PARTS_PER_CALL, Outlet, RoutedEvents
 from event_service.events.event import Event
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.routing.table import RoutingTable
-from event_service.routing.work import ReceivedMessage, Work
+from event_service.routing.work import Work
 
 CALLS_PER_INVOCATION: Final = 1_000
 """What one invocation hands over, in calls: at 8 at a time and 10 ms each, about a second."""
@@ -25,13 +25,6 @@ MAXIMUM_CONTINUATIONS: Final = 10_000
 """Of one message. A publish of 100 events for 10,000 endpoints takes 2,000 when every message that comes along is as
 large. The cursor grows with each continuation, so a chain ends by itself; the bound stops what a fault of ours might
 keep going."""
-PARTS_PER_CALL: Final = 1_000
-"""Costs are whole numbers of these: sums of tenths would drift."""
-MESSAGE_PARTS: Final = 100
-"""A call sends ten messages, or a megabyte."""
-CALL_BYTES: Final = 1_048_576
-SOCKET_PARTS: Final = 2_000
-"""The transaction that appends, and the wake-up."""
 STEPS_PER_MESSAGE: Final = 5 * STEPS_PER_EVENT
 """Of matching, for all events of one message: about 5 s. A hundred events against the filters of an honest workspace
 take a fifth of it. What is not decided then counts as a match."""
@@ -46,14 +39,14 @@ class OutOfTime(Exception):
 class FanOut:
     """The calls that one group of messages may still make."""
 
-    def __init__(self, calls: int, is_late: Callable[[], bool], destinations: Destinations) -> None:
+    def __init__(self, calls: int, is_late: Callable[[], bool], outlets: Mapping[EndpointType, Outlet]) -> None:
         """
         Args:
             calls: to share out.
             is_late: whether nothing new may be begun.
-            destinations: the types of endpoints, which say how events are handed over.
+            outlets: of the types of endpoints; they say what handing over costs.
         """
-        self._destinations = destinations
+        self._outlets = outlets
         self._parts = calls * PARTS_PER_CALL
         # Never nothing: a continuation must be shorter than what it continues.
         self._least_parts = max(1, min(LEAST_CALLS_PER_MESSAGE, calls)) * PARTS_PER_CALL
@@ -91,16 +84,12 @@ class FanOut:
                 break
             served = endpoint_id
             events = per_endpoint[endpoint_id]
-            if self._destinations.outlet_of(table.type_of(endpoint_id)) is Outlet.LOG:
-                work.per_socket[endpoint_id] = [event.id for event in events]
-                used += SOCKET_PARTS
-                continue
-            for event in events:
-                body = bodies.get(event.id)
-                if body is None:
-                    body = bodies[event.id] = event.as_json()
-                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body, table.version))
-                used += max(MESSAGE_PARTS, len(body) * PARTS_PER_CALL // CALL_BYTES)
+            endpoint_type = table.type_of(endpoint_id)
+            routed = work.routed.get(endpoint_type)
+            if routed is None:
+                routed = work.routed[endpoint_type] = _nothing_yet(work, table.version, bodies)
+            routed.per_endpoint[endpoint_id] = events
+            used += self._outlets[endpoint_type].cost(routed, events)
         return used
 
     def _endpoints_of(self, work: Work, table: RoutingTable) -> dict[str, Sequence[Event]]:
@@ -123,14 +112,14 @@ class FanOut:
         return dict(per_endpoint)
 
 
-def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, body: str, version: int) -> WebhookMessage:
-    return WebhookMessage.first(
-        workspace_id=received.message.workspace_id,
-        endpoint_id=endpoint_id,
-        event_id=event.id,
-        accepted_at=received.message.accepted_at,
-        traceparent=received.message.traceparent,
-        body=body,
+def _nothing_yet(work: Work, version: int, bodies: dict[str, str]) -> RoutedEvents:
+    message = work.received.message
+    return RoutedEvents(
+        workspace_id=message.workspace_id,
+        nonce=message.nonce,
+        accepted_at=message.accepted_at,
+        traceparent=message.traceparent,
         configuration_version=version,
-        repeat=received.repeat,
+        repeat=work.received.repeat,
+        bodies=bodies,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from event_service.base.errors import BadUserInput
-from event_service.configuration.destinations import Feature, Outlet, Settings
+from event_service.configuration.destinations import Feature, Records, Settings
 from event_service.configuration.endpoint import EndpointType
 
 
@@ -14,10 +14,11 @@ class SocketDestination:
 
     type = EndpointType.WEB_SOCKET
     creation = "createWebSocketEndpoint"
-    outlet = Outlet.LOG
+    records = Records.SEQUENCES
     lacks: Mapping[Feature, str] = {
         Feature.SECRET: "only WEB_HOOK endpoints have a secret; this one is a WEB_SOCKET.",
         Feature.TEST: "this is a WEB_SOCKET endpoint; publish an event and watch its clients.",
+        Feature.RETRY: "this is a WEB_SOCKET endpoint; its clients reconnect with `after`.",
         Feature.REPLAY: "this is a WEB_SOCKET endpoint; its clients reconnect with `after`.",
     }
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from event_service.base.errors import BadUserInput
 from event_service.base.problems import Problems
-from event_service.configuration.destinations import Feature, Outlet, Settings
+from event_service.configuration.destinations import Feature, Records, Settings
 from event_service.configuration.endpoint import EndpointType
 
 METHODS: Final = ("POST", "PUT", "PATCH")
@@ -20,7 +20,7 @@ class WebhookDestination:
 
     type = EndpointType.WEB_HOOK
     creation = "createWebhookEndpoint"
-    outlet = Outlet.QUEUE
+    records = Records.ATTEMPTS
     lacks: Mapping[Feature, str] = {}
 
     def __init__(self, check_url: Callable[[str], object]) -> None:
