@@ -18,8 +18,8 @@ from event_service.access.token import Token, TokenKind
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.configuration.configuration import ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings as EndpointSettings
 from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import Settings as EndpointSettings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.storage.change_log import DynamoChangeLog

@@ -76,7 +76,7 @@ print(json.dumps({"import_wall": import_wall, "import_cpu": import_cpu, "total_w
 SEED = """
 import json
 from event_service import wiring
-from event_service.configuration.destinations import Settings
+from event_service.configuration.endpoint import Settings
 from event_service.configuration.endpoint import EndpointType
 token, _ = wiring.tokens().issue(%(workspace)r)
 hook = wiring.configuration().endpoints.create(%(workspace)r, EndpointType.WEB_HOOK, "hook", Settings(%(url)r))

@@ -14,8 +14,7 @@ from event_service.base.errors import BadUserInput, Conflict, NotFound, Unavaila
 from event_service.base.identifiers import new_id
 from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import EndpointType, Settings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import EndpointPage, RememberedRequest

@@ -13,8 +13,7 @@ import pytest
 from event_service.base.errors import Conflict, DomainError, RateLimited, Unavailable
 from event_service.configuration.chain import COMMIT_SECONDS, Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType, Settings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import EndpointPage, EndpointReference

@@ -13,8 +13,8 @@ import pytest
 
 from event_service.base.errors import BadUserInput
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.destinations import Destinations, Feature, Records, Settings
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.destinations import Destinations, Feature, Records
+from event_service.configuration.endpoint import Endpoint, EndpointType, Settings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord

@@ -11,8 +11,7 @@ import pytest
 
 from event_service.base.errors import DomainError, RateLimited, Unavailable
 from event_service.configuration.changes import ChangeSet, DeleteEventFilters, Link, PutEndpoint, PutEventFilter
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import EndpointType, Settings
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter

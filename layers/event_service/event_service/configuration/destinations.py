@@ -7,20 +7,11 @@ A new type is a folder with a class like :class:`Destination` and an :class:`~ev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
 from event_service.base.errors import BadUserInput
-from event_service.configuration.endpoint import Endpoint, EndpointType
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the owner says about where events go; ``None``: not given."""
-
-    url: str | None = None
-    method: str | None = None
+from event_service.configuration.endpoint import Endpoint, EndpointType, Settings
 
 
 class Records(Enum):

@@ -126,7 +126,7 @@ class Look:
         """Reads a message of the own lanes' queue.
 
         Raises:
-            ValueError: no such message, or one of another version.
+            ValueError: no such message, or one that a newer release wrote.
         """
         head, _ = codec.read_message(text)
         try:

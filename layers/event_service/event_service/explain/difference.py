@@ -18,7 +18,7 @@ from event_service.configuration.changes import (
     SetState,
     Unlink,
 )
-from event_service.configuration.codec import endpoint_fields, event_filter_fields
+from event_service.configuration.codec import decoded, endpoint_fields, event_filter_fields
 from event_service.configuration.endpoint import EndpointStatus
 
 NAMES_IN_A_SENTENCE: Final = 3
@@ -82,11 +82,7 @@ def _put(one: str, fields: Mapping[str, Any], before: Objects, after: Objects) -
 
 def shown_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Stored fields that a person is shown, as the API names and writes them."""
-    return {_LABELS.get(name, name): _plain(name, value) for name, value in fields.items() if name not in _NOT_SHOWN}
-
-
-def _plain(name: str, value: Any) -> Any:
-    return json.loads(value) if name == "labels" and isinstance(value, str) else value
+    return {_LABELS.get(name, name): decoded(name, value) for name, value in fields.items() if name not in _NOT_SHOWN}
 
 
 def _sentence(operation: Operation, change: ChangeSet) -> str:

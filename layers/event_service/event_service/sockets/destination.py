@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from event_service.base.errors import BadUserInput
-from event_service.configuration.destinations import Feature, Records, Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.destinations import Feature, Records
+from event_service.configuration.endpoint import EndpointType, Settings, contract_name
 
 
 class SocketDestination:
@@ -26,6 +26,6 @@ class SocketDestination:
         return self.changed_settings(given)
 
     def changed_settings(self, given: Settings) -> Settings:
-        if given != Settings():
-            raise BadUserInput("url, method: a WEB_SOCKET endpoint has neither; only its name can be changed.")
+        if names := ", ".join(map(contract_name, given.given())):
+            raise BadUserInput(f"{names}: a WEB_SOCKET endpoint has no such setting.")
         return given

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 FIRST_WINDOW: Final = 8.0
@@ -80,6 +80,12 @@ class Learnt:
     """Requests that may be opened at once; as of ``credit_at``. The next owner goes on where this one was."""
     credit_at: float = 0.0
 
+    @classmethod
+    def read(cls, text: str) -> Learnt:
+        """Reads what :meth:`Pace.written` made; fields that a newer release added are ignored."""
+        written = json.loads(text)
+        return cls(**{one.name: written[one.name] for one in fields(cls) if one.name in written})
+
 
 class Pace:
     """The pace of one lane, in the hands of its owner."""
@@ -94,7 +100,7 @@ class Pace:
             limited: it has just said that it is asked too often.
         """
         self._maximum = maximum
-        self.learnt = Learnt(**json.loads(written)) if written else Learnt(TROUBLED_WINDOW if troubled else FIRST_WINDOW)
+        self.learnt = Learnt.read(written) if written else Learnt(TROUBLED_WINDOW if troubled else FIRST_WINDOW)
         self.open = 0
         self._inherited: list[float] = []
         self.learnt.credit_at = self.learnt.credit_at or now

@@ -15,6 +15,7 @@ from pynamodb.models import Model
 from event_service.aws.dynamodb import AttributeMap, Database, Key
 from event_service.base.clock import Clock
 from event_service.base.page import just_before
+from event_service.configuration import codec
 from event_service.configuration.changes import ChangeSet
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.configuration.ports import EndpointPage, EventFilterPage, RoutingRows
@@ -26,6 +27,7 @@ from event_service.configuration.storage.items import (
     event_filter_of,
     is_deleted,
     linked_ids,
+    plain,
 )
 from event_service.configuration.storage.row_writer import RowWriter
 from event_service.filters.event_filter import EventFilter
@@ -116,13 +118,13 @@ class DynamoConfigurationRows:
             EndpointItem,
             EndpointItem.workspace_id == workspace_id,
             index="by_creation",
-            attributes=["id", "type", "matchesNothing"],
+            attributes=["id", *codec.ROUTED],
             consistent=True,
             tries=TRIES_OF_A_LOAD,
         ):
             endpoint_id = item["id"]["S"]
-            endpoints[endpoint_id] = EndpointType(item["type"]["S"])
-            if "matchesNothing" in item:
+            endpoints[endpoint_id], matches_nothing = codec.endpoint_type_of(plain(item))
+            if matches_nothing:
                 matching_nothing.add(endpoint_id)
         own = EventFilterItem.workspace_id == workspace_id
         items = self._database.query_all(EventFilterItem, own, consistent=True, tries=TRIES_OF_A_LOAD)

@@ -19,12 +19,13 @@ from event_service.access.storage.tokens import TokenItem, token_of
 from event_service.access.token import Token
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
+from event_service.base.formats import check_format
 from event_service.base.threads import ContextThreads
 from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.destination import SocketDestination
 from event_service.sockets.ports import Counted, GroupState, Handshake, LogHead, Owner, Situation
-from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
+from event_service.sockets.storage.log import HeadItem, head_key, head_of
 
 _WRITERS: Final = 8
 FORMAT: Final = 2
@@ -331,7 +332,7 @@ def _stored_date(value: str | None) -> datetime | None:
 
 def _connection(raw: AttributeMap) -> Connection:
     item = ConnectionItem.from_raw_data(raw)
-    check_format(item.format, FORMAT)
+    check_format(item.format, FORMAT, "a connection")
     endpoint_id, _, group = item.group_key.rpartition("#")
     return Connection(
         endpoint_id=endpoint_id,

@@ -21,6 +21,7 @@ from pynamodb.models import Model
 from event_service.aws.dynamodb import ConditionFailed, Database, Key, TransactionCanceled, Write
 from event_service.base.clock import Clock
 from event_service.base.errors import RateLimited
+from event_service.base.formats import check_format
 from event_service.sockets.log import CLOCK_MARGIN, block_of
 from event_service.sockets.ports import AlreadyAppended, LogHead, Segment, SequencesTaken
 
@@ -96,9 +97,9 @@ def head_of(item: HeadItem) -> LogHead:
     """Reads the stored form.
 
     Raises:
-        ValueError: a newer version of the code wrote it.
+        ValueError: a newer release wrote it.
     """
-    check_format(item.format, FORMAT)
+    check_format(item.format, FORMAT, "a head of a socket's log")
     return LogHead(
         next=int(item.next),
         floor=int(item.floor),
@@ -111,12 +112,6 @@ def head_of(item: HeadItem) -> LogHead:
         wide_until=_optional_moment(item.wide_until),
         appended_at=_optional_moment(item.appended_at),
     )
-
-
-def check_format(found: float, known: int) -> None:
-    """Raises ``ValueError`` for a stored form that is newer than this code."""
-    if found > known:
-        raise ValueError(f"a stored item of format {int(found)}; this version reads up to {known}")
 
 
 class DynamoSocketLogStore:
@@ -261,7 +256,7 @@ def _segment_item(endpoint_id: str, segment: Segment) -> SegmentItem:
 
 
 def _segment(item: SegmentItem) -> Segment:
-    check_format(item.format, FORMAT)
+    check_format(item.format, FORMAT, "a segment of a socket's log")
     ids: bytes | None = item.ids  # PynamoDB's types do not know which attributes may be missing
     event_ids = tuple(zlib.decompress(ids).decode().split("\n")) if ids is not None else ()
     configuration: float | None = item.configuration  # as above
