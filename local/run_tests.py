@@ -3,11 +3,15 @@
 Tests that need nothing but a processor run in as many processes as there are cores. End-to-end tests share one local stack and wait
 for it most of the time, so they run one after the other in a lane of their own beside those. The last line is a summary as pytest
 writes it, of both lanes together.
+
+Each run draws the seed of Python's hashes, by which sets are ordered, and prints it: a test that fails by the order of a set fails again
+with ``PYTHONHASHSEED=<seed> make test``.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import re
 import shlex
 import shutil
@@ -15,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +41,9 @@ def main(arguments: list[str]) -> int:
         arguments: for pytest, in both lanes.
     """
     began = time.monotonic()
+    seed = hash_seed(os.environ)
+    os.environ["PYTHONHASHSEED"] = seed  # for both lanes, and for the processes that they start
+    print(f"PYTHONHASHSEED={seed}", flush=True)
     log = LOCAL / "tests-e2e.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
@@ -54,6 +62,12 @@ def main(arguments: list[str]) -> int:
         print(found)
     print(summary_of([summary, text], time.monotonic() - began), flush=True)
     return next((status for status in (first, second) if status not in (0, NO_TESTS)), first if first == second else 0)
+
+
+def hash_seed(environment: Mapping[str, str]) -> str:
+    """The caller's seed, or one that is drawn. (``random`` is Python's word for "draw it yourself", which nobody could repeat.)"""
+    given = environment.get("PYTHONHASHSEED", "random")
+    return given if given != "random" else str(random.SystemRandom().randrange(1, 2**32))
 
 
 def summary_of(outputs: list[str], seconds: float) -> str:

@@ -28,13 +28,13 @@ from packaging.requirements import Requirement
 
 from benchmarks.report.page import Goal, Section, Table, quartiles, ratio
 from benchmarks.report.plots import bars
-from benchmarks.speed.stub_aws import StubAws, stub_aws
+from benchmarks.speed.stub_aws import StubAws, environment_of_functions, stub_aws
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.events.event import Event
 from local.build import build
 from local.tools import LOCAL, ROOT, architecture, interpreter
-from tests.template_file import resources, variable_of
+from tests.template_file import resources
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 BESIDE = 3
@@ -145,7 +145,7 @@ def run(quick: bool = False) -> Section:
     """
     with stub_aws() as stub, _artifacts() as (folder, work):
         cases = _cases(folder, work, stub, quick=quick)
-        environment = _environment(stub.url)
+        environment = environment_of_functions(stub.url, EVENT_BUS_WORKSPACE_ID=WORKSPACE)
         for case in cases:  # fills the caches of the file system, and the interpreter's own bytecode where it is missing
             _start(case, environment, warming=True)
         _forget_third_party_bytecode(work / "bytecode")
@@ -231,37 +231,17 @@ def _forget_third_party_bytecode(prefix: Path) -> None:
             path.unlink()
 
 
-def _environment(url: str) -> dict[str, str]:
-    environment = {
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_ENDPOINT_URL": url,
-        "AWS_CONFIG_FILE": "/dev/null",
-        "POWERTOOLS_METRICS_NAMESPACE": "EventService",
-        "POWERTOOLS_LOG_LEVEL": "INFO",
-        "POWERTOOLS_SERVICE_NAME": "benchmark",
-        "ALLOW_HTTP": "true",
-        "ALLOWED_NETWORKS": "127.0.0.0/8",
-        "GRAPHQL_IDE": "false",
-        "GRAPHQL_INTROSPECTION": "false",
-        "WEB_SOCKET_AUTH": "token",
-        "EVENT_RETENTION_DAYS": "14",
-        "WEB_SOCKET_MANAGEMENT_URL": url,
-        "EVENT_BUS_WORKSPACE_ID": WORKSPACE,
-        "WEBHOOK_FUNCTION": "webhook-delivery",
-    }
-    environment |= {variable_of(table): table for table in resources("AWS::DynamoDB::Table")}
-    for queue in ("ROUTING_QUEUE_URL", "WEBHOOK_QUEUE_URL", "SOCKET_QUEUE_URL"):
-        environment[queue] = f"{url}/123456789012/{queue.lower()}"
-    return environment
-
-
 def _events(stub: StubAws) -> dict[str, Any]:
     """The first request of each function; the token and the endpoint that they name are put into the stub."""
     code = SEED % {"workspace": WORKSPACE, "url": f"{stub.url}/hook"}
-    answer = subprocess.run([sys.executable, "-c", code], env=_environment(stub.url), check=False, capture_output=True, text=True, cwd=ROOT)
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment_of_functions(stub.url, EVENT_BUS_WORKSPACE_ID=WORKSPACE),
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     if answer.returncode:
         raise RuntimeError(f"the stub could not be filled:\n{answer.stderr}")
     seeded = json.loads(answer.stdout.splitlines()[-1])

@@ -23,9 +23,8 @@ from benchmarks.report.plots import lines
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.base.identifiers import new_id
-from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.ports import EndpointPage
+from event_service.configuration.storage.items import endpoint_item
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
@@ -34,7 +33,7 @@ from event_service.events.reading import EventQuery, EventsReading
 from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
-from tests.builders import SettableClock
+from tests.builders import SettableClock, a_webhook
 from tests.fakes.events import FakeSqsClient
 from tests.support.metering import READ_BYTES, TableShape, item_size
 from tests.template_file import resources
@@ -177,27 +176,12 @@ class _World:
     def grow(self, stored: int) -> None:
         """Until there are so many endpoints and events."""
         made = self.clock.now - timedelta(days=1)
-        if self._endpoints == 0:
-            endpoint = Endpoint(
-                new_id(),
-                WORKSPACE,
-                EndpointType.WEB_HOOK,
-                "Orders",
-                "https://a.example.org/hook",
-                "POST",
-                EndpointStatus.ENABLED,
-                None,
-                made,
-                made,
-            )
-            self.rows.apply(ChangeSet(WORKSPACE, 1, (PutEndpoint(endpoint),), Counts()))
-            self._endpoints = 1
-        ((table, _), first), *_ = ((key, item) for key, item in self.tables.items.items() if "typeKey" in item)
-        # Copies of one that the adapter wrote: writing 100,000 through it would take longer than all measurements.
+        first = endpoint_item(a_webhook(workspace_id=WORKSPACE, created=made, modified=made), 1)
+        # Copies of one as the adapter writes it: writing 100,000 through it would take longer than all measurements.
         for number in range(self._endpoints, stored):
             endpoint_id, created = new_id(), f"2026-02-{number % 28 + 1:02d}T00:00:{number // 28 % 60:02d}.000000+00:00"
             keys = {"id": endpoint_id, "creationKey": f"{created}#{endpoint_id}", "typeKey": f"WEB_HOOK#{created}#{endpoint_id}"}
-            self.tables.put(table, {**first, **{name: {"S": value} for name, value in keys.items()}})
+            self.tables.put("EndpointsTable", {**first, **{name: {"S": value} for name, value in keys.items()}})
         self._endpoints = stored
         template = Event(new_id(), "measured", made, {"n": 1, "text": "x" * 200}, None, None, WORKSPACE, made)
         while self._events < stored:

@@ -121,3 +121,39 @@ def stub_aws() -> Iterator[StubAws]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def environment_of_functions(url: str, **changes: str) -> dict[str, str]:
+    """What all functions together find in their environment, with AWS and queues at ``url`` and tables by their logical ids. The names
+    of tables and queues are the template's, so that one that is added there is not missing here.
+
+    Args:
+        url: of a stub.
+        changes: other values, by name.
+    """
+    environment = {
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "POWERTOOLS_METRICS_NAMESPACE": "EventService",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "POWERTOOLS_SERVICE_NAME": "benchmark",
+        "ALLOW_HTTP": "true",
+        "ALLOWED_NETWORKS": "127.0.0.0/8",
+        "GRAPHQL_IDE": "false",
+        "GRAPHQL_INTROSPECTION": "false",
+        "WEB_SOCKET_AUTH": "token",
+        "EVENT_RETENTION_DAYS": "14",
+        "WEB_SOCKET_MANAGEMENT_URL": url,
+        "WEBHOOK_FUNCTION": "webhook-delivery",
+    }
+    for function in resources("AWS::Serverless::Function").values():
+        for name, value in function["Properties"].get("Environment", {}).get("Variables", {}).items():
+            if name.endswith("_TABLE"):
+                environment[name] = value["Ref"]
+            elif name.endswith("_QUEUE_URL"):
+                environment[name] = f"{url}/123456789012/{value['Ref']}"
+    return environment | changes

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local import run_tests
-from local.run_tests import summary_of, without_browser
+from local.run_tests import hash_seed, summary_of, without_browser
 
 GREEN = "....\n3714 passed, 1 skipped in 200.19s (0:03:20)\n"
 
@@ -46,6 +46,7 @@ def lanes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str
         monkeypatch.setattr(run_tests, "_pytest", lambda lane, arguments: ["sh", "-c", programs[lane]])
 
     monkeypatch.setattr(run_tests, "LOCAL", tmp_path)
+    monkeypatch.setenv("PYTHONHASHSEED", "random")  # which the run sets for what it starts
     return set_lanes
 
 
@@ -82,3 +83,19 @@ def test_the_lane_beside_is_ended_when_this_one_is_interrupted(lanes: Callable[[
         run_tests.main([])
 
     assert [process.poll() is not None for process in started] == [True]
+
+
+def test_each_run_draws_a_hash_seed_unless_one_is_given() -> None:
+    assert hash_seed({"PYTHONHASHSEED": "7"}) == "7"
+    drawn = {hash_seed({}) for _ in range(5)} | {hash_seed({"PYTHONHASHSEED": "random"})}
+    assert len(drawn) > 1
+    assert all(1 <= int(seed) < 2**32 for seed in drawn)
+
+
+def test_both_lanes_run_with_the_seed_that_is_printed(lanes: Callable[[str, str], None], capfd: pytest.CaptureFixture[str]) -> None:
+    show = "echo lane $PYTHONHASHSEED; echo 1 passed in 1s"
+    lanes(show, show)
+    run_tests.main([])
+    lines = capfd.readouterr().out.splitlines()
+    seed = next(line for line in lines if line.startswith("PYTHONHASHSEED=")).partition("=")[2]
+    assert lines.count(f"lane {seed}") == 2
