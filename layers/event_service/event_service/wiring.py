@@ -2,6 +2,10 @@
 
 Every factory is cached for the life of the process and imports what it needs itself, so that a function loads only
 what it uses. Nothing is built on import.
+
+Example::
+
+    lambda_handler = create_handler(wiring.routing)  # called at the first invocation, not on import
 """
 
 from __future__ import annotations
@@ -75,13 +79,13 @@ if TYPE_CHECKING:
 
 
 def clock() -> datetime:
-    """The time."""
+    """The time, in UTC. A function, so that tests may replace it."""
     return datetime.now(UTC)
 
 
 @cache
 def connection() -> Connection:
-    """The one DynamoDB client of the process."""
+    """The one DynamoDB client of the process: all tables share its connections."""
     from event_service.aws.dynamodb import connect
 
     return connect(get_settings().region, get_settings().aws_endpoint_url)
@@ -89,7 +93,7 @@ def connection() -> Connection:
 
 @cache
 def database() -> Database:
-    """All tables."""
+    """All tables, under the names that the environment gives them."""
     from event_service.aws.dynamodb import Database
 
     settings = get_settings()
@@ -98,7 +102,7 @@ def database() -> Database:
 
 @cache
 def change_log() -> DynamoChangeLog:
-    """The chain of change sets."""
+    """The chain of change sets, in the table ``changes``. For the configuration, routing and explaining."""
     from event_service.configuration.storage.change_log import DynamoChangeLog
 
     return DynamoChangeLog(database())
@@ -106,7 +110,7 @@ def change_log() -> DynamoChangeLog:
 
 @cache
 def configuration_rows() -> DynamoConfigurationRows:
-    """The rows of endpoints, event filters and links."""
+    """The rows of endpoints, event filters and links, written after each change set."""
     from event_service.configuration.storage.rows import DynamoConfigurationRows
 
     return DynamoConfigurationRows(database(), clock)
@@ -114,7 +118,7 @@ def configuration_rows() -> DynamoConfigurationRows:
 
 @cache
 def secret_store() -> DynamoSecretStore:
-    """Signing secrets."""
+    """Signing secrets, and what idempotency keys remember, in the table ``secrets``."""
     from event_service.configuration.storage.secrets import DynamoSecretStore
 
     return DynamoSecretStore(database())
@@ -122,7 +126,7 @@ def secret_store() -> DynamoSecretStore:
 
 @cache
 def tokens() -> Tokens:
-    """Token checks and administration."""
+    """Token checks and administration, over the table ``tokens``. For the GraphQL API and the command line."""
     from event_service.access.storage.tokens import DynamoTokenStore
     from event_service.access.tokens import Tokens
 
@@ -131,7 +135,7 @@ def tokens() -> Tokens:
 
 @cache
 def last_uses() -> LastUses:
-    """When tokens were used."""
+    """When tokens were used: written beside the request, at most once an hour for each."""
     from event_service.access.last_use import LastUses
     from event_service.access.storage.tokens import DynamoTokenStore
 
@@ -148,7 +152,7 @@ def background() -> Executor:
 
 @cache
 def url_rules() -> UrlRules:
-    """What the operator allows of webhook URLs."""
+    """What the operator allows of webhook URLs, from the environment. For creating endpoints and for sending."""
     from event_service.webhooks.addresses import AddressGuard
     from event_service.webhooks.url import UrlRules
 
@@ -174,7 +178,7 @@ def _check_url(url: str) -> object:
 
 @cache
 def configuration() -> Configuration:
-    """Endpoints, event filters and links."""
+    """Endpoints, event filters and links, with observers of all types. For the GraphQL API."""
     return _configuration([socket_observer(), webhook_observer()], tells_everyone=True)
 
 
@@ -215,7 +219,7 @@ def _index_entries(condition: Mapping[str, Any]) -> int:
 
 @cache
 def queues() -> Queues:
-    """The one SQS client of the process."""
+    """The one SQS client of the process, made when the first message is sent."""
     from event_service.aws.sqs import Queues, connect
 
     return Queues(lambda: connect(get_settings().region, get_settings().aws_endpoint_url))
@@ -223,7 +227,7 @@ def queues() -> Queues:
 
 @cache
 def event_store() -> DynamoEventStore:
-    """Events by id."""
+    """Events by id, in the table ``events``. For publishing, routing, delivery and reading."""
     from event_service.events.storage.events import DynamoEventStore
 
     return DynamoEventStore(database(), clock, get_settings().event_retention_days)
@@ -231,7 +235,7 @@ def event_store() -> DynamoEventStore:
 
 @cache
 def events_reading() -> EventsReading:
-    """Lists and counts of events."""
+    """Lists and counts of events, over the table ``event_index``. For the GraphQL API."""
     from event_service.events.reading import EventsReading
     from event_service.events.storage.listing import DynamoEventIndexes
 
@@ -240,7 +244,7 @@ def events_reading() -> EventsReading:
 
 @cache
 def publishing() -> Publishing:
-    """Accepting events."""
+    """Accepting events. For the GraphQL API, the event bus, and the service's own events."""
     from event_service.events.publishing import Publishing
     from event_service.events.storage.queue import SqsRoutingQueue
 
@@ -249,7 +253,7 @@ def publishing() -> Publishing:
 
 @cache
 def packed_reading() -> PackedReading:
-    """How routers that start together read large workspaces."""
+    """How routers that start together read large workspaces: one reads the rows, the others what it packed."""
     import time
 
     from event_service.routing.packed import PackedReading
@@ -264,7 +268,7 @@ def packed_reading() -> PackedReading:
 
 @cache
 def routing() -> Routing:
-    """From accepted events to deliveries."""
+    """From accepted events to deliveries. For the event router."""
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.refused_filters import RefusedFilterEvents
@@ -301,7 +305,7 @@ def socket_retention() -> timedelta:
 
 @cache
 def wake_up_queue() -> SqsWakeUpQueue:
-    """Wakes socket delivery."""
+    """Wakes socket delivery, first in, first out for each group of connections. Written by routing and by observers."""
     from event_service.sockets.storage.queue import SqsWakeUpQueue
 
     return SqsWakeUpQueue(queues(), get_settings().socket_queue_url)
@@ -309,7 +313,7 @@ def wake_up_queue() -> SqsWakeUpQueue:
 
 @cache
 def socket_log_store() -> DynamoSocketLogStore:
-    """The logs of WEB_SOCKET endpoints."""
+    """The logs of WEB_SOCKET endpoints, in the table ``socket_log``."""
     from event_service.sockets.storage.log import DynamoSocketLogStore
 
     return DynamoSocketLogStore(database(), clock)
@@ -317,7 +321,7 @@ def socket_log_store() -> DynamoSocketLogStore:
 
 @cache
 def socket_backlog_queue() -> SqsBacklogQueue:
-    """What must not hold up a group of connections."""
+    """What must not hold up a group of connections: single connections, closes, late appends."""
     from event_service.sockets.storage.queue import SqsBacklogQueue
 
     return SqsBacklogQueue(queues(), get_settings().socket_backlog_queue_url)
@@ -325,7 +329,7 @@ def socket_backlog_queue() -> SqsBacklogQueue:
 
 @cache
 def socket_log() -> SocketLog:
-    """Appending to the logs."""
+    """Appending to the logs. For routing."""
     from event_service.sockets.log import SocketLog
 
     return SocketLog(socket_log_store(), wake_up_queue(), socket_backlog_queue(), clock, socket_retention())
@@ -333,14 +337,14 @@ def socket_log() -> SocketLog:
 
 @cache
 def connection_store() -> DynamoConnectionStore:
-    """Open connections."""
+    """Open connections, in the table ``connections``."""
     from event_service.sockets.storage.connections import DynamoConnectionStore
 
     return DynamoConnectionStore(database())
 
 
 def connection_limits() -> ConnectionLimits:
-    """Limits of open connections."""
+    """Limits of open connections, from the environment. For the function of the WebSocket API."""
     from event_service.sockets.limits import SocketLimits
 
     return _connection_counts(SocketLimits(*get_settings().socket_limits))
@@ -355,7 +359,7 @@ def _connection_counts(limits: SocketLimits | None = None) -> ConnectionLimits:
 
 @cache
 def socket_connections() -> SocketConnections:
-    """Opening and closing connections."""
+    """Opening and closing connections. For the function of the WebSocket API."""
     from event_service.sockets.connections import SocketConnections
 
     return SocketConnections(
@@ -372,7 +376,7 @@ def socket_connections() -> SocketConnections:
 
 @cache
 def open_connections() -> OpenConnections:
-    """Who is connected, and closing connections."""
+    """Who is connected, and closing connections. For the GraphQL API."""
     from event_service.sockets.open_connections import OpenConnections
 
     return OpenConnections(
@@ -390,7 +394,7 @@ def socket_observer() -> SocketObserver:
     """What changed endpoints mean for open sockets."""
     from event_service.sockets.observer import SocketObserver
 
-    return SocketObserver(connection_store(), socket_log_store(), wake_up_queue())
+    return SocketObserver(socket_log_store(), wake_up_queue())
 
 
 @cache
@@ -435,7 +439,7 @@ def socket_delivery() -> SocketDelivery:
 
 @cache
 def delivery_log() -> DynamoDeliveryLog:
-    """The log of delivery attempts."""
+    """The log of delivery attempts, in the table ``deliveries``. Written by webhook delivery, read by the GraphQL API."""
     from event_service.delivery.storage.log import DynamoDeliveryLog
 
     return DynamoDeliveryLog(database(), clock, get_settings().event_retention_days)
@@ -443,7 +447,7 @@ def delivery_log() -> DynamoDeliveryLog:
 
 @cache
 def backlog_store() -> DynamoBacklogStore:
-    """Backlogs of endpoints."""
+    """Backlogs of endpoints, in the table ``due``. Written by both lanes and by sending again."""
     from event_service.delivery.storage.backlog import DynamoBacklogStore
 
     return DynamoBacklogStore(database(), get_settings().event_retention_days)
@@ -451,7 +455,7 @@ def backlog_store() -> DynamoBacklogStore:
 
 @cache
 def health_store() -> DynamoHealthStore:
-    """What is known of endpoints that fail."""
+    """What is known of endpoints that fail, beside their rows by id. Read with each batch of webhook delivery."""
     from event_service.delivery.storage.health import DynamoHealthStore
 
     return DynamoHealthStore(database())
@@ -475,7 +479,7 @@ def look_queue() -> SqsLookQueue:
 
 @cache
 def looks() -> Looks:
-    """Asks for lanes to be served."""
+    """Asks for lanes to be served, now by a message or later by a reminder."""
     from event_service.delivery.lanes import Looks
     from event_service.delivery.storage.reminders import DynamoReminderStore
 
@@ -484,7 +488,7 @@ def looks() -> Looks:
 
 @cache
 def lane_store() -> DynamoLaneStore:
-    """The endpoints' own lanes."""
+    """The endpoints' own lanes, in the table ``due``."""
     from event_service.delivery.storage.lanes import DynamoLaneStore
 
     return DynamoLaneStore(database())
@@ -492,7 +496,7 @@ def lane_store() -> DynamoLaneStore:
 
 @cache
 def operational_events() -> OperationalEvents:
-    """What the service itself has to say."""
+    """Publishes the service's own events, such as that an endpoint fails."""
     from event_service.delivery.service_events import OperationalEvents
 
     return OperationalEvents(publishing)
@@ -500,7 +504,7 @@ def operational_events() -> OperationalEvents:
 
 @cache
 def webhook_observer() -> WebhookObserver:
-    """What changed endpoints mean for deliveries."""
+    """What changed endpoints mean for deliveries: backlogs are sent or erased, lanes begin anew."""
     from event_service.webhooks.observer import WebhookObserver
 
     return WebhookObserver(looks(), lane_store(), health_store(), operational_events(), clock)
@@ -527,7 +531,7 @@ def show_webhooks_again(own: bool, receipts: Sequence[str], seconds: int) -> Non
 
 @cache
 def webhook_side() -> WebhookSide:
-    """From messages to requests."""
+    """From messages to requests, of both lanes. For webhook delivery."""
     from event_service.webhooks.assembly import Limits, assemble
     from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState
     from event_service.webhooks.storage.context import DynamoSnapshotReader
@@ -555,7 +559,7 @@ def webhook_side() -> WebhookSide:
 
 @cache
 def retry_scheduler() -> RetryScheduler:
-    """Asks for lanes to be served that have something due."""
+    """Asks once a minute for lanes to be served that have something due. For the retry scheduler."""
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.storage.reminders import DynamoReminderStore
 
@@ -564,7 +568,7 @@ def retry_scheduler() -> RetryScheduler:
 
 @cache
 def resending() -> Resending:
-    """Sending deliveries again."""
+    """Sending deliveries again, through the endpoints' backlogs. For the GraphQL API."""
     from event_service.delivery.resending import Resending
 
     return Resending(backlog_store(), looks())
@@ -572,7 +576,7 @@ def resending() -> Resending:
 
 @cache
 def deliveries() -> DeliveryHistory:
-    """The delivery log, sending again, and testing."""
+    """The delivery log as its owner sees it, sending again, and testing. For the GraphQL API."""
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.storage.tests_made import DynamoTestsMade
     from event_service.webhooks.tester import LambdaEndpointTester, LimitedTester
@@ -592,7 +596,7 @@ def deliveries() -> DeliveryHistory:
 
 @cache
 def receiver_reports() -> ReceiverReports:
-    """How receivers are doing."""
+    """How receivers are doing: their lanes, and attempts of the last hour. For the GraphQL API."""
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.storage.health_reports import DynamoKnownHealth
 
@@ -601,7 +605,7 @@ def receiver_reports() -> ReceiverReports:
 
 @cache
 def cancelling() -> Cancelling:
-    """Ending deliveries that have not been made yet."""
+    """Ending deliveries that have not been made yet. For the GraphQL API."""
     from event_service.delivery.cancelling import Cancelling
 
     return Cancelling(
@@ -611,7 +615,7 @@ def cancelling() -> Cancelling:
 
 @cache
 def bulk_retry() -> BulkRetry:
-    """Starting many deliveries again."""
+    """Starting many deliveries again that meet filters. For the GraphQL API."""
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.bulk_retry import BulkRetry
 
@@ -620,7 +624,7 @@ def bulk_retry() -> BulkRetry:
 
 @cache
 def replay() -> Replay:
-    """Sending retained events again."""
+    """Sending retained events again. For the GraphQL API."""
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.replay import Replay
 
@@ -662,7 +666,7 @@ def seen_types() -> SeenTypes | None:
 
 @cache
 def event_types() -> EventTypes:
-    """The types of events of a workspace."""
+    """The types of events of a workspace, as routing has seen them. For the GraphQL API."""
     from event_service.counting.seen_types import EventTypes
     from event_service.counting.storage.seen_types import DynamoSeenTypes
 
@@ -671,7 +675,7 @@ def event_types() -> EventTypes:
 
 @cache
 def statistics() -> Statistics:
-    """Counts for charts."""
+    """Counts for charts, in the table ``due``. For the GraphQL API."""
     from event_service.counting.statistics import Statistics
     from event_service.counting.storage.counts import DynamoCounts
 
@@ -683,7 +687,7 @@ def statistics() -> Statistics:
 
 @cache
 def changes() -> Changes:
-    """The history of the configuration."""
+    """The history of the configuration, in sentences. For the GraphQL API."""
     from event_service.explain.changes import Changes
 
     return Changes(change_log())
@@ -691,7 +695,7 @@ def changes() -> Changes:
 
 @cache
 def past_configuration() -> PastConfiguration:
-    """The configuration as it was."""
+    """The configuration as it was at a version or a moment. For the GraphQL API."""
     from event_service.explain.past_configuration import PastConfiguration
 
     return PastConfiguration(change_log())
@@ -699,7 +703,7 @@ def past_configuration() -> PastConfiguration:
 
 @cache
 def explanations() -> Explanations:
-    """Why events did or did not arrive."""
+    """Why events did or did not arrive. For the GraphQL API."""
     from event_service.explain.delivery import Explanations
     from event_service.explain.socket_places import SocketPlaces
     from event_service.filters.matching.matcher import Matcher
@@ -718,7 +722,7 @@ def explanations() -> Explanations:
 
 @cache
 def backtest() -> Backtest:
-    """Trying event filters."""
+    """Trying event filters on retained events. For the GraphQL API."""
     from event_service.explain.backtest import Backtest
     from event_service.filters.matching.matcher import Matcher
 

@@ -19,6 +19,7 @@ from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.messages import CloseSocket, WakeUp, parse_backlog_message
 from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
+from event_service.sockets.waking import wake_endpoints_of_token
 from tests.builders import START
 from tests.printed import printed
 from tests.simulation.virtual_time import run
@@ -437,7 +438,7 @@ def test_revoking_a_token_closes_the_sockets_it_opened_and_no_others() -> None:
     token = a_token(TOKEN)
     scene.tables.tokens[token.token_hash] = replace(token, revoked=START)
 
-    scene.observer.token_revoked(token.token_hash)
+    wake_endpoints_of_token(scene.tables, scene.tables, scene.queue, token.token_hash)
     scene.work()
 
     assert scene.api.closed == {mine: "service"}

@@ -182,7 +182,7 @@ class EndpointReference(Protocol):
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """Of an endpoint that may be deleted already."""
 
     @property
     def workspace_id(self) -> str:
@@ -190,7 +190,7 @@ class EndpointReference(Protocol):
 
     @property
     def type(self) -> EndpointType:
-        """Its type."""
+        """Which destination the endpoint had; kept in the change that deletes it."""
 
 
 class EndpointObserver(Protocol):

@@ -94,7 +94,7 @@ class Endpoints(Protocol):
     """What is asked of the configuration."""
 
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
-        """One endpoint."""
+        """The endpoint; ``None`` when it is unknown, deleted or of another workspace."""
 
 
 class EndpointTester(Protocol):
@@ -105,7 +105,13 @@ class EndpointTester(Protocol):
 
 
 class DeliveryHistory:
-    """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``."""
+    """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``.
+
+    Example::
+
+        page = history.read_page(workspace_id, DeliveryQuery(endpoint_id=endpoint_id, status=DeliveryStatus.FAILED))
+        history.retry(workspace_id, [one.id for one in page.items])
+    """
 
     def __init__(
         self,

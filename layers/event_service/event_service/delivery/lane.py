@@ -24,6 +24,9 @@ from typing import Final
 from event_service.delivery import codec
 
 MAXIMUM_QUEUE_DELAY_SECONDS: Final = 900
+"""For so long SQS holds a message back
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html); what is
+due later waits in the endpoint's backlog."""
 LEASE_SECONDS: Final = 90
 """Longer than an invocation of the own lane lasts."""
 MAXIMUM_CONTINUATIONS: Final = 100

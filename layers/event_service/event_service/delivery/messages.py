@@ -54,7 +54,7 @@ class WebhookMessage:
 
     @property
     def delivery(self) -> DeliveryKey:
-        """Which delivery."""
+        """The event and the endpoint that the message is for."""
         return self.attempt.delivery
 
     @property

@@ -13,7 +13,8 @@ from event_service.events.sort_key import EventEntry
 
 SHARDS = 16
 """Partition keys that the events of a workspace are spread over: 5,000 events a second are 313 writes a second a key,
-where DynamoDB carries 1,000."""
+where DynamoDB carries 1,000
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html)."""
 
 
 class Track(StrEnum):

@@ -55,6 +55,10 @@ class Publishing:
     def publish(self, caller: Token, events: Sequence[NewEvent], traceparent: str | None = None) -> PublishResult:
         """Accepts all events or none.
 
+        Example::
+
+            publishing.publish(token, [NewEvent(type="order.created", data={"total": 80})]).ids
+
         Raises:
             BadUserInput, TooLarge, Forbidden: see :func:`~event_service.events.new_event.accept_all`; also TooLarge
                 when the events have more than 900 KiB together.

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
 MAXIMUM_SECONDS: Final = 10.0
 MAXIMUM_PAGE_BYTES: Final = 5_000_000
-"""A Lambda function answers with at most 6 MB, the rest of the answer included."""
+"""A Lambda function answers with at most 6 MB, the rest of the answer included
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 BYTES_BESIDE_DATA: Final = 400
 """Of one event in an answer, about."""
 EVENTS_PER_READ: Final = 100
 BYTES_PER_STEP: Final = 16_000_000
-"""What DynamoDB answers one request for 100 items with, at most."""
+"""What DynamoDB answers one request for 100 items with, at most
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
 _FIRST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)

@@ -39,7 +39,13 @@ MAXIMUM_FILTERS_PER_LINE: Final = 20
 
 
 class Routing:
-    """The use case behind the routing queue."""
+    """The use case behind the routing queue.
+
+    Example::
+
+        report = routing.route([ReceivedMessage(RoutingMessage.parse(body), repeat=False)], time_left)
+        report.failed  # positions of messages that must come again
+    """
 
     def __init__(
         self,

@@ -105,7 +105,7 @@ class Work:
 
     @property
     def is_open(self) -> bool:
-        """Whether it goes on."""
+        """Whether nothing has failed so far."""
         return self.failure is None
 
     def hand_back(self) -> None:

@@ -53,7 +53,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class LiveRun:
-    """One run."""
+    """Serves one group of connections until all have everything or three seconds are over."""
 
     def __init__(
         self, outside: Outside, wake_up: WakeUp, budget: ByteBudget, time_left: Callable[[], float], report: ServingReport

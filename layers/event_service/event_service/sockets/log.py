@@ -30,7 +30,7 @@ EVENTS_PER_APPEND: Final = 1_000
 MESSAGES_PER_APPEND: Final = 75
 """A transaction has at most 100 actions: a marker a message, and the segments."""
 ID_CHARACTERS_PER_APPEND: Final = 250_000
-"""At most 4 bytes each; a transaction holds 4 MB."""
+"""At most 4 bytes each; a transaction holds 4 MB (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html)."""
 SEQUENCES_PER_BLOCK: Final = 256
 """Segments of one block share a partition key. A block is soon full, so that no key takes all writes of a busy endpoint;
 no segment reaches into the next block."""
@@ -73,7 +73,7 @@ class _Addition:
 
 
 def block_of(sequence: int) -> int:
-    """The block of a sequence."""
+    """Which block of sequences holds one; segments of a block share a partition key."""
     return sequence // SEQUENCES_PER_BLOCK
 
 

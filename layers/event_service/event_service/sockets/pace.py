@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class PostPace:
-    """Of one execution."""
+    """Keeps the posts of this execution within its free and leased share of a second."""
 
     def __init__(
         self,

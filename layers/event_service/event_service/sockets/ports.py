@@ -145,7 +145,7 @@ class ConnectionStore(Protocol):
     """Open connections. Every read is strongly consistent, and none uses an index."""
 
     def handshake(self, endpoint_id: str, token_hash: str | None) -> Handshake:
-        """One call."""
+        """Reads token, endpoint and head of the log in one call."""
 
     def add(self, connection: Connection) -> None:
         """Stores a new connection, one call. Not atomic: after an error some of its rows may be there."""

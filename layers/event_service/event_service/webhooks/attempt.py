@@ -45,7 +45,7 @@ def draw_jitter() -> float:
 
 
 class Attempts:
-    """Makes attempts."""
+    """Turns a task into a signed request, and its answer into record, verdict and delay."""
 
     def __init__(
         self,

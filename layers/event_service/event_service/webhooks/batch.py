@@ -50,7 +50,6 @@ class DeliveryReport:
         limited: answers that said that the receiver is asked too often.
         dropped: attempts that the log had already.
         discarded: deliveries that will never be made.
-        postponed: handed back for want of time.
         disabled: endpoints that were disabled.
         lanes_begun: endpoints that went to a lane of their own.
         by_workspace: ``attempts`` by workspace.
@@ -64,7 +63,6 @@ class DeliveryReport:
     limited: int = 0
     dropped: int = 0
     discarded: int = 0
-    postponed: int = 0
     disabled: int = 0
     lanes_begun: int = 0
     by_workspace: dict[str, dict[DeliveryStatus, int]] = field(default_factory=dict)

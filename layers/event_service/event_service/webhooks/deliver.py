@@ -32,7 +32,12 @@ UNFINISHED_AFTER: Final = timedelta(minutes=5)
 
 
 class WebhookDelivery:
-    """The use case behind the webhook queue. One for a process and its event loop."""
+    """The use case behind the webhook queue. One for a process and its event loop.
+
+    Example::
+
+        report = await delivery.deliver([Received(record["body"], receive_count=1)], time_left)
+    """
 
     def __init__(
         self,

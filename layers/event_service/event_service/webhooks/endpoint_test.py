@@ -23,7 +23,7 @@ class NotTestable(Exception):
 
 
 class EndpointTests:
-    """Sends test events."""
+    """Sends one unlogged test event to an endpoint and tells the attempt."""
 
     def __init__(self, snapshots: SnapshotReader, attempts: Attempts, clock: Clock, in_thread: InThread = asyncio.to_thread) -> None:
         self._snapshots = snapshots

@@ -78,7 +78,6 @@ class Recorder:
             report.limited += one.verdict is not None and one.verdict.limited
             report.to_backlog += one.outcome in (Outcome.BACKLOG, Outcome.CUT)
             report.cut += one.outcome is Outcome.CUT
-            report.postponed += one.outcome is Outcome.POSTPONED
         return True
 
     async def _done(self, step: Callable[[Batch, Sequence[Result]], Awaitable[None]], batch: Batch, group: Sequence[Result]) -> bool:

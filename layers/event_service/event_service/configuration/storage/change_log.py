@@ -35,7 +35,7 @@ MAXIMUM_CHANGE_BYTES = 380_000
 
 
 class ChangeItem(Model):
-    """One change set."""
+    """Row of one change set; key: workspace and version."""
 
     class Meta:
         """The table's logical name."""

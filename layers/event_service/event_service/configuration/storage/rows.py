@@ -88,7 +88,7 @@ class DynamoConfigurationRows:
             key = EventFilterItem.modification_key if page.by_modification else EventFilterItem.creation_key
             condition &= key.between(*_behind(page.after, descending=page.descending))
         # The indexes hold keys alone: with whole rows, 100,000 conditions of 32 KB would fill the 10 GB that DynamoDB gives the
-        # items of one key in a table with local indexes.
+        # items of one key in a table with local indexes (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html).
         keys = self._page(EventFilterItem, condition, index, page.offset, page.limit, descending=page.descending)
         ids = [key["id"]["S"] for key in keys]
         found = self.event_filters(workspace_id, ids)

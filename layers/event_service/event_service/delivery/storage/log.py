@@ -33,13 +33,15 @@ KEPT_BEYOND_THE_EVENT: Final = timedelta(days=1)
 READERS: Final = 16
 """Queries side by side, fewer than the connections in the pool."""
 _INDEX_ID_BYTES: Final = 900
-"""DynamoDB takes 1,024 bytes of sort key; the date before the id takes 33."""
+"""DynamoDB takes 1,024 bytes of sort key; the date before the id takes 33.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 _ID_AT: Final = 33
 FAILURE_TRIES: Final = 3
 """While the key is throttled, about as long as a batch is tried: an attempt that is not recorded is made again."""
 INLINE_BYTES: Final = 500
 """Texts of a failed attempt that are longer stand in an item of their own. All records of one event share a partition key, which takes
-1,000 kilobytes a second: an error page of 16 KiB would take the place of the records of sixteen other endpoints."""
+1,000 kilobytes a second (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html): an
+error page of 16 KiB would take the place of the records of sixteen other endpoints."""
 TEXTS: Final = ("body", "headers", "explanation", "url")
 """:mod:`event_service.delivery.codec` names them."""
 
@@ -48,7 +50,7 @@ class ByEndpointIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
     """The deliveries of one endpoint in order of acceptance."""
 
     class Meta:
-        """The index."""
+        """Name and projection of ``by_endpoint``."""
 
         index_name = "by_endpoint"
         projection = KeysOnlyProjection()

@@ -45,6 +45,8 @@ MAXIMUM_ROWS_FORGOTTEN: Final = 500
 
 
 class EventItem(Model):
+    """Row of one event; its body is written and read by :mod:`event_service.events.storage.codec`."""
+
     class Meta:
         """The table's logical name."""
 

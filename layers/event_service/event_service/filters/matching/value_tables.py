@@ -113,7 +113,7 @@ def _addresses(values: FieldValues, budget: Budget) -> set[Address]:
 
 
 class RangeTable(Generic[W]):
-    """Numeric ranges."""
+    """Finds which conditions wait for a range that contains a number."""
 
     __slots__ = ("_intervals",)
 

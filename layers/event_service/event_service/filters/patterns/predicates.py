@@ -33,7 +33,7 @@ def salted_hash(keys: Iterable[Key | float]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """Base of all predicates."""
+    """Judges one value of a field, and states what that costs."""
 
     def accepts(self, key: Key) -> bool:
         """Whether the value fulfils the predicate."""
