@@ -11,7 +11,7 @@ from event_service.base.page import Page
 
 T = TypeVar("T")
 
-EXAMINED_IN_A_STEP: Final = 1_000
+EXAMINED_PER_ROUND: Final = 1_000
 """A page that may end early ends there: 32 MB where each has as much as it may."""
 EXAMINED_AT_MOST: Final = 10_000
 """A page that may not end early, and a count, are refused beyond."""
@@ -59,7 +59,7 @@ class LookThrough(Generic[T]):
             if len(some) < self.at_once:
                 return Page(found[offset:], place, more=False)
             examined += len(some)
-            if stepwise and examined >= EXAMINED_IN_A_STEP:
+            if stepwise and examined >= EXAMINED_PER_ROUND:
                 return Page(found[offset:], place, more=True)
             self._refuse(examined)
 

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
-from event_service.base.look_through import EXAMINED_IN_A_STEP
+from event_service.base.look_through import EXAMINED_PER_ROUND
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.destinations import Destinations, Feature
@@ -154,7 +154,7 @@ class DeliveryHistory:
         for number, delivery in enumerate(self._candidates(workspace_id, query)):
             matches = query.matches(delivery)
             more = (matches and len(found) == query.offset + query.limit) or (
-                query.stepwise and query.is_looked_up and number >= EXAMINED_IN_A_STEP
+                query.stepwise and query.is_looked_up and number >= EXAMINED_PER_ROUND
             )
             if more:
                 break

@@ -75,7 +75,7 @@ class Lane:
     open_rows: tuple[tuple[str, int], ...] = ()
     pace: str = ""
 
-    def is_held(self, now: datetime) -> bool:
+    def is_leased(self, now: datetime) -> bool:
         """Whether an owner serves it."""
         return self.lease_until is not None and self.lease_until > now
 
@@ -91,7 +91,7 @@ class Lane:
 
     def needs_look(self, now: datetime) -> bool:
         """Whether somebody who has added to the backlog must ask for a look."""
-        if self.is_held(now):
+        if self.is_leased(now):
             return self.ending
         return self.next_at is None or self.next_at <= now
 

@@ -19,7 +19,7 @@ from event_service.base.allowance import Allowance, current_allowance
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import TooLarge
-from event_service.base.look_through import EXAMINED_AT_MOST, EXAMINED_IN_A_STEP
+from event_service.base.look_through import EXAMINED_AT_MOST, EXAMINED_PER_ROUND
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
@@ -226,7 +226,7 @@ class EventsReading:
             examined += len(some)
             # As much as one step may read must be left, or the next one would be refused and what was found be lost.
             little_left = allowance is not None and allowance.read_left < BYTES_PER_STEP
-            if query.stepwise and (examined >= EXAMINED_IN_A_STEP or little_left or size.is_spent):
+            if query.stepwise and (examined >= EXAMINED_PER_ROUND or little_left or size.is_spent):
                 return Page(found[query.offset :], end, more=True)
             _refuse_looking_at(examined, spent=size.is_spent)
         return Page(found[query.offset :], end, more=False)

@@ -24,7 +24,7 @@ from event_service.explain.ports import ChangeHistory, Deliveries, Events
 from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
-from event_service.filters.matching.explanation import STEPS_OF_AN_EXPLANATION, Explainer, Explanation, FailedClause
+from event_service.filters.matching.explanation import STEPS_PER_EXPLANATION, Explainer, Explanation, FailedClause
 from event_service.routing.table import Matcher, RoutingTable
 
 MAXIMUM_DESTINATIONS: Final = 50
@@ -219,7 +219,7 @@ class Explanations:
 
 
 def _explain_filter(event: Event, event_filter: EventFilter, changes: Mapping[str, ChangeSet], budget: Budget) -> FilterExplanation:
-    budget.allow(STEPS_OF_AN_EXPLANATION)
+    budget.allow(STEPS_PER_EXPLANATION)
     try:
         explanation = Explainer(event_filter.condition).explain(event.as_delivered(), budget)
     except (BadUserInput, TooLarge) as error:

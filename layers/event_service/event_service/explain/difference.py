@@ -21,8 +21,8 @@ from event_service.configuration.changes import (
 from event_service.configuration.codec import decoded, endpoint_fields, event_filter_fields
 from event_service.configuration.endpoint import EndpointStatus
 
-NAMES_IN_A_SENTENCE: Final = 3
-CHARACTERS_OF_A_VALUE: Final = 120
+NAMES_PER_SENTENCE: Final = 3
+CHARACTERS_PER_VALUE: Final = 120
 _NOT_SHOWN: Final = frozenset(("format", "id", "workspaceId", "created", "modified", "indexEntries"))
 """Stored fields of endpoints and event filters that no mutation sets."""
 _LABELS: Final = {"condition": "meta"}
@@ -124,7 +124,7 @@ def _put_sentence(kind: str, one: str, fields: Mapping[str, Any], change: Change
 
 
 def _things(kind: str, ids: Sequence[str], names: Mapping[str, str]) -> str:
-    shown = [json.dumps(names[one], ensure_ascii=False) if one in names else one for one in ids[:NAMES_IN_A_SENTENCE]]
+    shown = [json.dumps(names[one], ensure_ascii=False) if one in names else one for one in ids[:NAMES_PER_SENTENCE]]
     more = len(ids) - len(shown)
     listed = ", ".join(shown) + (f" and {more:,} more" if more else "")
     return f"the {kind} {listed}" if len(ids) == 1 else f"the {kind}s {listed}"
@@ -132,4 +132,4 @@ def _things(kind: str, ids: Sequence[str], names: Mapping[str, str]) -> str:
 
 def _value(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= CHARACTERS_OF_A_VALUE else text[: CHARACTERS_OF_A_VALUE - 1] + "…"
+    return text if len(text) <= CHARACTERS_PER_VALUE else text[: CHARACTERS_PER_VALUE - 1] + "…"

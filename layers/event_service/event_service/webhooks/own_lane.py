@@ -17,10 +17,11 @@ from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import DomainError, Unavailable
+from event_service.base.threads import InThread
 from event_service.delivery.lane import LEASE_SECONDS, Lane, Look, Trouble
 from event_service.delivery.receiver_health import in_lane
 from event_service.webhooks.attempt import RECORD_SECONDS, Attempts
-from event_service.webhooks.batch import Batch, DeliveryReport, InThread
+from event_service.webhooks.batch import Batch, DeliveryReport
 from event_service.webhooks.lane_rows import LaneRows, RowReader
 from event_service.webhooks.pace import Pace
 from event_service.webhooks.ports import DeliveryStores, EndpointState, Snapshot
@@ -120,7 +121,7 @@ class OwnLanes:
             now = self._clock()
             lanes = await self._in_thread(self._state.lanes.read, [look.endpoint_id])
             lane = lanes.get(look.endpoint_id) or Lane(look.workspace_id, look.endpoint_id)
-            if lane.is_held(now):
+            if lane.is_leased(now):
                 if lane.again or await self._in_thread(self._state.lanes.ask_again, lane):
                     return None
                 continue

@@ -32,7 +32,7 @@ from event_service.configuration.storage.items import (
 from event_service.configuration.storage.row_writer import RowWriter
 from event_service.filters.event_filter import EventFilter
 
-TRIES_OF_A_LOAD: Final = 5
+TRIES_PER_LOAD: Final = 5
 """Of each page: one that fails to the end costs all pages before it."""
 SKIPPED_IN_ONE_READ: Final = 200
 """Up to this offset a page is read with what it skips; beyond, what is skipped is only counted, not transferred."""
@@ -110,7 +110,7 @@ class DynamoConfigurationRows:
                 LinksItem,
                 (LinksItem.workspace_id == workspace_id) & LinksItem.side.startswith("endpoint#"),
                 consistent=True,
-                tries=TRIES_OF_A_LOAD,
+                tries=TRIES_PER_LOAD,
             )
             if "ids" in item
         }
@@ -120,14 +120,14 @@ class DynamoConfigurationRows:
             index="by_creation",
             attributes=["id", *codec.ROUTED],
             consistent=True,
-            tries=TRIES_OF_A_LOAD,
+            tries=TRIES_PER_LOAD,
         ):
             endpoint_id = item["id"]["S"]
             endpoints[endpoint_id], matches_nothing = codec.endpoint_type_of(plain(item))
             if matches_nothing:
                 matching_nothing.add(endpoint_id)
         own = EventFilterItem.workspace_id == workspace_id
-        items = self._database.query_all(EventFilterItem, own, consistent=True, tries=TRIES_OF_A_LOAD)
+        items = self._database.query_all(EventFilterItem, own, consistent=True, tries=TRIES_PER_LOAD)
         event_filters = (event_filter_of(item) for item in items if not is_deleted(item))
         return RoutingRows(endpoints, {one.id: one for one in event_filters}, links, frozenset(matching_nothing))
 
