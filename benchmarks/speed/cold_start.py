@@ -75,11 +75,15 @@ print(json.dumps({"import_wall": import_wall, "import_cpu": import_cpu, "total_w
 
 SEED = """
 import json
+from datetime import UTC, datetime, timedelta
 from event_service import wiring
 from event_service.configuration.endpoint import Settings
 from event_service.configuration.endpoint import EndpointType
+from event_service.sockets.ports import LogHead
 token, _ = wiring.tokens().issue(%(workspace)r)
 hook = wiring.configuration().endpoints.create(%(workspace)r, EndpointType.WEB_HOOK, "hook", Settings(%(url)r))
+head = LogHead(next=1, floor=1, kept_until=datetime.now(UTC) + timedelta(hours=1))
+assert wiring.socket_log_store().put_head(%(socket)r, head, None)
 print(json.dumps({"token": token, "endpoint": hook.id}))
 """
 
@@ -147,14 +151,14 @@ def run(quick: bool = False) -> Section:
         cases = _cases(folder, work, stub, quick=quick)
         environment = environment_of_functions(stub.url, EVENT_BUS_WORKSPACE_ID=WORKSPACE)
         for case in cases:  # fills the caches of the file system, and the interpreter's own bytecode where it is missing
-            _start(case, environment, warming=True)
+            start(case, environment, warming=True)
         _forget_third_party_bytecode(work / "bytecode")
         rounds = 5 if quick else 15
         for done in range(rounds):
             print(f"  round {done + 1} of {rounds}", flush=True)
             for case in cases:
                 if done % case.every == 0:
-                    case.rounds.append(_start(case, environment))
+                    case.rounds.append(start(case, environment))
         sizes = {name: _size(folder / name) for name in [*resources("AWS::Serverless::Function"), *LAYERS]}
     return _section(cases, sizes)
 
@@ -171,7 +175,7 @@ def _cases(folder: Path, work: Path, stub: StubAws, *, quick: bool) -> list[Case
     ]
     if not quick:
         cases.append(Case("naive", True, naive, "naive", None, ["-X", f"pycache_prefix={work / 'naive-bytecode'}"], every=BESIDE))
-    events = _events(stub)
+    events = first_requests(stub)
     for name, properties in resources("AWS::Serverless::Function").items():
         if quick and name not in GOAL:
             continue
@@ -231,9 +235,13 @@ def _forget_third_party_bytecode(prefix: Path) -> None:
             path.unlink()
 
 
-def _events(stub: StubAws) -> dict[str, Any]:
-    """The first request of each function; the token and the endpoint that they name are put into the stub."""
-    code = SEED % {"workspace": WORKSPACE, "url": f"{stub.url}/hook"}
+def first_requests(stub: StubAws) -> dict[str, Any]:
+    """The first request of each function; the token, the endpoint and the log that they name are put into the stub."""
+    events: dict[str, Any] = {
+        name: json.loads((ROOT / "events" / f"{sample}.json").read_text(encoding="utf-8")) for name, sample in SAMPLES.items()
+    }
+    socket = json.loads(events["SocketDeliveryFunction"]["Records"][0]["body"])["endpointId"]
+    code = SEED % {"workspace": WORKSPACE, "url": f"{stub.url}/hook", "socket": socket}
     answer = subprocess.run(
         [sys.executable, "-c", code],
         env=environment_of_functions(stub.url, EVENT_BUS_WORKSPACE_ID=WORKSPACE),
@@ -245,9 +253,6 @@ def _events(stub: StubAws) -> dict[str, Any]:
     if answer.returncode:
         raise RuntimeError(f"the stub could not be filled:\n{answer.stderr}")
     seeded = json.loads(answer.stdout.splitlines()[-1])
-    events: dict[str, Any] = {
-        name: json.loads((ROOT / "events" / f"{sample}.json").read_text(encoding="utf-8")) for name, sample in SAMPLES.items()
-    }
     events["GraphqlApiFunction"]["headers"]["token"] = seeded["token"]
     events["RetrySchedulerFunction"] = {}
     events["WebhookDeliveryFunction"] = {"Records": [_webhook_record(seeded["endpoint"])]}
@@ -265,7 +270,13 @@ def _webhook_record(endpoint_id: str) -> dict[str, Any]:
     return {"messageId": new_id(), "body": message.text(), "attributes": {"ApproximateReceiveCount": "1"}}
 
 
-def _start(case: Case, environment: Mapping[str, str], *, warming: bool = False) -> dict[str, float]:
+def start(case: Case, environment: Mapping[str, str], *, warming: bool = False) -> dict[str, float]:
+    """Starts a process that imports the handler and answers its first request; milliseconds of both, and how many modules there are.
+
+    Raises:
+        RuntimeError: it does not start.
+        AssertionError: the request did not succeed.
+    """
     plan = json.dumps({"path": list(case.path), "module": case.module, "event": case.event})
     # -I and -S: nothing but the path that is given. The unmeasured first round may write bytecode, the others find it.
     options = [one for one in case.options if one != "-B" or not warming]

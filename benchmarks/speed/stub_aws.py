@@ -47,11 +47,19 @@ class StubAws:
     def _UpdateItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         names, values = body.get("ExpressionAttributeNames", {}), body.get("ExpressionAttributeValues", {})
         item = dict(self._get(body["TableName"], body["Key"]) or body["Key"])
-        # Assignments are all that first requests do: "SET #0 = :0, #1 = :1".
-        for name, value in re.findall(r"(#\w+) = (:\w+)", body["UpdateExpression"]):
-            item[names[name]] = values[value]
+        # Assignments, sums and removals are all that first requests do: "SET #0 = :0, #1 = :1 ADD #2 :2 REMOVE #3".
+        sections = re.split(r"\s*\b(SET|ADD|REMOVE)\b\s*", body["UpdateExpression"])[1:]
+        for what, changes in zip(sections[::2], sections[1::2], strict=True):
+            for name, value in re.findall(r"(#\w+)(?: =)?(?: (:\w+))?", changes):
+                attribute = names[name]
+                if what == "SET":
+                    item[attribute] = values[value]
+                elif what == "ADD":
+                    item[attribute] = {"N": str(int(item.get(attribute, {"N": "0"})["N"]) + int(values[value]["N"]))}
+                else:
+                    item.pop(attribute, None)
         self._put(body["TableName"], item)
-        return {}
+        return {"Attributes": item} if body.get("ReturnValues") == "ALL_NEW" else {}
 
     def _GetItem(self, body: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         item = self._get(body["TableName"], body["Key"])
