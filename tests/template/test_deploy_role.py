@@ -48,7 +48,7 @@ def test_policies_fit_into_iam(of_templates: set[str]) -> None:
     assert all(size(part) <= MOST_BYTES for part in policies(statements(of_templates)))
 
 
-def test_it_changes_only_what_has_the_stacks_name(of_templates: set[str]) -> None:
+def test_the_role_changes_only_what_has_the_stacks_name(of_templates: set[str]) -> None:
     reading = ("Get", "List", "Describe", "Validate")
     everywhere = [one for one in statements(of_templates) if one["Resource"] == ["*"]]
 

@@ -685,7 +685,7 @@ def test_nobody_at_the_address_is_told_in_a_sentence(run: Run) -> None:
     assert "The GraphQL API at http://127.0.0.1:9/event-service/graphql does not answer" in result.stderr
 
 
-def test_without_a_stack_the_tool_says_how_to_get_one(tmp_path: Path) -> None:
+def test_the_tool_says_how_to_get_a_stack_when_there_is_none(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--stack-file", str(tmp_path / "stack.json"), "endpoints", "list"], catch_exceptions=False)
 
     assert result.exit_code == 3

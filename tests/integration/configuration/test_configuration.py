@@ -573,7 +573,7 @@ def test_only_webhooks_have_a_secret(scene: Scene) -> None:
         scene.configuration.secrets.current(WORKSPACE, socket.id)
 
 
-def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(scene: Scene) -> None:
+def test_two_racing_mutations_both_hold_and_the_loser_checks_again(scene: Scene) -> None:
     # given a deletion that is committed after a link was planned
     configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)

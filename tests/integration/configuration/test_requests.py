@@ -137,7 +137,7 @@ def test_a_rotation_with_a_key_is_done_once(configuration: Configuration) -> Non
     assert configuration.secrets.current(WORKSPACE, endpoint.id) == second
 
 
-def test_of_two_rotations_with_one_key_at_once_one_is_done(
+def test_one_of_two_rotations_with_one_key_at_once_is_done(
     configuration: Configuration, secrets: DynamoSecretStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = configuration.endpoints.create(WORKSPACE, HOOK, "n", Settings(URL))

@@ -39,7 +39,7 @@ class Race:
 
 @pytest.mark.parametrize("router_between", [False, True], ids=["routed after", "the other routed at once"])
 @pytest.mark.parametrize("position", range(CALLS_PER_PUBLISH + 1))
-def test_of_two_racing_publishes_one_event_is_made_and_delivered_once(
+def test_two_racing_publishes_make_one_event_that_is_delivered_once(
     world: World, monkeypatch: pytest.MonkeyPatch, position: int, router_between: bool
 ) -> None:
     hook = world.webhook()

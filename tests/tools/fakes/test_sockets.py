@@ -119,7 +119,7 @@ def test_a_transaction_that_aws_would_refuse_is_refused(nonces: list[str]) -> No
         FakeSocketTables().append(ENDPOINT, [segment(1, "a")], nonces)
 
 
-def test_of_two_first_heads_one_wins() -> None:
+def test_one_of_two_first_heads_wins() -> None:
     tables = FakeSocketTables()
 
     assert tables.put_head(ENDPOINT, HEAD, None)

@@ -226,7 +226,7 @@ def test_no_error_is_answered_once_a_change_is_committed(operation: str, failure
     assert len(service.log.chains[WORKSPACE]) == 2
 
 
-def test_before_the_commit_an_error_says_that_nothing_was_done() -> None:
+def test_an_error_before_the_commit_says_that_nothing_was_done() -> None:
     service = Service()
     service.failing["changes.head"] = 1
     with pytest.raises(Unavailable):

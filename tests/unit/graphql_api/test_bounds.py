@@ -414,7 +414,7 @@ def test_the_worst_publish_takes_less_than_250_calls(chosen: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["я" * 30_000, "語" * 20_000, "\N{GRINNING FACE}" * 15_000])
-def test_where_lambda_escapes_an_answer_it_is_measured_escaped(
+def test_an_answer_that_lambda_escapes_is_measured_escaped(
     text: str, door: Door, services: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runtime for Python 3.11 does."""

@@ -160,7 +160,7 @@ def test_a_message_that_fails_at_any_step_fails_alone(house: House, fault: Excep
 
 
 @pytest.mark.parametrize("step", ["owners", "send"])
-def test_when_a_step_that_messages_share_breaks_each_is_routed_alone(house: House, step: str) -> None:
+def test_each_message_is_routed_alone_when_a_step_they_share_breaks(house: House, step: str) -> None:
     """Some may have been handed over before it broke: they say that they may be repeats."""
     if step == "owners":
 
@@ -200,7 +200,7 @@ def test_memory_that_ran_out_is_given_back(house: House) -> None:
     assert house.route(received(SICK, "b")).failed == []
 
 
-def test_through_the_function_one_sick_workspace_fails_no_other() -> None:
+def test_one_sick_workspace_fails_no_other_through_the_function() -> None:
     """A newer release wrote a change that this one does not know, during a roll-back."""
     services = FakeServices()
     endpoints = services.configuration().endpoints
@@ -359,7 +359,7 @@ def test_a_message_is_not_cut_in_the_middle_when_the_time_is_up(house: House) ->
     assert (report.failed, house.handed_over) == ([0], [])
 
 
-def test_with_too_little_time_nothing_is_begun(house: House) -> None:
+def test_nothing_is_begun_with_too_little_time(house: House) -> None:
     house.seconds_left = SECONDS_TO_FINISH - 0.1
 
     report = house.route(received(HEALTHY, "1"), received(HEALTHY, "2", receives=2))

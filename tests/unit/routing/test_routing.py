@@ -252,7 +252,7 @@ def test_only_the_messages_that_a_log_did_not_take_come_again() -> None:
     assert router.route(*[message(number, event(str(number))) for number in (1, 2, 3)]).failed == [1]
 
 
-def test_when_a_workspace_cannot_be_read_only_its_messages_come_again() -> None:
+def test_only_messages_of_a_workspace_that_cannot_be_read_come_again() -> None:
     router = Router(hooks=1)
     other = RoutingMessage("other", "0" * 32, STORED_AT, (Event("y", "a", AT, {}, None, None, "other", AT),))
 
@@ -272,7 +272,7 @@ def test_when_a_workspace_cannot_be_read_only_its_messages_come_again() -> None:
     assert ("other", "y") not in router.store.items
 
 
-def test_when_the_events_cannot_be_read_all_come_again_and_nothing_is_sent() -> None:
+def test_all_come_again_and_nothing_is_sent_when_events_cannot_be_read() -> None:
     router = Router(hooks=1)
 
     def fail(operation: str, ids: list[str]) -> None:
@@ -379,14 +379,14 @@ def test_a_continuation_that_may_repeat_says_so() -> None:
     assert all(sent.repeat for sent in router.webhooks.sent)
 
 
-def test_when_the_continuation_cannot_be_sent_the_message_comes_again() -> None:
+def test_the_message_comes_again_when_its_continuation_cannot_be_sent() -> None:
     router = Router(hooks=2_000, calls=100)
     router.queue.fault = Unavailable("SQS")
 
     assert router.route(message(1, event("x"))).failed == [0]
 
 
-def test_when_deliveries_failed_no_continuation_hides_it() -> None:
+def test_no_continuation_hides_that_deliveries_failed() -> None:
     router = Router(hooks=2_000, calls=100)
     router.webhooks.refusing = {router.hooks[3]}
 
