@@ -28,6 +28,7 @@ from event_service.configuration.storage.secrets import DynamoSecretStore
 from event_service.counting.counters import Counters
 from event_service.counting.seen_types import SeenTypes
 from event_service.delivery.storage.queue import SqsWebhookQueue
+from event_service.delivery.storage.wide_events import DynamoWideEvents
 from event_service.events.publishing import Publishing
 from event_service.events.reading import EventsReading
 from event_service.events.storage.events import DynamoEventStore
@@ -44,6 +45,7 @@ from event_service.sockets.messages import BacklogMessage, LateAppend, parse_bac
 from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
+from event_service.webhooks.outlet import MarkingQueue
 from functions.event_router.handler import create_handler
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import destinations
@@ -147,7 +149,10 @@ class World:
         routing = Routing(
             tables=RoutingTables(self.changes, self.rows, Matcher),
             store=self.store,
-            outlets=outlets(SqsWebhookQueue(self.queues, self.webhook_url), self.socket_log),
+            outlets=outlets(
+                MarkingQueue(SqsWebhookQueue(self.queues, self.webhook_url), lambda: DynamoWideEvents(self.database, RETENTION_DAYS)),
+                self.socket_log,
+            ),
             routing_queue=Impatient(self.queues, self.routing_url),
             refused_filters=RefusedFilterEvents(lambda: self.publishing),
             calls_per_invocation=self.calls_per_invocation,

@@ -80,6 +80,25 @@ def _isolated(seconds: float) -> Iterator[Goal]:
         yield _goal(f"{name}: p99 of 100 healthy ones to quiet", text, "≤ 2 times from 5 s on, ≤ 3 s before", good)
 
 
+def _wide(endpoints: int) -> Iterator[Goal]:
+    found = scenarios.wide(endpoints)
+    good = found.writes[0] <= 1_000 and found.reads[0] <= 3_000 and not (found.unrecorded or found.illegal or found.came_again)
+    text = f"{found.writes[0]:.0f} writes/s, {found.reads[0]:.0f} reads/s, {found.unrecorded} of {found.attempts:,} unrecorded"
+    what = f"one event for {endpoints:,} endpoints, all fail with a page of 16 KiB, four attempts: the busiest key"
+    yield _goal(what, text, "≤ 1,000 writes/s, ≤ 3,000 reads/s, 0", good)
+
+
+def _due(seconds: float) -> Iterator[Goal]:
+    found = scenarios.due(seconds=seconds)
+    good = found.latest <= 120 and found.made == found.retries and not found.twice
+    text = f"{found.latest:.0f} s after they were due, {found.made:,} of {found.retries:,} made"
+    yield _goal(f"4,000 retries of 100 workspaces and 2,000 endpoints due in each of {seconds:.0f} s: the last", text, "≤ 120 s, all", good)
+    beside = scenarios.due_beside()
+    good = beside.latest <= 120 and beside.made == beside.retries
+    what = "beside a workspace whose 10,000 endpoints have retries for 8 minutes due (a tenth of all is played): another's last"
+    yield _goal(what, f"{beside.latest:.0f} s after they were due", "≤ 120 s", good)
+
+
 def _others() -> Iterator[Goal]:
     herd = scenarios.herd()
     good = herd.most_open_backlog <= 100 and herd.live_p99 <= 0.25 and not herd.left and not herd.twice
@@ -103,7 +122,15 @@ def _others() -> Iterator[Goal]:
 def run(quick: bool = False) -> Section:
     """All scenarios, one after the other."""
     seconds = 120.0 if quick else 600.0
-    goals = [*_isolated(60.0 if quick else 120.0), *_limited(300.0 if quick else 600.0), *_resumed(), *_others(), *_blips(seconds)]
+    goals = [
+        *_isolated(60.0 if quick else 120.0),
+        *_limited(300.0 if quick else 600.0),
+        *_resumed(),
+        *_wide(1_000 if quick else 10_000),
+        *_due(15.0 if quick else 60.0),
+        *_others(),
+        *_blips(seconds),
+    ]
     rows = [[goal.what, goal.measured, goal.goal, "met" if goal.reached else "missed"] for goal in goals]
     return Section(
         title="Webhook delivery when it is full",

@@ -7,20 +7,23 @@ import bisect
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date, from_stored
 from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
-from event_service.delivery.attempt import Delivery, DeliveryStatus, LogKey, LogRecord, delivery_of
+from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, LogKey, LogRecord, delivery_of
 from event_service.delivery.lane import Lane, Trouble
 from event_service.delivery.ports import REMINDER_SHARDS, BacklogRow, DeliveryRef, DeliveryRefPage, Reminder
 from event_service.delivery.receiver_health import EndpointHealth
-from event_service.delivery.storage.log import KEPT_BEYOND_THE_EVENT
+from event_service.delivery.storage.log_items import KEPT_BEYOND_THE_EVENT
+
+if TYPE_CHECKING:
+    from tests.fakes.key_meter import KeyMeter
 
 
 class Aws:
@@ -29,6 +32,8 @@ class Aws:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.sdk_calls = 0
+        self.meter: KeyMeter | None = None
+        """Counts the units of each key, where a test asks for it."""
         self.fault: Callable[[str], str | None] = lambda operation: None
 
     def call(self, operation: str, act: Callable[[], Any], write: Callable[[int], Any] | None = None, sdk_calls: int = 1) -> Any:
@@ -64,6 +69,8 @@ class FakeDeliveryLog:
         self.writes: list[LogKey] = []
         self.reads = 0
         """Deliveries that were asked for by their keys."""
+        self.wide: dict[tuple[str, str], int] = {}
+        """Shards of the events that are marked as wide."""
         self._of_delivery: dict[tuple[str, str, str], dict[int, LogRecord]] = defaultdict(dict)
 
     def write(self, records: Sequence[LogRecord]) -> None:
@@ -79,9 +86,17 @@ class FakeDeliveryLog:
         keys = [record.log_key for record in records]
         assert len(set(keys)) == len(keys), "BatchWriteItem refuses equal keys"
         # Failures are written one by one, on condition.
+        if self._aws.meter is not None:
+            self._aws.meter.log_written(records)
         failures = sum(record.is_failure for record in records)
         calls = failures + batches(len(records) - failures, 25)
         self._aws.call("log.write", lambda: put(len(records)), lambda share: put(len(records) // share), calls)
+
+    def mark(self, keys: Iterable[DeliveryKey]) -> None:
+        self._aws.call("wide.mark", lambda: self.wide.update({key.event: key.log_shards for key in keys}))
+
+    def log_shards(self, workspace_id: str, event_ids: Collection[str]) -> dict[str, int]:
+        return {one: self.wide[workspace_id, one] for one in event_ids if (workspace_id, one) in self.wide}
 
     def _alive(self, records: Iterable[LogRecord]) -> list[LogRecord]:
         now = self._clock()
@@ -155,6 +170,8 @@ class FakeBacklogStore:
                     bisect.insort(self._order[key[0], key[1]], key)
                 self.rows[key] = row
 
+        if self._aws.meter is not None:
+            self._aws.meter.rows_written(rows)
         self._aws.call("backlog.add", lambda: put(len(rows)), lambda share: put(len(rows) // share), batches(len(rows), 25))
 
     def oldest(self, endpoint_id: str, limit: int) -> list[BacklogRow]:
@@ -162,6 +179,8 @@ class FakeBacklogStore:
             return [self.rows[key] for live in (True, False) for key in self._order[endpoint_id, live][:limit]]
 
         found: list[BacklogRow] = self._aws.call("backlog.oldest", read, sdk_calls=4)
+        if self._aws.meter is not None:
+            self._aws.meter.rows_read(endpoint_id, len(found))
         return found
 
     def delete(self, rows: Sequence[BacklogRow]) -> None:
@@ -171,6 +190,8 @@ class FakeBacklogStore:
                     order = self._order[key[0], key[1]]
                     del order[bisect.bisect_left(order, key)]
 
+        if self._aws.meter is not None:
+            self._aws.meter.rows_written(rows)
         self._aws.call("backlog.delete", remove, sdk_calls=batches(len(rows), 25))
 
     def count(self, endpoint_id: str, most: int) -> int:
@@ -192,6 +213,8 @@ class FakeReminderStore:
         return shard_of(one.endpoint_id, REMINDER_SHARDS), one.at, one.endpoint_id, one.workspace_id
 
     def put(self, reminders: Sequence[Reminder]) -> None:
+        if self._aws.meter is not None:
+            self._aws.meter.reminders_written(reminders)
         self._aws.call("reminders.put", lambda: self.rows.update(map(self._key, reminders)), sdk_calls=batches(len(reminders), 25))
 
     def due(self, shard: int, now: datetime, limit: int) -> list[Reminder]:
@@ -199,13 +222,18 @@ class FakeReminderStore:
             # A copy: the scheduler reads and deletes with several threads.
             found = sorted(key for key in list(self.rows) if key[0] == shard and key[1] <= now)[:limit]
             self.rows_read += len(found)
+            if self._aws.meter is not None:
+                self._aws.meter.reminders_read(shard, len(found))
             return [Reminder(workspace_id, endpoint_id, at) for _, at, endpoint_id, workspace_id in found]
 
         result: list[Reminder] = self._aws.call("reminders.due", read)
         return result
 
     def delete(self, reminders: Sequence[Reminder]) -> None:
-        self._aws.call("reminders.delete", lambda: self.rows.difference_update(map(self._key, reminders)))
+        if self._aws.meter is not None:
+            self._aws.meter.reminders_written(reminders)
+        keys = set(map(self._key, reminders))
+        self._aws.call("reminders.delete", lambda: self.rows.difference_update(keys), sdk_calls=batches(len(keys), 25))
 
 
 class FakeLaneStore:
@@ -221,6 +249,8 @@ class FakeLaneStore:
 
     def _write(self, operation: str, act: Callable[[], Any], endpoint_id: str) -> Any:
         self.writes[endpoint_id] += 1
+        if self._aws.meter is not None:
+            self._aws.meter.lane_used(endpoint_id, write=True)
         return self._aws.call(operation, act)
 
     def read(self, endpoint_ids: Sequence[str]) -> dict[str, Lane]:

@@ -40,7 +40,7 @@ class World:
         self.aws = aws
         self.backlog = FakeBacklogStore(aws)
         self.look_queue = FakeQueue(aws, VirtualClock(), "looks")
-        self.resending = Resending(self.backlog, Looks(self.look_queue, FakeReminderStore(aws), lambda: self.now))
+        self.resending = Resending(self.backlog, Looks(self.look_queue, FakeReminderStore(aws), lambda: self.now), self.log)
         self.store = FakeEventStore(lambda: self.now)
         self.tested: list[tuple[str, str]] = []
         self.filters: list[EventFilter] = []

@@ -15,7 +15,7 @@ Example::
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, NamedTuple
@@ -67,6 +67,11 @@ class PartitionLimits:
                 self._used[one, kind, second] += units
         return True
 
+    def busy(self, *, write: bool) -> Iterator[tuple[float, str, str]]:
+        """The units of each key in each second, with its table and the key."""
+        kind = "write" if write else "read"
+        return ((units, one.place, one.key) for (one, used, _), units in self._used.items() if used == kind)
+
     def busiest(self, place: str, *, write: bool = False) -> float:
         """The units of the busiest key of a table or index in its busiest second."""
         kind = "write" if write else "read"
@@ -93,7 +98,8 @@ class PartitionedConnection:
         answer: dict[str, Any] = self._connection.dispatch(operation, arguments)
         return answer
 
-    def _writes(self, table: str, item: Item) -> dict[Partition, float]:
+    def writes(self, table: str, item: Item) -> dict[Partition, float]:
+        """The units that an item costs each partition."""
         shape = self._tables[table]
         units: dict[Partition, float] = defaultdict(float)
         units[Partition(table, shape.key_of(item)[0])] += write_units(item_size(item))
@@ -109,7 +115,7 @@ class PartitionedConnection:
     def _take_one(self, operation: str, arguments: dict[str, Any], item: Item, *, write: bool) -> dict[str, Any]:
         table = arguments["TableName"]
         if write:
-            units = self._writes(table, item)
+            units = self.writes(table, item)
         else:
             # Before it is read nobody knows how large it is: the least it can cost.
             least = read_units(0, consistent=arguments.get("ConsistentRead", False))
@@ -165,7 +171,7 @@ class PartitionedConnection:
         for table, requests in arguments["RequestItems"].items():
             for request in requests:
                 item = request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
-                side = taken if self._limits.take(self._writes(table, item), write=True) else left
+                side = taken if self._limits.take(self.writes(table, item), write=True) else left
                 side.setdefault(table, []).append(request)
         return self._in_part("BatchWriteItem", arguments, taken, left, "UnprocessedItems")
 
@@ -173,7 +179,7 @@ class PartitionedConnection:
         units: dict[Partition, float] = defaultdict(float)
         for action in arguments["TransactItems"]:
             ((_, body),) = action.items()
-            for partition, cost in self._writes(body["TableName"], body.get("Item") or body["Key"]).items():
+            for partition, cost in self.writes(body["TableName"], body.get("Item") or body["Key"]).items():
                 units[partition] += 2 * cost
         if not self._limits.take(units, write=True):
             raise throttled("TransactWriteItems")

@@ -17,7 +17,7 @@ from event_service.base.identifiers import new_id
 from event_service.base.threads import InThread
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.delivery.attempt import FailureClass
+from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS, DeliveryKey, FailureClass, LogKey
 from event_service.delivery.lane import Look
 from event_service.delivery.lanes import Looks
 from event_service.delivery.messages import WebhookMessage
@@ -132,6 +132,8 @@ class FakeTexts:
             return found
 
         texts: dict[tuple[str, str], str] = self._aws.call("texts.read", read, sdk_calls=batches(len(keys), 100))
+        if self._aws.meter is not None:
+            self._aws.meter.events_read((key, len(text)) for key, text in texts.items())
         return texts
 
 
@@ -248,6 +250,9 @@ class World:
         self.receivers = FakeReceivers(self.clock, self._check_legal)
         self.events = OperationalEvents(lambda: self)
         self.jitter = 0.0
+        self.draw_jitter: Callable[[], float] = lambda: self.jitter
+        self.new_id = new_id
+        """Makes ids of endpoints and events."""
         self.wire()
 
     def wire(self) -> None:
@@ -275,13 +280,17 @@ class World:
             parse_url=parse_url,
             clock=self.clock,
             limits=Limits(RETENTION_DAYS, 15, self.maximum_requests, self.backlog_bytes),
-            draw=lambda: self.jitter,
+            draw=lambda: self.draw_jitter(),  # noqa: PLW0108 - scenarios change it later
             in_thread=self.in_thread,
         )
 
     # -- ports that the world itself is --------------------------------------------------------------------------
 
-    def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[tuple[str, str, str, int]]) -> Snapshot:
+    def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[LogKey]) -> Snapshot:
+        if self.aws.meter is not None:
+            self.aws.meter.log_read(attempts)
+            self.aws.meter.endpoints_read(endpoint_id for _, endpoint_id in endpoints)
+
         def read() -> Snapshot:
             asked = {endpoint_id for _, endpoint_id in endpoints} | {key[0] for key in attempts}
             ids = [endpoint_id for _, endpoint_id in endpoints if endpoint_id in self.endpoints.keys() - self.throttled]
@@ -316,10 +325,12 @@ class World:
 
     # -- what tests do -------------------------------------------------------------------------------------------
 
-    def endpoint(self, behaviour: Behaviour | None = None, status: EndpointStatus = EndpointStatus.ENABLED) -> Endpoint:
+    def endpoint(
+        self, behaviour: Behaviour | None = None, status: EndpointStatus = EndpointStatus.ENABLED, workspace_id: str = WORKSPACE
+    ) -> Endpoint:
         endpoint = Endpoint(
-            id=new_id(),
-            workspace_id=WORKSPACE,
+            id=self.new_id(),
+            workspace_id=workspace_id,
             type=EndpointType.WEB_HOOK,
             name="receiver",
             url="https://receiver.example.org/hook",
@@ -334,19 +345,23 @@ class World:
             self.receivers.behaviour[endpoint.id] = behaviour
         return endpoint
 
-    def event(self, event_type: str = "IDENTIFICATION") -> Event:
+    def event(self, event_type: str = "IDENTIFICATION", workspace_id: str = WORKSPACE) -> Event:
         self.clock.advance(seconds=0.001)
         now = self.clock()
-        event = Event(new_id(), event_type, now, {"n": len(self.accepted)}, None, None, WORKSPACE, now)
-        self.store.items[WORKSPACE, event.id] = StoredEvent(event, "00")
+        event = Event(self.new_id(), event_type, now, {"n": len(self.accepted)}, None, None, workspace_id, now)
+        self.store.items[workspace_id, event.id] = StoredEvent(event, "00")
         return event
 
     def publish(self, *endpoints: Endpoint, event_type: str = "IDENTIFICATION") -> Event:
         """What the router does: one message for each endpoint."""
         event = self.event(event_type)
+        accepted_at, body = format_date(event.created), event.as_json()
+        shards = WIDE_SHARDS if len(endpoints) > WIDE_FROM else 0
+        if shards:
+            self.log.mark([DeliveryKey(WORKSPACE, endpoints[0].id, event.id, accepted_at, log_shards=shards)])
         for endpoint in endpoints:
             self.accepted.append((endpoint.id, event.id))
-            self.queue.put(WebhookMessage.first(WORKSPACE, endpoint.id, event.id, format_date(event.created), None, event.as_json()))
+            self.queue.put(WebhookMessage.first(WORKSPACE, endpoint.id, event.id, accepted_at, None, body, log_shards=shards))
         return event
 
     def pause(self, endpoint: Endpoint) -> None:

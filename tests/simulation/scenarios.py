@@ -13,8 +13,10 @@ from datetime import timedelta
 from event_service.base.dates import format_date
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import DeliveryKey, FailureClass, PendingAttempt
+from event_service.delivery.lanes import reminder_for
 from event_service.delivery.ports import BacklogRow, Reminder
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
+from tests.fakes.key_meter import KeyMeter
 from tests.fakes.webhooks import WORKSPACE, Behaviour
 from tests.simulation.world import Limiter, Message, Receipt, SimulatedWorld, after, event_of, hang, percentile
 
@@ -326,6 +328,124 @@ def all_failing(rate: float = 600.0, seconds: float = 60.0) -> Failing:
     observed = world.observed[endpoint.id]
     handled = len(observed.requests_at) + world.moved
     result = Failing(len(observed.requests_at), world.health.writes[endpoint.id] / seconds, world.aws.sdk_calls / max(1, handled))
+    world.end()
+    return result
+
+
+@dataclass(frozen=True)
+class Wide:
+    """One event for very many endpoints."""
+
+    attempts: int
+    unrecorded: int
+    illegal: int
+    writes: tuple[float, str, str]
+    reads: tuple[float, str, str]
+    came_again: int
+
+
+def wide(endpoints: int = 10_000, seconds: float = 2_700.0, page_bytes: int = 16_384) -> Wide:
+    """One event goes to so many endpoints, and all answer at once with an error page, until their retries wait for half an hour."""
+    world = SimulatedWorld()
+    world.draw_jitter = world.draw.random
+    world.aws.meter = meter = KeyMeter(world.loop.time)
+    page = "e" * page_bytes
+
+    async def answer(request: WebhookRequest) -> WebhookAnswer:
+        await asyncio.sleep(0.1)
+        return WebhookAnswer(503, None, None, 100, (), page)
+
+    receivers = [world.receiver(answer) for _ in range(endpoints)]
+    world.send_event(*receivers)
+    world.simulate(seconds)
+    requests = sum(one.requests for observed in world.observed.values() for one in observed.receipts.values())
+    recorded = sum(record.attempt is not None for record in world.log.records.values())
+    result = Wide(
+        requests,
+        requests - recorded,
+        len(world.illegal),
+        meter.busiest(write=True),
+        meter.busiest(write=False),
+        sum(world.errors.values()),
+    )
+    world.end()
+    return result
+
+
+@dataclass(frozen=True)
+class Due:
+    """Retries that became due, of all workspaces or of one beside a large one."""
+
+    retries: int
+    made: int
+    latest: float
+    scheduler_calls: int
+    twice: int
+
+
+class _Retries:
+    """Retries in the backlogs of endpoints, as they stand there after their third attempt."""
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
+        self.due: list[tuple[Receipt, float]] = []
+
+    def add(self, endpoints: Sequence[Endpoint], events: int, seconds: float) -> None:
+        """Each of these endpoints has so many, which become due within so many seconds from now, one after the other."""
+        world, now = self._world, self._world.clock()
+        workspace_id = endpoints[0].workspace_id
+        for number in range(events):
+            event = world.event(workspace_id=workspace_id)
+            accepted_at = format_date(event.created)
+            rows = []
+            for endpoint in endpoints:
+                at = world.draw.uniform(number, number + 1) * seconds / events
+                moment = now + timedelta(seconds=at)
+                receipt = world.observed[endpoint.id].receipts[event.id] = Receipt(world.loop.time() + at)
+                self.due.append((receipt, world.loop.time() + at))
+                key = DeliveryKey(workspace_id, endpoint.id, event.id, accepted_at)
+                rows.append(BacklogRow(PendingAttempt(key, 4, listed=True, body_bytes=300), format_date(moment)))
+                world.reminders.put([reminder_for(workspace_id, endpoint.id, moment)])
+            world.backlog.add(rows)
+
+    def result(self, seconds: float) -> Due:
+        """What has become of them."""
+        world = self._world
+        late = [(receipt.first_request or seconds) - at for receipt, at in self.due]
+        made = sum(receipt.first_request is not None for receipt, _ in self.due)
+        return Due(len(late), made, max(late), world.scheduler_calls, sum(receipt.requests > 1 for receipt, _ in self.due))
+
+
+def due(workspaces: int = 100, endpoints: int = 20, rate: float = 4_000.0, seconds: float = 60.0) -> Due:
+    """So many retries become due in each second, of so many workspaces with so many endpoints each."""
+    world = SimulatedWorld()
+    retries = _Retries(world)
+    for number in range(workspaces):
+        workspace_id = f"{number:08d}-0000-4000-8000-000000000000"
+        hooks = [world.receiver(after(0.1), workspace_id) for _ in range(endpoints)]
+        retries.add(hooks, round(rate * seconds / workspaces / endpoints), seconds)
+    end = seconds + 121.0
+    world.simulate(end)
+    result = retries.result(end)
+    world.end()
+    return result
+
+
+def due_beside(endpoints: int = 1_000, events: int = 50, others: int = 10, seconds: float = 240.0) -> Due:
+    """One workspace has so many endpoints whose retries all become due at once, and whose receivers take one request a second; beside it
+    is one with a few. Returns what the latter sees.
+
+    A tenth of all: ten executions serve a hundred lanes at once, so that a workspace of 1,000 endpoints asks for ten times as many as
+    there are, as one of 10,000 does of a hundred executions.
+    """
+    world = SimulatedWorld(own=10)
+    crowd, few = _Retries(world), _Retries(world)
+    large, small = (f"{number:08d}-0000-4000-8000-000000000000" for number in (1, 2))
+    hooks = [world.receiver(Limiter(world.loop, 1.0, 1.0), large) for _ in range(endpoints)]
+    crowd.add(hooks, events, 1.0)
+    few.add([world.receiver(after(0.1), small) for _ in range(others)], 12, seconds - 120.0)
+    world.simulate(seconds)
+    result = few.result(seconds)
     world.end()
     return result
 

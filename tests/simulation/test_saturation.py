@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from local.tools import ROOT
 from tests.fakes.webhooks import Behaviour
 from tests.simulation import scenarios
 from tests.simulation.world import after, hang
@@ -44,6 +49,40 @@ def test_many_due_retries_of_one_endpoint_are_no_herd() -> None:
     found = scenarios.herd(backlog=2_000, seconds=20.0)
     assert found.most_open_backlog <= 100
     assert (found.left, found.twice) == (0, 0)
+
+
+def test_an_event_that_fails_everywhere_is_too_much_for_no_key() -> None:
+    found = scenarios.wide(endpoints=2_000, seconds=400.0)
+    assert (found.attempts, found.unrecorded, found.illegal, found.came_again) == (6_000, 0, 0, 0)
+    # Under one key these would be 2,000 writes and 6,000 reads in the busiest second.
+    assert found.writes[0] <= 200, found.writes
+    assert found.reads[0] <= 600, found.reads
+
+
+def test_due_retries_of_many_workspaces_are_made_within_two_minutes() -> None:
+    found = scenarios.due(workspaces=20, endpoints=5, rate=200.0, seconds=60.0)
+    assert (found.made, found.twice) == (found.retries, 0) == (12_000, 0)
+    assert found.latest <= 120
+    # By endpoints and not by retries: each of eight shards is read twice, and its looks are sent and deleted in batches.
+    assert found.scheduler_calls <= 8 * (2 + 2 + 1) + 100 // 10
+
+
+def test_one_workspaces_due_retries_hardly_delay_anothers() -> None:
+    """By endpoint, instead of by workspace, the queue would serve the others after three minutes or more."""
+    found = scenarios.due_beside(endpoints=400)
+    assert (found.made, found.twice) == (found.retries, 0)
+    assert found.latest <= 120
+
+
+def test_a_run_is_the_same_wherever_and_whenever_it_is_made() -> None:
+    """Ids, and so the shards of everything, come from the seed; the order of sets does not matter."""
+    scenes = "s.blips(0.05, 50.0, 40.0), s.limited('over', 5.0, 5.0, None, 60.0), s.wide(300, 90.0)"
+    command = [sys.executable, "-c", f"from tests.simulation import scenarios as s; print({scenes})"]
+    runs = [
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True)
+        for seed in ("1", "2")
+    ]
+    assert runs[0].stdout == runs[1].stdout
 
 
 def test_an_endpoint_that_fails_hundreds_of_times_a_second_is_hardly_written_about() -> None:

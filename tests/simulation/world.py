@@ -9,6 +9,7 @@ import itertools
 import logging
 import math
 import random
+import uuid
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from event_service.webhooks.assembly import WebhookSide
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.delivery import Aws, batches
-from tests.fakes.webhooks import MAXIMUM_RECEIVES, Behaviour, World
+from tests.fakes.webhooks import MAXIMUM_RECEIVES, WORKSPACE, Behaviour, World
 from tests.simulation.virtual_time import Time, VirtualClock, VirtualLoop
 
 AWS_SECONDS = 0.008
@@ -200,12 +201,14 @@ class SimulatedWorld(World):
     def __init__(self, shared: int = 100, own: int = 100, maximum_requests: int = 100, seed: int = 1) -> None:
         self.loop = VirtualLoop(Time())
         self._shared, self._own = shared, own
-        self.draw = random.Random(seed)
+        self.draw, self._draw_ids = random.Random(seed), random.Random(seed)
         self.observed: dict[str, Observed] = defaultdict(Observed)
         self.errors: Counter[str] = Counter()
         self.cut = 0
         self.moved = 0
         self.lanes_begun = 0
+        self.scheduler_calls = 0
+        """Calls of the longest run of the scheduler."""
         self.publishers: list[Coroutine[Any, Any, None]] = []
         super().__init__(clock=VirtualClock(self.loop.passed), in_thread=in_virtual_thread, maximum_requests=maximum_requests)
 
@@ -219,12 +222,13 @@ class SimulatedWorld(World):
         shared.handle = self._deliver
         own.handle = self._serve
         self.jitter = 0.5
+        self.new_id = self.drawn_id
 
     # -- receivers ---------------------------------------------------------------------------------------------------
 
-    def receiver(self, answer: Callable[[WebhookRequest], Awaitable[WebhookAnswer]]) -> Endpoint:
+    def receiver(self, answer: Callable[[WebhookRequest], Awaitable[WebhookAnswer]], workspace_id: str = WORKSPACE) -> Endpoint:
         """An endpoint whose receiver answers so, and is watched."""
-        endpoint = self.endpoint()
+        endpoint = self.endpoint(workspace_id=workspace_id)
         observed = self.observed[endpoint.id]
 
         async def watched(request: WebhookRequest) -> WebhookAnswer:
@@ -252,14 +256,19 @@ class SimulatedWorld(World):
         self.receivers.behaviour[endpoint.id] = watched
         return endpoint
 
-    def send_event(self, endpoint: Endpoint) -> str:
-        """Publishes one event to one endpoint."""
-        event = self.publish(endpoint)
-        self.observed[endpoint.id].receipts[event.id] = Receipt(self.loop.time())
+    def send_event(self, *endpoints: Endpoint) -> str:
+        """Publishes one event to these endpoints."""
+        event = self.publish(*endpoints)
+        for endpoint in endpoints:
+            self.observed[endpoint.id].receipts[event.id] = Receipt(self.loop.time())
         return event.id
 
-    def event(self, event_type: str = "IDENTIFICATION") -> Any:
-        event = super().event(event_type)
+    def drawn_id(self) -> str:
+        """An id that is the same in every run."""
+        return str(uuid.UUID(int=self._draw_ids.getrandbits(128), version=4))
+
+    def event(self, event_type: str = "IDENTIFICATION", workspace_id: str = WORKSPACE) -> Any:
+        event = super().event(event_type, workspace_id)
         self.clock.advance(seconds=-0.001)  # the loop's time is everybody's
         return event
 
@@ -310,7 +319,9 @@ class SimulatedWorld(World):
     async def _every_minute(self) -> None:
         while True:
             await asyncio.sleep(60)
+            before = self.aws.sdk_calls
             self.tick()
+            self.scheduler_calls = max(self.scheduler_calls, self.aws.sdk_calls - before)
 
     def simulate(self, seconds: float, *publishers: Coroutine[Any, Any, None]) -> None:
         """Lets so many seconds pass while the publishers publish."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from event_service.delivery.storage.lanes import DynamoLaneStore
     from event_service.delivery.storage.log import DynamoDeliveryLog
     from event_service.delivery.storage.queue import SqsLookQueue, SqsWebhookQueue
+    from event_service.delivery.storage.wide_events import DynamoWideEvents
     from event_service.events.publishing import Publishing
     from event_service.events.reading import EventsReading
     from event_service.events.storage.events import DynamoEventStore
@@ -289,9 +290,12 @@ def outlets() -> Mapping[EndpointType, Outlet]:
     """How routing hands over to endpoints of each type: a new type is registered here, too."""
     from event_service.configuration.endpoint import EndpointType
     from event_service.sockets.outlet import SocketOutlet
-    from event_service.webhooks.outlet import WebhookOutlet
+    from event_service.webhooks.outlet import MarkingQueue, WebhookOutlet
 
-    return {EndpointType.WEB_HOOK: WebhookOutlet(webhook_queue()), EndpointType.WEB_SOCKET: SocketOutlet(socket_log())}
+    return {
+        EndpointType.WEB_HOOK: WebhookOutlet(MarkingQueue(webhook_queue(), wide_events)),
+        EndpointType.WEB_SOCKET: SocketOutlet(socket_log()),
+    }
 
 
 # -- sockets -----------------------------------------------------------------------------------------------------------
@@ -446,6 +450,14 @@ def delivery_log() -> DynamoDeliveryLog:
 
 
 @cache
+def wide_events() -> DynamoWideEvents:
+    """Events for very many webhooks, whose records are spread over several keys of the log."""
+    from event_service.delivery.storage.wide_events import DynamoWideEvents
+
+    return DynamoWideEvents(database(), get_settings().event_retention_days)
+
+
+@cache
 def backlog_store() -> DynamoBacklogStore:
     """Backlogs of endpoints, in the table ``due``. Written by both lanes and by sending again."""
     from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -571,7 +583,7 @@ def resending() -> Resending:
     """Sending deliveries again, through the endpoints' backlogs. For the GraphQL API."""
     from event_service.delivery.resending import Resending
 
-    return Resending(backlog_store(), looks())
+    return Resending(backlog_store(), looks(), wide_events())
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 
 from event_service.aws.dynamodb import Database, Key
 from event_service.base.errors import Unavailable
-from event_service.delivery.storage.log import LogItem
+from event_service.delivery.storage.log_items import LogItem
 
 ITEMS: list[dict[str, Any]] = [
     {

@@ -27,8 +27,10 @@ from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.lanes import DynamoLaneStore
-from event_service.delivery.storage.log import DynamoDeliveryLog, record_of
+from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.delivery.storage.log_items import record_of
 from event_service.delivery.storage.reminders import DynamoReminderStore
+from event_service.delivery.storage.wide_events import DynamoWideEvents
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from tests.support.filled import filled as filled_endpoint
 
@@ -154,9 +156,11 @@ def test_the_version_that_routed_an_event_comes_back_from_queue_row_and_log(data
     assert row.delivery.configuration_version == 7
     log = DynamoDeliveryLog(database, lambda: NOW, 14)
     log.write([record])
+    DynamoWideEvents(database, 14).mark([record.delivery])
     found = log.delivery(record.delivery.workspace_id, record.delivery.endpoint_id, record.delivery.event_id)
     assert found is not None
     assert found.configuration_version == record.delivery.configuration_version
+    assert found.log_shards == record.delivery.log_shards == message.delivery.log_shards == row.delivery.log_shards == 7
 
 
 def test_another_version_is_refused_and_not_guessed_at() -> None:

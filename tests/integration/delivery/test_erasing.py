@@ -12,9 +12,10 @@ import pytest
 from event_service.aws.dynamodb import Database
 from event_service.base.dates import format_date
 from event_service.base.errors import RateLimited
-from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
+from event_service.delivery.attempt import WIDE_SHARDS, Attempt, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.erasing import EVENTS_PER_STEP, Erasing
 from event_service.delivery.storage.log import DynamoDeliveryLog
+from event_service.delivery.storage.wide_events import DynamoWideEvents
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
@@ -31,26 +32,25 @@ class ErasableEvents:
 
     def __init__(self, database: Database, aws: dict[str, str]) -> None:
         self._tables = [aws[name] for name in ("EVENTS_TABLE", "EVENT_INDEX_TABLE", "DELIVERIES_TABLE")]
+        self.database = database
         self.store = DynamoEventStore(database, lambda: AT, 14)
         self.log = DynamoDeliveryLog(database, lambda: AT, 14)
+        self.wide_events = DynamoWideEvents(database, 14)
         # As the command-line tool has them: it does not know for how long events were kept when they were stored.
         events, log = DynamoEventStore(database, lambda: AT, 0), DynamoDeliveryLog(database, lambda: AT, 0)
         self.erasing_log = log
         self.erasing = Erasing(events, DynamoEventIndexes(database), log)
 
-    def add(self, event_id: str, profiles: list[str], workspace_id: str = WORKSPACE, **more: Any) -> None:
+    def add(self, event_id: str, profiles: list[str], workspace_id: str = WORKSPACE, *, wide: bool = False, **more: Any) -> None:
         data = {"identification_data": [{"profile_id": one} for one in profiles], "activity_id": "a", **more}
         event = Event(event_id, "A", AT - timedelta(minutes=1), data, None, None, workspace_id, AT)
         self.store.put([event], "00")
         attempts = [Attempt(1, AT, 5, 500, None, None, "who is this? " * 100), Attempt(2, AT, 5, 500, None, None, "no")]
-        key = format_date(AT)
-        self.log.write(
-            [
-                LogRecord(DeliveryKey(workspace_id, endpoint_id, event_id, key), DeliveryStatus.FAILED, AT, attempt=attempt, listed=True)
-                for endpoint_id in ENDPOINTS
-                for attempt in attempts
-            ]
-        )
+        shards = WIDE_SHARDS if wide else 0
+        keys = [DeliveryKey(workspace_id, one, event_id, format_date(AT), log_shards=shards) for one in ENDPOINTS]
+        if wide:
+            self.wide_events.mark(keys[:1])
+        self.log.write([LogRecord(key, DeliveryStatus.FAILED, AT, attempt=attempt, listed=True) for key in keys for attempt in attempts])
 
     def everything(self) -> list[str]:
         """All items of all tables."""
@@ -80,6 +80,29 @@ def test_nothing_of_an_event_is_left_and_nothing_else_is_touched(erasable: Erasa
     assert sorted(erased) == sorted(["order-1", "order-2", "\U0001f600" * 256])
     assert erasable.everything() == before
     assert erasable.erasing.erase(WORKSPACE, ["order-1"]) == []
+
+
+def test_nothing_of_a_wide_event_is_left_whenever_it_is_interrupted(erasable: ErasableEvents, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = erasable.everything()
+    erasable.add("order-1", ["p"], wide=True)
+    full = len(erasable.everything())
+    write = erasable.database.batch_write
+    for failing in range(1, 4):
+        calls: list[object] = []
+
+        def fail(*arguments: Any, failing: int = failing, calls: list[object] = calls, **more: Any) -> None:
+            calls.append(arguments)
+            if len(calls) == failing:
+                raise RateLimited("busy")
+            write(*arguments, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(erasable.database, "batch_write", fail)
+            with pytest.raises(RateLimited):
+                erasable.erasing.erase(WORKSPACE, ["order-1"])
+        assert len(before) < len(erasable.everything()) <= full
+    assert erasable.erasing.erase(WORKSPACE, ["order-1"]) == ["order-1"]
+    assert erasable.everything() == before
 
 
 def test_all_events_of_a_profile_are_erased(erasable: ErasableEvents) -> None:

@@ -14,7 +14,7 @@ from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id, shard_of
 from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.configuration.storage.rows import DynamoConfigurationRows
-from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, FailureClass, LogRecord, PendingAttempt
+from event_service.delivery.attempt import WIDE_SHARDS, Attempt, DeliveryKey, DeliveryStatus, FailureClass, LogRecord, PendingAttempt
 from event_service.delivery.lane import Lane, Trouble
 from event_service.delivery.ports import (
     REMINDER_SHARDS,
@@ -25,6 +25,7 @@ from event_service.delivery.ports import (
     LaneStore,
     Reminder,
     ReminderStore,
+    WideEvents,
 )
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -32,6 +33,7 @@ from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.lanes import DynamoLaneStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.reminders import DynamoReminderStore
+from event_service.delivery.storage.wide_events import DynamoWideEvents
 from tests.builders import ENDPOINT, START, WORKSPACE, SettableClock, a_webhook
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeHealthStore, FakeLaneStore, FakeReminderStore
 
@@ -45,6 +47,7 @@ class Stores:
 
     clock: SettableClock
     log: DeliveryLog
+    wide: WideEvents
     backlog: BacklogStore
     reminders: ReminderStore
     lanes: LaneStore
@@ -58,12 +61,13 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         aws = Aws()
         health = FakeHealthStore(aws, exists=lambda workspace_id, endpoint_id: (workspace_id, endpoint_id) == (WORKSPACE, ENDPOINT))
         log, lanes = FakeDeliveryLog(aws, clock, RETENTION_DAYS), FakeLaneStore(aws, clock)
-        return Stores(clock, log, FakeBacklogStore(aws), FakeReminderStore(aws), lanes, health)
+        return Stores(clock, log, log, FakeBacklogStore(aws), FakeReminderStore(aws), lanes, health)
     database: Database = request.getfixturevalue("database")
     DynamoConfigurationRows(database, clock, monotonic=lambda: 0.0).apply(ChangeSet(WORKSPACE, 1, (PutEndpoint(a_webhook()),), Counts()))
     return Stores(
         clock,
         DynamoDeliveryLog(database, clock, RETENTION_DAYS),
+        DynamoWideEvents(database, RETENTION_DAYS),
         DynamoBacklogStore(database, RETENTION_DAYS),
         DynamoReminderStore(database),
         DynamoLaneStore(database),
@@ -174,6 +178,41 @@ def test_an_event_lists_its_deliveries_by_endpoint_page_by_page(stores: Stores, 
         found.extend(delivery.endpoint_id for delivery in page)
         after = found[-1]
     assert found == sorted(endpoints, reverse=descending)
+
+
+def wide_key(endpoint_id: str, event_id: str = "e") -> DeliveryKey:
+    return DeliveryKey(WORKSPACE, endpoint_id, event_id, format_date(START), log_shards=WIDE_SHARDS)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("plain", [0, 3, 9])
+def test_a_wide_event_lists_its_deliveries_as_any_other(stores: Stores, plain: int, descending: bool) -> None:
+    """Some may have been recorded before it was marked: a replay can be faster than the router."""
+    ids = sorted(new_id() for _ in range(9))
+    stores.log.write([record(1, endpoint_id=one) for one in ids[:plain]])
+    stores.wide.mark([wide_key(ids[0])])
+    stores.wide.mark([wide_key(ids[1])])
+    for number in (1, 2):
+        stores.log.write([record(number, delivery=wide_key(one)) for one in ids[plain:]])
+    read: list[str] = []
+    while page := stores.log.of_event(WORKSPACE, "e", read[-1] if read else None, 4, descending=descending):
+        assert [one.log_shards for one in page] == [0 if one.endpoint_id in ids[:plain] else WIDE_SHARDS for one in page]
+        assert all(len(one.attempts) == (1 if one.endpoint_id in ids[:plain] else 2) for one in page)
+        read += [one.endpoint_id for one in page]
+    assert read == sorted(ids, reverse=descending)
+
+
+def test_deliveries_of_wide_events_are_found_by_id_and_by_endpoint(stores: Stores) -> None:
+    other = new_id()
+    stores.wide.mark([wide_key(ENDPOINT), wide_key(ENDPOINT, "e#1")])
+    stores.log.write([record(1, delivery=wide_key(ENDPOINT)), record(1, delivery=wide_key(ENDPOINT, "e#1")), record(1, "plain")])
+    found = stores.log.deliveries(WORKSPACE, [(ENDPOINT, "e"), (ENDPOINT, "plain"), (other, "e"), (ENDPOINT, "none"), (ENDPOINT, "e#1")])
+    shards = {key: one.log_shards for key, one in found.items()}
+    assert shards == {(ENDPOINT, "e"): WIDE_SHARDS, (ENDPOINT, "plain"): 0, (ENDPOINT, "e#1"): WIDE_SHARDS}
+    assert status(stores) is DeliveryStatus.PENDING
+    assert {ref.event_id for ref in stores.log.of_endpoint(WORKSPACE, ENDPOINT).refs} == {"e", "e#1", "plain"}
+    assert stores.wide.log_shards(WORKSPACE, ["e", "plain", "e#1"]) == {"e": WIDE_SHARDS, "e#1": WIDE_SHARDS}
+    assert stores.wide.log_shards(FOREIGN, ["e"]) == {}
 
 
 @pytest.mark.parametrize("descending", [False, True])

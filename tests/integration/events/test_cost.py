@@ -11,6 +11,7 @@ import pytest
 
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
+from event_service.delivery.attempt import WIDE_FROM
 from event_service.events.new_event import NewEvent
 from event_service.events.reading import EventQuery
 from tests.fakes.events import FakeSqsClient
@@ -168,9 +169,10 @@ def test_publishing_costs_the_same_whatever_is_stored_and_configured(metered: Me
 # -- routing -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fan_out", "calls"), [(0, 0), (1, 1), (10, 1), (1_000, 100)])
+@pytest.mark.parametrize(("fan_out", "calls"), [(0, 0), (1, 1), (10, 1), (WIDE_FROM, 20), (1_000, 100)])
 def test_a_delivery_costs_a_tenth_of_a_call_and_no_units(metered: Metered, fan_out: int, calls: int) -> None:
-    """Beside that, a batch costs one read of the configuration and one of the events, whatever the fan-out."""
+    """Beside that, a batch costs one read of the configuration and one of the events, whatever the fan-out. An event that is wide is
+    marked, by two writes in one call."""
     _endpoints(metered.world, fan_out)
     metered.warm_up()
     metered.publish(event())
@@ -178,10 +180,11 @@ def test_a_delivery_costs_a_tenth_of_a_call_and_no_units(metered: Metered, fan_o
     cost = metered.route()
 
     assert len(metered.deliveries) == fan_out
-    expected = {"Query": 1, "BatchGetItem": 1} | ({"SendMessageBatch": calls} if calls else {})
+    wide = fan_out > WIDE_FROM
+    expected = {"Query": 1, "BatchGetItem": 1} | ({"SendMessageBatch": calls} if calls else {}) | ({"BatchWriteItem": 1} if wide else {})
     assert cost.operations == expected
     # One for the configuration that did not change, one for the event, both strongly consistent.
-    assert (cost.reads, cost.writes) == (2, 0)
+    assert (cost.reads, cost.writes) == (2, 2 if wide else 0)
 
 
 @pytest.mark.parametrize("fan_out", [1, 10, 30])
@@ -265,7 +268,7 @@ def test_link_change_costs_the_router_one_read(metered: Metered, others: int) ->
     assert len(metered.deliveries) == others + 1
     assert after.operations["Query"] == before.operations["Query"] == 1
     # The change set is small: the read that finds nothing new and the one that finds it cost the same unit.
-    assert (after.reads, after.writes) == (before.reads, before.writes) == (2, 0)
+    assert (after.reads, after.writes) == (before.reads, before.writes) == (2, 2 if others > WIDE_FROM else 0)
 
 
 def test_a_cold_router_reads_each_table_of_the_configuration_once(metered: Metered) -> None:

@@ -31,7 +31,7 @@ from event_service.configuration.storage.secrets import secret_item
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.filters.event_filter import EventFilter
-from event_service.routing import tables
+from event_service.routing import fan_out, tables
 from event_service.sockets.limits import FREE_CONNECTS
 from functions.graphql_api.schema.schema import build_schema
 from tests.integration.permissions.account import WORKSPACE, Account, body_of
@@ -254,6 +254,25 @@ def a_large_workspace_is_packed_and_read(client: Client) -> None:
         for _ in range(2):
             client.publish()
             account.route()
+    client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
+    account.deliver()
+
+
+def an_event_goes_to_very_many_webhooks(client: Client) -> None:
+    """Its deliveries are found all the same."""
+    account = client.account
+    hook = client.webhook()
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(fan_out, "WIDE_FROM", 0)
+        (event_id,) = client.publish()
+        account.route()
+    account.deliver()
+    query = "query($filters: DeliveryFilters) { deliveries(filters: $filters) { totalCount collectionItems { id } } }"
+    for filters in ({"eventId": {"exact": event_id}}, {"endpointId": {"exact": hook}}):
+        assert client.ask(query, filters=filters)["totalCount"] == 1
+    assert client.explain(event_id, hook) == "DELIVERED"
+    replay = "replayEvents(endpointId: $id, since: $since, missingOnly: true) { ok }"
+    client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
     account.deliver()
 
@@ -527,6 +546,7 @@ SCENARIOS: list[Callable[[Client], None]] = [
     messages_come_again,
     the_publisher_dies_after_its_message_was_sent,
     a_large_workspace_is_packed_and_read,
+    an_event_goes_to_very_many_webhooks,
     a_webhook_fails_waits_and_is_disabled,
     a_webhook_cools_down_and_recovers,
     what_waits_outlives_its_event,

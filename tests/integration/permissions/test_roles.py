@@ -38,12 +38,6 @@ FAULT_PATHS: dict[str, dict[Permission, str]] = {
             "(tests/integration/sockets/test_socket_delivery_function.py)"
         ),
     },
-    "GraphqlApiFunction": {
-        Permission("dynamodb:BatchGetItem", "DeliveriesTable"): (
-            "storage/log.py, DynamoDeliveryLog._complete: the texts of a failed attempt that are long stand apart "
-            "(tests/integration/webhooks/test_delivery_tables.py)"
-        ),
-    },
     "WebhookDeliveryFunction": {
         Permission("sqs:ChangeMessageVisibility", "OwnLaneQueue"): (
             "webhook_delivery/handler.py, _show_again: a message that failed comes again within seconds "

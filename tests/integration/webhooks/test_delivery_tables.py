@@ -197,7 +197,7 @@ def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: 
         return plain(operation, arguments)
 
     monkeypatch.setattr(database, "_call", counted)
-    attempts = [(ENDPOINT, WORKSPACE, "e", 1), (ENDPOINT, WORKSPACE, "e", 2)]
+    attempts = [(ENDPOINT, WORKSPACE, "e", 1, 0), (ENDPOINT, WORKSPACE, "e", 2, 0)]
     snapshot = DynamoSnapshotReader(database, clock).read([(WORKSPACE, endpoint.id) for endpoint in endpoints], attempts)
     assert calls == ["BatchGetItem"]
     assert snapshot.endpoints == {endpoint.id: endpoint for endpoint in endpoints[:2]}

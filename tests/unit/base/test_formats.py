@@ -44,7 +44,7 @@ class Form:
 
 
 def _record(item: dict[str, Any]) -> LogRecord:
-    return delivery_codec.read_record(item, "w", "e", "x", 1, listed=False)
+    return delivery_codec.read_record(item, ("w", "x", 0), "e", 1, listed=False)
 
 
 def _with_body(head: dict[str, Any]) -> WebhookMessage:

@@ -126,7 +126,8 @@ class Scene:
         self.routing = Routing(
             RoutingTables(self.log, self.rows, Matcher), self.store, self.outlets, self.queue, FakeRefusedFilterReports()
         )
-        self.resending = Resending(self.backlog, Looks(FakeQueue(aws, VirtualClock(), "looks"), FakeReminderStore(aws), self.clock))
+        looks = Looks(FakeQueue(aws, VirtualClock(), "looks"), FakeReminderStore(aws), self.clock)
+        self.resending = Resending(self.backlog, looks, self.attempts)
         self.history = DeliveryHistory(
             log=self.attempts,
             resending=self.resending,

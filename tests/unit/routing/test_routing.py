@@ -10,7 +10,7 @@ import pytest
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.changes import DeleteEndpoints, Link, PutEndpoint, PutEventFilter
 from event_service.configuration.endpoint import EndpointType
-from event_service.delivery.attempt import DeliveryKey
+from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS, DeliveryKey
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.matching.matcher import Matcher
@@ -18,7 +18,9 @@ from event_service.routing.fan_out import MAXIMUM_CONTINUATIONS
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
+from event_service.webhooks.outlet import MarkingQueue
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.delivery import Aws, FakeDeliveryLog
 from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
 
@@ -47,6 +49,9 @@ class Router:
         self.rows = FakeConfigurationRows(lambda: AT)
         self.store = FakeEventStore(lambda: self.now)
         self.webhooks = FakeWebhookQueue()
+        self.aws = Aws()
+        self.deliveries = FakeDeliveryLog(self.aws, lambda: self.now)
+        self.marks_asked = 0
         self.sockets = FakeSocketLog()
         self.queue = FakeRoutingQueue()
         self.refused = FakeRefusedFilterReports()
@@ -57,11 +62,15 @@ class Router:
         self.routing = Routing(
             RoutingTables(self.log, self.rows, Matcher),
             self.store,
-            outlets(self.webhooks, self.sockets),
+            outlets(MarkingQueue(self.webhooks, self.wide_events), self.sockets),
             self.queue,
             self.refused,
             calls_per_invocation=calls,
         )
+
+    def wide_events(self) -> FakeDeliveryLog:
+        self.marks_asked += 1
+        return self.deliveries
 
     def configure(self, *operations: Any) -> None:
         head = self.log.head(WORKSPACE)
@@ -412,3 +421,46 @@ def test_a_chain_of_continuations_has_an_end() -> None:
     assert report.failed == [0]
     assert router.queue.sent == []
     assert router.webhooks.sent == []
+
+
+# -- events for very many webhooks ---------------------------------------------------------------------------------
+
+
+def with_filter(router: Router) -> None:
+    """Five of its endpoints want events of the type "a" only."""
+    router.configure(PutEventFilter(event_filter("f1", {"in": {"eventTypes": ["a"]}})), Link(tuple(router.hooks[:5]), ("f1",)))
+
+
+def test_an_event_for_few_webhooks_is_not_wide_and_costs_no_call() -> None:
+    router = Router(hooks=WIDE_FROM, sockets=WIDE_FROM)
+    router.route(router.stored(message(1, event("x"))))
+    assert {one.delivery.log_shards for one in router.webhooks.sent} == {0}
+    assert (router.marks_asked, router.deliveries.wide) == (0, {})
+
+
+def test_an_event_for_many_webhooks_is_marked_before_it_is_sent() -> None:
+    router = Router(hooks=WIDE_FROM + 1, calls=10)
+    with_filter(router)
+    marked: list[bool] = []
+    send = router.webhooks.send
+
+    def watched(messages: Any, *more: Any) -> list[int]:
+        marked.append((WORKSPACE, "x") in router.deliveries.wide)
+        return send(messages, *more)
+
+    router.webhooks.send = watched  # type: ignore[method-assign, assignment]  # the queue is looked at from outside
+    router.route(router.stored(message(1, event("x"), event("y", "b"))))
+    assert router.drain() > 0
+    assert all(marked)
+    shards = {(one.delivery.event_id, one.delivery.log_shards) for one in router.webhooks.sent}
+    assert shards == {("x", WIDE_SHARDS), ("y", 0)}
+    assert router.deliveries.wide == {(WORKSPACE, "x"): WIDE_SHARDS}
+
+
+def test_what_cannot_be_marked_comes_again_and_the_rest_is_sent() -> None:
+    router = Router(hooks=WIDE_FROM + 1)
+    with_filter(router)
+    router.aws.fault = lambda operation: "refused"
+    report = router.route(router.stored(message(1, event("x"))), router.stored(message(2, event("y", "b"))))
+    assert report.failed == [0]
+    assert {one.delivery.event_id for one in router.webhooks.sent} == {"y"}

@@ -32,7 +32,7 @@ class Owner:
         self.cancelling = Cancelling(deliveries=self, log=world.log, backlog=world.backlog, endpoints=self, clock=world.clock)
 
     def read_page(self, workspace_id: str, query: DeliveryQuery) -> Page[Delivery]:
-        keys = {(endpoint, event) for endpoint, _, event, _ in self.world.log.records}
+        keys = {(endpoint, event) for endpoint, _, event, _, _ in self.world.log.records}
         found = [one for one in self.world.log.deliveries(workspace_id, sorted(keys)).values() if query.matches(one)]
         return Page(found, None, more=False)
 

@@ -102,7 +102,7 @@ class Scene:
             if delivery is not None and delivery.status is DeliveryStatus.FAILED:
                 event = world.store.items[WORKSPACE, event_id].event
                 self.retried += 1
-                Resending(world.backlog, world.looks).send([row_again(endpoint_id, event, delivery)])
+                Resending(world.backlog, world.looks, world.log).send([row_again(endpoint_id, event, delivery)])
 
     async def everybody(self) -> None:
         lanes = [self.work(own) for own in (False, False, True, True)]

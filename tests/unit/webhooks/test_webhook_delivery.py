@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from event_service.base.dates import format_date
 from event_service.configuration.endpoint import EndpointStatus
-from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS, DeliveryStatus
 from event_service.delivery.lane import MAXIMUM_CONTINUATIONS
 from event_service.delivery.messages import WebhookMessage, parse_webhook_queue
 from event_service.delivery.resending import Resending, row_again
@@ -433,6 +434,40 @@ async def test_two_copies_in_flight_of_which_one_succeeds_are_the_last_requests(
     assert not world.queue.messages
 
 
+async def test_a_replay_of_a_wide_event_and_its_own_message_send_it_once() -> None:
+    """The log has no record of the delivery yet, and the replay's row must be looked for where the message's record will be."""
+    world = World()
+    endpoint = world.endpoint()
+    event = world.event()
+    accepted_at = format_date(event.created)
+    message = WebhookMessage.first(WORKSPACE, endpoint.id, event.id, accepted_at, None, event.as_json(), log_shards=WIDE_SHARDS)
+    world.log.mark([message.delivery])
+
+    Resending(world.backlog, world.looks, world.log).send([row_again(endpoint.id, event, None)])
+    await world.work_all()
+    world.clock.advance(minutes=1)
+    world.queue.put(message)
+    await world.work_all()
+
+    assert len(world.receivers.of(endpoint.id)) == 1
+    (key,) = world.log.records
+    assert key == (endpoint.id, WORKSPACE, event.id, 1, WIDE_SHARDS)
+
+
+async def test_a_retry_by_hand_of_a_wide_event_goes_on_where_its_log_is() -> None:
+    world = World()
+    endpoints = [world.endpoint() for _ in range(WIDE_FROM + 1)]
+    event = world.publish(*endpoints)
+    await world.work()
+    delivery = world.log.delivery(WORKSPACE, endpoints[0].id, event.id)
+
+    Resending(world.backlog, world.looks, world.log).send([row_again(endpoints[0].id, event, delivery)])
+    await world.work_all()
+
+    numbers = sorted(key[3:] for key in world.log.records if key[0] == endpoints[0].id)
+    assert numbers == [(1, WIDE_SHARDS), (2, WIDE_SHARDS)]
+
+
 async def test_a_retry_by_hand_after_a_success_is_sent() -> None:
     world = World()
     endpoint = world.endpoint()
@@ -440,7 +475,7 @@ async def test_a_retry_by_hand_after_a_success_is_sent() -> None:
     await world.work()
     delivery = world.log.delivery(WORKSPACE, endpoint.id, event.id)
 
-    Resending(world.backlog, world.looks).send([row_again(endpoint.id, event, delivery)])
+    Resending(world.backlog, world.looks, world.log).send([row_again(endpoint.id, event, delivery)])
     await world.work_all()
 
     assert len(world.receivers.of(endpoint.id)) == 2

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from event_service.base.dates import from_stored
 from event_service.base.identifiers import delivery_id
@@ -54,6 +54,7 @@ class DeliveryKey:
         accepted_at: the event's acceptance, a stored date.
         configuration_version: by which the event was routed here; ``None`` where it was sent again later. It is carried
             along to the log, so that the log can say why the event was sent.
+        log_shards: over how many partition keys the log spreads the records of a wide event; 0: it is not wide, and has one.
     """
 
     workspace_id: str
@@ -61,6 +62,7 @@ class DeliveryKey:
     event_id: str
     accepted_at: str
     configuration_version: int | None = field(default=None, compare=False)
+    log_shards: int = field(default=0, compare=False)
 
     @property
     def event(self) -> tuple[str, str]:
@@ -68,8 +70,14 @@ class DeliveryKey:
         return self.workspace_id, self.event_id
 
 
-LogKey: TypeAlias = tuple[str, str, str, int]
-"""(endpoint id, workspace id, event id, number of the attempt)."""
+LogKey: TypeAlias = tuple[str, str, str, int, int]
+"""(endpoint id, workspace id, event id, number of the attempt, ``log_shards``)."""
+
+WIDE_FROM: Final = 200
+"""An event for more webhooks is wide. They may all fail within a second, and the key that holds an event's records takes 1,000
+kilobytes a second: a record is one kilobyte, or two with a long id."""
+WIDE_SHARDS: Final = 32
+"""Keys of a wide event: 10,000 attempts in one second are 312 records a key, and three reads for each when they are retries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +106,14 @@ class PendingAttempt:
     def log_key(self) -> LogKey:
         """By which the log finds the record of this attempt."""
         key = self.delivery
-        return key.endpoint_id, key.workspace_id, key.event_id, self.number
+        return key.endpoint_id, key.workspace_id, key.event_id, self.number, key.log_shards
 
     @property
     def log_keys(self) -> list[LogKey]:
         """Where the log says whether this attempt is still to be made: its own place, and that of the attempt before it. Of two
         copies in flight at once one may have failed and asked for this attempt, and the other have succeeded."""
         own = self.log_key
-        return [own, (*own[:3], self.number - 1)] if self.number > self.begun else [own]
+        return [own, (*own[:3], self.number - 1, own[4])] if self.number > self.begun else [own]
 
     def is_superfluous(self, recorded: Mapping[LogKey, LogRecord]) -> bool:
         """Whether the attempt before it has succeeded after all."""
@@ -188,10 +196,10 @@ class LogRecord:
         return NO_ATTEMPT if self.attempt is None else self.attempt.number
 
     @property
-    def log_key(self) -> tuple[str, str, str, int]:
-        """(endpoint id, workspace id, event id, number)"""
+    def log_key(self) -> LogKey:
+        """Where it stands."""
         key = self.delivery
-        return key.endpoint_id, key.workspace_id, key.event_id, self.number
+        return key.endpoint_id, key.workspace_id, key.event_id, self.number, key.log_shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +220,8 @@ class Delivery:
     modified: datetime
     configuration_version: int | None = None
     """By which its event was routed; ``None`` where no record says."""
+    log_shards: int = 0
+    """As :class:`DeliveryKey` has it."""
 
     @property
     def id(self) -> str:
@@ -246,6 +256,7 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
         configuration_version=next(
             (record.delivery.configuration_version for record in ordered if record.delivery.configuration_version), None
         ),
+        log_shards=last.delivery.log_shards,
     )
 
 

@@ -171,4 +171,5 @@ class Cancelling:
 
 
 def _key_of(delivery: Delivery) -> DeliveryKey:
-    return DeliveryKey(delivery.workspace_id, delivery.endpoint_id, delivery.event_id, format_date(delivery.created))
+    accepted_at, shards = format_date(delivery.created), delivery.log_shards
+    return DeliveryKey(delivery.workspace_id, delivery.endpoint_id, delivery.event_id, accepted_at, log_shards=shards)

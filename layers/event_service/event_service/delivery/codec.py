@@ -56,13 +56,22 @@ def written_attempt(attempt: PendingAttempt) -> dict[str, Any]:
         written["bodyBytes"] = attempt.body_bytes
     if key.configuration_version is not None:
         written["configuration"] = key.configuration_version
+    if key.log_shards:
+        written["logShards"] = key.log_shards
     return written
 
 
 def read_attempt(written: dict[str, Any]) -> PendingAttempt:
     """Reads what :func:`written_attempt` made."""
     return PendingAttempt(
-        DeliveryKey(written["workspaceId"], written["endpointId"], written["eventId"], written["acceptedAt"], written.get("configuration")),
+        DeliveryKey(
+            written["workspaceId"],
+            written["endpointId"],
+            written["eventId"],
+            written["acceptedAt"],
+            written.get("configuration"),
+            written.get("logShards", 0),
+        ),
         written.get("attempt", 1),
         written.get("scheduleStart", 1),
         written.get("listed", False),
@@ -163,17 +172,19 @@ def record_attributes(record: LogRecord) -> AttributeMap:
     return item
 
 
-def read_record(item: AttributeMap, workspace_id: str, endpoint_id: str, event_id: str, number: int, *, listed: bool) -> LogRecord:
-    """Reads what :func:`record_attributes` made; the other arguments come from the item's keys.
+def read_record(item: AttributeMap, event: tuple[str, str, int], endpoint_id: str, number: int, *, listed: bool) -> LogRecord:
+    """Reads what :func:`record_attributes` made; the other arguments come from the item's keys: ``event`` is (workspace id, event
+    id, shards of the log).
 
     Raises:
         ValueError: a newer release wrote it.
     """
     check_format(item["v"]["N"], FORMAT, "a record of the log")
+    workspace_id, event_id, log_shards = event
     date = from_stored(item["date"]["S"])
     version = int(item["configuration"]["N"]) if "configuration" in item else None
     return LogRecord(
-        delivery=DeliveryKey(workspace_id, endpoint_id, event_id, item["accepted"]["S"], version),
+        delivery=DeliveryKey(workspace_id, endpoint_id, event_id, item["accepted"]["S"], version, log_shards),
         status=DeliveryStatus(item["status"]["S"]),
         date=date,
         next_attempt=from_stored(item["next"]["S"]) if "next" in item else None,

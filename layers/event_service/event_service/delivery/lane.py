@@ -110,8 +110,9 @@ class Look:
 
     @property
     def group(self) -> str:
-        """Each endpoint has its place in the fair order of the queue."""
-        return self.endpoint_id
+        """Each workspace has its place in the fair order of the queue. An endpoint has one look at a time, as a rule; by endpoint, one
+        workspace's ten thousand would come before another's next one."""
+        return self.workspace_id
 
     def text(self, *, repeat: bool = False) -> str:
         """The text that is sent. Copies are harmless, so a repeat needs no mark."""

@@ -46,10 +46,11 @@ class WebhookMessage:
         body: str,
         *,
         configuration_version: int | None = None,
+        log_shards: int = 0,
         repeat: bool = False,
     ) -> WebhookMessage:
         """The first attempt of a delivery."""
-        key = DeliveryKey(workspace_id, endpoint_id, event_id, accepted_at, configuration_version)
+        key = DeliveryKey(workspace_id, endpoint_id, event_id, accepted_at, configuration_version, log_shards)
         return cls(PendingAttempt(key, traceparent=traceparent), body, repeat=repeat)
 
     @property

@@ -27,6 +27,7 @@ class RoutedEvents:
         configuration_version: by which the events were routed.
         repeat: they may have been handed over before.
         bodies: the JSON texts of events by their ids, made once for all endpoints and types.
+        wide: ids of events for more than ``WIDE_FROM`` endpoints of the type, also where other messages serve some of them.
         per_endpoint: the events of each endpoint id, in order.
     """
 
@@ -37,6 +38,7 @@ class RoutedEvents:
     configuration_version: int
     repeat: bool
     bodies: dict[str, str]
+    wide: Collection[str] = ()
     per_endpoint: dict[str, Sequence[Event]] = field(default_factory=dict)
 
     def body(self, event: Event) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from event_service.delivery.attempt import Delivery, LogRecord, PendingAttempt
+from event_service.delivery.attempt import Delivery, DeliveryKey, LogKey, LogRecord, PendingAttempt
 from event_service.delivery.lane import Lane, Look, Trouble
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.receiver_health import EndpointHealth
@@ -39,6 +39,16 @@ class DeliveryRefPage:
 
     refs: list[DeliveryRef]
     position: str | None
+
+
+class WideEvents(Protocol):
+    """Events for very many webhooks, whose records the log spreads over several partition keys."""
+
+    def mark(self, keys: Iterable[DeliveryKey]) -> None:
+        """Notes the events of these deliveries, which are wide, before anything of them is logged; doing it again changes nothing."""
+
+    def log_shards(self, workspace_id: str, event_ids: Collection[str]) -> dict[str, int]:
+        """Over how many keys each of these events is spread; those that are not wide are missing. Strongly consistent."""
 
 
 class DeliveryLog(Protocol):
@@ -92,7 +102,7 @@ class BacklogRow:
     live: bool = False
 
     @property
-    def key(self) -> tuple[str, str, str, int]:
+    def key(self) -> LogKey:
         """Which attempt of which delivery."""
         return self.attempt.log_key
 

@@ -6,12 +6,14 @@ message that go to one endpoint are handed over together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from event_service.base.errors import Unavailable
 from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.attempt import WIDE_FROM
 from event_service.delivery.outlet import PARTS_PER_CALL, Outlet, RoutedEvents
 from event_service.events.event import Event
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
@@ -74,7 +76,7 @@ class FanOut:
         message, table = work.received.message, work.table
         if table is None:
             return 0
-        per_endpoint = self._endpoints_of(work, table)
+        per_endpoint, wide = self._endpoints_of(work, table)
         bodies: dict[str, str] = {}
         used = 0
         served = message.after
@@ -87,13 +89,15 @@ class FanOut:
             endpoint_type = table.type_of(endpoint_id)
             routed = work.routed.get(endpoint_type)
             if routed is None:
-                routed = work.routed[endpoint_type] = _nothing_yet(work, table.version, bodies)
+                routed = work.routed[endpoint_type] = _nothing_yet(work, table.version, bodies, wide.get(endpoint_type, frozenset()))
             routed.per_endpoint[endpoint_id] = events
             used += self._outlets[endpoint_type].cost(routed, events)
         return used
 
-    def _endpoints_of(self, work: Work, table: RoutingTable) -> dict[str, Sequence[Event]]:
+    def _endpoints_of(self, work: Work, table: RoutingTable) -> tuple[dict[str, Sequence[Event]], dict[EndpointType, set[str]]]:
+        """The events of each endpoint, and by type the ids of those that are wide."""
         after = work.received.message.after
+        wide: dict[EndpointType, set[str]] = {}
         per_endpoint: dict[str, list[Event]] = {}
         left = STEPS_PER_MESSAGE
         for event in work.events:
@@ -101,7 +105,12 @@ class FanOut:
                 raise OutOfTime
             budget = Budget(min(STEPS_PER_EVENT, left))
             before = budget.left
-            for endpoint_id in table.endpoints_for(event, budget):
+            found = table.endpoints_for(event, budget)
+            if len(found) > WIDE_FROM:
+                for endpoint_type, number in Counter(map(table.type_of, found)).items():
+                    if number > WIDE_FROM:
+                        wide.setdefault(endpoint_type, set()).add(event.id)
+            for endpoint_id in found:
                 if endpoint_id in table.unwritten:
                     work.unwritten += 1
                 elif after is None or endpoint_id > after:
@@ -109,10 +118,10 @@ class FanOut:
             left -= before - budget.left
             work.undecided += budget.undecided
         self._steps[work.workspace_id] = self._steps.get(work.workspace_id, 0) + STEPS_PER_MESSAGE - left
-        return dict(per_endpoint)
+        return dict(per_endpoint), wide
 
 
-def _nothing_yet(work: Work, version: int, bodies: dict[str, str]) -> RoutedEvents:
+def _nothing_yet(work: Work, version: int, bodies: dict[str, str], wide: Collection[str]) -> RoutedEvents:
     message = work.received.message
     return RoutedEvents(
         workspace_id=message.workspace_id,
@@ -122,4 +131,5 @@ def _nothing_yet(work: Work, version: int, bodies: dict[str, str]) -> RoutedEven
         configuration_version=version,
         repeat=work.received.repeat,
         bodies=bodies,
+        wide=wide,
     )

@@ -16,7 +16,7 @@ from event_service.base.dates import from_stored
 from event_service.base.errors import DomainError, Unavailable
 from event_service.base.threads import InThread
 from event_service.configuration.endpoint import EndpointStatus
-from event_service.delivery.attempt import LogRecord, discarded_record
+from event_service.delivery.attempt import LogKey, LogRecord, discarded_record
 from event_service.delivery.messages import ON_ITS_WAY, WebhookMessage, parse_webhook_queue
 from event_service.delivery.ports import DeliveryLog
 from event_service.webhooks.attempt import CUT_SECONDS, RECORD_SECONDS, Attempts, to_backlog
@@ -178,7 +178,7 @@ class WebhookDelivery:
         results: list[Result] = []
         discarded: list[int] = []
         now = self._clock()
-        seen: set[tuple[str, str, str, int]] = set()
+        seen: set[LogKey] = set()
         for position, message in messages.items():
             key = message.attempt.log_key
             endpoint = batch.endpoints.get(message.delivery.endpoint_id)

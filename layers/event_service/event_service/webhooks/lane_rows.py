@@ -13,7 +13,7 @@ from event_service.base.clock import Clock
 from event_service.base.dates import format_date, from_stored
 from event_service.base.threads import InThread
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
-from event_service.delivery.attempt import LogRecord, PendingAttempt, discarded_record
+from event_service.delivery.attempt import LogKey, LogRecord, PendingAttempt, discarded_record
 from event_service.delivery.lane import Lane
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import BacklogRow
@@ -35,7 +35,7 @@ BYTES_AT_ONCE: Final = 96 * 1024 * 1024
 """Events in the memory of one process, over all lanes that it serves."""
 
 
-Recorded = Mapping[tuple[str, str, str, int], LogRecord]
+Recorded = Mapping[LogKey, LogRecord]
 """Attempts that the log has."""
 
 
@@ -95,7 +95,7 @@ class LaneRows:
         self._batch = batch
         self._ready: deque[tuple[Task, datetime]] = deque()
         """Each with when the log was asked for it."""
-        self._known: dict[tuple[str, str, str, int], int] = {}
+        self._known: dict[LogKey, int] = {}
         """Rows that were read in this turn and are not deleted yet, with their bytes."""
         self._more_due = False
         self._exhausted = False

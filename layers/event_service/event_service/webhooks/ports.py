@@ -9,7 +9,7 @@ from typing import Protocol
 from event_service.base.errors import RateLimited
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
-from event_service.delivery.attempt import LogRecord
+from event_service.delivery.attempt import LogKey, LogRecord
 from event_service.delivery.lanes import Looks
 from event_service.delivery.ports import BacklogStore, DeliveryLog, EndpointDisabler, HealthStore, LaneStore
 from event_service.delivery.receiver_health import EndpointHealth
@@ -25,7 +25,7 @@ class Snapshot:
         endpoints: by id; those that do not exist are missing.
         secrets: by endpoint id.
         health: by endpoint id; only of those that have failed.
-        recorded: those of the asked attempts (endpoint id, workspace id, event id, number) that the log has.
+        recorded: those of the asked attempts that the log has.
         unread: ids of endpoints of which not everything could be read, because their rows were throttled: nothing is known
             of them, their messages must come again.
     """
@@ -33,7 +33,7 @@ class Snapshot:
     endpoints: Mapping[str, Endpoint]
     secrets: Mapping[str, EndpointSecrets]
     health: Mapping[str, EndpointHealth]
-    recorded: Mapping[tuple[str, str, str, int], LogRecord]
+    recorded: Mapping[LogKey, LogRecord]
     unread: frozenset[str] = frozenset()
 
     def require_all(self) -> None:
@@ -49,11 +49,11 @@ class Snapshot:
 class SnapshotReader(Protocol):
     """Reads the above in one call for each 100 items."""
 
-    def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[tuple[str, str, str, int]]) -> Snapshot:
+    def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[LogKey]) -> Snapshot:
         """
         Args:
             endpoints: (workspace id, endpoint id).
-            attempts: (endpoint id, workspace id, event id, number).
+            attempts: by their places in the log.
         """
 
 

@@ -55,7 +55,7 @@ class DynamoBacklogStore:
     def add(self, rows: Sequence[BacklogRow]) -> None:
         items: dict[tuple[str, str], AttributeMap] = {}
         for row in rows:
-            bucket, key = _key(row)
+            bucket, key = place_of_row(row)
             expires = from_stored(row.attempt.delivery.accepted_at) + self._retention + KEPT_BEYOND_THE_EVENT
             expires = max(expires, from_stored(row.at) + KEPT_BEYOND_THE_EVENT)
             keys: AttributeMap = {"bucket": {"S": bucket}, "dueKey": {"S": key}, "expiresAt": {"N": str(int(expires.timestamp()))}}
@@ -76,7 +76,7 @@ class DynamoBacklogStore:
         return rows
 
     def delete(self, rows: Sequence[BacklogRow]) -> None:
-        self._database.batch_write(deletes=[Key(DueItem, *key) for key in dict.fromkeys(map(_key, rows))])
+        self._database.batch_write(deletes=[Key(DueItem, *key) for key in dict.fromkeys(map(place_of_row, rows))])
 
     def count(self, endpoint_id: str, most: int) -> int:
         def count(bucket: tuple[str, int]) -> int:
@@ -91,7 +91,8 @@ def _of_bucket(endpoint_id: str, bucket: tuple[str, int]) -> Condition:
     return condition
 
 
-def _key(row: BacklogRow) -> tuple[str, str]:
+def place_of_row(row: BacklogRow) -> tuple[str, str]:
+    """Its keys in the table."""
     delivery = row.attempt.delivery
     message = webhook_id(delivery.workspace_id, delivery.event_id, delivery.endpoint_id)
     kind = "live" if row.live else "backlog"

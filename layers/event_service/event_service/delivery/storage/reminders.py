@@ -42,11 +42,10 @@ class DynamoReminderStore:
         self._database = database
 
     def put(self, reminders: Sequence[Reminder]) -> None:
-        items = {
-            _key(one): ReminderItem(*_key(one), workspace_id=one.workspace_id, expires_at=int((one.at + KEPT_AFTER).timestamp()))
-            for one in reminders
-        }
-        self._database.batch_write(puts=items.values())
+        items = {place_of_reminder(one): int((one.at + KEPT_AFTER).timestamp()) for one in reminders}
+        workspaces = {place_of_reminder(one): one.workspace_id for one in reminders}
+        rows = [ReminderItem(*key, workspace_id=workspaces[key], expires_at=expires) for key, expires in items.items()]
+        self._database.batch_write(puts=rows)
 
     def due(self, shard: int, now: datetime, limit: int) -> list[Reminder]:
         condition: Condition = ReminderItem.bucket == f"reminders#{shard}"
@@ -61,8 +60,9 @@ class DynamoReminderStore:
         ]
 
     def delete(self, reminders: Sequence[Reminder]) -> None:
-        self._database.batch_write(deletes=[Key(ReminderItem, *_key(one)) for one in reminders])
+        self._database.batch_write(deletes=[Key(ReminderItem, *place_of_reminder(one)) for one in reminders])
 
 
-def _key(reminder: Reminder) -> tuple[str, str]:
+def place_of_reminder(reminder: Reminder) -> tuple[str, str]:
+    """Its keys in the table."""
     return f"reminders#{shard_of(reminder.endpoint_id, REMINDER_SHARDS)}", f"{format_date(reminder.at)}#{reminder.endpoint_id}"

@@ -10,10 +10,10 @@ from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
 from event_service.configuration.storage.secrets import SecretItem, secret_key, secrets_of
-from event_service.delivery.attempt import LogRecord
+from event_service.delivery.attempt import LogKey, LogRecord
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.health import read_health
-from event_service.delivery.storage.log import LogItem, log_key, record_of
+from event_service.delivery.storage.log_items import LogItem, log_key, record_of
 from event_service.webhooks.ports import Snapshot
 
 
@@ -24,7 +24,7 @@ class DynamoSnapshotReader:
         self._database = database
         self._clock = clock
 
-    def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[tuple[str, str, str, int]]) -> Snapshot:
+    def read(self, endpoints: Collection[tuple[str, str]], attempts: Collection[LogKey]) -> Snapshot:
         keys: list[Key] = []
         owners: dict[str, str] = {}
         for workspace_id, endpoint_id in endpoints:
@@ -36,7 +36,7 @@ class DynamoSnapshotReader:
         found_endpoints: dict[str, Endpoint] = {}
         secrets: dict[str, EndpointSecrets] = {}
         health: dict[str, EndpointHealth] = {}
-        recorded: dict[tuple[str, str, str, int], LogRecord] = {}
+        recorded: dict[LogKey, LogRecord] = {}
         found, unread = self._database.batch_get_some(keys, binary=False)
         for model, item in found:
             if model is LogItem:
