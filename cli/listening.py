@@ -69,6 +69,7 @@ class Listener:
         note: told of what happens to the connection.
         last: the sequence to resume behind; ``None``: from now on. It moves on with what is received; where "now" is, is the
             first thing that the service says, so that an event before the first one seen is not missed either.
+        filter_id: an event filter; the service sends what it matches, so that sequences are left out.
         keep_alive_seconds: how often the service is asked for a sign of life; well below 10 minutes.
     """
 
@@ -79,6 +80,7 @@ class Listener:
     fetch: Callable[[str], Awaitable[dict[str, Any] | None]]
     note: Callable[[str], None]
     last: int | None = None
+    filter_id: str | None = None
     keep_alive_seconds: float = 240.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     counts: Counts = field(default_factory=Counts)
@@ -133,7 +135,8 @@ class Listener:
             await self.sleep(pause)
 
     def _query(self) -> dict[str, str]:
-        return {"endpoint_id": self.endpoint_id, "batch": "1", "after": str(GREATEST_SEQUENCE if self.last is None else self.last)}
+        query = {"endpoint_id": self.endpoint_id, "batch": "1", "after": str(GREATEST_SEQUENCE if self.last is None else self.last)}
+        return query if self.filter_id is None else {**query, "filter": self.filter_id}
 
     async def _receive(self, connection: ClientConnection, until: Callable[[], bool]) -> None:
         """Returns when ``until()`` holds or a ping is not answered; raises ``ConnectionClosed``."""
@@ -206,7 +209,7 @@ class Listener:
         if self.last is not None and sequence <= self.last:
             self.counts.dropped += 1
             return False
-        if self.last is not None and sequence > self.last + 1:
+        if self.filter_id is None and self.last is not None and sequence > self.last + 1:
             self.note(f"sequences {self.last + 1} to {sequence - 1} were left out without a word: this is a fault of the service")
             self.counts.missed += sequence - self.last - 1
         return True
@@ -221,7 +224,7 @@ class Listener:
         if self.last is not None and last <= self.last:
             self.counts.dropped += 1
             return
-        if value.get("reason") != "unused":
+        if value.get("reason") not in ("unused", "filtered"):
             self.note(f"gap: what had the sequences {first} to {last} is gone")
             self.counts.missed += last - max(first, (self.last or 0) + 1) + 1
         self.last = last

@@ -18,11 +18,14 @@ from cli.session import Session, pages, session_of
 from event_service.configuration.secrets import new_secret
 
 
-def listen(
+def listen(  # noqa: PLR0917 - Typer calls it, by name
     context: typer.Context,
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT_ID", help="A WEB_SOCKET endpoint.")],
     after: Annotated[
         int | None, typer.Option(min=0, help="Begin behind this sequence; 0: with the oldest that is kept. By default from now on.")
+    ] = None,
+    filter_id: Annotated[
+        str | None, typer.Option("--filter", metavar="ID", help="Only events that this event filter matches; it need not be linked.")
     ] = None,
     forward: Annotated[str | None, typer.Option(metavar="URL", help="Post each event there, signed like a webhook.")] = None,
     secret: Annotated[
@@ -55,12 +58,13 @@ def listen(
         fetch=_fetcher(session),
         note=session.output.note,
         last=after,
+        filter_id=filter_id,
         keep_alive_seconds=keep_alive,
     )
     try:
         asyncio.run(_until_interrupted(listener, count))
     except Refused as error:
-        _explain(session, endpoint, error)
+        _explain(session, endpoint, filter_id, error)
     except InvalidAddress as error:
         raise UsageError(f"This is no WebSocket URL: {error}") from error
     counts = listener.counts
@@ -100,7 +104,7 @@ def _fetcher(session: Session) -> Any:
     return fetch_in_thread
 
 
-def _explain(session: Session, endpoint: str, refused: Refused) -> NoReturn:
+def _explain(session: Session, endpoint: str, filter_id: str | None, refused: Refused) -> NoReturn:
     """A refused handshake tells a status at most (behind some gateways always 403): the API knows why."""
     try:
         found = next(pages(session, documents.ENDPOINTS, "endpoints", limit=1, filters={"id": {"exact": endpoint}}), None)
@@ -110,6 +114,11 @@ def _explain(session: Session, endpoint: str, refused: Refused) -> NoReturn:
         reason = f"there is no endpoint {endpoint} in this workspace"
     elif found["type"] != "WEB_SOCKET":
         reason = f"{endpoint} is a {found['type']} endpoint; make one for sockets with `event-service endpoints create-socket`"
+    elif (
+        filter_id
+        and next(pages(session, documents.EVENT_FILTERS, "eventsFilters", limit=1, filters={"id": {"exact": filter_id}}), None) is None
+    ):
+        reason = f"there is no event filter {filter_id} in this workspace"
     else:
         reason = "the endpoint is there, so it is the token, or a limit of connections"
     raise CommandError(f"The connection was refused (HTTP {refused.status}): {reason}.") from refused

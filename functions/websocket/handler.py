@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from event_service import wiring
-from event_service.base.errors import STATUSES, DomainError, ErrorCode
+from event_service.base.errors import STATUSES, DomainError, ErrorCode, RateLimited
 from event_service.observability import Metric, configure, count, invocation, logging_context
 from event_service.sockets.client_messages import answer_to
 from event_service.sockets.connection import read_connect_request
@@ -56,6 +56,7 @@ def _connect(connections: SocketConnections, event: Mapping[str, Any]) -> dict[s
         connected_at=datetime.fromtimestamp(context["connectedAt"] / 1000, UTC),
         headers=event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()},
         query=event.get("queryStringParameters") or {},
+        address=(context.get("identity") or {}).get("sourceIp", ""),
     )
     try:
         with logging_context(hidden=request.token):
@@ -67,7 +68,10 @@ def _connect(connections: SocketConnections, event: Mapping[str, Any]) -> dict[s
             count(Metric.REFUSED_TOKENS)
         # A browser shows its program nothing of this; the log is where the reason can be found.
         _LOG.info("refused: %s", error.message, extra={"status": status, "code": error.code.value})
-        return {"statusCode": status, "body": error.message}
+        refusal: dict[str, Any] = {"statusCode": status, "body": error.message}
+        if isinstance(error, RateLimited):
+            refusal["headers"] = {"Retry-After": str(error.retry_after_seconds)}
+        return refusal
     count(Metric.CONNECTS)
     answer: dict[str, Any] = {"statusCode": 200}
     if request.subprotocol is not None:

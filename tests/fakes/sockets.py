@@ -17,6 +17,7 @@ from event_service.access.token import Token
 from event_service.base.clock import Clock
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.events.event import Event
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import Connection
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.log import SEQUENCES_PER_BLOCK, block_end, block_of
@@ -33,6 +34,7 @@ from event_service.sockets.ports import (
     Segment,
     SequencesTaken,
     Situation,
+    SlowCloses,
 )
 
 Hook = Callable[[str], None]
@@ -63,6 +65,7 @@ class FakeSocketTables:
         self.markers: set[tuple[str, str]] = set()
         self.endpoints: dict[str, Endpoint] = {}
         self.tokens: dict[str, Token] = {}
+        self.filters: dict[str, EventFilter] = {}
         self.token_rows: set[tuple[str, str, str]] = set()
         self.lag: Callable[[], int] = lambda: 0
         self._stored_at: dict[tuple[str, int], datetime] = {}
@@ -129,6 +132,12 @@ class FakeSocketTables:
         )
         self.after("situation")
         return answer
+
+    def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+        self.before("event_filters")
+        found = {one: self.filters[one] for one in ids if one in self.filters and self.filters[one].workspace_id == workspace_id}
+        self.after("event_filters")
+        return found
 
     def turns(self, endpoint_id: str, groups: Sequence[int]) -> dict[int, int]:
         self.before("turns")
@@ -278,6 +287,12 @@ class FakeSocketTables:
             self._stored_at[endpoint_id, segment.first] = self.clock()
         return True
 
+    def note_slow(self, endpoint_id: str, until: datetime) -> None:
+        self.before("note_slow")
+        head = self.log_heads.get(endpoint_id)
+        if head is not None:
+            self.log_heads[endpoint_id] = replace(head, slow_until=until)
+
     def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
         self.before("segments")
         log = self.log.get(endpoint_id, {})
@@ -321,6 +336,7 @@ class FakeConnectionCounts:
         self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self.opened: dict[Scope, Counter[datetime]] = {}
         self.connects: Counter[tuple[str, int]] = Counter()
+        self.closes: dict[str, tuple[SlowCloses, datetime]] = {}
 
     def count(self, scope: Scope, changes: Mapping[datetime, int]) -> int:
         self.before(f"count {scope.kind.value}")
@@ -329,6 +345,15 @@ class FakeConnectionCounts:
             numbers[opened] += number
         now = self.clock()
         return sum(max(0, number) for opened, number in numbers.items() if opened + self.LIFE > now)
+
+    def slow_closes(self, client: str) -> SlowCloses | None:
+        self.before("slow_closes")
+        closes, kept_until = self.closes.get(client, (None, self.clock()))
+        return closes if kept_until > self.clock() else None
+
+    def note_slow_close(self, client: str, closes: SlowCloses, kept_until: datetime) -> None:
+        self.before("note_slow_close")
+        self.closes[client] = (closes, kept_until)
 
     def lease_connect(self, workspace_id: str, second: int, ceiling: int) -> bool:
         self.before("lease_connect")

@@ -291,3 +291,9 @@ class MeteredSqs:
         answer = self._client.send_message_batch(**arguments)
         self._ledger.calls.append(Call("SendMessageBatch", arguments["QueueUrl"].rpartition("/")[2], items=len(arguments["Entries"])))
         return answer
+
+    def delete_message_batch(self, **arguments: Any) -> Any:
+        """One call, up to ten messages."""
+        answer = self._client.delete_message_batch(**arguments)
+        self._ledger.calls.append(Call("DeleteMessageBatch", arguments["QueueUrl"].rpartition("/")[2], items=len(arguments["Entries"])))
+        return answer

@@ -68,8 +68,10 @@ if TYPE_CHECKING:
     from event_service.sockets.delivery import SocketDelivery
     from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.log import SocketLog
+    from event_service.sockets.narrowing import ConnectionFilters
     from event_service.sockets.observer import SocketObserver
     from event_service.sockets.open_connections import OpenConnections
+    from event_service.sockets.slow_clients import SlowClients
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
@@ -358,7 +360,16 @@ def _connection_counts(limits: SocketLimits | None = None) -> ConnectionLimits:
     from event_service.sockets.limits import ConnectionLimits, SocketLimits
     from event_service.sockets.storage.counts import DynamoConnectionCounts
 
-    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock)
+    return ConnectionLimits(DynamoConnectionCounts(database(), clock), limits or SocketLimits(), clock, slow_clients())
+
+
+@cache
+def slow_clients() -> SlowClients:
+    """Clients that were closed because they took nothing."""
+    from event_service.sockets.slow_clients import SlowClients
+    from event_service.sockets.storage.counts import DynamoConnectionCounts
+
+    return SlowClients(DynamoConnectionCounts(database(), clock), socket_log_store(), clock)
 
 
 @cache
@@ -414,6 +425,14 @@ def _credentials() -> ReadOnlyCredentials | None:
 
 
 @cache
+def connection_filters() -> ConnectionFilters:
+    """What narrows connections; asked for only when one has an event filter."""
+    from event_service.sockets.narrowing import ConnectionFilters
+
+    return ConnectionFilters(connection_store(), clock)
+
+
+@cache
 def socket_delivery() -> SocketDelivery:
     """Serving connections; its HTTP session belongs to the event loop that uses it first."""
     import asyncio
@@ -425,6 +444,7 @@ def socket_delivery() -> SocketDelivery:
 
     settings = get_settings()
     outside = Outside(
+        filters=connection_filters,
         connections=connection_store(),
         log=socket_log_store(),
         events=event_store(),
@@ -437,6 +457,7 @@ def socket_delivery() -> SocketDelivery:
         slow_after=timedelta(seconds=settings.socket_slow_client_seconds),
         pace=PostPace(connection_store(), settings.socket_posts_per_second, clock, asyncio.to_thread, asyncio.sleep).take,
         release=_connection_counts().release,
+        note_slow=slow_clients().note,
     )
     return SocketDelivery(outside, socket_log())
 

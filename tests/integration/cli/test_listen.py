@@ -162,6 +162,16 @@ def test_a_refused_connection_is_explained(api: GraphqlDouble, run: Run, found: 
     assert f"The connection was refused (HTTP 403): {message}" in result.stderr
 
 
+def test_an_unknown_filter_is_told_apart(api: GraphqlDouble, run: Run) -> None:
+    api.resolvers["endpoints"] = lambda **_: {"totalCount": 1, "collectionItems": [_endpoint("WEB_SOCKET")], "hasNextPage": False}
+    api.resolvers["eventsFilters"] = lambda **_: {"totalCount": 0, "collectionItems": [], "hasNextPage": False}
+    with in_background(refuse=[404]) as service:
+        result = run("--socket-url", service.url, "listen", ENDPOINT_ID, "--filter", "93d0c8b2")
+
+    assert service.queries[0]["filter"] == "93d0c8b2"
+    assert "The connection was refused (HTTP 404): there is no event filter 93d0c8b2 in this workspace" in result.stderr
+
+
 def test_a_refused_token_is_told_apart(api: GraphqlDouble, run: Run) -> None:
     def refuse(**_: Any) -> None:
         raise RefusedCall("UNAUTHENTICATED", "Give a valid token.")

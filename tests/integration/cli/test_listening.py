@@ -173,6 +173,21 @@ async def test_a_hole_is_never_passed_over_in_silence() -> None:
         assert any("this is a fault of the service" in note for note in follower.notes)
 
 
+async def test_with_a_filter_sequences_are_left_out_on_purpose() -> None:
+    async with socket_service() as service:
+        service.publish(*(event(number) for number in range(1, 4)))
+        follower = Follower(service, filter_id="93d0c8b2-3e17-4b9b-9268-ce51d6900531")
+        await follower.until(1)
+        await follower.listener.take(event(7, sequence=7))
+        await follower.listener.take({"notice": "gap", "from": 8, "to": 1_000, "next": 1_001, "reason": "filtered"})
+
+        assert service.queries[0]["filter"] == "93d0c8b2-3e17-4b9b-9268-ce51d6900531"
+        assert follower.numbers == [1, 7]
+        assert follower.listener.last == 1_000
+        assert follower.listener.counts.missed == 0
+        assert not any("left out" in note or "gone" in note for note in follower.notes)
+
+
 async def test_an_event_too_big_for_a_frame_is_fetched_and_shown_in_its_place() -> None:
     async with socket_service(too_large={2, 4}) as service:
         service.publish(*(event(number) for number in range(1, 6)))

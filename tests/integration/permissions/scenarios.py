@@ -402,6 +402,9 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     assert client.explain("seen", socket) == "LOGGED"
     assert connect("c2", after="0") == {"statusCode": 200}
     account.wake()
+    narrow = client.ask('mutation { createEventFilters(eventFiltersInput: {in: {eventTypes: ["none"]}}) { id } }')["id"]
+    assert connect("c3", after="0", filter=narrow) == {"statusCode": 200}
+    account.wake()
     client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[socket])
     account.wake()
     client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[socket])

@@ -25,6 +25,7 @@ from event_service.sockets.connection import Connection
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.log import SocketLog
+from event_service.sockets.narrowing import ConnectionFilters
 from event_service.sockets.observer import SocketObserver
 from event_service.sockets.outside import Outside
 from event_service.sockets.ports import Poster
@@ -97,6 +98,7 @@ class Sockets:
             clock=lambda: self.clock.now,
             in_thread=asyncio.to_thread,
             sleep=asyncio.sleep,
+            filters=lambda: ConnectionFilters(self.store, self.clock),
         )
         return SocketDelivery(outside, self.log)
 

@@ -20,8 +20,10 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from event_service import wiring
-from event_service.base.errors import RateLimited
+from event_service.base.errors import NotFound, RateLimited
+from event_service.configuration.changes import DeleteEventFilters, PutEventFilter
 from event_service.events.event import Event
+from event_service.filters.event_filter import EventFilter
 from event_service.settings import Settings
 from event_service.sockets import live_run
 from event_service.sockets import poster as socket_poster
@@ -319,6 +321,27 @@ def test_what_was_routed_arrives_with_its_sequence_and_the_cursor_moves(sockets:
     frames = [json.loads(body) for _, _, body in gateway.received]
     assert [(frame["id"], frame["sequence"]) for frame in frames] == [("a", 1), ("b", 2), ("c", 3)]
     assert sockets.store.of_group(ENDPOINT, 0)[0].cursor == 3
+
+
+def test_connection_with_a_filter_gets_what_it_matches_until_it_is_deleted(sockets: Sockets, gateway: Gateway) -> None:
+    now, filter_id = sockets.clock(), "93d0c8b2-3e17-4b9b-9268-ce51d6900531"
+    wanted = EventFilter(filter_id, WORKSPACE, "n", {"pattern": {"data": {"text": ["b"]}}}, now, now, 9)
+    sockets.configure(PutEventFilter(wanted))
+    assert sockets.store.event_filters(WORKSPACE, [filter_id]) == {filter_id: wanted}
+    connect(sockets, filter=filter_id)
+    publish(sockets, "a1" * 16, "a", "b", "c")
+    deliver(sockets, gateway)
+    assert [json.loads(body)["sequence"] for _, _, body in gateway.received] == [2]
+
+    sockets.configure(DeleteEventFilters((filter_id,)))
+    publish(sockets, "a2" * 16, "b2")
+    deliver(sockets, gateway)
+
+    assert json.loads(gateway.received[1][2])["reason"] == "filter-gone"
+    assert gateway.received[2][0] == "DELETE"
+    assert sockets.open_connections() == []
+    with pytest.raises(NotFound, match="No event filter"):
+        connect(sockets, filter=filter_id)
 
 
 @pytest.mark.parametrize("connections", [1, 60])

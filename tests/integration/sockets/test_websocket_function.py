@@ -19,6 +19,7 @@ from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.limits import FREE_CONNECTS, ConnectionLimits, SocketLimits
 from event_service.sockets.ports import Scope, ScopeKind
+from event_service.sockets.slow_clients import SlowClients
 from event_service.sockets.storage.counts import DynamoConnectionCounts, OpenItem
 from event_service.sockets.waking import wake_endpoints_of_token
 from functions.websocket.handler import create_handler
@@ -335,6 +336,32 @@ def test_connects_of_a_second_beyond_the_rate_get_429(sockets: Sockets) -> None:
 
     assert [answer["statusCode"] for answer in answers] == [200] * (FREE_CONNECTS + 2) + [429]
     assert "2 connects a second" in answers[-1]["body"]
+
+
+def test_client_that_took_nothing_again_and_again_is_told_when_to_come(sockets: Sockets) -> None:
+    counts = DynamoConnectionCounts(sockets.database, sockets.clock)
+    clients = SlowClients(counts, sockets.log_store, sockets.clock)
+
+    def begin() -> None:
+        limits = ConnectionLimits(counts, SocketLimits(), sockets.clock, SlowClients(counts, sockets.log_store, sockets.clock))
+        sockets.connections = SocketConnections(sockets.store, sockets.log_store, sockets.backlog, sockets.clock, RETENTION, None, limits)
+
+    begin()
+    assert call(sockets, connect_as("one="))["statusCode"] == 200
+    (slow,) = sockets.open_connections()
+    for _ in range(2):
+        clients.note(slow, sockets.log_store.heads([slow.endpoint_id])[slow.endpoint_id])
+    begin()
+    refused = call(sockets, connect_as("two="))
+    assert refused["statusCode"] == 429
+    assert 40 <= int(refused["headers"]["Retry-After"]) <= 60
+    assert "closed 2 times in a row" in refused["body"]
+
+    sockets.clock.advance(seconds=60)
+    assert call(sockets, connect_as("two="))["statusCode"] == 200
+    sockets.clock.advance(hours=49)
+    begin()
+    assert counts.slow_closes(slow.client or "") is None
 
 
 def test_counts_forget_connections_of_which_no_disconnect_came(sockets: Sockets) -> None:

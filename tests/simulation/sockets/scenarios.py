@@ -13,6 +13,8 @@ HEALTHY = 100
 ONSET_SECONDS = 5.0
 MEGABYTES_OF_FUNCTION = 1024
 DAYS_PER_MONTH = 30
+CONNECT_GIGABYTE_SECONDS = 0.02
+"""20 ms of the function behind the WebSocket API."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def depth(rate: float, behaviours: Sequence[Behaviour], seconds: float) -> Depth
     """One endpoint with such clients is published so many events a second, one at a time."""
     world = SocketWorld()
     endpoint_id = world.endpoint()
-    clients = [world.client(endpoint_id, one) for one in behaviours]
+    clients = [world.client(endpoint_id, one, roams=True) for one in behaviours]
     world.simulate(seconds + 10, world.stream([endpoint_id], rate, seconds))
     healthy = [one for one in clients if one.behaviour is quick]
     result = Depth(
@@ -122,34 +124,42 @@ class Hopeless:
     busy_seconds: float
     aws_calls: int
     posts: int
+    hours: float = 2.0
+    connects: int = 0
 
     @property
     def usd(self) -> float:
         """Lambda and DynamoDB or SQS calls, at the prices of us-east-1 for arm64."""
-        gigabyte_seconds = self.busy_seconds * MEGABYTES_OF_FUNCTION / 1024
-        return gigabyte_seconds * 0.0000133334 + self.invocations * 0.2e-6 + self.aws_calls * 0.6e-6
+        gigabyte_seconds = self.busy_seconds * MEGABYTES_OF_FUNCTION / 1024 + self.connects * CONNECT_GIGABYTE_SECONDS
+        return gigabyte_seconds * 0.0000133334 + (self.invocations + self.connects) * 0.2e-6 + self.aws_calls * 0.6e-6
 
     @property
     def usd_per_month(self) -> float:
-        """Of a socket that is always there: a connection lives for two hours. One that is hardly tried costs less than one that is
-        served; then this is nothing."""
-        return max(0.0, self.usd * 12 * DAYS_PER_MONTH)
+        """Of a socket that is always there. One that is hardly tried costs less than one that is served; then this is nothing."""
+        return max(0.0, self.usd * 24 / self.hours * DAYS_PER_MONTH)
 
 
-def hopeless(behaviour: Behaviour, *, closes: bool, comes_back: bool = False) -> Hopeless:
-    """A connection takes nothing during its two hours, and an event comes each minute: what that costs besides the events."""
-    with_it, without = _a_life(behaviour, closes, comes_back), _a_life(quick, closes, comes_back)
+def hopeless(behaviour: Behaviour, *, closes: bool, comes_back: bool = False, hours: float = 2.0) -> Hopeless:
+    """A connection takes nothing during its two hours, or comes back whenever it is closed, and an event comes each minute: what
+    that costs besides the events."""
+    with_it, without = _a_life(behaviour, closes, comes_back, hours), _a_life(quick, closes, comes_back, hours)
     return Hopeless(
         with_it.invocations - without.invocations,
         with_it.busy_seconds - without.busy_seconds,
         with_it.aws_calls - without.aws_calls,
         with_it.posts,
+        hours,
+        with_it.connects - without.connects,
     )
 
 
-def _a_life(behaviour: Behaviour, closes: bool, comes_back: bool) -> Hopeless:
+def _a_life(behaviour: Behaviour, closes: bool, comes_back: bool, hours: float) -> Hopeless:
     world = SocketWorld()
     endpoint_id = world.endpoint()
+    before = world.client(endpoint_id)
+    world.publish([endpoint_id])  # from here on a client has a sequence that it resumes from
+    world.simulate(1.0)
+    world.connections.disconnect(before.connection_id)
     world.client(endpoint_id, behaviour, comes_back=comes_back)
     world.poster.closes = closes
 
@@ -158,12 +168,15 @@ def _a_life(behaviour: Behaviour, closes: bool, comes_back: bool) -> Hopeless:
             world.publish([endpoint_id])
             await asyncio.sleep(60)
 
-    world.simulate(3 * 3600.0, publish())
+    # A row lives ten minutes longer than its connection; then nobody is served for it any more.
+    world.simulate((hours + (0 if comes_back else 1)) * 3600.0, publish())
     result = Hopeless(
         world.wake_ups.invocations + world.backlog.invocations,
         world.wake_ups.busy_seconds + world.backlog.busy_seconds,
-        world.sdk_calls,
+        world.sdk_calls + world.connect_calls,
         world.poster.posts,
+        hours,
+        world.connects,
     )
     world.end()
     return result

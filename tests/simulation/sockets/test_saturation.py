@@ -22,6 +22,15 @@ def test_at_most_one_wake_up_waits_for_a_group(rate: float, others: list[Behavio
     assert found.left == 0
 
 
+def test_minutes_beside_slow_and_dead_clients_pile_up_nothing() -> None:
+    """The benchmark does it for a day. The clients that take nothing are closed and come back all the time."""
+    found = scenarios.depth(10.0, [quick, slow, stuck, silent], 240.0)
+
+    assert found.most_per_group <= 2
+    assert found.arrived == found.events
+    assert found.left == 0
+
+
 def test_depth_is_found_when_each_event_is_a_wake_up_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.simulation.sockets import world
 
@@ -77,6 +86,15 @@ def test_socket_that_can_never_be_served_costs_next_to_nothing(behaviour: Behavi
 
     assert found.usd_per_month <= 0.05
     assert found.posts < 50
+
+
+@pytest.mark.parametrize("behaviour", [stuck, silent])
+def test_client_that_takes_nothing_and_comes_back_for_ever_costs_little(behaviour: Behaviour) -> None:
+    """Two weeks, with an event a minute. It is refused for longer each time, by 429."""
+    found = scenarios.hopeless(behaviour, closes=True, comes_back=True, hours=24.0 * 14)
+
+    assert found.usd_per_month <= 0.05
+    assert found.posts < 1_000
 
 
 def test_client_behind_catches_up_at_a_thousand_events_a_second() -> None:

@@ -24,13 +24,15 @@ from event_service.events.event import Event
 from event_service.sockets.connection import Connection, ConnectRequest
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
+from event_service.sockets.limits import ConnectionLimits, SocketLimits
 from event_service.sockets.log import Routed, SocketLog
 from event_service.sockets.messages import BacklogMessage, LateAppend, WakeUp
 from event_service.sockets.outside import Outside, ServingReport
 from event_service.sockets.pace import PostPace
 from event_service.sockets.ports import Posted
+from event_service.sockets.slow_clients import SlowClients
 from tests.builders import START
-from tests.fakes.sockets import FakeEvents, FakeSocketTables
+from tests.fakes.sockets import FakeConnectionCounts, FakeEvents, FakeSocketTables
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop
 
 AWS_SECONDS: Final = 0.008
@@ -365,6 +367,10 @@ class SimulatedClient:
     last: int = 0
     connection_id: str = ""
     connects: int = 0
+    refusals: int = 0
+    """In a row."""
+    roams: bool = False
+    """It has another address each time, so that it is never known to have taken nothing before."""
     ages: list[tuple[float, float]] = field(default_factory=list)
     """When each event was published, and how much later it came."""
     repeats: int = 0
@@ -419,7 +425,14 @@ class SocketWorld:
         self.wake_ups = WakeUps(self, executions)
         self.backlog = Backlog(self, backlog_executions)
         self.poster = SimulatedPoster(self)
-        self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, needs_token=False)
+        counts = FakeConnectionCounts(clock=self.clock)
+        self.slow_clients = SlowClients(counts, self.tables, self.clock)
+        limits = ConnectionLimits(counts, SocketLimits(100_000, 100_000, 100_000, 100_000), self.clock, self.slow_clients)
+        self.connections = SocketConnections(
+            self.tables, self.tables, self.backlog, self.clock, RETENTION, limits=limits, needs_token=False
+        )
+        self.connects = 0
+        self.connect_calls = 0
         self.log = self.new_router()
         self.posts_per_second = posts_per_second
         self.published: dict[str, list[float]] = defaultdict(list)
@@ -441,6 +454,7 @@ class SocketWorld:
             clock=self.clock,
             in_thread=self._in_thread,
             sleep=asyncio.sleep,
+            note_slow=self.slow_clients.note,
             pace=PostPace(self.tables, self.posts_per_second, self.clock, self._in_thread, asyncio.sleep).take,
         )
         return SocketDelivery(outside, self.log)
@@ -485,7 +499,24 @@ class SocketWorld:
         return client
 
     def open(self, client: SimulatedClient) -> None:
-        """Connects; resumes if it was connected before."""
+        """Connects; resumes if it was connected before. One that is refused comes back as the documented clients do: later each
+        time, up to a minute."""
+        self.connects += 1
+        asked = Counter[str]()
+        before, self.tables.before = self.tables.before, lambda operation: (asked.update([operation]), before(operation))[1]
+        try:
+            self._open(client)
+        except RateLimited:
+            client.refusals += 1
+            pause = min(60.0, 2.0**client.refusals) * self.draw.uniform(0.5, 1)
+            self.loop.call_later(pause, self.open, client)
+        else:
+            client.refusals = 0
+        finally:
+            self.tables.before = before
+            self.connect_calls += asked.total()
+
+    def _open(self, client: SimulatedClient) -> None:
         after = client.last if client.connects else None
         client.connects += 1
         client.connection_id = f"connection-{next(self._names)}"
@@ -497,6 +528,7 @@ class SocketWorld:
                 token=None,
                 after=None if after is None else str(after),
                 batch="1" if client.batched else "0",
+                address=client.connection_id if client.roams else "",
             )
         )
         if after is None:

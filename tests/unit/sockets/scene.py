@@ -12,10 +12,12 @@ from typing import Any
 from event_service.access.token import Token, TokenKind, hash_token
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import Connection, ConnectRequest, Lane
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
 from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.narrowing import ConnectionFilters
 from event_service.sockets.observer import SocketObserver
 from event_service.sockets.outside import Outside, ServingReport
 from event_service.sockets.ports import GroupState
@@ -28,6 +30,7 @@ ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
 TOKEN = "6f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 AGENT_TOKEN = "7f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 FOREIGN_TOKEN = "8f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
+FILTER = "93d0c8b2-3e17-4b9b-9268-ce51d6900531"
 RETENTION = timedelta(hours=24)
 
 
@@ -86,7 +89,9 @@ class Scene:
             clock=self.clock,
             in_thread=_at_once,
             sleep=asyncio.sleep,
+            filters=lambda: self.filters,
         )
+        self.filters = ConnectionFilters(self.tables, self.clock)
         self.delivery = SocketDelivery(self.outside, self.log)
         self.published = 0
         self.connected = 0
@@ -124,6 +129,12 @@ class Scene:
         ids = [event.id for event in events]
         self.log.append([Routed(WORKSPACE, nonce or f"nonce-{self.published}", {endpoint_id: ids})])
         return ids
+
+    def filter(self, pattern: Any, filter_id: str = FILTER, workspace_id: str = WORKSPACE, entries: int = 20) -> str:
+        """Stores an event filter that takes so many index entries; its id."""
+        condition = {"pattern": pattern}
+        self.tables.filters[filter_id] = EventFilter(filter_id, workspace_id, "filter", condition, START, START, entries)
+        return filter_id
 
     def set_status(self, status: EndpointStatus) -> None:
         endpoint = an_endpoint(status=status)

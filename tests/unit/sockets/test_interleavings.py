@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from cli.listening import Listener
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets import log as socket_log
-from event_service.sockets import log_window
+from event_service.sockets import log_window, narrowing
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
@@ -30,17 +31,21 @@ from event_service.sockets.frames import Entry, Gap
 from event_service.sockets.live_run import LiveRun
 from event_service.sockets.log import Routed, SocketLog
 from event_service.sockets.log_window import LogWindow
+from event_service.sockets.narrowing import ConnectionFilters, Narrowing
 from event_service.sockets.observer import SocketObserver
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import LogHead, Posted
+from event_service.sockets.ports import LogHead, Narrowed, Posted
+from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.printed import printed
 from tests.simulation.virtual_time import VirtualClock
 from tests.support.javascript_client import JavaScriptClient
 from tests.unit.sockets.interleaving import Scheduler
-from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
+from tests.unit.sockets.scene import ENDPOINT, FILTER, RETENTION, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
 
 MESSAGES = 5
+FILTERED = [3, 4, 8]
+"""Which events the filter of one client matches."""
 ROUTER_TIME_OUT = timedelta(seconds=60)
 """Of the function, in template.yaml: no append takes longer."""
 
@@ -98,6 +103,7 @@ class Client:
     make: Callable[[int, Callable[[dict[str, Any]], None]], PrintedClient | ListenCommand | JavaScriptClient]
     start: int
     batch: str = "0"
+    filter: str | None = None
     connection: str | None = None
     connecting: bool = False
     connects: int = 0
@@ -148,7 +154,9 @@ class World:
             clock=self.clock,
             in_thread=_at_once,
             sleep=self._sleep,
+            filters=lambda: filters,
         )
+        filters = ConnectionFilters(self.tables, self.clock)
         self.delivery = SocketDelivery(outside, self.log)
         self.routing: list[Routed] = []
         """The routing queue: at least once, in no order."""
@@ -159,7 +167,10 @@ class World:
             Client("printed", printed_client, 0),
             Client("listen, in batches", ListenCommand, 0, batch="1"),
             Client("printed, from now on", printed_client, GREATEST_SEQUENCE, batch="1"),
+            Client("printed, with a filter", printed_client, 0, batch="1", filter=FILTER),
         ]
+        condition = {"pattern": {"data": {"n": FILTERED}}}
+        self.tables.filters[FILTER] = EventFilter(FILTER, WORKSPACE, "filter", condition, START, START)
         self.pauses = 0
         self.taken_live: list[int] = []
         self.logged_live = 0
@@ -289,6 +300,7 @@ class World:
                         token=TOKEN,
                         after=str(client.rule.last),
                         batch=client.batch,
+                        filter=client.filter,
                     )
                 )
             except (RateLimited, Unavailable):
@@ -485,11 +497,15 @@ def check(world: World) -> None:
     assert used | unused <= set(range(1, world.tables.log_heads[ENDPOINT].next))
     assert not used & unused
     assert set(world.owed) <= sequence_of.keys()
-    assert world.taken_live == [world.logged_live] * len(world.clients)
+    matching = [one for one in logged if one[1] in {an_event(number).id for number in FILTERED}]
+    for client, live in zip(world.clients, world.taken_live, strict=True):
+        last = max([0, *(sequence for sequence, _ in matching if sequence <= world.logged_live)])
+        assert live >= last if client.filter else live == world.logged_live
     # What was routed before the first handshake ended is owed to nobody; all that is in the log is.
     for client in world.clients:
-        assert client.taken == [one for one in logged if one[0] >= client.begins], client.name
-        assert not client.told & used, f"{client.name} was told that sequences with an event are not there"
+        owed = matching if client.filter else logged
+        assert client.taken == [one for one in owed if one[0] >= client.begins], client.name
+        assert not client.told & {sequence for sequence, _ in owed}, f"{client.name} was told that sequences with an event are not there"
     # One wake-up of a group is worked on and one waits. SQS knows an id for five minutes, and whoever dies costs three.
     assert world.depth <= (6 if world.faults else 2)
 
@@ -550,7 +566,10 @@ def test_simulation_finds_a_hole_that_is_taken_for_a_gap(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(LogWindow, "_hole", hasty)
 
-    assert _some_world_fails(lambda world: None)
+    def lag(world: World) -> None:
+        world.tables.lag = lambda: world.random.randint(0, 2)
+
+    assert _some_world_fails(lag)
 
 
 def test_simulation_finds_a_reset_that_counts_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -560,6 +579,31 @@ def test_simulation_finds_a_reset_that_counts_wherever_it_comes(monkeypatch: pyt
     assert not _some_world_fails(spoil)
     monkeypatch.setattr(PrintedClient, "take", lambda self, text: (self.connected(), self._follower.take(text)))
     assert _some_world_fails(spoil)
+
+
+def test_simulation_finds_skipped_events_that_are_told_with_what_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = Narrowing.narrow
+
+    async def careless(self: Narrowing, filter_id: str, entries: Sequence[Entry], replay_to: int) -> Narrowed:
+        found = await narrow(self, filter_id, entries, replay_to)
+        told = [Gap(one.first - 1, one.last, one.reason) if isinstance(one, Gap) else one for one in found.entries]
+        return Narrowed(told, found.last)
+
+    monkeypatch.setattr(Narrowing, "narrow", careless)
+
+    assert _some_world_fails(lambda world: None)
+
+
+def test_simulation_finds_a_filter_that_leaves_out_what_it_judged_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = Narrowing.narrow
+
+    async def hasty(self: Narrowing, filter_id: str, entries: Sequence[Entry], replay_to: int) -> Narrowed:
+        found = await narrow(self, filter_id, entries, replay_to)
+        return Narrowed(found.entries[:-1], found.last)
+
+    monkeypatch.setattr(Narrowing, "narrow", hasty)
+
+    assert _some_world_fails(lambda world: None)
 
 
 def test_simulation_finds_a_run_that_reads_before_it_takes_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -599,6 +643,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What hardly ever happens in five events happens often: appends are put off, and holes are sealed."""
     monkeypatch.setattr(socket_log, "TRIES", 2)
     monkeypatch.setattr(log_window, "HOLE_PAUSES", (0.3,))
+    monkeypatch.setattr(narrowing, "TOLD_EVERY", 3)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,7 +1,7 @@
 """WebSocket endpoints: a log for each endpoint, its open connections, and posting from the one to the other.
 
 Promise: a client that reconnects with the last sequence it saw misses nothing, in order, within the retention.
-Read ``destination`` (the type), ``outlet`` (from routing), ``connection``, ``messages``, ``frames``, ``client_messages`` (data), ``log``
-(appending), ``connections``, ``limits`` (connecting), ``open_connections``, ``observer``, ``waking`` (changes), ``delivery``, ``live_run``,
-``own_lane``, ``lanes``, ``client``, ``log_window``, ``budget``, ``pace``, ``outside`` (posting), ``ports``, ``poster``, ``storage``.
+Read ``destination``, ``outlet`` (from routing), ``connection``, ``messages``, ``frames``, ``client_messages`` (data), ``log`` (appending),
+``connections``, ``limits``, ``slow_clients``, ``open_connections``, ``observer``, ``waking``, ``delivery``, ``live_run``, ``own_lane``,
+``lanes``, ``client``, ``log_window``, ``narrowing``, ``budget``, ``pace``, ``outside`` (posting), ``ports``, ``poster``, ``storage``.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -13,10 +13,19 @@ from typing import Final
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import Connection
-from event_service.sockets.frames import Frame, behind_notice, pack, paused_notice, reset_notice, too_large_notice
+from event_service.sockets.frames import (
+    Entry,
+    Frame,
+    behind_notice,
+    filter_gone_notice,
+    pack,
+    paused_notice,
+    reset_notice,
+    too_large_notice,
+)
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Counted, Owner, Posted
+from event_service.sockets.ports import Counted, LogHead, Narrowing, Owner, Posted
 
 BEHIND_EVENTS: Final = 1_000
 """A client that takes events one by one is told when it falls so far behind."""
@@ -51,6 +60,7 @@ class Client:
         slowest: the longest that one of its posts took, in seconds.
         posting_since: since when a call about it is under way.
         is_not_open: its $connect has not been answered yet, as far as posts tell.
+        is_costly: its event filter used up what it may cost in a run.
     """
 
     connection: Connection
@@ -59,6 +69,7 @@ class Client:
     slowest: float = 0.0
     posting_since: datetime | None = None
     is_not_open: bool = False
+    is_costly: bool = False
     task: asyncio.Task[None] | None = field(default=None)
 
     @property
@@ -88,12 +99,17 @@ class ClientServing:
         self._call_seconds = call_seconds
         self.status: EndpointStatus | None = None
         """The endpoint's; ``None``: it was deleted."""
+        self.narrowing: Narrowing | None = None
+        """Of connections that have an event filter; ``None``: none of them has one."""
+
+    @property
+    def head(self) -> LogHead:
+        """Of the log, as it was read."""
+        return self._window.head
 
     def has_work(self, connection: Connection) -> bool:
         """Whether a client is owed anything."""
-        if connection.closing or self.status is None:
-            return True
-        if connection.reset:
+        if connection.closing or self.status is None or connection.reset or self._filter_is_gone(connection):
             return True
         if self.status is EndpointStatus.ENABLED:
             return connection.told_paused or connection.cursor < self._window.head.last
@@ -134,6 +150,10 @@ class ClientServing:
         connection = client.connection
         if connection.closing or self.status is None:
             return await self.close(client)
+        if self._filter_is_gone(connection):
+            outcome = await self.post(client, filter_gone_notice())
+            client.connection = replace(client.connection, closing=True)
+            return Step.GONE if outcome is Posted.GONE else await self.close(client)
         if connection.reset:
             # Always the first thing on a connection: a client heeds it only there.
             return await self._tell(client, reset_notice(connection.cursor + 1), reset=False)
@@ -160,17 +180,30 @@ class ClientServing:
 
     async def _send_some(self, client: Client, goes_on: Callable[[], bool]) -> Step | None:
         connection = client.connection
-        entries = await self._window.behind(connection.cursor)
+        entries: Sequence[Entry] = await self._window.behind(connection.cursor)
+        end: int | None = None
+        if connection.filter_id is not None and self.narrowing is not None and entries:
+            narrowed = await self.narrowing.narrow(connection.filter_id, entries, connection.replay_to)
+            entries, end = narrowed.entries, narrowed.last
+            if end is None:
+                client.is_costly = True
+                return Step.CUT
         frames = list(pack(entries, batched=connection.batched, replay_to=connection.replay_to))
         if connection.batched and len(frames) > 1 and frames[-1].last < self._window.head.last:
             del frames[-1]  # what follows fits into it as well
+            end = None
         for frame in frames:
             if not goes_on() or self.status is not EndpointStatus.ENABLED:
                 return Step.CUT
             step = await self._send(client, frame)
             if step is not None:
                 return step
+        if end is not None and end > client.connection.cursor:
+            client.connection = replace(client.connection, cursor=end)
         return None
+
+    def _filter_is_gone(self, connection: Connection) -> bool:
+        return connection.filter_id is not None and self.narrowing is not None and self.narrowing.is_gone(connection.filter_id)
 
     async def _send(self, client: Client, frame: Frame) -> Step | None:
         """Posts a frame and moves the cursor."""

@@ -26,6 +26,9 @@ GREATEST_SEQUENCE: Final = 2**53 - 1
 MAXIMUM_NEWEST: Final = 10_000
 """Events that ``last=`` may ask for."""
 
+MAXIMUM_FILTER_ENTRIES: Final = 5_000
+"""Index entries of an event filter that narrows a connection: room for the largest list of ids. See filters/matching/size.py."""
+
 _SEQUENCE = re.compile(r"[0-9]{1,16}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -60,6 +63,8 @@ class Connection:
         closing: it is closed as soon as that works, and sent nothing more.
         replay_to: frames up to this sequence are marked as replayed.
         posted_at: when it last took a frame, as far as is stored.
+        filter_id: the event filter whose events alone it gets; ``None``: all of the log.
+        client: tells its client from others when it comes back, see :mod:`event_service.sockets.slow_clients`.
     """
 
     endpoint_id: str
@@ -80,6 +85,8 @@ class Connection:
     closing: bool = False
     replay_to: int = 0
     posted_at: datetime | None = None
+    filter_id: str | None = None
+    client: str | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -107,6 +114,9 @@ class ConnectRequest:
     after: str | None = None
     batch: str | None = None
     newest: str | None = None
+    filter: str | None = None
+    address: str = ""
+    program: str = ""
     subprotocols: tuple[str, ...] = ()
 
     @property
@@ -120,7 +130,7 @@ class ConnectRequest:
 
 
 def read_connect_request(
-    connection_id: str, connected_at: datetime, headers: Mapping[str, Iterable[str]], query: Mapping[str, str]
+    connection_id: str, connected_at: datetime, headers: Mapping[str, Iterable[str]], query: Mapping[str, str], address: str = ""
 ) -> ConnectRequest:
     """Collects what a client may give in different places.
 
@@ -132,6 +142,7 @@ def read_connect_request(
         connected_at: when the handshake began.
         headers: all values of each header, names in any case.
         query: the query string.
+        address: the client's.
     """
     lowered = {name.lower(): list(values) for name, values in headers.items()}
 
@@ -152,6 +163,9 @@ def read_connect_request(
         after=query.get("after"),
         batch=query.get("batch"),
         newest=query.get("last"),
+        filter=query.get("filter"),
+        address=address,
+        program=header("user-agent"),
         subprotocols=subprotocols,
     )
 

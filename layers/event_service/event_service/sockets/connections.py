@@ -9,15 +9,26 @@ from typing import Final
 from event_service.access.last_use import LastUses
 from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.clock import Clock
-from event_service.base.errors import BadUserInput, Forbidden, NotFound, RateLimited, Unauthenticated
+from event_service.base.errors import BadUserInput, Forbidden, NotFound, RateLimited, TooLarge, Unauthenticated
 from event_service.base.identifiers import parse_uuid
 from event_service.configuration.endpoint import EndpointStatus
-from event_service.sockets.connection import ROW_LIFE, Connection, ConnectRequest, Lane, group_of, parse_after, parse_batch, parse_newest
+from event_service.sockets.connection import (
+    MAXIMUM_FILTER_ENTRIES,
+    ROW_LIFE,
+    Connection,
+    ConnectRequest,
+    Lane,
+    group_of,
+    parse_after,
+    parse_batch,
+    parse_newest,
+)
 from event_service.sockets.lanes import leave, own_turn
 from event_service.sockets.limits import ConnectionLimits
 from event_service.sockets.log import log_is_off
 from event_service.sockets.messages import CloseSocket
 from event_service.sockets.ports import BacklogQueue, ConnectionStore, Counted, Handshake, LogHead, SocketLogStore
+from event_service.sockets.slow_clients import client_key
 
 TRIES: Final = 5
 MAXIMUM_TOKEN_CHARACTERS: Final = 200
@@ -65,7 +76,7 @@ class SocketConnections:
         self._needs_token = needs_token
 
     def connect(self, request: ConnectRequest) -> Connection:
-        """Opens a connection. It costs two reads and two writes, and a message if its client is owed anything; the
+        """Opens a connection. It costs two reads, with an event filter three, two writes, and a message if its client is owed anything; the
         limits cost up to three writes more, but of many connects in a second about one.
 
         Everything that is published after this returned will be sent to it: its row is stored by then, and whoever serves
@@ -75,18 +86,28 @@ class SocketConnections:
         Raises:
             Unauthenticated: no token, or no valid one.
             Forbidden: an agent's token.
-            NotFound: no WEB_SOCKET endpoint of the token's workspace has this id, or a listener's token is for others.
-            BadUserInput: ``after``, ``last`` or ``batch`` is not understood.
-            RateLimited: too many connections are open, or too many connect at once; the message names the limit.
+            NotFound: no WEB_SOCKET endpoint of the token's workspace has this id, or a listener's token is for others; or
+                ``filter`` names no event filter of the workspace.
+            BadUserInput: ``after``, ``last``, ``batch`` or ``filter`` is not understood.
+            TooLarge: the event filter is too large for a connection.
+            RateLimited: too many connections are open, or too many connect at once; the message names the limit. Or this client
+                took nothing several times in a row.
         """
         token_hash = self._token_hash(request)
         endpoint_id = _endpoint_id(request)
+        client = client_key(request, token_hash)
+        slow_clients = self._limits.slow_clients if self._limits is not None else None
+        if slow_clients is not None:
+            slow_clients.check_remembered(client)
         handshake = self._connections.handshake(endpoint_id, token_hash)
         now = self._clock()
         workspace_id = self._workspace(handshake, endpoint_id, now)
         after, batched, newest = parse_after(request.after), parse_batch(request.batch), parse_newest(request.newest)
         if after is not None and newest is not None:
             raise BadUserInput("last: give either after or last.")
+        filter_id = self._filter_id(request.filter, workspace_id)
+        if slow_clients is not None:
+            slow_clients.check(client, handshake.head)
         if self._limits is not None:
             self._limits.admit(Counted(endpoint_id, workspace_id, token_hash, request.connected_at))
         head = self._open_log(endpoint_id, handshake.head, now)
@@ -102,6 +123,8 @@ class SocketConnections:
             token_hash=token_hash,
             batched=batched,
             replay_to=head.last if cursor < head.last else 0,
+            filter_id=filter_id,
+            client=client if slow_clients is not None else None,
         )
         is_behind = connection.reset or cursor < head.last
         if is_behind:
@@ -167,6 +190,24 @@ class SocketConnections:
         if self._uses is not None and handshake.token is not None:
             self._uses.note(handshake.token)
         return workspace_id
+
+    def _filter_id(self, given: str | None, workspace_id: str) -> str | None:
+        if not given:
+            return None
+        try:
+            filter_id = parse_uuid(given, "filter")
+        except BadUserInput:
+            shown = given if len(given) <= 60 else given[:57] + "..."
+            raise BadUserInput(f"filter: {shown!r} is not the id of an event filter; take one from the query eventsFilters.") from None
+        found = self._connections.event_filters(workspace_id, [filter_id]).get(filter_id)
+        if found is None:
+            raise NotFound("event filter", [filter_id])
+        if found.index_entries > MAXIMUM_FILTER_ENTRIES:
+            raise TooLarge(
+                f"filter: this event filter takes {found.index_entries:,} index entries; at most {MAXIMUM_FILTER_ENTRIES:,} are "
+                "allowed for a connection. Link it to the endpoint instead."
+            )
+        return filter_id
 
     def _open_log(self, endpoint_id: str, head: LogHead | None, now: datetime) -> LogHead:
         """Makes sure that routing appends from now on."""

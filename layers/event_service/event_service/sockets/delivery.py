@@ -73,6 +73,12 @@ class SocketDelivery:
             known = wake_ups.get(group, received.wake_up)
             wake_ups[group] = replace(known, deleted=known.deleted or received.wake_up.deleted)
             positions.setdefault(group, []).append(position)
+        if len(wake_ups) == 1:
+            # Mostly: a task and its turns of the loop less.
+            ((group, wake_up),) = wake_ups.items()
+            if not await self._run(wake_up, budget, time_left, report):
+                report.again.extend(positions[group])
+            return report
         tasks: dict[asyncio.Future[bool], str] = {
             asyncio.ensure_future(self._run(wake_up, budget, time_left, report)): group for group, wake_up in wake_ups.items()
         }

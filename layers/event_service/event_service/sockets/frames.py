@@ -48,6 +48,8 @@ class GapReason(StrEnum):
     """Their events are older than the retention."""
     UNUSED = "unused"
     """They were never given to an event: nothing is missing."""
+    FILTERED = "filtered"
+    """Their events do not match the filter that the connection is narrowed by: nothing is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,12 @@ def closing_notice(seconds: int) -> bytes:
     """Tells a client why it is closed, if it can take that."""
     message = f"This connection took nothing for {seconds} seconds and is closed. Connect again with after=<your last sequence>."
     return _notice({"notice": "closing", "reason": "slow-client", "message": message})
+
+
+def filter_gone_notice() -> bytes:
+    """Tells a client why it is closed: the event filter that it named was deleted, or grew too large for a connection."""
+    message = "The event filter of this connection was deleted, or is too large now. Connect with another filter=<id>, or without."
+    return _notice({"notice": "closing", "reason": "filter-gone", "message": message})
 
 
 def pack(entries: Iterable[Entry], *, batched: bool, replay_to: int = 0) -> Iterator[Frame]:

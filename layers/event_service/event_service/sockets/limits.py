@@ -23,6 +23,7 @@ from typing import Final
 from event_service.base.clock import Clock
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.sockets.ports import ConnectionCounts, Counted, Scope, ScopeKind
+from event_service.sockets.slow_clients import SlowClients
 
 PRECISION: Final = timedelta(seconds=1)
 """A count that is older is asked for again."""
@@ -69,13 +70,15 @@ class _Pace:
 class ConnectionLimits:
     """Of one process. Its methods may be called by several threads."""
 
-    def __init__(self, counts: ConnectionCounts, limits: SocketLimits, clock: Clock) -> None:
+    def __init__(self, counts: ConnectionCounts, limits: SocketLimits, clock: Clock, slow_clients: SlowClients | None = None) -> None:
         """
         Args:
             counts: the rows that all processes share.
             limits: what is allowed.
             clock: the time; seconds begin for all processes at the same moment, or nearly.
+            slow_clients: those that took nothing again and again come later; ``None``: they need not.
         """
+        self.slow_clients = slow_clients
         self._counts = counts
         self._limits = limits
         self._clock = clock

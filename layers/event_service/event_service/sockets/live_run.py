@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
@@ -41,6 +41,8 @@ CONNECTIONS_PER_GROUP: Final = 100
 MAXIMUM_GROUPS: Final = 256
 FEW_CONNECTIONS: Final = 20
 """With fewer in its first group, an endpoint's new connections are spread over half as many groups."""
+JUDGING_STEPS: Final = 400_000
+"""What the event filters of a group's connections may cost in a run: about 0.1 s. See filters/matching/budget.py."""
 RESIZE_PAUSE: Final = timedelta(minutes=10)
 
 
@@ -84,7 +86,11 @@ class LiveRun:
         """
         try:
             head = await self._take_turn()
-            (state, rows), _ = await asyncio.gather(self._rows(), self._wake_other_groups(head))
+            others = self._other_groups(head)
+            if others:
+                (state, rows), _ = await asyncio.gather(self._rows(), self._wake(others))
+            else:
+                state, rows = await self._rows()
             if head is not None and self._wake_up.group == 0:
                 await self._note_size(head, rows)
             if rows:
@@ -110,13 +116,14 @@ class LiveRun:
         self._report.connections = max(self._report.connections, len(rows))
         return state, rows
 
-    async def _wake_other_groups(self, head: LogHead | None) -> None:
+    def _other_groups(self, head: LogHead | None) -> range:
+        """Those that this run wakes: group 0 wakes all."""
+        if head is None or self._wake_up.group != 0:
+            return range(0)
+        return range(1, head.groups_now(self._outside.clock()))
+
+    async def _wake(self, groups: range) -> None:
         outside, wake_up = self._outside, self._wake_up
-        if head is None or wake_up.group != 0:
-            return
-        groups = range(1, head.groups_now(outside.clock()))
-        if not groups:
-            return
         turns = await outside.call(lambda: outside.connections.turns(wake_up.endpoint_id, groups))
         others = [replace(wake_up, group=group, turn=turns.get(group, 0)) for group in groups]
         await outside.call(lambda: outside.wake_ups.send(others))
@@ -149,6 +156,7 @@ class LiveRun:
         self._serving.status = situation.endpoint.status if situation.endpoint is not None and situation.head is not None else None
         if situation.head is not None:
             self._window.head = situation.head
+        self._serving.narrowing = await outside.narrowing(rows, JUDGING_STEPS, judges_costly=False)
         now = outside.clock()
         invalid = {one for one in hashes if one not in situation.tokens or not situation.tokens[one].is_valid(now)}
         clients = [_client(row, state, closing=row.token_hash in invalid) for row in rows]
@@ -167,7 +175,8 @@ class LiveRun:
             return
         for client in clients:
             client.task = asyncio.ensure_future(self._serving.serve(client, self._goes_on))
-        everybody = asyncio.ensure_future(asyncio.wait([client.task for client in clients if client.task is not None]))
+        tasks = [client.task for client in clients if client.task is not None]
+        everybody: asyncio.Future[Any] = tasks[0] if len(tasks) == 1 else asyncio.ensure_future(asyncio.wait(tasks))
         try:
             while not everybody.done():
                 tick = asyncio.ensure_future(self._outside.sleep(GRACE_SECONDS))

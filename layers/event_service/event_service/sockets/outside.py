@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from event_service.base.clock import Clock
-from event_service.sockets.ports import BacklogQueue, ConnectionStore, Counted, EventTexts, Poster, SocketLogStore, WakeUpQueue
+from event_service.sockets.connection import Connection
+from event_service.sockets.ports import (
+    BacklogQueue,
+    ConnectionFilters,
+    ConnectionStore,
+    Counted,
+    EventTexts,
+    LogHead,
+    Narrowing,
+    Poster,
+    SocketLogStore,
+    WakeUpQueue,
+)
 
 _T = TypeVar("_T")
 
 
 def _nobody_counts(closed: Sequence[Counted]) -> None:
     """There are no limits."""
+
+
+def _nobody_notes(closed: Connection, head: LogHead) -> None:
+    """Clients may come back at once."""
+
+
+def _no_filters() -> ConnectionFilters:
+    raise NotImplementedError("a connection has an event filter, and nobody reads them")
 
 
 async def _at_any_pace() -> None:
@@ -61,6 +81,8 @@ class Outside:
         slow_after: a connection that took nothing for so long is closed.
         pace: awaited before each call to API Gateway; see :mod:`event_service.sockets.pace`.
         release: told of connections that are closed; see :mod:`event_service.sockets.limits`.
+        note_slow: told of connections that are closed because they took nothing; see :mod:`event_service.sockets.slow_clients`.
+        filters: event filters of connections; asked only when one has any, so that others import nothing.
     """
 
     connections: ConnectionStore
@@ -75,8 +97,24 @@ class Outside:
     slow_after: timedelta = timedelta(seconds=30)
     pace: Callable[[], Awaitable[None]] = _at_any_pace
     release: Callable[[Sequence[Counted]], None] = _nobody_counts
+    note_slow: Callable[[Connection, LogHead], None] = _nobody_notes
+    filters: Callable[[], ConnectionFilters] = _no_filters
 
     async def call(self, function: Callable[[], _T]) -> _T:
         """Runs a blocking call off the event loop and gives its result."""
         result: _T = await self.in_thread(function)
         return result
+
+    async def narrowing(self, connections: Collection[Connection], steps: int, *, judges_costly: bool) -> Narrowing | None:
+        """What narrows connections of one endpoint; ``None``, without any call: none of them has an event filter.
+
+        Args:
+            connections: all of the run.
+            steps: what judging may cost.
+            judges_costly: also by filters that cost much for one event.
+        """
+        filter_ids = {one.filter_id for one in connections if one.filter_id is not None}
+        if not filter_ids:
+            return None
+        workspace_id = next(iter(connections)).workspace_id
+        return await self.call(lambda: self.filters().narrowing(workspace_id, filter_ids, steps, judges_costly=judges_costly))

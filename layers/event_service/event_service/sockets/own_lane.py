@@ -31,6 +31,10 @@ TURN_SECONDS: Final = 5.0
 """Of one connection; then others have theirs."""
 RETURN_SECONDS: Final = 0.03
 """So long a connection that has everything waits for others, to share the calls that bring it back to its group."""
+JUDGING_STEPS: Final = 2_000_000
+"""What the event filters of an invocation's connections may cost: about 0.5 s. See filters/matching/budget.py."""
+COSTLY_PAUSE_SECONDS: Final = 2
+"""Before the next turn of a connection whose event filter used that up."""
 LONGEST_DELAY_SECONDS: Final = 600
 """Between two tries to close a socket."""
 LONGEST_PAUSE_SECONDS: Final = 8
@@ -61,6 +65,7 @@ class OwnLane:
         self._time_left = time_left
         self._report = report
         self._started = outside.clock()
+        self._endpoints = 1
 
     async def work(self, turns: Sequence[OwnTurn]) -> set[OwnTurn]:
         """Serves connections side by side. Returns those turns that must come again."""
@@ -72,6 +77,7 @@ class OwnLane:
             row = rows.get(turn.connection_id)
             if row is not None and _is_meant(turn, row, outside.clock()):
                 of_endpoint.setdefault(_Endpoint(turn.workspace_id, turn.endpoint_id), []).append((turn, row))
+        self._endpoints = max(1, len(of_endpoint))
         results = await asyncio.gather(*(self._serve_endpoint(one, some) for one, some in of_endpoint.items()))
         return {turn for failed in results for turn in failed}
 
@@ -83,6 +89,8 @@ class OwnLane:
         try:
             situation = await self._situation(endpoint, hashes)
             self._judge(serving, window, situation)
+            steps = JUDGING_STEPS // self._endpoints
+            serving.narrowing = await outside.narrowing([row for _, row in turns], steps, judges_costly=True)
             now = outside.clock()
             invalid = {one for one in hashes if one not in situation.tokens or not situation.tokens[one].is_valid(now)}
             clients = [Client(replace(row, closing=row.closing or row.token_hash in invalid), row) for _, row in turns]
@@ -139,7 +147,7 @@ class OwnLane:
         if client.step is Step.CUT and not failed and self._time_left() > 0:
             await serving.tell_behind(client)
         if client.step is Step.DONE:
-            await self._come_back(returns, client)
+            await self._come_back(returns, client, is_costly=_is_costly(serving, client.connection))
         else:
             await self._continue(client, failed=failed)
 
@@ -162,6 +170,8 @@ class OwnLane:
     async def _close_slow(self, serving: ClientServing, client: Client) -> None:
         seconds = int(self._outside.slow_after.total_seconds())
         _LOG.info("connection %s took nothing for %d seconds and is closed", client.connection.connection_id, seconds)
+        slow = client.connection  # what it took before, and not whether it takes the notice
+        await self._outside.call(lambda: self._outside.note_slow(slow, serving.head))
         await serving.post(client, closing_notice(seconds))
         client.connection = replace(client.connection, closing=True)
         client.step = await serving.close(client)
@@ -171,14 +181,14 @@ class OwnLane:
         """The row first: a turn whose message is lost is overdue, one whose row is old would be dropped."""
         outside, now = self._outside, self._outside.clock()
         trouble = client.step is Step.TROUBLE
-        delay = _delay(client, now) if trouble else int(failed)
+        delay = _delay(client, now) if trouble else COSTLY_PAUSE_SECONDS if client.is_costly else int(failed)
         connection = leave(client.connection, now, delay, trouble=trouble)
         await outside.call(lambda: outside.connections.save([connection]))
         await outside.call(lambda: outside.backlog.send([own_turn(connection)], delay))
 
-    async def _come_back(self, returns: _Returns, client: Client) -> None:
-        """It has everything: from now on its group serves it, or, if it is slow, starts its turns."""
-        lane = Lane.OWN if client.slowest > QUICK_SECONDS else Lane.JOINING
+    async def _come_back(self, returns: _Returns, client: Client, *, is_costly: bool) -> None:
+        """It has everything: from now on its group serves it, or, if it is slow or its event filter is costly, starts its turns."""
+        lane = Lane.OWN if is_costly or client.slowest > QUICK_SECONDS else Lane.JOINING
         await returns.add(replace(client.connection, lane=lane, due=None, turn=client.connection.turn + 1), is_saved=False)
 
     async def _look_again(self, endpoint: _Endpoint, connections: Sequence[Connection]) -> None:
@@ -239,6 +249,10 @@ def _is_meant(turn: OwnTurn, row: Connection, now: datetime) -> bool:
         return False
     is_overdue = row.due is not None and row.due + OVERDUE < now
     return row.turn == turn.turn or is_overdue
+
+
+def _is_costly(serving: ClientServing, connection: Connection) -> bool:
+    return connection.filter_id is not None and serving.narrowing is not None and serving.narrowing.is_costly(connection.filter_id)
 
 
 def _delay(client: Client, now: datetime) -> int:

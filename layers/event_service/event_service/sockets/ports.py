@@ -10,7 +10,9 @@ from typing import Protocol
 
 from event_service.access.token import Token
 from event_service.configuration.endpoint import Endpoint
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import Connection
+from event_service.sockets.frames import Entry
 from event_service.sockets.messages import BacklogMessage, WakeUp
 
 
@@ -28,6 +30,7 @@ class LogHead:
         groups: how many groups new connections are spread over.
         wide: how many groups may have connections, until ``wide_until``.
         appended_at: when the last sequences were given out.
+        slow_until: clients of the endpoint were closed because they took nothing; until then a connect looks whether it is one.
     """
 
     next: int
@@ -40,6 +43,7 @@ class LogHead:
     wide: int = 1
     wide_until: datetime | None = None
     appended_at: datetime | None = None
+    slow_until: datetime | None = None
 
     @property
     def last(self) -> int:
@@ -162,6 +166,9 @@ class ConnectionStore(Protocol):
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
         """One call for up to 98 tokens."""
 
+    def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+        """Those of a workspace's event filters that exist; 100 a call."""
+
     def take_turn(self, endpoint_id: str, group: int) -> None:
         """Counts a run of a group other than 0, which wake-ups sent from now on name."""
 
@@ -216,6 +223,24 @@ class ConnectionCounts(Protocol):
         """Counts a connect of a second, given as a Unix time; ``False``: there were ``ceiling`` already."""
 
 
+@dataclass(frozen=True, slots=True)
+class SlowCloses:
+    """How many times in a row a client was closed because it took nothing, and until when it is refused."""
+
+    times: int
+    until: datetime
+
+
+class SlowCloseStore(Protocol):
+    """Of clients, by their key."""
+
+    def slow_closes(self, client: str) -> SlowCloses | None:
+        """``None``: none within the time that they are kept. Strongly consistent."""
+
+    def note_slow_close(self, client: str, closes: SlowCloses, kept_until: datetime) -> None:
+        """Stores."""
+
+
 class AlreadyAppended(Exception):
     """Some of the routing messages were appended before; nothing was written."""
 
@@ -267,6 +292,9 @@ class SocketLogStore(Protocol):
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         """Spreads new connections over ``groups``. Only the one worker of group 0 calls it."""
 
+    def note_slow(self, endpoint_id: str, until: datetime) -> None:
+        """Sets ``slow_until``, if there is a log."""
+
     def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
         """Up to ``limit`` segments, in order, that hold ``first`` or follow it within its block of sequences (see
         :func:`event_service.sockets.log.block_end`); strongly consistent. Expired ones may be among them."""
@@ -304,6 +332,52 @@ class BacklogQueue(Protocol):
 
         Raises:
             Unavailable: it is not known whether all were sent.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What a narrowed connection gets.
+
+    Attributes:
+        entries: events that match, and gaps.
+        last: the sequence up to which was judged; ``None``: nothing was, since that costs too much at the moment.
+    """
+
+    entries: Sequence[Entry]
+    last: int | None
+
+
+class Narrowing(Protocol):
+    """The event filters that connections of one endpoint are narrowed by, for one run."""
+
+    def is_gone(self, filter_id: str) -> bool:
+        """It was deleted, or is larger than a connection may use."""
+
+    def is_costly(self, filter_id: str) -> bool:
+        """It took very many steps for one event."""
+
+    async def narrow(self, filter_id: str, entries: Sequence[Entry], replay_to: int) -> Narrowed:
+        """Judges entries in their order, as many as there are steps for.
+
+        Args:
+            filter_id: the connection's.
+            entries: what stands in the log.
+            replay_to: the end of the log when the connection was opened, which its client is told to have reached.
+        """
+
+
+class ConnectionFilters(Protocol):
+    """Event filters that connections may be narrowed by."""
+
+    def narrowing(self, workspace_id: str, filter_ids: Collection[str], steps: int, *, judges_costly: bool) -> Narrowing:
+        """For one run; one call at most.
+
+        Args:
+            workspace_id: the endpoint's.
+            filter_ids: that its connections have.
+            steps: what judging may cost, all filters together (see filters/matching/budget.py).
+            judges_costly: also by filters that cost much for one event.
         """
 
 

@@ -21,7 +21,8 @@ from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, 
 from event_service.base.dates import format_date, from_stored
 from event_service.base.formats import check_format
 from event_service.base.threads import ContextThreads
-from event_service.configuration.storage.items import EndpointByIdItem, endpoint_of, is_deleted
+from event_service.configuration.storage.items import EndpointByIdItem, EventFilterItem, endpoint_of, event_filter_of, is_deleted
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.destination import SocketDestination
 from event_service.sockets.ports import Counted, GroupState, Handshake, LogHead, Owner, Situation
@@ -61,6 +62,8 @@ class ConnectionItem(Model):
     closing = BooleanAttribute(null=True)
     replay_to = NumberAttribute(null=True, attr_name="replayTo")
     posted_at = UnicodeAttribute(null=True, attr_name="postedAt")
+    filter_id = UnicodeAttribute(null=True, attr_name="filterId")
+    client = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
@@ -232,6 +235,10 @@ class DynamoConnectionStore:
                 endpoint = endpoint_of(item)
         return Situation(endpoint, head, tokens)
 
+    def event_filters(self, workspace_id: str, ids: Sequence[str]) -> dict[str, EventFilter]:
+        found = self._database.batch_get(Key(EventFilterItem, workspace_id, one) for one in ids)
+        return {item["id"]["S"]: event_filter_of(item) for _, item in found if not is_deleted(item)}
+
     def take_turn(self, endpoint_id: str, group: int) -> None:
         self._database.update(Key(GroupItem, _group_key(endpoint_id, group), GroupItem.KEY), [GroupItem.turn.add(1)])
 
@@ -318,6 +325,8 @@ def _item(connection: Connection) -> ConnectionItem:
         closing=connection.closing or None,
         replay_to=connection.replay_to or None,
         posted_at=_date(connection.posted_at),
+        filter_id=connection.filter_id,
+        client=connection.client,
         expires_at=int(connection.ends_at.timestamp()),
     )
 
@@ -353,4 +362,6 @@ def _connection(raw: AttributeMap) -> Connection:
         closing=bool(item.closing),
         replay_to=int(item.replay_to or 0),
         posted_at=_stored_date(item.posted_at),
+        filter_id=item.filter_id,
+        client=item.client,
     )

@@ -17,8 +17,9 @@ from pynamodb.models import Model
 
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.clock import Clock
+from event_service.base.dates import format_date, from_stored
 from event_service.sockets.connection import ROW_LIFE
-from event_service.sockets.ports import Scope
+from event_service.sockets.ports import Scope, SlowCloses
 
 SLOT_SECONDS: Final = 600
 _ROW: Final = "!"
@@ -56,8 +57,25 @@ class ConnectsItem(Model):
     expires_at = NumberAttribute(attr_name="expiresAt")
 
 
+class SlowClosesItem(Model):
+    """How often a client was closed because it took nothing."""
+
+    class Meta:
+        """The table's logical name."""
+
+        table_name = "connections"
+
+    client = UnicodeAttribute(hash_key=True, attr_name="endpointId")
+    """``slow#<key of the client>``"""
+    key = UnicodeAttribute(range_key=True, attr_name="connectionId")
+    times = NumberAttribute()
+    until = UnicodeAttribute()
+    expires_at = NumberAttribute(attr_name="expiresAt")
+
+
 class DynamoConnectionCounts:
-    """Implements :class:`~event_service.sockets.ports.ConnectionCounts`."""
+    """Implements :class:`~event_service.sockets.ports.ConnectionCounts` and
+    :class:`~event_service.sockets.ports.SlowCloseStore`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -88,6 +106,16 @@ class DynamoConnectionCounts:
         except ConditionFailed:
             return False
         return True
+
+    def slow_closes(self, client: str) -> SlowCloses | None:
+        item = self._database.get(SlowClosesItem, f"slow#{client}", _ROW)
+        if item is None or int(item.expires_at) <= self._clock().timestamp():
+            return None
+        return SlowCloses(int(item.times), from_stored(item.until))
+
+    def note_slow_close(self, client: str, closes: SlowCloses, kept_until: datetime) -> None:
+        until, expires_at = format_date(closes.until), int(kept_until.timestamp())
+        self._database.put(SlowClosesItem(f"slow#{client}", _ROW, times=closes.times, until=until, expires_at=expires_at))
 
 
 def _slot(moment: datetime) -> int:

@@ -52,6 +52,7 @@ class HeadItem(Model):
     wide = NumberAttribute()
     wide_until = NumberAttribute(null=True, attr_name="wideUntil")
     appended_at = NumberAttribute(null=True, attr_name="appendedAt")
+    slow_until = NumberAttribute(null=True, attr_name="slowUntil")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
@@ -111,6 +112,7 @@ def head_of(item: HeadItem) -> LogHead:
         wide=int(item.wide),
         wide_until=_optional_moment(item.wide_until),
         appended_at=_optional_moment(item.appended_at),
+        slow_until=_optional_moment(item.slow_until),
     )
 
 
@@ -141,6 +143,7 @@ class DynamoSocketLogStore:
             wide=head.wide,
             wide_until=None if head.wide_until is None else _epoch(head.wide_until),
             appended_at=None if head.appended_at is None else _epoch(head.appended_at),
+            slow_until=None if head.slow_until is None else _epoch(head.slow_until),
         )
         if replaces is None:
             condition = HeadItem.key.does_not_exist()
@@ -171,6 +174,9 @@ class DynamoSocketLogStore:
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         actions = [HeadItem.groups.set(groups), HeadItem.wide.set(wide), HeadItem.wide_until.set(_epoch(wide_until))]
         self._change(endpoint_id, actions, HeadItem.key.exists())
+
+    def note_slow(self, endpoint_id: str, until: datetime) -> None:
+        self._change(endpoint_id, [HeadItem.slow_until.set(_epoch(until))], HeadItem.key.exists())
 
     def _change(self, endpoint_id: str, actions: Sequence[Action], condition: Condition) -> LogHead | None:
         try:
