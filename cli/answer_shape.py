@@ -8,6 +8,8 @@ from typing import Any
 
 Shape = dict[str, "Shape | None"]
 
+BY_ID = frozenset({"job"})
+"""Queries whose answer is null where there is nothing with an id."""
 _TOKENS = re.compile(r"[{}]|\([^()]*\)|\w+")
 
 
@@ -38,9 +40,11 @@ def shape_of(document: str) -> Shape:
 
 def fits(value: Any, shape: Shape | None, depth: int = 0) -> bool:
     """Whether a value, or each value of a list, has the fields of a shape. ``depth``: 0 for a whole answer. Objects below the
-    fields of the operation itself may be null."""
+    fields of the operation itself may be null, and what is asked for by its id."""
     if shape is None or (value is None and depth > 1):
         return True
     if isinstance(value, list):
         return all(isinstance(item, dict) and fits(item, shape, depth) for item in value)
-    return isinstance(value, dict) and all(name in value and fits(value[name], inner, depth + 1) for name, inner in shape.items())
+    return isinstance(value, dict) and all(
+        name in value and ((name in BY_ID and value[name] is None) or fits(value[name], inner, depth + 1)) for name, inner in shape.items()
+    )

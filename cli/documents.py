@@ -111,6 +111,7 @@ EXPLAIN: Final = """query Explain($event: ID!, $endpoint: ID!) {
     delivery { id status nextAttemptDate attempts { number date durationMs statusCode error responseBody url responseHeaders } }
     filters {
       eventFiltersId name matched failed { path present found wanted sentence } lastChange { version date actor operation sentence }
+      lastMatch { event { id creationDate } examined since complete sentence }
     }
   }
 }"""
@@ -124,6 +125,7 @@ DESTINATIONS: Final = """query Destinations($event: ID!, $first: Int, $after: St
   }
 }"""
 
+_JOB: Final = "id kind status started changed actor dryRun count skipped progress estimatedTotal arguments reason"
 DELIVERIES: Final = f"""query Deliveries($filters: DeliveryFilters, $pagination: PaginationInput, $first: Int, $after: String) {{
   deliveries(filters: $filters, pagination: $pagination, first: $first, after: $after) {{
     collectionItems {{ id eventId endpointId status nextAttemptDate creationDate lastModified attempts {{ {_ATTEMPT} }} }}
@@ -134,6 +136,9 @@ RETRY_DELIVERIES: Final = "mutation RetryDeliveries($ids: [ID!]!) { retryDeliver
 RETRY_BY_FILTERS: Final = """mutation RetryByFilters($filters: DeliveryFilters!, $after: String, $dryRun: Boolean, $unmatchedToo: Boolean) {
   retryDeliveries(filters: $filters, after: $after, dryRun: $dryRun, unmatchedToo: $unmatchedToo) { count skipped endCursor }
 }"""
+RETRY_AS_JOB: Final = f"""mutation RetryAsJob($filters: DeliveryFilters!, $dryRun: Boolean, $unmatchedToo: Boolean) {{
+  retryDeliveries(filters: $filters, dryRun: $dryRun, unmatchedToo: $unmatchedToo, background: true) {{ count skipped job {{ {_JOB} }} }}
+}}"""
 CANCEL_DELIVERIES: Final = "mutation CancelDeliveries($ids: [ID!]!) { cancelDeliveries(ids: $ids) { count } }"
 CANCEL_BY_FILTERS: Final = """mutation CancelByFilters($filters: DeliveryFilters!, $after: String, $dryRun: Boolean) {
   cancelDeliveries(filters: $filters, after: $after, dryRun: $dryRun) { count endCursor }
@@ -141,6 +146,21 @@ CANCEL_BY_FILTERS: Final = """mutation CancelByFilters($filters: DeliveryFilters
 REPLAY: Final = """mutation Replay($endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean) {
   replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly, dryRun: $dryRun) { ok count continueSince }
 }"""
+REPLAY_AS_JOB: Final = f"""mutation ReplayAsJob(
+  $endpoint: ID!, $since: DateTime!, $until: DateTime, $missingOnly: Boolean, $dryRun: Boolean
+) {{
+  replayEvents(endpointId: $endpoint, since: $since, until: $until, missingOnly: $missingOnly, dryRun: $dryRun, background: true) {{
+    count job {{ {_JOB} }}
+  }}
+}}"""
+CANCEL_AS_JOB: Final = f"""mutation CancelAsJob($filters: DeliveryFilters!, $dryRun: Boolean) {{
+  cancelDeliveries(filters: $filters, dryRun: $dryRun, background: true) {{ count job {{ {_JOB} }} }}
+}}"""
+JOB: Final = f"query Job($id: ID!) {{ job(id: $id) {{ {_JOB} }} }}"
+JOBS: Final = f"""query Jobs($first: Int, $after: String) {{
+  jobs(first: $first, after: $after) {{ collectionItems {{ {_JOB} }} {_PAGE} }}
+}}"""
+CANCEL_JOB: Final = f"mutation CancelJob($id: ID!) {{ cancelJob(id: $id) {{ {_JOB} }} }}"
 CONNECTIONS: Final = """query Connections($filters: EndpointFilters, $first: Int, $after: String) {
   endpoints(filters: $filters) {
     collectionItems {

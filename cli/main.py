@@ -21,6 +21,7 @@ from cli.commands import (
     endpoints,
     events,
     filters,
+    jobs,
     listen,
     publish,
     receive,
@@ -163,6 +164,8 @@ app.command("configuration")(configuration.configuration)
 app.command("why")(why.why)
 app.command("publish")(publish.publish)
 app.command("replay")(replay.replay)
+app.command("jobs")(jobs.jobs)
+app.command("job")(jobs.job)
 app.command("listen")(listen.listen)
 app.command("receive")(receive.receive)
 

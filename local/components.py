@@ -15,7 +15,7 @@ from local.tools import ROOT
 
 VENDORED: Final = {
     "functions/graphql_api/ide": ("graphiql", "react", "react-dom"),
-    "tests/support": ("axe-core",),
+    "tests/support": ("axe-core", "graphql-http"),
 }
 """By folder, the npm packages whose files it holds, as ``<package>-<version>.min.js.gz``."""
 INSIDE: Final = {"graphiql": {"codemirror": "5.65.3"}}

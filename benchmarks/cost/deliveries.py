@@ -309,16 +309,25 @@ def _parts(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
 def _idle() -> dict[str, float]:
     """Dollars of a month in which nothing happens, alarms, dashboard and own keys off."""
     polls = POLLERS * MONTH_SECONDS / 20
+    polled = [event["Properties"]["Queue"]["Fn::GetAtt"][0] for event in _queue_events()]
+    fifo = sum(bool(resources("AWS::SQS::Queue")[name]["Properties"].get("FifoQueue")) for name in polled)
+    standard = len(polled) - fifo
     ticks = MONTH_SECONDS / 60
     return {
-        "SQS polling of the two standard queues": 2 * polls * prices.SQS_STANDARD,
-        "SQS polling of the FIFO queue": polls * prices.SQS_FIFO,
+        f"SQS polling of {standard} standard queues": standard * polls * prices.SQS_STANDARD,
+        f"SQS polling of {fifo} FIFO queue": fifo * polls * prices.SQS_FIFO,
         "scheduler": ticks * prices.SCHEDULER_INVOCATION,
         "Lambda of the scheduler, 100 ms a minute": ticks
         * (prices.LAMBDA_REQUEST + 0.1 * prices.LAMBDA_GB_SECOND * GB["RetrySchedulerFunction"]),
         f"DynamoDB reads of the due index ({DUE_QUERIES} queries a minute)": ticks * DUE_QUERIES * 0.5 * prices.DYNAMODB_READ_UNIT,
         "CloudWatch lines (500 bytes a minute)": ticks * 500 / 1e9 * prices.LOGS_GB,
     }
+
+
+def _queue_events() -> list[dict[str, Any]]:
+    """The queues that Lambda polls for functions."""
+    functions = resources("AWS::Serverless::Function").values()
+    return [event for one in functions for event in one["Properties"].get("Events", {}).values() if event["Type"] == "SQS"]
 
 
 def _list_parts(calls: float, reads: float) -> dict[str, float]:
@@ -340,7 +349,7 @@ def _by_part(title: str, parts: dict[str, dict[str, float]]) -> Table:
 
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
-    from benchmarks.cost import counting, retries, sockets, switches  # they count with what is above
+    from benchmarks.cost import counting, questions, retries, sockets, switches  # they count with what is above
 
     del quick
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -417,6 +426,7 @@ def run(quick: bool = False) -> Section:
     tables += retries.tables()
     tables += sockets.tables()
     tables += counting.tables()
+    tables += questions.tables()
     goals.append(counting.goal())
     others = [[name, dollars, text] for name, (dollars, text) in prices.OTHERS.items()]
     tables.append(Table("Others, by their list prices", ["service", "dollars a million events with one delivery", "what is in it"], others))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli import documents
+from cli.commands.jobs import BACKGROUND, show_started
 from cli.errors import CommandError, DoneInPart, UsageError
 from cli.session import following, in_groups, pages, session_of
 
@@ -56,6 +57,7 @@ def retry(
     *,
     unmatched_too: Annotated[bool, typer.Option("--unmatched-too", help="Also events that no filter matches any more.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    background: Annotated[bool, typer.Option("--background", help=BACKGROUND)] = False,
 ) -> None:
     """Start deliveries again that were given up: those with ids, or all that meet conditions and would be sent today."""
     session = session_of(context)
@@ -63,11 +65,15 @@ def retry(
     if bool(ids) == bool(filters):
         raise UsageError("Give the ids of deliveries, or conditions such as --endpoint for all that failed to an endpoint.")
     if ids:
-        if dry_run or unmatched_too:
-            raise UsageError("--dry-run and --unmatched-too go with conditions; with ids each is started again.")
+        if dry_run or unmatched_too or background:
+            raise UsageError("--dry-run, --unmatched-too and --background go with conditions; with ids each is started again.")
         for group in in_groups(ids):
             session.target.graphql.execute(documents.RETRY_DELIVERIES, ids=group)
         session.output.done(f"Started {len(ids)} again.", ok=True, count=len(ids))
+        return
+    if background:
+        started = session.target.graphql.execute(documents.RETRY_AS_JOB, filters=filters, dryRun=dry_run, unmatchedToo=unmatched_too)
+        show_started(session, started["retryDeliveries"], "counted" if dry_run else "started again")
         return
     count, skipped = 0, 0
     after: str | None = None
@@ -97,12 +103,17 @@ def cancel(
     event: Annotated[str | None, typer.Option(metavar="ID", help="Instead of ids: all of this event that are PENDING.")] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    background: Annotated[bool, typer.Option("--background", help=BACKGROUND)] = False,
 ) -> None:
     """End PENDING deliveries. A request that is under way is not stopped."""
     session = session_of(context)
     filters = _filters(event, endpoint, None)
-    if bool(ids) == bool(filters) or (ids and dry_run):
-        raise UsageError("Give the ids of deliveries, or --endpoint or --event for all of one; --dry-run goes with these.")
+    if bool(ids) == bool(filters) or (ids and (dry_run or background)):
+        raise UsageError("Give the ids of deliveries, or --endpoint or --event for all of one; --dry-run and --background go with these.")
+    if background:
+        started = session.target.graphql.execute(documents.CANCEL_AS_JOB, filters=filters, dryRun=dry_run)["cancelDeliveries"]
+        show_started(session, started, "counted" if dry_run else "cancelled")
+        return
     count = 0
     for group in in_groups(ids or []):
         count += session.target.graphql.execute(documents.CANCEL_DELIVERIES, ids=group)["cancelDeliveries"]["count"]

@@ -40,6 +40,7 @@ def why(
             session.output.text(
                 f"    last change: version {change['version']}, {change['date']}, by {change['actor']}: {change['sentence']}"
             )
+        session.output.text(f"    {one['lastMatch']['sentence']}")
 
 
 def _show_all(session: Session, event: str) -> None:

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.last_match import LastMatches
     from event_service.explain.past_configuration import PastConfiguration
+    from event_service.jobs.jobs import Jobs
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.sockets.open_connections import OpenConnections
@@ -147,6 +149,12 @@ class Context:
         return self._use_cases.bulk_retry()
 
     @property
+    def jobs(self) -> Jobs:
+        """Long work, and how far it is."""
+        self._require_access()
+        return self._use_cases.jobs()
+
+    @property
     def open_connections(self) -> OpenConnections:
         """Who is connected to WEB_SOCKET endpoints."""
         self._require_access()
@@ -181,6 +189,12 @@ class Context:
         """Trying event filters."""
         self._require_access()
         return self._use_cases.backtest()
+
+    @property
+    def last_matches(self) -> LastMatches:
+        """When event filters last matched."""
+        self._require_access()
+        return self._use_cases.last_matches()
 
     @property
     def explanations(self) -> Explanations:

@@ -1,4 +1,4 @@
-"""The Lambda behind the HTTP API."""
+"""The Lambda behind the HTTP API, and behind the queue of jobs that requests have started."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from functions.graphql_api.use_cases import UseCases
 
 
 def create_handler(use_cases: UseCases, settings: Settings) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """A Lambda handler that answers requests in the HTTP API's payload format 2.0.
+    """A Lambda handler that answers requests in the HTTP API's payload format 2.0, and does steps of jobs.
 
     Args:
         use_cases: factories of them.
@@ -35,6 +35,10 @@ def create_handler(use_cases: UseCases, settings: Settings) -> Callable[[dict[st
         # Mangum takes the thread's current loop, which since Python 3.14 is there only if somebody has set it.
         asyncio.set_event_loop(_event_loop())
         with invocation(context):
+            if "Records" in event:
+                from functions.graphql_api.jobs import run_jobs
+
+                return run_jobs(use_cases.job_runner(), event["Records"], context)
             return adapter(event, context)
 
     return handle

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.last_match import LastMatches
     from event_service.explain.past_configuration import PastConfiguration
+    from event_service.jobs.jobs import Jobs
+    from event_service.jobs.runner import JobRunner
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.replay import Replay
     from event_service.sockets.open_connections import OpenConnections
@@ -54,6 +57,12 @@ class UseCases(Protocol):
     def bulk_retry(self) -> BulkRetry:
         """Starting many deliveries again."""
 
+    def jobs(self) -> Jobs:
+        """Long work, and how far it is."""
+
+    def job_runner(self) -> JobRunner:
+        """Doing it."""
+
     def receiver_reports(self) -> ReceiverReports:
         """How receivers are doing."""
 
@@ -74,6 +83,9 @@ class UseCases(Protocol):
 
     def explanations(self) -> Explanations:
         """Why events did or did not arrive."""
+
+    def last_matches(self) -> LastMatches:
+        """When event filters last matched."""
 
     def backtest(self) -> Backtest:
         """Trying event filters."""

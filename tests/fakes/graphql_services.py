@@ -39,19 +39,24 @@ from event_service.events.reading import EventQuery, EventsReading
 from event_service.explain.backtest import Backtest
 from event_service.explain.changes import Changes
 from event_service.explain.delivery import Explanations
+from event_service.explain.last_match import LastMatches
 from event_service.explain.past_configuration import PastConfiguration
-from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
+from event_service.jobs.jobs import Jobs
+from event_service.jobs.runner import JobRunner
 from event_service.routing.bulk_retry import BulkRetry
+from event_service.routing.job_steps import steps
 from event_service.routing.replay import Replay
 from event_service.sockets.open_connections import OpenConnections
+from event_service.sockets.places import SocketPlaces
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
 from tests.fakes.counting import FakeCounts, FakeSeenTypes
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLaneStore
 from tests.fakes.events import FakeEventStore
+from tests.fakes.jobs import FakeJobQueue, FakeJobStore
 from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables
 
 
@@ -208,6 +213,7 @@ class FakeReplay(Replay):
         time_left: Callable[[], float] = lambda: 29.0,
         *,
         dry_run: bool = False,
+        run_id: str | None = None,
     ) -> tuple[int, datetime | None]:
         if dry_run:
             return 1, None
@@ -272,6 +278,8 @@ class FakeServices:
         self.rows = FakeConfigurationRows(self.clock, self._count)
         self.secrets = FakeSecretStore()
         self.counts = FakeCounts()
+        self.job_store = FakeJobStore()
+        self.job_queue = FakeJobQueue()
         self.seen_types = FakeSeenTypes()
         self.change_log = FakeChangeLog(self._count, self.secrets)
         self._configuration = assemble(
@@ -316,11 +324,21 @@ class FakeServices:
     def event_types(self) -> EventTypes:
         return EventTypes(self.seen_types)
 
+    def jobs(self) -> Jobs:
+        return Jobs(self.job_store, self.job_queue, self.clock)
+
+    def job_runner(self) -> JobRunner:
+        return JobRunner(self.job_store, self.job_queue, steps(self.replay, self.bulk_retry, self.cancelling), self.clock)
+
     def statistics(self) -> Statistics:
         return Statistics(self.counts, self.clock, gathered=True)
 
     def past_configuration(self) -> PastConfiguration:
         return PastConfiguration(self.change_log)
+
+    def last_matches(self) -> LastMatches:
+        published = FakePublished(self._publishing, self.lagging)
+        return LastMatches(store=published, accepted=published, make_matcher=Matcher, clock=self.clock, monotonic=self.monotonic)
 
     def backtest(self) -> Backtest:
         return Backtest(

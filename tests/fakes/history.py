@@ -17,10 +17,16 @@ from event_service.delivery.resending import Resending
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.replay import Replay
+from event_service.routing.endpoint_routing import EndpointsAndFilters
+from event_service.routing.replay import AcceptedInTime, Replay
+from event_service.routing.replay_targets import SocketTarget, WebhookTarget
+from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.places import SocketPlaces
+from event_service.sockets.ports import LogHead, Segment
 from tests.fakes.configuration_store import destinations
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeReminderStore
 from tests.fakes.events import FakeEventStore
+from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables, FakeWakeUpQueue
 from tests.fakes.webhooks import FakeQueue
 from tests.simulation.virtual_time import VirtualClock
 
@@ -60,12 +66,23 @@ class World:
         )
         self.lagging: set[str] = set()
         self.slept = 0.0
-        self.replay = Replay(
-            log=self.log,
-            resending=self.resending,
-            store=self.store,
-            accepted=self,
-            endpoints=self,
+        self.socket_tables = FakeSocketTables(clock=lambda: self.now)
+        retention = timedelta(hours=24)
+        self.wake_ups = FakeWakeUpQueue()
+        self.socket_log = SocketLog(self.socket_tables, self.wake_ups, FakeBacklogQueue(), lambda: self.now, retention, self.sleep)
+        self.places = SocketPlaces(self.socket_tables, retention)
+        self.replay = self.replay_with(self.store, self, self)
+
+    def replay_with(self, store: FakeEventStore, accepted: AcceptedInTime, endpoints: EndpointsAndFilters) -> Replay:
+        """The replay, with another reading side."""
+        return Replay(
+            targets={
+                EndpointType.WEB_HOOK: WebhookTarget(self.log, self.resending, lambda: self.now),
+                EndpointType.WEB_SOCKET: SocketTarget(lambda: self.socket_log, self.places, lambda: self.now, self.sleep),
+            },
+            store=store,
+            accepted=accepted,
+            endpoints=endpoints,
             make_matcher=Matcher,
             clock=lambda: self.now,
             monotonic=lambda: next(self.seconds) * self.tick,
@@ -75,7 +92,7 @@ class World:
     def _endpoint(self, of_type: EndpointType) -> Endpoint:
         return Endpoint(new_id(), WORKSPACE, of_type, "e", None, None, EndpointStatus.ENABLED, None, START, START)
 
-    def event(self, event_id: str, minute: int, event_type: str = "t") -> Event:
+    def event(self, event_id: str, minute: float, event_type: str = "t") -> Event:
         moment = START + timedelta(minutes=minute)
         event = Event(event_id, event_type, moment, {}, None, None, WORKSPACE, moment)
         self.store.put([event], "nonce")
@@ -95,6 +112,19 @@ class World:
     def sent(self) -> list[BacklogRow]:
         """What was put into backlogs, in order."""
         return sorted(self.backlog.rows.values(), key=lambda row: row.at)
+
+    def keep_socket_log(self) -> None:
+        """A client was connected to the socket just now."""
+        self.socket_tables.log_heads[self.socket.id] = LogHead(1, 1, self.now + timedelta(days=30))
+
+    def log_live(self, *event_ids: str) -> None:
+        """Routing appends events to the socket's log."""
+        assert not self.socket_log.append([Routed(WORKSPACE, new_id(), {self.socket.id: event_ids})])
+
+    @property
+    def socket_segments(self) -> list[Segment]:
+        """What stands in the socket's log, in order."""
+        return [one for _, one in sorted(self.socket_tables.log.get(self.socket.id, {}).items())]
 
     # -- ports that the world itself is
 

@@ -14,6 +14,7 @@ from event_service.events.event import Event
 from event_service.events.reading import EventsReading
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.bulk_retry import BulkRetry
+from event_service.routing.replay import Replay
 from tests.fakes.configuration_store import destinations
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 from tests.fakes.graphql_services import FakeServices
@@ -53,6 +54,9 @@ class ReadingServices(FakeServices):
     def cancelling(self) -> Cancelling:
         history, endpoints = self._history, self.configuration().endpoints
         return Cancelling(deliveries=history, log=self.log, backlog=self.world.backlog, endpoints=endpoints, clock=lambda: self.world.now)
+
+    def replay(self) -> Replay:  # type: ignore[override]
+        return self.world.replay_with(self.store, self._reading, self.configuration())
 
     def bulk_retry(self) -> BulkRetry:
         return BulkRetry(deliveries=self._history, store=self.store, endpoints=self.configuration(), make_matcher=Matcher)

@@ -19,7 +19,7 @@ TABLES = resources("AWS::DynamoDB::Table")
 RESTORABLE = {"TokensTable", "ChangesTable", "EndpointsTable", "EndpointsByIdTable", "SecretsTable", "EventFiltersTable", "LinksTable"}
 """Configuration and tokens. Events and what follows from them expire by themselves."""
 
-SHARED_DLQ = {"SocketBacklogQueue": "AsyncDlq"}
+SHARED_DLQ = {"SocketBacklogQueue": "AsyncDlq", "JobQueue": "AsyncDlq"}
 """Queues without a dead-letter queue of their own."""
 
 every_queue = pytest.mark.parametrize("name", sorted(QUEUES))

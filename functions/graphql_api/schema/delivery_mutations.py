@@ -14,6 +14,7 @@ from functions.graphql_api.context import Info
 from functions.graphql_api.schema.arguments import Span
 from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.inputs import DeliveryFilters
+from functions.graphql_api.schema.jobs import Background, seconds_for, start_job
 from functions.graphql_api.schema.list_queries import delivery_query
 from functions.graphql_api.schema.types import ID, After, OperationOutput
 
@@ -24,7 +25,8 @@ class DeliveryMutations:
 
     @strawberry.mutation(
         description="Starts deliveries again that were given up: those with these ids, or all that meet the filters (FAILED ones unless a "
-        "status is given) and whose event the endpoint's filters match now. By filters at most 2,000, or 12 s, a call: `endCursor` goes on."
+        "status is given) and whose event the endpoint's filters match now. By filters at most 2,000, or 12 s, a call: `endCursor` "
+        "goes on, or a job does."
     )
     async def retry_deliveries(
         self,
@@ -36,13 +38,16 @@ class DeliveryMutations:
         unmatched_too: Annotated[
             bool | None, strawberry.argument(description="With filters: also events that no filter of the endpoint matches any more.")
         ] = False,
+        background: Background = False,
     ) -> OperationOutput | None:
         context = info.context
         if (ids is None) == (filters is None):
             raise BadUserInput("retryDeliveries: give either ids or filters.")
         if ids is not None:
-            if dry_run or unmatched_too or after is not None:
-                raise BadUserInput("retryDeliveries: dryRun, unmatchedToo and after go with filters; with ids each is started again.")
+            if dry_run or unmatched_too or background or after is not None:
+                raise BadUserInput(
+                    "retryDeliveries: dryRun, unmatchedToo, background and after go with filters; with ids each is started again."
+                )
             await context.change(context.deliveries.retry, context.workspace_id, ids)
             return OperationOutput()
         from event_service.routing.bulk_retry import failed_unless_asked
@@ -58,13 +63,20 @@ class DeliveryMutations:
             query if after is None else replace(query, after=cursors.read(after)),
             dry_run=bool(dry_run),
             unmatched_too=bool(unmatched_too),
-            time_left=context.time_left,
+            time_left=await seconds_for(context, background=background),
         )
+        if background and done.end is not None:
+            from event_service.jobs.job import JobKind
+            from event_service.routing.job_steps import query_given, walked
+
+            given = query_given(query, dryRun=bool(dry_run), unmatchedToo=bool(unmatched_too))
+            job = await start_job(context, JobKind.RETRY_DELIVERIES, given, walked(query, done.count, done.skipped, done.end))
+            return OperationOutput(count=done.count, skipped=done.skipped, job=job)
         return OperationOutput(count=done.count, skipped=done.skipped, end_cursor=None if done.end is None else cursors.write(done.end))
 
     @strawberry.mutation(
         description="Ends PENDING deliveries, which are DISCARDED then: those with these ids, or all that meet the filters. A request that "
-        "is under way is not stopped. By filters at most 2,000, or 12 s, a call: `endCursor` goes on."
+        "is under way is not stopped. By filters at most 2,000, or 12 s, a call: `endCursor` goes on, or a job does."
     )
     async def cancel_deliveries(
         self,
@@ -73,13 +85,14 @@ class DeliveryMutations:
         filters: DeliveryFilters | None = None,
         after: After = None,
         dry_run: Annotated[bool | None, strawberry.argument(description="With filters: only count.")] = False,
+        background: Background = False,
     ) -> OperationOutput | None:
         context, cancelling = info.context, info.context.cancelling
         if (ids is None) == (filters is None):
             raise BadUserInput("cancelDeliveries: give either ids or filters.")
         if ids is not None:
-            if dry_run or after is not None:
-                raise BadUserInput("cancelDeliveries: dryRun and after go with filters.")
+            if dry_run or background or after is not None:
+                raise BadUserInput("cancelDeliveries: dryRun, background and after go with filters.")
             return OperationOutput(count=await context.change(cancelling.cancel_ids, context.workspace_id, ids))
         problems = Problems()
         query = delivery_query(filters, None, Span(0, 0, stepwise=True), problems)
@@ -93,6 +106,13 @@ class DeliveryMutations:
             context.workspace_id,
             query if after is None else replace(query, after=cursors.read(after)),
             dry_run=bool(dry_run),
-            time_left=context.time_left,
+            time_left=await seconds_for(context, background=background),
         )
+        if background and done.end is not None:
+            from event_service.jobs.job import JobKind
+            from event_service.routing.job_steps import query_given, walked
+
+            given = query_given(query, dryRun=bool(dry_run))
+            job = await start_job(context, JobKind.CANCEL_DELIVERIES, given, walked(query, done.count, 0, done.end))
+            return OperationOutput(count=done.count, job=job)
         return OperationOutput(count=done.count, end_cursor=None if done.end is None else cursors.write(done.end))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import strawberry
 
 from event_service.explain.outcome import DeliveryOutcome
-from functions.graphql_api.context import Info
+from functions.graphql_api.context import Info, Once
 from functions.graphql_api.schema.changes import Change
 from functions.graphql_api.schema.cursors import Cursors
-from functions.graphql_api.schema.scalars import JSON
-from functions.graphql_api.schema.types import ID, DeliveryOutput, EndpointOutput
+from functions.graphql_api.schema.scalars import JSON, DateTime
+from functions.graphql_api.schema.types import ID, DeliveryOutput, EndpointOutput, EventOutput
 
 if TYPE_CHECKING:
     from event_service.explain import delivery as explain
+    from event_service.explain import last_match as looking
     from event_service.filters.matching import explanation
 
 strawberry.enum(
@@ -45,17 +47,46 @@ class FailedClause:
         )
 
 
+@strawberry.type(description="When an event filter last matched, among the newest 1,000 events, 8 MB or 3 s.")
+class LastMatch:
+    event: EventOutput | None = strawberry.field(description="The newest event that it matches; null: none of those looked at.")
+    examined: int = strawberry.field(description="How many events were looked at.")
+    since: DateTime | None = strawberry.field(description="When the oldest of them was accepted.")
+    complete: bool = strawberry.field(description="False: an older event that is retained may match.")
+    sentence: str
+
+    @classmethod
+    def of(cls, one: looking.LastMatch) -> LastMatch:
+        return cls(
+            event=None if one.event is None else EventOutput.of(one.event),
+            examined=one.examined,
+            since=None if one.since is None else DateTime(one.since),
+            complete=one.complete,
+            sentence=one.sentence,
+        )
+
+
 @strawberry.type(description="One event filter held against an event.")
 class FilterExplanation:
+    last_matches: strawberry.Private[Once[list[Any]]]
+    number: strawberry.Private[int]
     event_filters_id: ID
     name: str
     matched: bool
     failed: list[FailedClause] = strawberry.field(description="Of the alternative (of `$or`) that comes nearest; none where it matched.")
     last_change: Change | None = strawberry.field(description="Of the filter, or of its link to the endpoint; null when it is not kept.")
 
+    @strawberry.field(description="Looked for when it is selected, once for all filters of an answer: the condition as it is shown here.")
+    async def last_match(self, info: Info) -> LastMatch:
+        found = (await self.last_matches.get())[self.number]
+        info.context.nodes.take(2)
+        return LastMatch.of(found)
+
     @classmethod
-    def of(cls, one: explain.FilterExplanation) -> FilterExplanation:
+    def of(cls, one: explain.FilterExplanation, last_matches: Once[list[looking.LastMatch]], number: int) -> FilterExplanation:
         return cls(
+            last_matches=last_matches,
+            number=number,
             event_filters_id=ID(one.event_filter.id),
             name=one.event_filter.name,
             matched=one.matched,
@@ -78,7 +109,7 @@ class DeliveryExplanation:
     filters: list[FilterExplanation]
 
     @classmethod
-    def of(cls, one: explain.DeliveryExplanation) -> DeliveryExplanation:
+    def of(cls, one: explain.DeliveryExplanation, filters: list[FilterExplanation]) -> DeliveryExplanation:
         return cls(
             endpoint=EndpointOutput.of(one.endpoint),
             outcome=one.outcome,
@@ -87,7 +118,7 @@ class DeliveryExplanation:
             sequence=one.sequence,
             configuration_version=one.routed.version,
             as_routed=one.as_routed,
-            filters=[FilterExplanation.of(explained) for explained in one.filters],
+            filters=filters,
         )
 
 
@@ -122,7 +153,13 @@ def _shown(info: Info, explanations: Sequence[explain.DeliveryExplanation]) -> l
     for one in explanations:
         attempts = 0 if one.delivery is None else len(one.delivery.attempts)
         info.context.nodes.take(2 + attempts + sum(2 + len(explained.failed) for explained in one.filters))
-    return [DeliveryExplanation.of(one) for one in explanations]
+    conditions = [explained.event_filter.condition for one in explanations for explained in one.filters]
+    context, numbers = info.context, itertools.count()
+    last_matches = Once(lambda: context.read(context.last_matches.find, context.workspace_id, conditions))
+    return [
+        DeliveryExplanation.of(one, [FilterExplanation.of(explained, last_matches, next(numbers)) for explained in one.filters])
+        for one in explanations
+    ]
 
 
 @strawberry.type

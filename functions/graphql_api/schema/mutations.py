@@ -16,6 +16,7 @@ from functions.graphql_api.context import Info
 from functions.graphql_api.schema.connections import ConnectionMutations
 from functions.graphql_api.schema.delivery_mutations import DeliveryMutations
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
+from functions.graphql_api.schema.jobs import Background, JobMutations, seconds_for, start_job
 from functions.graphql_api.schema.scalars import JSON, DateTime
 from functions.graphql_api.schema.types import (
     ID,
@@ -51,7 +52,7 @@ Labels = Annotated[
 
 
 @strawberry.type
-class Mutation(ConnectionMutations, DeliveryMutations):
+class Mutation(ConnectionMutations, DeliveryMutations, JobMutations):
     """Everything that can be changed. Each mutation is done wholly or not at all."""
 
     # -- Endpoints -----------------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ class Mutation(ConnectionMutations, DeliveryMutations):
 
     @strawberry.mutation(
         description="Sends again, to one endpoint, the retained events accepted in [since, until) that its filters match. With `dryRun` "
-        "it only counts them."
+        "it only counts them. A WEB_SOCKET endpoint gets them into its log, 100 a second, with new sequences and marked as replayed."
     )
     async def replay_events(
         self,
@@ -248,9 +249,12 @@ class Mutation(ConnectionMutations, DeliveryMutations):
         until: DateTime | None = None,
         missing_only: bool | None = True,
         dry_run: bool | None = False,
+        background: Background = False,
     ) -> ReplayOutput | None:
         """How many, and where to go on."""
         context = info.context
+        if background:
+            until = cast("DateTime", context.jobs.end_of(until))
         replay = context.replay.replay
         only_missing = True if missing_only is None else missing_only
         count, continue_since = await context.change_within(
@@ -261,7 +265,14 @@ class Mutation(ConnectionMutations, DeliveryMutations):
             since,
             until,
             only_missing,
-            context.time_left,
+            await seconds_for(context, background=background),
             dry_run=bool(dry_run),
         )
+        if background and until is not None and continue_since is not None:
+            from event_service.jobs.job import JobKind
+            from event_service.routing.job_steps import replay_given, replayed
+
+            given = replay_given(endpoint_id, since, until, missing_only=only_missing, dry_run=bool(dry_run))
+            job = await start_job(context, JobKind.REPLAY_EVENTS, given, replayed(given, count, continue_since))
+            return ReplayOutput(ok=True, count=count, continue_since=None, job=job)
         return ReplayOutput(ok=True, count=count, continue_since=cast("DateTime | None", continue_since))

@@ -13,6 +13,7 @@ from strawberry.types import ExecutionContext
 from functions.graphql_api.schema.changes import ChangeQueries
 from functions.graphql_api.schema.event_types import EventTypeQueries
 from functions.graphql_api.schema.explanations import ExplanationQueries
+from functions.graphql_api.schema.jobs import JobQueries
 from functions.graphql_api.schema.matching import MatchingQueries
 from functions.graphql_api.schema.mutations import Mutation
 from functions.graphql_api.schema.past_configuration import PastConfigurationQueries
@@ -48,7 +49,9 @@ class Schema(strawberry.Schema):
 
 
 @strawberry.type(name="Query")
-class RootQuery(Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries, StatisticsQueries, EventTypeQueries):
+class RootQuery(
+    Query, ChangeQueries, PastConfigurationQueries, ExplanationQueries, MatchingQueries, StatisticsQueries, EventTypeQueries, JobQueries
+):
     """Everything that can be read."""
 
 

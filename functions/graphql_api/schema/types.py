@@ -16,6 +16,7 @@ from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from functions.graphql_api.context import Info
+from functions.graphql_api.schema.jobs import Job
 from functions.graphql_api.schema.look_ahead import selects
 from functions.graphql_api.schema.scalars import JSON, DateTime, EventType
 
@@ -60,6 +61,7 @@ class OperationOutput:
         default=None, description="How many were left out: their endpoint or event is gone, or no filter matches the event now."
     )
     end_cursor: str | None = strawberry.field(default=None, description="Give it as `after` to go on; null when all are done.")
+    job: Job | None = strawberry.field(default=None, description="Does the rest; null when all are done, or no job was asked for.")
 
 
 @strawberry.type(description="Where events are delivered.")
@@ -297,3 +299,4 @@ class ReplayOutput:
     ok: bool
     count: int
     continue_since: DateTime | None
+    job: Job | None = strawberry.field(default=None, description="Does the rest; null when all are done, or no job was asked for.")

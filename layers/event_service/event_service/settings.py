@@ -141,6 +141,11 @@ class Settings:
         return self._text("WEBHOOK_QUEUE_URL")
 
     @cached_property
+    def job_queue_url(self) -> str:
+        """Steps of jobs."""
+        return self._text("JOB_QUEUE_URL")
+
+    @cached_property
     def own_lane_queue_url(self) -> str:
         """Asks for the lanes of endpoints in trouble, and for backlogs, to be served."""
         return self._text("OWN_LANE_QUEUE_URL")

@@ -59,7 +59,12 @@ if TYPE_CHECKING:
     from event_service.explain.backtest import Backtest
     from event_service.explain.changes import Changes
     from event_service.explain.delivery import Explanations
+    from event_service.explain.last_match import LastMatches
     from event_service.explain.past_configuration import PastConfiguration
+    from event_service.jobs.jobs import Jobs
+    from event_service.jobs.runner import JobRunner
+    from event_service.jobs.storage.queue import SqsJobQueue
+    from event_service.jobs.storage.rows import DynamoJobStore
     from event_service.routing.bulk_retry import BulkRetry
     from event_service.routing.packed import PackedReading
     from event_service.routing.replay import Replay
@@ -71,6 +76,7 @@ if TYPE_CHECKING:
     from event_service.sockets.narrowing import ConnectionFilters
     from event_service.sockets.observer import SocketObserver
     from event_service.sockets.open_connections import OpenConnections
+    from event_service.sockets.places import SocketPlaces
     from event_service.sockets.slow_clients import SlowClients
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
@@ -339,6 +345,14 @@ def socket_log() -> SocketLog:
     from event_service.sockets.log import SocketLog
 
     return SocketLog(socket_log_store(), wake_up_queue(), socket_backlog_queue(), clock, socket_retention())
+
+
+@cache
+def socket_places() -> SocketPlaces:
+    """Where events stand in the logs."""
+    from event_service.sockets.places import SocketPlaces
+
+    return SocketPlaces(socket_log_store(), socket_retention())
 
 
 @cache
@@ -658,18 +672,56 @@ def bulk_retry() -> BulkRetry:
 @cache
 def replay() -> Replay:
     """Sending retained events again. For the GraphQL API."""
+    from event_service.configuration.endpoint import EndpointType
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.replay import Replay
+    from event_service.routing.replay_targets import SocketTarget, WebhookTarget
 
     return Replay(
-        log=delivery_log(),
-        resending=resending(),
+        targets={
+            EndpointType.WEB_HOOK: WebhookTarget(delivery_log(), resending(), clock),
+            EndpointType.WEB_SOCKET: SocketTarget(socket_log, socket_places(), clock),
+        },
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _job_store() -> DynamoJobStore:
+    from event_service.jobs.storage.rows import DynamoJobStore
+
+    return DynamoJobStore(database())
+
+
+@cache
+def _job_queue() -> SqsJobQueue:
+    from event_service.jobs.storage.queue import SqsJobQueue
+
+    return SqsJobQueue(queues(), get_settings().job_queue_url)
+
+
+@cache
+def jobs() -> Jobs:
+    """Starting, following and cancelling jobs."""
+    from event_service.jobs.jobs import Jobs
+
+    return Jobs(_job_store(), _job_queue(), clock)
+
+
+@cache
+def job_runner() -> JobRunner:
+    """Doing jobs."""
+    from event_service.jobs.runner import JobRunner
+    from event_service.routing.job_steps import steps
+
+    return JobRunner(_job_store(), _job_queue(), steps(replay, bulk_retry, cancelling), clock)
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
@@ -738,7 +790,6 @@ def past_configuration() -> PastConfiguration:
 def explanations() -> Explanations:
     """Why events did or did not arrive. For the GraphQL API."""
     from event_service.explain.delivery import Explanations
-    from event_service.explain.socket_places import SocketPlaces
     from event_service.filters.matching.matcher import Matcher
 
     return Explanations(
@@ -746,11 +797,20 @@ def explanations() -> Explanations:
         history=change_log(),
         events=event_store(),
         deliveries=delivery_log(),
-        sockets=SocketPlaces(socket_log_store(), socket_retention()),
+        sockets=socket_places(),
         destinations=destinations(),
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+@cache
+def last_matches() -> LastMatches:
+    """When event filters last matched."""
+    from event_service.explain.last_match import LastMatches
+    from event_service.filters.matching.matcher import Matcher
+
+    return LastMatches(store=event_store(), accepted=events_reading(), make_matcher=Matcher, clock=clock)
 
 
 @cache

@@ -52,10 +52,11 @@ CLAUSE = {
     "path": "data.total", "present": True, "found": 80, "wanted": [{"numeric": [">", 100]}],
     "sentence": "`data.total`: 80 is not > 100.",
 }  # fmt: skip
+LAST = {"event": None, "examined": 3, "since": DATE, "complete": True, "sentence": "It matched none of the 3 events that are retained."}
 EXPLANATION = {
     "outcome": "NOT_MATCHED", "sentence": "Its event filter did not match.", "configurationVersion": 2, "asRouted": True, "sequence": None,
     "endpoint": ENDPOINT, "delivery": None,
-    "filters": [{"eventFiltersId": "f", "name": "Large", "matched": False, "failed": [CLAUSE], "lastChange": change(2)}],
+    "filters": [{"eventFiltersId": "f", "name": "Large", "matched": False, "failed": [CLAUSE], "lastChange": change(2), "lastMatch": LAST}],
 }  # fmt: skip
 
 
@@ -70,6 +71,7 @@ def test_why_answers_with_a_sentence_the_clause_and_who_changed_it(api: GraphqlD
         "- Large (f)",
         "    `data.total`: 80 is not > 100.",
         f'    last change: version 2, {DATE}, by Console: Paused the endpoint "Orders 2".',
+        "    It matched none of the 3 events that are retained.",
     ]
     assert json.loads(machine.stdout)["filters"][0]["failed"] == [CLAUSE]
     assert api.calls[0].arguments == {"eventId": "order-17", "endpointId": ENDPOINT["id"]}

@@ -50,7 +50,7 @@ class InTheForeground:
 @pytest.fixture
 def door(aws: dict[str, str], calls: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     sqs = boto3.client("sqs", region_name="us-east-1")
-    for name in ("ROUTING_QUEUE", "WEBHOOK_QUEUE", "OWN_LANE_QUEUE", "SOCKET_BACKLOG_QUEUE"):
+    for name in ("ROUTING_QUEUE", "WEBHOOK_QUEUE", "OWN_LANE_QUEUE", "SOCKET_BACKLOG_QUEUE", "JOB_QUEUE"):
         monkeypatch.setenv(f"{name}_URL", sqs.create_queue(QueueName=name.lower())["QueueUrl"])
     socket_queue = sqs.create_queue(QueueName="socket.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     monkeypatch.setenv("SOCKET_QUEUE_URL", socket_queue)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from event_service.base.identifiers import delivery_id
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.sockets.connection import Connection
 from functions.graphql_api.schema.schema import build_schema
+from tests.fakes.jobs import running_job
 from tests.integration.graphql_api.conftest import create_filter, create_webhook
 from tests.unit.graphql_api.door import OTHER_WORKSPACE, Door
 from tests.unit.graphql_api.test_authorization import FIELDS, VERDICTS
@@ -56,6 +57,12 @@ CALLS: dict[str, str] = {
     "retryDeliveries counted": 'mutation { retryDeliveries(filters: {endpointId: {exact: "%(endpoint)s"}}, dryRun: true) { ok } }',
     "cancelDeliveries by endpoint": 'mutation { cancelDeliveries(filters: {endpointId: {exact: "%(endpoint)s"}}) { ok } }',
     "cancelDeliveries by event": 'mutation { cancelDeliveries(filters: {eventId: {exact: "%(event)s"}}) { ok } }',
+    "replayEvents in the background": (
+        'mutation { replayEvents(endpointId: "%(endpoint)s", since: "2026-03-01T00:00:00Z", background: true) { job { id } } }'
+    ),
+    "retryDeliveries in the background": (
+        'mutation { retryDeliveries(filters: {endpointId: {exact: "%(endpoint)s"}}, background: true) { job { id } } }'
+    ),
     "replayEvents counted": 'mutation { replayEvents(endpointId: "%(endpoint)s", since: "2026-03-01T00:00:00Z", dryRun: true) { ok } }',
     "resumeEndpoints without its backlog": 'mutation { resumeEndpoints(ids: ["%(endpoint)s"], discardWaiting: true) { ok } }',
     "MatchEventsInput.endpointId": (
@@ -66,6 +73,9 @@ CALLS: dict[str, str] = {
         '{ matchEvents(input: {eventFiltersInput: {in: {eventTypes: ["A"]}}, eventIds: ["%(event)s"]}) { matched } }'
     ),
     # -- objects beside what is named
+    "explainDelivery with the last match": (
+        '{ explainDelivery(eventId: "%(event)s", endpointId: "%(endpoint)s") { filters { lastMatch { event { id } examined } } } }'
+    ),
     "event with its deliveries": (
         '{ event(id: "%(event)s") { id deliveries { totalCount collectionItems { id } } '
         "destinations { collectionItems { endpoint { id } } } } }"
@@ -148,6 +158,7 @@ def theirs(door: Door) -> Theirs:
             for event_id in ("e-theirs", *(f"e-{number}" for number in range(39)))
         ]
     )
+    wiring._job_store().put(replace(running_job(OTHER_WORKSPACE, endpoint), started=now))
     wiring.connection_store().add(Connection(endpoint, "c=", OTHER_WORKSPACE, now, 0))
     door.token = own
     # warm: the configuration of this workspace has been read

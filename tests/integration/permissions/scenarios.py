@@ -31,7 +31,7 @@ from event_service.configuration.storage.secrets import secret_item
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.filters.event_filter import EventFilter
-from event_service.routing import fan_out, tables
+from event_service.routing import fan_out, replay, tables
 from event_service.sockets.limits import FREE_CONNECTS
 from functions.graphql_api.schema.schema import build_schema
 from tests.integration.permissions.account import WORKSPACE, Account, body_of
@@ -206,12 +206,39 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     client.ask("mutation { retryDeliveries(filters: {status: {exact: DELIVERED}}) { count } }")
     client.ask("mutation { cancelDeliveries(filters: {}, dryRun: true) { count } }")
     client.ask("query($id: ID!) { endpoint(id: $id) { health { lastHour { attempts } } } }", id=hook)
-    replay = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
-    client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {replay} }}", id=hook, since="2026-01-01T00:00:00Z")
+    jobs_are_done_and_cancelled(client, hook)
+    again = "replayEvents(endpointId: $id, since: $since, missingOnly: false) { ok }"
+    client.ask(f"mutation($id: ID!, $since: DateTime!) {{ {again} }}", id=hook, since="2026-01-01T00:00:00Z")
     account.deliver()
     assert len(account.received) > 4
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
     account.deliver()
+
+
+def jobs_are_done_and_cancelled(client: Client, hook: str) -> None:
+    """Long work goes on in messages of the job queue; into a socket's log as well."""
+    account = client.account
+    socket = client.ask('mutation { createWebSocketEndpoint(name: "replayed") { id } }')["id"]
+    assert client.socket("CONNECT", "replayed=", endpoint_id=socket, token=client.token)["statusCode"] == 200
+    until = format_date(account.clock())
+    account.pass_time(minutes=2)  # what is younger than a minute may be on its way into a log
+    span = f'since: "2026-01-01T00:00:00Z", until: "{until}"'
+    start = f"mutation($id: ID!, $missing: Boolean) {{ replayEvents(endpointId: $id, {span}, missingOnly: $missing, background: true) "
+    start += "{ job { id } } }"
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(replay, "MAXIMUM_REPLAYED_EVENTS", 1)
+        small.setattr(replay, "EVENTS_PER_READ", 1)
+        for endpoint, missing_only in ((hook, False), (socket, True)):
+            job = client.ask(start, id=endpoint, missing=missing_only)["job"]["id"]
+            for _ in range(20):
+                account.work_off("GraphqlApiFunction", account.take("JobQueue"))
+            assert client.ask("query($id: ID!) { job(id: $id) { status } }", id=job) == {"status": "DONE"}
+        job = client.ask(start, id=hook, missing=False)["job"]["id"]
+        client.ask("mutation($id: ID!) { cancelJob(id: $id) { status } }", id=job)
+        account.work_off("GraphqlApiFunction", account.take("JobQueue"))
+    assert len(client.ask("{ jobs { collectionItems { id } } }")["collectionItems"]) == 3
+    account.wake()
+    client.socket("DISCONNECT", "replayed=")
 
 
 def messages_come_again(client: Client) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cost import retries, sockets, switches
+from benchmarks.cost import deliveries, questions, retries, sockets, switches
+from event_service.explain import last_match
 
 
 def test_what_an_event_to_a_socket_costs_can_be_counted() -> None:
@@ -36,6 +37,30 @@ def test_what_a_retry_costs_can_be_counted() -> None:
 
     assert later["DynamoDB writes of the log"] > 0
     assert later["DynamoDB reads of the scheduler"] > 0
+
+
+def test_what_questions_and_jobs_cost_can_be_counted() -> None:
+    asked, long_work = (table.rows for table in questions.tables())
+
+    calls = {name: number for name, number, *_ in asked}
+    assert calls["`explainDelivery`, a webhook"] <= 8
+    # Two indexes of 16 shards, each in one page or two, and the events.
+    reads = questions.EVENTS // last_match.EVENTS_PER_READ
+    assert 32 + reads <= calls["`lastMatch` in addition, nothing matched"] <= 64 + reads
+    assert calls["`changes`, a page of 20"] == calls["`job`"] == calls["`jobs`, a page of 50"] == 1
+    assert all(writes == 0 for _, _, _, writes, _ in asked)
+    assert all(dollars > 0 for *_, dollars in [*asked, *long_work])
+    (job,) = [row for row in long_work if row[0].startswith("jobs")]
+    # A row and a message; then each step reads the row, writes it, and asks for the next one, but for the last.
+    assert job[1:4] == [2 + 10 * 2 + 9, 10, 11]
+
+
+def test_an_idle_month_counts_every_queue_that_is_polled() -> None:
+    parts = deliveries._idle()
+
+    assert "SQS polling of 5 standard queues" in parts
+    assert "SQS polling of 1 FIFO queue" in parts
+    assert sum(parts.values()) <= deliveries.IDLE_GOAL
 
 
 def test_what_parameters_switch_on_has_a_price() -> None:

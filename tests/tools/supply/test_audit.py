@@ -101,7 +101,13 @@ def test_scripts_of_the_console_and_of_the_ide_are_looked_up(osv: str) -> None:
     assert weaknesses(scripts(), osv) == []  # the one that is known is accepted
 
     asked = {(one["package"]["name"], one["version"]) for question in Osv.asked for one in question["queries"]}
-    assert {("graphiql", "3.9.0"), ("codemirror", "5.65.3"), ("react-dom", "18.3.1"), ("axe-core", "4.14.1")} <= asked
+    assert {
+        ("graphiql", "3.9.0"),
+        ("codemirror", "5.65.3"),
+        ("react-dom", "18.3.1"),
+        ("axe-core", "4.14.1"),
+        ("graphql-http", "1.23.1"),
+    } <= asked
     locked = json.loads((ROOT / "console" / "package-lock.json").read_text())["packages"]
     assert {(place.rpartition("node_modules/")[2], one["version"]) for place, one in locked.items() if place} <= asked
 
@@ -164,6 +170,6 @@ def test_the_bill_of_materials_has_what_is_deployed_and_nothing_else() -> None:
         f"pkg:npm/{one.name.replace('@', '%40')}@{one.version}" for one in shipped
     }
     assert {"graphiql", "preact"} <= {one.name for one in shipped}
-    assert {"axe-core", "vite"} & {one.name for one in shipped} == set()
+    assert {"axe-core", "graphql-http", "vite"} & {one.name for one in shipped} == set()
     assert not any("pytest" in one or "moto" in one for one in found)
     assert all(one.get("version") for one in components)

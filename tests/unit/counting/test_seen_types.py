@@ -37,6 +37,17 @@ def test_many_types_share_the_writes_of_several_invocations() -> None:
     assert store.writes == len(store.dates) == WRITES_PER_INVOCATION + 3
 
 
+def test_a_workspace_with_many_types_leaves_its_neighbours_their_writes() -> None:
+    store = FakeSeenTypes()
+    neighbours = [f"neighbour-{number}" for number in range(WRITES_PER_INVOCATION - 1)]
+    types = {WORKSPACE: [f"t{number}" for number in range(1_000)], **{one: ["a", "b"] for one in neighbours}}
+
+    SeenTypes(store, SettableClock()).note(types, plenty)
+
+    assert store.writes == WRITES_PER_INVOCATION
+    assert {workspace_id for workspace_id, _ in store.dates} == {WORKSPACE, *neighbours}
+
+
 def test_a_fault_of_ours_fails_no_event_and_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
     store = FakeSeenTypes()
     store.error = RuntimeError("a fault")

@@ -24,6 +24,7 @@ from event_service.sockets.connection import Connection
 from functions.graphql_api.app import create_app
 from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
+from tests.fakes.jobs import running_job
 from tests.template_file import resources
 from tests.unit.graphql_api.door import AGENT_TOKEN, OTHER_TOKEN, OTHER_WORKSPACE, PATH, TOKEN, WORKSPACE, Door
 
@@ -67,6 +68,8 @@ VERDICTS: dict[str, Verdict] = {
     "matchEvents": Verdict(
         '{ matchEvents(input: {eventFiltersId: "%(filter)s", endpointId: "%(endpoint)s", eventIds: ["%(event)s"]}) { matched } }'
     ),
+    "job": Verdict('{ job(id: "%(endpoint)s") { id } }', None),
+    "jobs": Verdict("{ jobs { collectionItems { id } } }", {"collectionItems": [{"id": OURS}]}),
     "endpointSecret": Verdict('{ endpointSecret(id: "%(endpoint)s") }'),
     "endpoint": Verdict('{ endpoint(id: "%(endpoint)s") { id } }', None),
     "eventFilter": Verdict('{ eventFilter(id: "%(filter)s") { id } }', None),
@@ -102,6 +105,7 @@ VERDICTS: dict[str, Verdict] = {
     ),
     "retryDeliveries": Verdict('mutation { retryDeliveries(ids: ["%(delivery)s"]) { ok } }'),
     "cancelDeliveries": Verdict('mutation { cancelDeliveries(ids: ["%(delivery)s"]) { ok } }'),
+    "cancelJob": Verdict('mutation { cancelJob(id: "%(endpoint)s") { id } }'),
     "closeConnections": Verdict('mutation { closeConnections(ids: ["%(endpoint)s.0.c="]) { ok } }'),
     "replayEvents": Verdict('mutation { replayEvents(endpointId: "%(endpoint)s", since: "2026-03-01T00:00:00Z") { ok } }'),
 }
@@ -125,6 +129,8 @@ def door(services: FakeServices) -> Door:
         services.put_event_filter(workspace, event_filter, [endpoint])
         services.socket_logs.rows[endpoint, "c="] = Connection(endpoint, "c=", workspace, services.clock(), 0)
         services.add_delivery(workspace, endpoint, "e-1", status=DeliveryStatus.FAILED, attempts=(), next_attempt=None)
+    for workspace, endpoint in ((WORKSPACE, OURS), (OTHER_WORKSPACE, THEIRS)):
+        services.job_store.put(running_job(workspace, endpoint))
     services.add_token(REVOKED_TOKEN, WORKSPACE, revoked=services.clock())
     services.add_token(EXPIRED_TOKEN, WORKSPACE, expires=services.clock() - timedelta(seconds=1))
     door = Door(services)
@@ -150,6 +156,8 @@ def snapshot(services: FakeServices) -> tuple[Any, ...]:
         list(services.deliveries().written),
         list(services.deliveries().replayed),
         list(services.socket_backlog.sent),
+        dict(services.job_store.jobs),
+        list(services.job_queue.sent),
     )
 
 

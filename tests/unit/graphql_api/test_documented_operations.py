@@ -12,6 +12,7 @@ from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import Connection
 from functions.graphql_api.schema.schema import build_schema
 from tests.fakes.graphql_services import FakeServices
+from tests.fakes.jobs import running_job
 from tests.unit.graphql_api.door import EVENTS, WORKSPACE, Door, payload
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}\+00:00")
@@ -219,6 +220,15 @@ def test_the_sample_of_closing_connections_closes_one(door: Door, services: Fake
 
     assert door.invoke(payload("close_connections")).data["closeConnections"] == {"ok": True, "count": 1}
     assert len(services.socket_backlog.sent) == 1
+
+
+def test_the_samples_of_jobs_show_one_and_end_it(door: Door, services: FakeServices) -> None:
+    job = running_job(WORKSPACE, "019c0000-0000-7000-8000-000000000001")
+    services.job_store.put(job)
+
+    shown = door.invoke(payload("jobs")).data
+    assert (shown["job"]["status"], shown["jobs"]["collectionItems"]) == ("RUNNING", [{"id": job.id, "status": "RUNNING"}])
+    assert door.invoke(payload("cancel_job")).data["cancelJob"]["status"] == "CANCELLED"
 
 
 def test_every_operation_has_a_sample_payload() -> None:

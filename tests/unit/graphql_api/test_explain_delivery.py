@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from event_service.delivery.attempt import Attempt, DeliveryStatus, FailureClass
+from event_service.events.event import Event
+from event_service.explain import last_match
 from event_service.sockets.ports import LogHead, Segment
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import WORKSPACE, Door
@@ -421,3 +423,105 @@ def test_unknown_ids_are_named(event: str, endpoint: str | None, named: str, sce
 
     assert response.code == "NOT_FOUND"
     assert named in response.error["message"]
+
+
+# -- when a filter last matched ------------------------------------------------------------------------------------------
+
+LAST = """query($event: ID!, $endpoint: ID!) { explainDelivery(eventId: $event, endpointId: $endpoint) {
+    filters { name lastMatch { event { id } examined since complete sentence } }
+} }"""
+
+
+def last_matches(scene: Scene, event_id: str = "order-17") -> dict[str, Any]:
+    explained = scene.door.ask(LAST, {"event": event_id, "endpoint": scene.hook}).data["explainDelivery"]
+    return {one["name"]: one["lastMatch"] for one in explained["filters"]}
+
+
+def test_an_explanation_says_when_the_filter_last_matched(scene: Scene) -> None:
+    for number, total in enumerate([500, 300, 10, 20]):
+        scene.publish(f"order-{number}", total=total)
+        scene.services.clock.advance(minutes=1)
+    scene.publish()
+
+    last = last_matches(scene)["Large orders"]
+
+    assert (last["event"], last["examined"], last["complete"]) == ({"id": "order-1"}, 4, True)
+    accepted = next(one.created for one in scene.services.publishing().events if one.id == "order-1")
+    assert last["sentence"] == f'It last matched "order-1", which was accepted at {accepted:%Y-%m-%d %H:%M:%S} UTC.'
+
+
+def test_a_filter_that_never_matched_is_looked_for_in_all_that_is_retained(scene: Scene) -> None:
+    for number in range(3):
+        scene.publish(f"order-{number}", total=1)
+    scene.publish()
+    last = last_matches(scene)["Large orders"]
+    assert (last["event"], last["examined"], last["complete"]) == (None, 4, True)
+    assert last["sentence"] == "It matched none of the 4 events that are retained."
+
+
+def test_a_long_look_ends_and_says_how_far_it_came(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_match, "MAXIMUM_EVENTS", 4)
+    monkeypatch.setattr(last_match, "EVENTS_PER_READ", 2)
+    scene.publish("order-0", total=500)
+    for number in range(1, 8):
+        scene.publish(f"order-{number}", total=1)
+    scene.publish()
+
+    last = last_matches(scene)["Large orders"]
+
+    assert (last["event"], last["examined"], last["complete"]) == (None, 4, False)
+    assert last["sentence"].startswith("It matched none of the newest 4 events, which were accepted since 2026-03-01")
+    monkeypatch.setattr(last_match, "MAXIMUM_BYTES", 1)
+    assert last_matches(scene)["Large orders"]["examined"] == 2
+
+
+def test_a_look_without_time_says_so(scene: Scene) -> None:
+    scene.publish()
+    scene.services.seconds_per_look = last_match.MAXIMUM_SECONDS + 1
+    last = last_matches(scene)["Large orders"]
+    assert (last["examined"], last["complete"], last["sentence"]) == (0, False, "There was no time to look at any event.")
+
+
+def test_all_filters_of_an_answer_share_one_look(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        linked = f'endpointIds: ["{scene.hook}"], name: "f{number}"'
+        condition = f'{{pattern: "{{\\"data\\":{{\\"total\\":[{number}]}}}}"}}'
+        scene.do(f"createEventFilters({linked}, eventFiltersInput: {condition}) {{ id }}")
+    scene.later()
+    for number in (1, 4, 9):
+        scene.publish(f"order-{number}", total=number)
+    scene.publish()
+    looks: list[int] = []
+    find = last_match.LastMatches.find
+
+    def counted(self: last_match.LastMatches, workspace_id: str, conditions: Any) -> Any:
+        looks.append(len(conditions))
+        return find(self, workspace_id, conditions)
+
+    monkeypatch.setattr(last_match.LastMatches, "find", counted)
+
+    found = last_matches(scene)
+
+    assert {name: one["event"] and one["event"]["id"] for name, one in found.items()} == {
+        "Large orders": None, "f0": None, "f1": "order-1", "f2": None, "f3": None, "f4": "order-4",
+    }  # fmt: skip
+    assert looks == [6]
+    scene.explain()
+    assert looks == [6]
+
+
+def test_the_service_s_own_events_match_only_filters_that_name_them() -> None:
+    services = FakeServices()
+    own = Event("own", "event-service.endpoint.disabled", WHEN, {}, None, None, WORKSPACE, WHEN)
+    services.publishing().events.append(own)
+    everything, named = {"pattern": {"workspaceId": [WORKSPACE]}}, {"in": {"eventTypes": [own.type]}}
+
+    found = services.last_matches().find(WORKSPACE, [everything, named])
+
+    assert [one.event for one in found] == [None, own]
+
+
+def test_an_event_that_could_not_be_judged_is_no_match(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.publish(total=1)
+    monkeypatch.setattr(last_match, "STEPS_PER_EVENT", 0)
+    assert last_matches(scene)["Large orders"]["event"] is None

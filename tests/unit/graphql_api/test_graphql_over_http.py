@@ -1,6 +1,5 @@
-"""GraphQL over HTTP by its specification (https://graphql.github.io/graphql-over-http/draft/), as a table of our own.
-
-The public audits of the npm package graphql-http say the same in other words; docs/decisions has what they found.
+"""GraphQL over HTTP by its specification (https://graphql.github.io/graphql-over-http/draft/): a table of our own, and the public
+audits of the npm package graphql-http.
 """
 
 from __future__ import annotations
@@ -11,13 +10,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from event_service.base.errors import RateLimited
 from functions.graphql_api.http.negotiation import GRAPHQL_RESPONSE, JSON, LEAST_COMPRESSED_BYTES, accepted_by
 from tests.fakes.graphql_services import FakeServices
+from tests.support.graphql_audits import Answered, Audit, run_audits
 from tests.unit.graphql_api.door import OTHER_TOKEN, TOKEN, WORKSPACE, Door, LambdaContext, Response, payload
 
 TYPENAME = "{ __typename }"
@@ -311,3 +311,34 @@ def test_throttling_says_when_to_come_again(door: Door, services: FakeServices) 
 
     assert door.ask("{ endpoints { collectionItems { id } } }").error["extensions"] == {"code": "RATE_LIMITED", "retryAfterSeconds": 5}
     assert "retryAfterSeconds" not in door.ask('{ endpoint(id: "x") { id } }', token=OTHER_TOKEN).error["extensions"]
+
+
+# -- the public audits -------------------------------------------------------------------------------------------------
+
+
+def audited(door: Door) -> list[Audit]:
+    def answer(method: str, url: str, headers: dict[str, str], body: str | None) -> Answered:
+        event = payload("endpoints")
+        event["requestContext"]["http"]["method"] = method
+        event["rawQueryString"] = urlsplit(url).query
+        event["headers"] = {**headers, "token": TOKEN}
+        event |= {"body": body or "", "isBase64Encoded": False}
+        response = door.invoke(event)
+        return Answered(response.status, response.headers, base64.b64encode(response.body).decode())
+
+    return run_audits(answer)
+
+
+def test_the_public_audits_find_nothing(door: Door) -> None:
+    found = audited(door)
+
+    assert len(found) == 61
+    assert [one for one in found if one.status != "ok"] == []
+
+
+def test_the_public_audits_find_a_door_that_does_not_negotiate(door: Door) -> None:
+    class Stubborn(Door):
+        def invoke(self, event: dict[str, Any]) -> Response:
+            return door.invoke(event | {"headers": {**event["headers"], "accept": JSON}})
+
+    assert {one.status for one in audited(Stubborn(FakeServices()))} > {"ok"}

@@ -26,13 +26,13 @@ from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.explain.delivery import Explanations
 from event_service.explain.outcome import DeliveryOutcome
-from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
 from event_service.sockets.destination import SocketDestination
+from event_service.sockets.places import SocketPlaces
 from event_service.webhooks.destination import WebhookDestination
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore

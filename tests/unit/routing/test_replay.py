@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from event_service.base.dates import format_date
-from event_service.base.errors import BadUserInput, NotFound, TooLarge
+from event_service.base.errors import BadUserInput, NotFound, RateLimited, TooLarge
 from event_service.base.identifiers import new_id
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.messages import ON_ITS_WAY
 from event_service.filters.event_filter import EventFilter
 from event_service.routing import replay as module
+from event_service.routing import replay_targets
+from event_service.sockets import places
 from tests.fakes.history import START, WORKSPACE, World
 
 
@@ -108,9 +111,7 @@ def test_a_replay_ends_before_its_time_does(world: World, monkeypatch: pytest.Mo
     assert continue_since == START + timedelta(minutes=count)
 
 
-def test_only_webhooks_of_the_workspace_are_replayed_to(world: World) -> None:
-    with pytest.raises(BadUserInput, match="WEB_SOCKET"):
-        world.replay.replay(WORKSPACE, world.socket.id, START)
+def test_only_endpoints_of_the_workspace_are_replayed_to(world: World) -> None:
     with pytest.raises(NotFound):
         world.replay.replay(WORKSPACE, new_id(), START)
     with pytest.raises(BadUserInput, match="UUID"):
@@ -227,3 +228,115 @@ def test_replay_sends_nothing_to_an_endpoint_whose_last_filter_was_deleted(world
     assert world.replay.replay(WORKSPACE, hook.id, START) == (0, None)
     assert world.sent == []
     assert looks == []
+
+
+# -- into the log of a socket ------------------------------------------------------------------------------------------
+
+
+def test_a_socket_gets_what_is_missing_in_its_log_with_new_sequences(world: World) -> None:
+    world.keep_socket_log()
+    for minute, name in enumerate(["missed", "live", "also missed", "unwanted"]):
+        event = world.event(name, minute, "other" if name == "unwanted" else "wanted")
+        world.now = event.created
+        if name == "live":
+            world.log_live(event.id)
+    world.now += timedelta(minutes=10)
+    world.filters = [EventFilter(new_id(), WORKSPACE, "f", {"in": {"eventTypes": ["wanted"]}}, START, START)]
+
+    assert world.replay.replay(WORKSPACE, world.socket.id, START, dry_run=True) == (2, None)
+    assert len(world.socket_segments) == 1
+    assert world.replay.replay(WORKSPACE, world.socket.id, START) == (2, None)
+
+    live, replayed = world.socket_segments
+    assert (live.event_ids, live.replayed) == (("live",), False)
+    assert (replayed.first, replayed.event_ids, replayed.replayed) == (2, ("missed", "also missed"), True)
+    assert {one.endpoint_id for one in world.wake_ups.sent} == {world.socket.id}
+    assert world.sent == []
+    # What a replay appended is not missing any more.
+    assert world.replay.replay(WORKSPACE, world.socket.id, START) == (0, None)
+    assert world.replay.replay(WORKSPACE, world.socket.id, START, missing_only=False) == (3, None)
+
+
+def test_in_a_long_log_an_event_is_looked_for_in_the_minute_after_its_acceptance(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_targets, "READS_TO_THE_END", 1)
+    monkeypatch.setattr(places, "SEGMENTS_PER_READ", 1)
+    world.keep_socket_log()
+    for minute in range(60):
+        event = world.event(f"e-{minute}", minute)
+        world.now = event.created + timedelta(seconds=59 if minute % 2 else 0)
+        if minute % 10:
+            world.log_live(event.id)
+    world.now += timedelta(minutes=10)
+    reads = Counter[str]()
+    world.socket_tables.before = lambda operation: reads.update([operation])
+
+    missing = world.replay.replay(WORKSPACE, world.socket.id, START + timedelta(minutes=5), START + timedelta(minutes=25), dry_run=True)
+
+    assert missing == (2, None)
+    # 20 of its 54 segments, a few after them, and those looked at to find the first
+    assert reads["segments"] < 20 + 5 + 10
+
+
+def test_a_step_that_is_done_again_appends_once(world: World) -> None:
+    world.keep_socket_log()
+    for number in range(3):
+        world.event(f"e-{number}", number)
+    for _ in range(2):
+        assert world.replay.replay(WORKSPACE, world.socket.id, START, missing_only=False, run_id="job#1") == (3, None)
+    assert [one.event_ids for one in world.socket_segments] == [("e-0", "e-1", "e-2")]
+
+    world.replay.replay(WORKSPACE, world.socket.id, START, missing_only=False, run_id="job#2")
+    assert len(world.socket_segments) == 2
+
+
+def test_a_replay_into_a_log_keeps_its_pace(world: World) -> None:
+    world.keep_socket_log()
+    for number in range(250):
+        world.event(f"e-{number:03}", number)
+
+    assert world.replay.replay(WORKSPACE, world.socket.id, START) == (250, None)
+
+    assert world.slept == pytest.approx(250 / replay_targets.EVENTS_PER_SECOND + module.LAG_SECONDS)
+    assert sum(len(one.event_ids) for one in world.socket_segments) == 250
+
+
+def test_what_may_be_on_its_way_into_a_log_is_not_missing(world: World) -> None:
+    world.keep_socket_log()
+    accepted = world.event("young", 1)
+    world.now = accepted.created + replay_targets.SOCKET_LAG - timedelta(seconds=6)
+    assert world.replay.replay(WORKSPACE, world.socket.id, START) == (0, None)
+    world.now = accepted.created + replay_targets.SOCKET_LAG
+    assert world.replay.replay(WORKSPACE, world.socket.id, START) == (1, None)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_socket_that_nobody_was_connected_to_keeps_no_log(world: World, dry_run: bool) -> None:
+    world.event("e", 1)
+    with pytest.raises(BadUserInput, match="24 hours, so it keeps no log"):
+        world.replay.replay(WORKSPACE, world.socket.id, START, dry_run=dry_run)
+
+
+def test_a_log_that_takes_nothing_ends_the_replay_with_an_error(world: World) -> None:
+    world.keep_socket_log()
+    world.event("e", 1)
+
+    def fail(operation: str) -> None:
+        raise RateLimited("busy")
+
+    world.wake_ups.before = fail
+    with pytest.raises(RateLimited):
+        world.replay.replay(WORKSPACE, world.socket.id, START)
+
+
+def test_an_event_that_was_appended_behind_a_younger_one_is_not_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_targets, "READS_TO_THE_END", 0)
+    monkeypatch.setattr(places, "SEGMENTS_PER_READ", 1)
+    monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
+    world.keep_socket_log()
+    late, quick = world.event("late", 1), world.event("quick", 1.5)
+    for event, seconds in ((quick, 1), (late, 59)):
+        world.now = event.created + timedelta(seconds=seconds)
+        world.log_live(event.id)
+    world.now += timedelta(minutes=10)
+
+    assert world.replay.replay(WORKSPACE, world.socket.id, START, dry_run=True) == (0, None)

@@ -17,6 +17,7 @@ from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import GREATEST_SEQUENCE, Connection, Lane
 from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
+from event_service.sockets.log import Routed
 from event_service.sockets.messages import CloseSocket, WakeUp, parse_backlog_message
 from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
 from event_service.sockets.waking import wake_endpoints_of_token
@@ -48,6 +49,56 @@ def test_a_frame_is_the_event_as_delivered_and_its_sequence() -> None:
 
     assert scene.frames(client) == [{**an_event(1).as_delivered(), "sequence": 1}]
     assert list(scene.frames(client)[0]) == [*an_event(1).as_delivered(), "sequence"]
+
+
+def test_an_event_that_a_replay_appends_comes_again_with_a_new_sequence() -> None:
+    scene = Scene()
+    client = scene.connect()
+    ids = scene.publish(2)
+    scene.log.append([Routed(WORKSPACE, "replay-1", {ENDPOINT: ids}, repeat=True, replayed=True)])
+    scene.publish()
+
+    # Both places of an event are in one read.
+    scene.work()
+
+    frames = scene.frames(client)
+    assert [(one["id"], one["sequence"], one.get("replayed", False)) for one in frames] == [
+        (ids[0], 1, False),
+        (ids[1], 2, False),
+        (ids[0], 3, True),
+        (ids[1], 4, True),
+        ("event-000003", 5, False),
+    ]
+
+
+def test_live_events_and_those_of_a_replay_share_no_segment() -> None:
+    scene = Scene()
+    scene.connect()
+    messages = [Routed(WORKSPACE, str(number), {ENDPOINT: [f"e-{number}"]}, replayed=number in (1, 2)) for number in range(4)]
+
+    scene.log.append(messages)
+
+    segments = [one for _, one in sorted(scene.tables.log[ENDPOINT].items())]
+    assert [(one.event_ids, one.replayed) for one in segments] == [(("e-0",), False), (("e-1", "e-2"), True), (("e-3",), False)]
+
+
+def test_what_a_replay_could_not_append_at_once_is_marked_later_too() -> None:
+    scene = Scene()
+    client = scene.connect()
+    (event_id,) = scene.publish()
+    failing = {"allocate"}
+
+    def fail(operation: str) -> None:
+        if operation in failing:
+            raise RateLimited("busy")
+
+    scene.hook = fail
+    assert scene.log.append([Routed(WORKSPACE, "replay-1", {ENDPOINT: [event_id]}, repeat=True, replayed=True)]) == set()
+    failing.clear()
+
+    scene.work()
+
+    assert [one.get("replayed", False) for one in scene.frames(client)] == [False, True]
 
 
 def test_batches_hold_a_hundred_events() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_a_gap_inside_a_batch_is_a_notice_in_its_place() -> None:
     assert packed(an_entry(1, 100), Gap(2, 7), an_entry(8, 100)) == [[1], "gap", [8]]
     assert json.loads(frames[1].data) == {"notice": "gap", "from": 2, "to": 7, "next": 8, "reason": "expired"}
     assert [frame.last for frame in frames] == [1, 7, 8]
+
+
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize("replay_to", [0, 2])
+def test_what_a_replay_appended_is_marked_once_wherever_it_stands(batched: bool, replay_to: int) -> None:
+    entries = [an_entry(1, 100), replace(an_entry(2, 100), replayed=True), replace(an_entry(3, 200_000), replayed=True), an_entry(4, 100)]
+
+    frames = list(pack(entries, batched=batched, replay_to=replay_to))
+
+    text = b"".join(frame.data for frame in frames)
+    assert text.count(b'"replayed":true') == (3 if replay_to else 2)
+    found = [one for frame in frames for one in (json.loads(frame.data) if frame.data.startswith(b"[") else [json.loads(frame.data)])]
+    assert [one["sequence"] for one in found if one.get("replayed")] == ([1, 2, 3] if replay_to else [2, 3])
 
 
 @pytest.mark.parametrize("batched", [True, False])

@@ -111,6 +111,7 @@ class Client:
     raw: list[int] = field(default_factory=list)
     taken: list[tuple[int, str]] = field(default_factory=list)
     told: set[int] = field(default_factory=set)
+    marked: set[int] = field(default_factory=set)
     transcript: list[str] = field(default_factory=list)
     rule: Any = None
     begins: int = 1
@@ -124,8 +125,16 @@ class Client:
 class World:
     """One endpoint and everybody around it."""
 
-    def __init__(self, seed: int, faults: float, printed_client: type[PrintedClient | JavaScriptClient] = PrintedClient) -> None:
+    def __init__(
+        self,
+        seed: int,
+        faults: float,
+        printed_client: type[PrintedClient | JavaScriptClient] = PrintedClient,
+        *,
+        replays: bool = False,
+    ) -> None:
         self.faults = faults
+        self.replays_too = replays
         self.clock = VirtualClock()
         self.scheduler = Scheduler(seed, faults, self.clock)
         self.random = self.scheduler.random
@@ -172,6 +181,7 @@ class World:
         condition = {"pattern": {"data": {"n": FILTERED}}}
         self.tables.filters[FILTER] = EventFilter(FILTER, WORKSPACE, "filter", condition, START, START)
         self.pauses = 0
+        self.replays = self.replayed = 0
         self.taken_live: list[int] = []
         self.logged_live = 0
         self.workers = 0
@@ -206,6 +216,14 @@ class World:
         self.routing.append(Routed(WORKSPACE, f"nonce-{len(self.published)}", {ENDPOINT: ids}))
         if ENDPOINT in self.tables.log_heads:
             self.owed.extend(ids)
+
+    def replay(self) -> None:
+        """A step of a replay, which may be done again: the same events, with the same nonce."""
+        number = self.random.randint(1, 4)
+        ids = self.random.sample(self.published, min(number, len(self.published)))
+        self.replays += 1
+        self.replayed += len(ids)
+        self.routing.append(Routed(WORKSPACE, f"replay-{self.replays}", {ENDPOINT: ids}, repeat=True, replayed=True))
 
     def start_router(self) -> None:
         """A router takes one or two messages; another copy of one may still be in the queue."""
@@ -363,6 +381,8 @@ class World:
                 if frame == {"notice": "paused"} and not self.pauses:
                     raise AssertionError(f"{client.name} was told {frame}")
                 if "sequence" in frame:
+                    if frame.get("replayed"):
+                        client.marked.add(frame["sequence"])
                     client.raw.append(frame["sequence"])
             client.rule.take(text)
             if value == {"notice": "reset", "next": client.rule.last + 1} and not client.taken:
@@ -375,7 +395,10 @@ class World:
         """Everything in any order, then without faults until nothing is left to do."""
         for _ in range(MESSAGES):
             self._some_steps()
-            self.publish()
+            if self.replays_too and self.published and self.random.random() < 0.25:
+                self.replay()
+            else:
+                self.publish()
             self.clock.advance(seconds=self.random.choice([0, 1, 40]))
             for client in self.clients:
                 if self.random.random() < 0.4:
@@ -459,13 +482,13 @@ SEEN: Counter[str] = Counter()
 @given(seed=st.integers(0, 2**40))
 @example(seed=830511143)
 def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faults: float) -> None:
-    world = World(seed, faults)
+    world = World(seed, faults, replays=bool(seed % 2))
     world.run()
 
     check(world)
     SEEN.update(world.scheduler.happened)
     SEEN.update(workers=world.workers, time_outs=world.time_outs)
-    SEEN.update(pauses=world.pauses)
+    SEEN.update(pauses=world.pauses, replayed=world.replayed)
     for client in world.clients:
         SEEN.update(raw=len(client.raw), taken=len(client.taken))
 
@@ -475,7 +498,7 @@ def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faul
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**40))
 def test_the_client_in_javascript_has_every_event_once_and_in_order(seed: int, faults: float) -> None:
-    world = World(seed, faults, JavaScriptClient)
+    world = World(seed, faults, JavaScriptClient, replays=bool(seed % 2))
     world.run()
 
     check(world)
@@ -484,14 +507,22 @@ def test_the_client_in_javascript_has_every_event_once_and_in_order(seed: int, f
 def check(world: World) -> None:
     """The log is whole, and each client handled all of it that it was not told of, once and in order."""
     sequence_of: dict[str, int] = {}
+    logged: list[tuple[int, str]] = []
+    replayed: dict[int, str] = {}
     unused: set[int] = set()
     for segment in world.tables.log.get(ENDPOINT, {}).values():
         unused.update(range(segment.first, segment.first + segment.unused))
         for offset, event_id in enumerate(segment.event_ids):
-            if event_id in sequence_of:
+            logged.append((segment.first + offset, event_id))
+            if segment.replayed:
+                replayed[segment.first + offset] = event_id
+            elif event_id in sequence_of:
                 raise AssertionError(f"{event_id} was given two sequences")
-            sequence_of[event_id] = segment.first + offset
-    logged = sorted((sequence, event_id) for event_id, sequence in sequence_of.items())
+            else:
+                sequence_of[event_id] = segment.first + offset
+    logged.sort()
+    # Each step of a replay is in the log once, whatever was repeated, unless there was no log yet.
+    assert len(replayed) <= world.replayed
     used = {sequence for sequence, _ in logged}
     assert len(used) == len(logged)
     assert used | unused <= set(range(1, world.tables.log_heads[ENDPOINT].next))
@@ -505,6 +536,8 @@ def check(world: World) -> None:
     for client in world.clients:
         owed = matching if client.filter else logged
         assert client.taken == [one for one in owed if one[0] >= client.begins], client.name
+        handled = {sequence for sequence, _ in client.taken}
+        assert handled & replayed.keys() <= client.marked, f"{client.name} was not told of a replay"
         assert not client.told & {sequence for sequence, _ in owed}, f"{client.name} was told that sequences with an event are not there"
     # One wake-up of a group is worked on and one waits. SQS knows an id for five minutes, and whoever dies costs three.
     assert world.depth <= (6 if world.faults else 2)

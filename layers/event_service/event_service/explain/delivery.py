@@ -21,11 +21,11 @@ from event_service.explain import sentences
 from event_service.explain.configuration_then import ConfigurationThen, EndpointThen, Routed
 from event_service.explain.outcome import DeliveryOutcome
 from event_service.explain.ports import ChangeHistory, Deliveries, Events
-from event_service.explain.socket_places import SocketPlaces
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.filters.matching.explanation import STEPS_PER_EXPLANATION, Explainer, Explanation, FailedClause
 from event_service.routing.table import Matcher, RoutingTable
+from event_service.sockets.places import SocketPlaces
 
 MAXIMUM_DESTINATIONS: Final = 50
 """Of one page."""

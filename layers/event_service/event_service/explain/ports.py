@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from event_service.configuration.changes import ChangeSet, Head
 from event_service.delivery.attempt import Delivery
 from event_service.events.ports import StoredEvent
-from event_service.sockets.ports import LogHead, Segment
 
 
 class ChangeHistory(Protocol):
@@ -19,16 +18,6 @@ class ChangeHistory(Protocol):
 
     def newest(self, workspace_id: str, before: int | None, limit: int) -> list[ChangeSet]:
         """Up to ``limit`` change sets, the newest first, below the version ``before`` if it is given."""
-
-
-class SocketLogs(Protocol):
-    """The logs of WEB_SOCKET endpoints."""
-
-    def heads(self, endpoint_ids: Collection[str]) -> dict[str, LogHead]:
-        """The counters of those that have a log."""
-
-    def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
-        """Up to ``limit`` segments, in order, that hold ``first`` or follow it within its block of sequences."""
 
 
 class Deliveries(Protocol):

@@ -17,14 +17,14 @@ def of_delivery(delivery: Delivery, endpoint: Endpoint) -> tuple[DeliveryOutcome
     """What the record of a delivery says."""
     last = delivery.attempts[-1] if delivery.attempts else None
     if delivery.status is DeliveryStatus.DELIVERED and last is not None:
-        return DeliveryOutcome.DELIVERED, f"It was delivered by attempt {last.number} at {_moment(last.date)}: HTTP {last.status_code}."
+        return DeliveryOutcome.DELIVERED, f"It was delivered by attempt {last.number} at {moment(last.date)}: HTTP {last.status_code}."
     if delivery.status is DeliveryStatus.DELIVERED:
         return DeliveryOutcome.DELIVERED, "It was delivered."
     if delivery.status is DeliveryStatus.FAILED:
         why = f" The last: {_what_happened(last)}." if last is not None else ""
         return DeliveryOutcome.FAILED, f"It was given up after {_attempts(delivery)}.{why}"
     if delivery.status is DeliveryStatus.DISCARDED and last is not None and last.failure is FailureClass.CANCELLED:
-        return DeliveryOutcome.DISCARDED, f"It was cancelled at {_moment(last.date)}."
+        return DeliveryOutcome.DISCARDED, f"It was cancelled at {moment(last.date)}."
     if delivery.status is DeliveryStatus.DISCARDED:
         return DeliveryOutcome.DISCARDED, f"It was discarded after {_attempts(delivery)}: the event expired before it could be sent."
     return DeliveryOutcome.WAITING, _waiting(delivery, endpoint, last)
@@ -33,7 +33,7 @@ def of_delivery(delivery: Delivery, endpoint: Endpoint) -> tuple[DeliveryOutcome
 def _waiting(delivery: Delivery, endpoint: Endpoint, last: Attempt | None) -> str:
     said = f"{_attempts(delivery).capitalize()} so far" + (f", the last: {_what_happened(last)}." if last is not None else ".")
     if delivery.next_attempt is not None:
-        return f"It waits: the next attempt is due at {_moment(delivery.next_attempt)}. {said}"
+        return f"It waits: the next attempt is due at {moment(delivery.next_attempt)}. {said}"
     if endpoint.shown_status is not EndpointStatus.ENABLED:
         reason = f", because {endpoint.shown_reason}" if endpoint.shown_reason else ""
         where = f"in the endpoint's backlog: the endpoint is {endpoint.shown_status.value}{reason}"
@@ -48,7 +48,7 @@ def _attempts(delivery: Delivery) -> str:
 
 def _what_happened(attempt: Attempt) -> str:
     happened = attempt.error.rstrip(".") if attempt.error else f"HTTP {attempt.status_code}"
-    return f"{happened}, at {_moment(attempt.date)}"
+    return f"{happened}, at {moment(attempt.date)}"
 
 
 def logged(sequence: int) -> str:
@@ -75,9 +75,7 @@ def on_its_way(age: timedelta, *, late: bool) -> str:
 def not_matched(event: Event, endpoint: Endpoint, known: EndpointThen, filters: Sequence[tuple[str, Sequence[FailedClause]]]) -> str:
     """Nothing was routed there: why."""
     if not known.exists:
-        return (
-            f"The endpoint was created at {_moment(endpoint.created)}, after the event was routed (accepted at {_moment(event.created)})."
-        )
+        return f"The endpoint was created at {moment(endpoint.created)}, after the event was routed (accepted at {moment(event.created)})."
     if known.matches_nothing and not filters:
         return f"No event was routed to the endpoint: {LAST_FILTER_DELETED}."
     if event.type.casefold().startswith(RESERVED_TYPE_PREFIX):
@@ -101,5 +99,6 @@ def uncertainty(routed: Routed, known: EndpointThen) -> str:
     return ""
 
 
-def _moment(value: datetime) -> str:
+def moment(value: datetime) -> str:
+    """To the second."""
     return value.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,28 +1,25 @@
-"""Replaying: sending retained events to one webhook again, as its event filters are now."""
+"""Replaying: sending retained events to one endpoint again, as its event filters are now."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
-from event_service.base.errors import BadUserInput, TooLarge
-from event_service.configuration.endpoint import Endpoint
-from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.history import require_webhook
-from event_service.delivery.messages import ON_ITS_WAY
-from event_service.delivery.ports import BacklogRow, DeliveryLog
-from event_service.delivery.resending import Resending, row_again
+from event_service.base.errors import BadUserInput, NotFound, TooLarge
+from event_service.base.identifiers import new_id, parse_uuid
+from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.routing.endpoint_routing import EndpointsAndFilters, routing_of
+from event_service.routing.replay_targets import Receiver, ReplayTarget
 from event_service.routing.table import Matcher, RoutingTable
 
 MAXIMUM_REPLAYED_EVENTS: Final = 10_000
@@ -60,7 +57,7 @@ class _Run:
 
     endpoint: Endpoint
     table: RoutingTable
-    missing_only: bool
+    receiver: Receiver
     stop: float
     dry_run: bool = False
     sent: int = 0
@@ -78,8 +75,7 @@ class Replay:
     def __init__(
         self,
         *,
-        log: DeliveryLog,
-        resending: Resending,
+        targets: Mapping[EndpointType, ReplayTarget],
         store: EventStore,
         accepted: AcceptedInTime,
         endpoints: EndpointsAndFilters,
@@ -88,8 +84,7 @@ class Replay:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._log = log
-        self._resending = resending
+        self._targets = targets
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
@@ -108,37 +103,43 @@ class Replay:
         time_left: Callable[[], float] = lambda: math.inf,
         *,
         dry_run: bool = False,
+        run_id: str | None = None,
     ) -> tuple[int, datetime | None]:
-        """Sends again, to one webhook, the retained events accepted in ``[since, until)`` that its filters match now.
+        """Sends again, to one endpoint, the retained events accepted in ``[since, until)`` that its filters match now.
 
         The youngest events may not be found yet: a replay up to now ends by waiting for them, a few seconds, or says that
         it is not done.
 
         Args:
             workspace_id: the token's workspace.
-            endpoint_id: a WEB_HOOK endpoint.
+            endpoint_id: of the workspace.
             since: the first moment of acceptance.
             until: the end; now when left out, so that a replay does not chase what is being published.
             missing_only: leave out what was delivered or is on its way.
             time_left: seconds that this call may still take.
             dry_run: only counts what would be sent, without the youngest events that may not be found yet.
+            run_id: equal for tries of one step: into the log of a WEB_SOCKET endpoint they append once.
 
         Returns:
             How many were sent, and from when on to continue (``None``: all are done). Events of one moment stay together.
 
         Raises:
-            BadUserInput: a malformed id, a WEB_SOCKET endpoint, or an empty span of time.
+            BadUserInput: a malformed id, an empty span of time, or a WEB_SOCKET endpoint that keeps no log now.
             NotFound: an unknown endpoint.
             TooLarge: the time did not suffice to find any event.
             Unavailable: it is not known whether all were sent.
         """
-        endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "endpointId", "its clients reconnect with `after`")
+        parsed = parse_uuid(endpoint_id, "endpointId")
+        endpoint = self._endpoints.endpoint(workspace_id, parsed)
+        if endpoint is None:
+            raise NotFound("endpoint", [parsed])
         now = self._clock()
         end = now if until is None else until
         if since >= end:
             raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
         stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_STEP)
-        run = _Run(endpoint, self._routing_of(endpoint), missing_only, stop, dry_run)
+        receiver = self._targets[endpoint.type].open(endpoint, since, missing_only=missing_only, run_id=run_id or new_id())
+        run = _Run(endpoint, self._routing_of(endpoint), receiver, stop, dry_run)
         # What was accepted before is certainly found.
         settled = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))
         continue_since = self._replay_span(run, since, settled)
@@ -175,12 +176,12 @@ class Replay:
                 # At least one step each time, so that calling again comes to an end.
                 if run.is_full or (run.looked_at and self._monotonic() > run.stop):
                     return some[0][0]
-                rows = self._to_replay(run.endpoint, run.table, [event_id for _, event_id in some], missing_only=run.missing_only)
-                if run.sent and run.sent + len(rows) > MAXIMUM_REPLAYED_EVENTS:
+                chosen = run.receiver.choose(self._matching(run, [event_id for _, event_id in some]))
+                if run.sent and run.sent + chosen.count > MAXIMUM_REPLAYED_EVENTS:
                     return some[0][0]
                 if not run.dry_run:
-                    self._resending.send(rows)
-                run.sent += len(rows)
+                    chosen.send()
+                run.sent += chosen.count
                 run.looked_at += len(some)
                 done_until = some[-1][0] + _TICK
         except _OutOfTime:
@@ -191,28 +192,17 @@ class Replay:
             return done_until
         return None
 
-    def _to_replay(self, endpoint: Endpoint, table: RoutingTable, ids: Sequence[str], *, missing_only: bool) -> list[BacklogRow]:
-        stored = self._store.get(endpoint.workspace_id, ids)
+    def _matching(self, run: _Run, ids: Sequence[str]) -> list[Event]:
+        stored = self._store.get(run.endpoint.workspace_id, ids)
         left = STEPS_PER_GROUP
         events: list[Event] = []
         for event in (stored[one].event for one in ids if one in stored):
             budget = Budget(min(STEPS_PER_EVENT, left))
             before = budget.left
-            if table.selects(endpoint.id, event, budget):
+            if run.table.selects(run.endpoint.id, event, budget):
                 events.append(event)
             left -= before - budget.left
-        log = self._log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
-        under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if missing_only else ()
-        young = self._clock() - ON_ITS_WAY
-        rows: list[BacklogRow] = []
-        for event in events:
-            delivery = log.get((endpoint.id, event.id))
-            if delivery is None and missing_only and event.created > young:
-                # It may be on its way: whether it was is looked up once it would have arrived.
-                rows.append(replace(row_again(endpoint.id, event, None), at=format_date(event.created + ON_ITS_WAY)))
-            elif delivery is None or delivery.status not in under_way:
-                rows.append(row_again(endpoint.id, event, delivery))
-        return rows
+        return events
 
     def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
         return routing_of(endpoint, self._endpoints, self._make_matcher)

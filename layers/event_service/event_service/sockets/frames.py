@@ -24,11 +24,12 @@ _REPLAYED_BYTES: Final = len(_REPLAYED) - 1
 
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """One event with its sequence. ``data`` is a JSON object in UTF-8."""
+    """One event with its sequence. ``data`` is a JSON object in UTF-8; ``replayed``: a replay put it into the log."""
 
     sequence: int
     event_id: str
     data: bytes
+    replayed: bool = False
 
     @property
     def first(self) -> int:
@@ -80,15 +81,16 @@ class Frame:
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def event_frame(event_id: str, text: bytes, sequence: int) -> EventFrame:
+def event_frame(event_id: str, text: bytes, sequence: int, *, replayed: bool = False) -> EventFrame:
     """The event as delivered, and its sequence as the tenth key.
 
     Args:
         event_id: the event's.
         text: the JSON object that webhooks get as their body.
         sequence: its place in the log.
+        replayed: whether a replay put it there.
     """
-    return EventFrame(sequence, event_id, b"".join((memoryview(text)[:-1], b',"sequence":%d}' % sequence)))
+    return EventFrame(sequence, event_id, b"".join((memoryview(text)[:-1], b',"sequence":%d}' % sequence)), replayed)
 
 
 def gap_notice(gap: Gap) -> bytes:
@@ -136,7 +138,7 @@ def pack(entries: Iterable[Entry], *, batched: bool, replay_to: int = 0) -> Iter
     Args:
         entries: what stands in the log.
         batched: put up to 100 events or 102,400 bytes into an array; notices travel alone.
-        replay_to: events up to this sequence are marked as replayed.
+        replay_to: events up to this sequence are marked as replayed, and behind it those that a replay put into the log.
     """
     waiting: list[EventFrame] = []
     size = 0
@@ -146,7 +148,7 @@ def pack(entries: Iterable[Entry], *, batched: bool, replay_to: int = 0) -> Iter
             waiting, size = [], 0
             yield Frame((gap_notice(entry),), entry.last)
             continue
-        replayed = entry.sequence <= replay_to
+        replayed = entry.replayed or entry.sequence <= replay_to
         length = len(entry.data) + (_REPLAYED_BYTES if replayed else 0)
         # An array adds two brackets.
         if length + (2 if batched else 0) > MAXIMUM_FRAME_BYTES:
@@ -175,7 +177,7 @@ def _flush(waiting: list[EventFrame], replay_to: int) -> Iterator[Frame]:
 
 
 def _parts(entry: EventFrame, replay_to: int) -> tuple[bytes, ...]:
-    if entry.sequence > replay_to:
+    if entry.sequence > replay_to and not entry.replayed:
         return (entry.data,)
     return (entry.data[:-1], _REPLAYED)
 

@@ -3,9 +3,10 @@
 Appending takes two writes. The first counts the head up by the number of events, without a condition, so that routers never
 wait for each other. The second, a transaction, stores the events' ids under the sequences this gave, and a marker of
 (endpoint, routing message). A message that is routed again, by a repeat or after a crash, finds its marker, so an event
-never gets two sequences. A router that dies between the two leaves sequences that nobody uses: whoever reads the log marks
-them as unused after a while, after which the router's own second write fails. Nothing is appended for an endpoint that had
-no connection within the retention: nobody could resume there.
+never gets two sequences, unless a replay appends it again, by a marker of its own. A router that dies between the two
+leaves sequences that nobody uses: whoever reads the log marks them as unused after a while, after which the router's own
+second write fails. Nothing is appended for an endpoint that had no connection within the retention: nobody could resume
+there.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ _LOG = logging.getLogger(__name__)
 class Routed:
     """What one routing message adds to logs: the ids of its events, in order, for each WEB_SOCKET endpoint.
 
-    ``repeat``: it may have been appended before. ``configuration_version``: by which it was routed.
+    ``repeat``: it may have been appended before. ``configuration_version``: by which it was routed. ``replayed``: it is no routing
+    message but a part of a replay.
     """
 
     workspace_id: str
@@ -61,6 +63,7 @@ class Routed:
     event_ids: Mapping[str, Sequence[str]]
     repeat: bool = False
     configuration_version: int | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class _Addition:
     event_ids: tuple[str, ...]
     repeat: bool
     configuration_version: int | None
+    replayed: bool
 
 
 def block_of(sequence: int) -> int:
@@ -147,7 +151,10 @@ class SocketLog:
     def append_late(self, messages: Sequence[LateAppend]) -> bool:
         """Appends what was put off. ``False``: some of it must come again."""
         return not self.append(
-            [Routed(one.workspace_id, one.nonce, {one.endpoint_id: one.event_ids}, True, one.configuration_version) for one in messages]
+            [
+                Routed(one.workspace_id, one.nonce, {one.endpoint_id: one.event_ids}, True, one.configuration_version, one.replayed)
+                for one in messages
+            ]
         )
 
     # -- appending -----------------------------------------------------------------------------------------------
@@ -207,7 +214,7 @@ class SocketLog:
         event_ids = [one for addition in additions for one in addition.event_ids]
         first = head.next - len(event_ids)
         versions = {addition.configuration_version for addition in additions}
-        segments = self._segments(first, event_ids, versions.pop() if len(versions) == 1 else None)
+        segments = self._segments(first, event_ids, versions.pop() if len(versions) == 1 else None, replayed=additions[0].replayed)
         for attempt in range(1, TRIES + 1):
             try:
                 self._store.append(endpoint_id, segments, [addition.nonce for addition in additions])
@@ -224,7 +231,7 @@ class SocketLog:
             else:
                 return
 
-    def _segments(self, first: int, event_ids: Sequence[str], version: int | None) -> list[Segment]:
+    def _segments(self, first: int, event_ids: Sequence[str], version: int | None, *, replayed: bool) -> list[Segment]:
         now = self._clock()
         segments = []
         last = first + len(event_ids) - 1
@@ -232,12 +239,15 @@ class SocketLog:
         while at <= last:
             end = min(last, at + EVENTS_PER_SEGMENT - 1, block_end(at))
             ids = tuple(event_ids[at - first : end - first + 1])
-            segments.append(Segment(at, ids, now, now + self._retention, configuration_version=version))
+            segments.append(Segment(at, ids, now, now + self._retention, configuration_version=version, replayed=replayed))
             at = end + 1
         return segments
 
     def _put_off(self, endpoint_id: str, additions: Sequence[_Addition]) -> set[str]:
-        messages = [LateAppend(one.workspace_id, endpoint_id, one.nonce, one.event_ids, one.configuration_version) for one in additions]
+        messages = [
+            LateAppend(one.workspace_id, endpoint_id, one.nonce, one.event_ids, one.configuration_version, one.replayed)
+            for one in additions
+        ]
         try:
             self._backlog.send(messages, LATE_SECONDS)
         except (RateLimited, Unavailable) as error:
@@ -286,19 +296,21 @@ def _by_endpoint(messages: Sequence[Routed]) -> dict[str, list[_Addition]]:
         for endpoint_id, event_ids in message.event_ids.items():
             if event_ids:
                 version = message.configuration_version
-                addition = _Addition(message.workspace_id, message.nonce, tuple(event_ids), message.repeat, version)
+                addition = _Addition(message.workspace_id, message.nonce, tuple(event_ids), message.repeat, version, message.replayed)
                 by_nonce.setdefault(endpoint_id, {})[message.nonce] = addition
     return {endpoint_id: list(of_one.values()) for endpoint_id, of_one in by_nonce.items()}
 
 
 def _together(additions: Sequence[_Addition]) -> list[_Addition]:
-    """As many as fit into one transaction, at least one."""
+    """As many as fit into one transaction, at least one; what a replay appends by itself, since segments say so."""
     taken: list[_Addition] = []
     events = characters = 0
     for addition in additions:
         events += len(addition.event_ids)
         characters += sum(map(len, addition.event_ids))
         if taken and (events > EVENTS_PER_APPEND or characters > ID_CHARACTERS_PER_APPEND or len(taken) == MESSAGES_PER_APPEND):
+            break
+        if taken and addition.replayed != taken[0].replayed:
             break
         taken.append(addition)
     return taken

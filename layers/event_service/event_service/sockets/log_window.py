@@ -116,21 +116,21 @@ class LogWindow:
 
     async def _entries(self, cursor: int, segments: Sequence[Segment], now: datetime) -> list[Entry]:
         """Of segments that follow each other, the first of which holds what is behind the cursor."""
-        wanted: list[tuple[int, str | None]] = []
+        wanted: list[tuple[int, str | None, bool]] = []
         at = cursor
         for segment in segments:
             if segment.first > at + 1 or segment.expires <= now or len(wanted) >= self._events_per_read:
                 break
             ids: Sequence[str | None] = segment.event_ids or [None] * segment.unused
-            wanted.extend((segment.first + place, one) for place, one in enumerate(ids) if segment.first + place > at)
+            wanted.extend((segment.first + place, one, segment.replayed) for place, one in enumerate(ids) if segment.first + place > at)
             at = segment.last
         del wanted[self._events_per_read :]
-        texts = await self._texts([event_id for _, event_id in wanted if event_id is not None])
+        texts = await self._texts([event_id for _, event_id, _ in wanted if event_id is not None])
         entries: list[Entry] = []
-        for sequence, event_id in wanted:
-            text = texts.pop(event_id, None) if event_id is not None else None
+        for sequence, event_id, replayed in wanted:
+            text = texts.get(event_id) if event_id is not None else None
             if event_id is not None and text is not None:
-                entries.append(event_frame(event_id, text, sequence))
+                entries.append(event_frame(event_id, text, sequence, replayed=replayed))
                 continue
             reason = GapReason.UNUSED if event_id is None else GapReason.EXPIRED
             before = entries[-1] if entries else None

@@ -124,20 +124,22 @@ class LateAppend:
     nonce: str
     event_ids: tuple[str, ...]
     configuration_version: int | None = None
+    replayed: bool = False
 
     def text(self) -> str:
         """The JSON text that is sent."""
-        return json_values.dumps(
-            {
-                "v": FORMAT,
-                "kind": "append",
-                "workspaceId": self.workspace_id,
-                "endpointId": self.endpoint_id,
-                "nonce": self.nonce,
-                "eventIds": list(self.event_ids),
-                "configuration": self.configuration_version,
-            }
-        )
+        value: dict[str, Any] = {
+            "v": FORMAT,
+            "kind": "append",
+            "workspaceId": self.workspace_id,
+            "endpointId": self.endpoint_id,
+            "nonce": self.nonce,
+            "eventIds": list(self.event_ids),
+            "configuration": self.configuration_version,
+        }
+        if self.replayed:
+            value["replayed"] = True
+        return json_values.dumps(value)
 
 
 BacklogMessage: TypeAlias = OwnTurn | CloseSocket | LateAppend
@@ -162,7 +164,8 @@ def parse_backlog_message(text: str) -> BacklogMessage:
             return CloseSocket(value["connectionId"], value.get("atOnce", False))
         case "append":
             ids = tuple(value["eventIds"])
-            return LateAppend(value["workspaceId"], value["endpointId"], value["nonce"], ids, value.get("configuration"))
+            version, replayed = value.get("configuration"), value.get("replayed", False)
+            return LateAppend(value["workspaceId"], value["endpointId"], value["nonce"], ids, version, replayed)
     raise ValueError(f"a message of kind {value['kind']!r} in the backlog queue; this version reads turn, close and append")
 
 

@@ -61,7 +61,8 @@ class LogHead:
 class Segment:
     """Sequences that were given out together, from ``first`` on: to events, or, when ``unused``, to nothing.
 
-    ``configuration_version``: by which all of the events were routed; ``None``: it was not the same for all.
+    ``configuration_version``: by which all of the events were routed; ``None``: it was not the same for all. ``replayed``: they
+    were published before and a replay put them here.
     """
 
     first: int
@@ -70,6 +71,7 @@ class Segment:
     expires: datetime
     unused: int = 0
     configuration_version: int | None = None
+    replayed: bool = False
 
     @property
     def last(self) -> int:

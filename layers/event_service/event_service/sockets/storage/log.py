@@ -71,6 +71,7 @@ class SegmentItem(Model):
     unused = NumberAttribute(null=True)
     configuration = NumberAttribute(null=True)
     """The version by which the events were routed."""
+    replayed = BooleanAttribute(null=True)
     appended_at = NumberAttribute(attr_name="appendedAt")
     expires_at = NumberAttribute(attr_name="expiresAt")
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
@@ -256,6 +257,7 @@ def _segment_item(endpoint_id: str, segment: Segment) -> SegmentItem:
         ids=ids,
         unused=segment.unused or None,
         configuration=segment.configuration_version,
+        replayed=segment.replayed or None,
         appended_at=_epoch(segment.appended),
         expires_at=_epoch(segment.expires),
     )
@@ -267,4 +269,12 @@ def _segment(item: SegmentItem) -> Segment:
     event_ids = tuple(zlib.decompress(ids).decode().split("\n")) if ids is not None else ()
     configuration: float | None = item.configuration  # as above
     version = None if configuration is None else int(configuration)
-    return Segment(int(item.first), event_ids, _moment(item.appended_at), _moment(item.expires_at), int(item.unused or 0), version)
+    return Segment(
+        int(item.first),
+        event_ids,
+        _moment(item.appended_at),
+        _moment(item.expires_at),
+        int(item.unused or 0),
+        version,
+        replayed=bool(item.replayed),
+    )

@@ -6,10 +6,10 @@ the place is found by halving, and a few segments are looked through.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
-from event_service.explain.ports import SocketLogs
 from event_service.sockets.log import block_end
 from event_service.sockets.ports import LogHead, Segment
 
@@ -18,6 +18,16 @@ MAXIMUM_READS: Final = 20
 """From the moment of acceptance on."""
 MARGIN: Final = timedelta(seconds=2)
 """Times are kept in whole seconds, and clocks differ a little."""
+
+
+class SocketLogs(Protocol):
+    """The logs of WEB_SOCKET endpoints."""
+
+    def heads(self, endpoint_ids: Collection[str]) -> dict[str, LogHead]:
+        """The counters of those that have a log."""
+
+    def segments(self, endpoint_id: str, first: int, limit: int) -> list[Segment]:
+        """Up to ``limit`` segments, in order, that hold ``first`` or follow it within its block of sequences."""
 
 
 class SocketPlaces:
@@ -39,19 +49,24 @@ class SocketPlaces:
     def place_of(self, endpoint_id: str, head: LogHead, event_id: str, accepted: datetime) -> tuple[int, int | None] | None:
         """The sequence of an event, and the version of the configuration by which it was routed, if its segment says;
         ``None``: it is not found."""
-        at = self._from(endpoint_id, head, accepted - MARGIN)
+        at = self.since(endpoint_id, head, accepted)
         for _ in range(MAXIMUM_READS):
             if at > head.last:
                 return None
-            segments = self._logs.segments(endpoint_id, at, SEGMENTS_PER_READ)
+            segments, at = self.read(endpoint_id, at)
             for segment in segments:
                 if event_id in segment.event_ids:
                     return segment.first + segment.event_ids.index(event_id), segment.configuration_version
-            at = segments[-1].last + 1 if len(segments) == SEGMENTS_PER_READ else block_end(at) + 1
         return None
 
-    def _from(self, endpoint_id: str, head: LogHead, moment: datetime) -> int:
+    def read(self, endpoint_id: str, sequence: int) -> tuple[list[Segment], int]:
+        """Segments that hold a sequence or follow it, and where to go on."""
+        segments = self._logs.segments(endpoint_id, sequence, SEGMENTS_PER_READ)
+        return segments, segments[-1].last + 1 if len(segments) == SEGMENTS_PER_READ else block_end(sequence) + 1
+
+    def since(self, endpoint_id: str, head: LogHead, moment: datetime) -> int:
         """A sequence from which on everything stands that was appended from ``moment`` on."""
+        moment -= MARGIN
         low, high = head.floor, head.next
         while low < high:
             middle = (low + high) // 2

@@ -1,0 +1,191 @@
+"""Where a replay puts events: into the backlog of a webhook, or into the log of a socket."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from event_service.base.clock import Clock
+from event_service.base.dates import format_date
+from event_service.base.errors import BadUserInput, RateLimited
+from event_service.configuration.endpoint import Endpoint
+from event_service.delivery.attempt import DeliveryStatus
+from event_service.delivery.messages import ON_ITS_WAY
+from event_service.delivery.ports import BacklogRow, DeliveryLog
+from event_service.delivery.resending import Resending, row_again
+from event_service.events.event import Event
+from event_service.sockets.log import Routed, SocketLog, log_is_off
+from event_service.sockets.places import SocketPlaces
+from event_service.sockets.ports import LogHead
+
+EVENTS_PER_SECOND: Final = 100
+"""Into the log of one WEB_SOCKET endpoint, a third of what it takes. Clients get a log in order, so live events stand behind the
+replayed ones of one second, and not behind all of them."""
+SOCKET_LAG: Final = timedelta(minutes=1)
+"""So long after its acceptance, an event that is not in a log is taken to be on its way there."""
+READS_TO_THE_END: Final = 50
+"""Of 100 segments each: a log that is no longer is read from the beginning of the span to its end, so that also what another replay
+appended is seen. In a longer one an event is looked for in the minute after its acceptance."""
+MAXIMUM_LOGGED: Final = 200_000
+"""Ids that are remembered, about 100 bytes each. They come in the order of time, as events do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Events that are to be sent; ``send`` does it, and may raise ``RateLimited`` or ``Unavailable``."""
+
+    count: int
+    send: Callable[[], None]
+
+
+class Receiver(Protocol):
+    """One endpoint, during one call."""
+
+    def choose(self, events: Sequence[Event]) -> Chosen:
+        """Those of the events that are wanted; they come in the order of acceptance."""
+
+
+class ReplayTarget(Protocol):
+    """A kind of endpoints."""
+
+    def open(self, endpoint: Endpoint, since: datetime, *, missing_only: bool, run_id: str) -> Receiver:
+        """Begins with one endpoint.
+
+        Args:
+            endpoint: of this kind.
+            since: events from this moment on will come.
+            missing_only: leave out what the endpoint has, or will get.
+            run_id: equal for tries of one step.
+
+        Raises:
+            BadUserInput: it can be sent nothing now.
+        """
+
+
+# -- webhooks ----------------------------------------------------------------------------------------------------------
+
+
+class WebhookTarget:
+    """Through the backlog: each receiver gets them at its own pace, in its own lane."""
+
+    def __init__(self, log: DeliveryLog, resending: Resending, clock: Clock) -> None:
+        self._log = log
+        self._resending = resending
+        self._clock = clock
+
+    def open(self, endpoint: Endpoint, since: datetime, *, missing_only: bool, run_id: str) -> Receiver:  # noqa: ARG002 - see ReplayTarget
+        return _Webhook(self._log, self._resending, self._clock, endpoint, missing_only)
+
+
+@dataclass(frozen=True, slots=True)
+class _Webhook:
+    log: DeliveryLog
+    resending: Resending
+    clock: Clock
+    endpoint: Endpoint
+    missing_only: bool
+
+    def choose(self, events: Sequence[Event]) -> Chosen:
+        rows = self._rows(events)
+        return Chosen(len(rows), lambda: self.resending.send(rows))
+
+    def _rows(self, events: Sequence[Event]) -> list[BacklogRow]:
+        endpoint = self.endpoint
+        log = self.log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
+        under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if self.missing_only else ()
+        young = self.clock() - ON_ITS_WAY
+        rows: list[BacklogRow] = []
+        for event in events:
+            delivery = log.get((endpoint.id, event.id))
+            if delivery is None and self.missing_only and event.created > young:
+                # It may be on its way: whether it was is looked up once it would have arrived.
+                rows.append(replace(row_again(endpoint.id, event, None), at=format_date(event.created + ON_ITS_WAY)))
+            elif delivery is None or delivery.status not in under_way:
+                rows.append(row_again(endpoint.id, event, delivery))
+        return rows
+
+
+# -- sockets -----------------------------------------------------------------------------------------------------------
+
+
+class SocketTarget:
+    """Into the log, with new sequences: clients get them as they get new events, marked as replayed."""
+
+    def __init__(
+        self, log: Callable[[], SocketLog], places: SocketPlaces, clock: Clock, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        """
+        Args:
+            log: makes the writing side of logs; a dry run does not need it.
+            places: the reading side.
+            clock: the time.
+            sleep: keeps the pace, in seconds.
+        """
+        self._log = log
+        self._places = places
+        self._clock = clock
+        self._sleep = sleep
+
+    def open(self, endpoint: Endpoint, since: datetime, *, missing_only: bool, run_id: str) -> Receiver:
+        head, now = self._places.head(endpoint.id), self._clock()
+        if head is None or log_is_off(head, now):
+            hours = self._places.retention.total_seconds() / 3600
+            raise BadUserInput(
+                f"endpointId: no client was connected to this WEB_SOCKET endpoint within {hours:.0f} hours, so it keeps no log. Connect "
+                "one, and then replay."
+            )
+        known = _LoggedIds(self._places, endpoint.id, head, since) if missing_only else None
+
+        def append(event_ids: Sequence[str]) -> None:
+            named = "\n".join([run_id, *event_ids])
+            nonce = f"replay-{hashlib.blake2b(named.encode(errors='surrogatepass'), digest_size=16).hexdigest()}"
+            if self._log().append([Routed(endpoint.workspace_id, nonce, {endpoint.id: event_ids}, repeat=True, replayed=True)]):
+                raise RateLimited("replayEvents: the endpoint's log takes nothing at this moment; try again in a few seconds.")
+            self._sleep(len(event_ids) / EVENTS_PER_SECOND)
+
+        return _Socket(append, known, self._clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    append: Callable[[Sequence[str]], None]
+    known: _LoggedIds | None
+    clock: Clock
+
+    def choose(self, events: Sequence[Event]) -> Chosen:
+        if self.known is not None and events:
+            logged, young = self.known.up_to(events[-1].created), self.clock() - SOCKET_LAG
+            events = [event for event in events if event.id not in logged and event.created <= young]
+        ids = [event.id for event in events]
+        return Chosen(len(ids), lambda: self.append(ids) if ids else None)
+
+
+class _LoggedIds:
+    """The ids that stand in a log from a moment on, read as far as they are needed."""
+
+    def __init__(self, places: SocketPlaces, endpoint_id: str, head: LogHead, since: datetime) -> None:
+        self._places = places
+        self._endpoint_id = endpoint_id
+        self._head = head
+        self._at = places.since(endpoint_id, head, since)
+        self._reads = 0
+        self._appended: datetime | None = None
+        self._ids: dict[str, None] = {}
+
+    def up_to(self, accepted: datetime) -> dict[str, None]:
+        """Those among which an event accepted then is, if it is in the log."""
+        while self._at <= self._head.last and (
+            self._reads < READS_TO_THE_END or self._appended is None or self._appended <= accepted + SOCKET_LAG
+        ):
+            segments, self._at = self._places.read(self._endpoint_id, self._at)
+            self._reads += 1
+            for segment in segments:
+                self._ids.update(dict.fromkeys(segment.event_ids))
+                self._appended = segment.appended
+        while len(self._ids) > MAXIMUM_LOGGED:
+            del self._ids[next(iter(self._ids))]
+        return self._ids
