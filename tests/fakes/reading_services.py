@@ -59,7 +59,9 @@ class ReadingServices(FakeServices):
         return self.world.replay_with(self.store, self._reading, self.configuration())
 
     def bulk_retry(self) -> BulkRetry:
-        return BulkRetry(deliveries=self._history, store=self.store, endpoints=self.configuration(), make_matcher=Matcher)
+        return BulkRetry(
+            deliveries=self._history, store=self.store, endpoints=self.configuration(), destinations=destinations(), make_matcher=Matcher
+        )
 
     def event(self, event_id: str, minute: float, **fields: Any) -> Event:
         """An event that happened, and was accepted, so many minutes after the beginning."""

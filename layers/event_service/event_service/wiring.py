@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from event_service.delivery.lanes import Looks
     from event_service.delivery.outlet import Outlet
     from event_service.delivery.receiver_reports import ReceiverReports
+    from event_service.delivery.replay_target import ReplayTarget, ReplayTargets
     from event_service.delivery.resending import Resending
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
@@ -666,28 +667,39 @@ def bulk_retry() -> BulkRetry:
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.bulk_retry import BulkRetry
 
-    return BulkRetry(deliveries=deliveries(), store=event_store(), endpoints=configuration(), make_matcher=Matcher)
+    return BulkRetry(
+        deliveries=deliveries(), store=event_store(), endpoints=configuration(), destinations=destinations(), make_matcher=Matcher
+    )
 
 
 @cache
 def replay() -> Replay:
     """Sending retained events again. For the GraphQL API."""
-    from event_service.configuration.endpoint import EndpointType
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.replay import Replay
-    from event_service.routing.replay_targets import SocketTarget, WebhookTarget
 
     return Replay(
-        targets={
-            EndpointType.WEB_HOOK: WebhookTarget(delivery_log(), resending(), clock),
-            EndpointType.WEB_SOCKET: SocketTarget(socket_log, socket_places(), clock),
-        },
+        targets=replay_targets(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+def replay_targets() -> ReplayTargets:
+    """Where replays put events: a type that can be replayed to is registered here, too."""
+    from event_service.configuration.endpoint import EndpointType
+    from event_service.delivery.replay_target import ReplayTargets
+    from event_service.sockets.replay_target import SocketTarget
+    from event_service.webhooks.replay_target import WebhookTarget
+
+    targets: dict[EndpointType, ReplayTarget] = {
+        EndpointType.WEB_HOOK: WebhookTarget(delivery_log(), resending(), clock),
+        EndpointType.WEB_SOCKET: SocketTarget(socket_log, socket_places(), clock),
+    }
+    return ReplayTargets(destinations(), targets)
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------

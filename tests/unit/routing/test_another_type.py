@@ -21,6 +21,7 @@ from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus,
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
 from event_service.delivery.lanes import Looks
 from event_service.delivery.outlet import RoutedEvents
+from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
@@ -28,6 +29,8 @@ from event_service.explain.delivery import Explanations
 from event_service.explain.outcome import DeliveryOutcome
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
+from event_service.routing.bulk_retry import BulkRetry
+from event_service.routing.replay import Replay
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
@@ -136,6 +139,21 @@ class Scene:
             endpoints=self.configuration,
             destinations=self.destinations,
             tester=self,
+        )
+        self.replay = Replay(
+            targets=ReplayTargets(self.destinations, {}),
+            store=self.store,
+            accepted=self,
+            endpoints=self.configuration,
+            make_matcher=Matcher,
+            clock=self.clock,
+        )
+        self.bulk_retry = BulkRetry(
+            deliveries=self.history,
+            store=self.store,
+            endpoints=self.configuration,
+            destinations=self.destinations,
+            make_matcher=Matcher,
         )
         self.explanations = Explanations(
             configuration=self.configuration,
@@ -267,4 +285,16 @@ def test_what_it_lacks_is_refused_with_its_own_sentence(scene: Scene) -> None:
         scene.history.test_endpoint(WORKSPACE, scene.drawer.id)
     with pytest.raises(BadUserInput, match=f"ids: {delivery_id} cannot be sent again: what is in a DRAWER stays there"):
         scene.history.retry(WORKSPACE, [delivery_id])
+    with pytest.raises(BadUserInput, match="endpointId: this is a DRAWER endpoint; nothing is taken out of it"):
+        scene.replay.replay(WORKSPACE, scene.drawer.id, AT)
+    assert scene.backlog.rows == {}
+
+
+def test_retries_of_many_deliveries_leave_it_out(scene: Scene) -> None:
+    scene.route(scene.publish("x"))
+    scene.record("x", DeliveryStatus.FAILED)
+
+    retried = scene.bulk_retry.retry(WORKSPACE, DeliveryQuery(endpoint_id=scene.drawer.id))
+
+    assert (retried.count, retried.skipped) == (0, 1)
     assert scene.backlog.rows == {}

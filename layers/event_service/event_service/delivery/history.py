@@ -21,7 +21,7 @@ from event_service.base.look_through import EXAMINED_PER_ROUND
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.destinations import Destinations, Feature
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
 from event_service.delivery.ports import DeliveryLog
 from event_service.delivery.resending import Resending, row_again
@@ -357,29 +357,6 @@ class _Place:
 
 def _place_of(delivery: Delivery) -> str:
     return place(format_date(delivery.created), f"{delivery.event_id}\t{delivery.endpoint_id}")
-
-
-def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
-    """The endpoint, if it is a webhook of this workspace.
-
-    Args:
-        endpoints: where it is looked up.
-        workspace_id: the token's workspace.
-        endpoint_id: as the caller gave it.
-        name: the argument's name, for the error.
-        instead: what to do with a WEB_SOCKET endpoint.
-
-    Raises:
-        BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
-        NotFound: an unknown endpoint.
-    """
-    parsed = parse_uuid(endpoint_id, name)
-    endpoint = endpoints.endpoint(workspace_id, parsed)
-    if endpoint is None:
-        raise NotFound("endpoint", [parsed])
-    if endpoint.type is not EndpointType.WEB_HOOK:
-        raise BadUserInput(f"{name}: this is a WEB_SOCKET endpoint; {instead}.")
-    return endpoint
 
 
 def parse_delivery_ids(ids: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from event_service.base.page import Page
+from event_service.configuration.destinations import Destinations, Feature
 from event_service.delivery.attempt import Delivery, DeliveryStatus
 from event_service.delivery.history import DeliveryQuery
 from event_service.events.event import Event
@@ -44,7 +45,8 @@ class Retried:
 
     Attributes:
         count: deliveries that were started again, or would be.
-        skipped: those whose endpoint was deleted, whose event has expired, or whose event matches no filter of the endpoint now.
+        skipped: those whose endpoint was deleted or takes no retries, whose event has expired, or whose event matches no filter of
+            the endpoint now.
         end: the place to go on; ``None``: all are done.
     """
 
@@ -62,12 +64,14 @@ class BulkRetry:
         deliveries: Deliveries,
         store: EventStore,
         endpoints: EndpointsAndFilters,
+        destinations: Destinations,
         make_matcher: Callable[[], Matcher],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deliveries = deliveries
         self._store = store
         self._endpoints = endpoints
+        self._destinations = destinations
         self._make_matcher = make_matcher
         self._monotonic = monotonic
 
@@ -130,8 +134,7 @@ class BulkRetry:
         for delivery in deliveries:
             event = events.get(delivery.event_id)
             if delivery.endpoint_id not in tables:
-                endpoint = self._endpoints.endpoint(workspace_id, delivery.endpoint_id)
-                tables[delivery.endpoint_id] = None if endpoint is None else routing_of(endpoint, self._endpoints, self._make_matcher)
+                tables[delivery.endpoint_id] = self._table(workspace_id, delivery.endpoint_id)
             table = tables[delivery.endpoint_id]
             if event is None or table is None:
                 continue
@@ -141,6 +144,13 @@ class BulkRetry:
                 chosen.append(delivery)
             left -= before - budget.left
         return chosen
+
+    def _table(self, workspace_id: str, endpoint_id: str) -> RoutingTable | None:
+        """What an endpoint gets; ``None`` where it was deleted, or nothing is sent again to its type."""
+        endpoint = self._endpoints.endpoint(workspace_id, endpoint_id)
+        if endpoint is None or not self._destinations.can(endpoint.type, Feature.RETRY):
+            return None
+        return routing_of(endpoint, self._endpoints, self._make_matcher)
 
 
 def failed_unless_asked(query: DeliveryQuery) -> DeliveryQuery:

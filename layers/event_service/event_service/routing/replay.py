@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -14,12 +14,12 @@ from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import new_id, parse_uuid
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.endpoint import Endpoint
+from event_service.delivery.replay_target import Receiver, ReplayTargets
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.routing.endpoint_routing import EndpointsAndFilters, routing_of
-from event_service.routing.replay_targets import Receiver, ReplayTarget
 from event_service.routing.table import Matcher, RoutingTable
 
 MAXIMUM_REPLAYED_EVENTS: Final = 10_000
@@ -75,7 +75,7 @@ class Replay:
     def __init__(
         self,
         *,
-        targets: Mapping[EndpointType, ReplayTarget],
+        targets: ReplayTargets,
         store: EventStore,
         accepted: AcceptedInTime,
         endpoints: EndpointsAndFilters,
@@ -124,7 +124,7 @@ class Replay:
             How many were sent, and from when on to continue (``None``: all are done). Events of one moment stay together.
 
         Raises:
-            BadUserInput: a malformed id, an empty span of time, or a WEB_SOCKET endpoint that keeps no log now.
+            BadUserInput: a malformed id, an empty span of time, or an endpoint that takes no replay, at all or now.
             NotFound: an unknown endpoint.
             TooLarge: the time did not suffice to find any event.
             Unavailable: it is not known whether all were sent.
@@ -138,7 +138,7 @@ class Replay:
         if since >= end:
             raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
         stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_STEP)
-        receiver = self._targets[endpoint.type].open(endpoint, since, missing_only=missing_only, run_id=run_id or new_id())
+        receiver = self._targets.of(endpoint).open(endpoint, since, missing_only=missing_only, run_id=run_id or new_id())
         run = _Run(endpoint, self._routing_of(endpoint), receiver, stop, dry_run)
         # What was accepted before is certainly found.
         settled = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))

@@ -19,7 +19,6 @@ class SocketDestination:
         Feature.SECRET: "only WEB_HOOK endpoints have a secret; this one is a WEB_SOCKET.",
         Feature.TEST: "this is a WEB_SOCKET endpoint; publish an event and watch its clients.",
         Feature.RETRY: "this is a WEB_SOCKET endpoint; its clients reconnect with `after`.",
-        Feature.REPLAY: "this is a WEB_SOCKET endpoint; its clients reconnect with `after`.",
     }
 
     def settings_of_new(self, given: Settings) -> Settings:
