@@ -203,7 +203,7 @@ def records_of(sent: FakeSqsClient) -> list[dict[str, Any]]:
     return taken
 
 
-def _run(fan_out: int, *, mixed: bool, per_publish: int = EVENTS) -> tuple[list[Stage], dict[str, float]]:
+def run_stages(fan_out: int, *, mixed: bool, per_publish: int = EVENTS) -> tuple[list[Stage], dict[str, float]]:
     """Publishes 100 events in one call or several, routes and delivers them to ten endpoints: each to all, or each to one.
 
     Args:
@@ -284,7 +284,7 @@ FUNCTIONS = ("GraphqlApiFunction", "EventRouterFunction", "WebhookDeliveryFuncti
 STAGES = ("publish", "route", "deliver")
 
 
-def _parts(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
+def dollars_by_part(stages: list[Stage], deliveries: int) -> dict[str, dict[str, float]]:
     """Dollars of a million deliveries: by part, and there by stage."""
     parts: dict[str, dict[str, float]] = {}
     for name, function, stage in zip(STAGES, FUNCTIONS, stages, strict=True):
@@ -349,7 +349,7 @@ def _by_part(title: str, parts: dict[str, dict[str, float]]) -> Table:
 
 def run(quick: bool = False) -> Section:
     """Counts and multiplies. ``quick`` changes nothing: it takes seconds."""
-    from benchmarks.cost import counting, questions, retries, sockets, switches  # they count with what is above
+    from benchmarks.cost import counting, questions, retries, sockets, switches, troubled  # they count with what is above
 
     del quick
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -359,9 +359,9 @@ def run(quick: bool = False) -> Section:
     page: dict[str, float] = {}
     for fan_out, goal in GOALS.items():
         deliveries = EVENTS * fan_out
-        alike = sum(sum(one.values()) for one in _parts(_run(fan_out, mixed=False)[0], deliveries).values())
-        stages, stored = _run(fan_out, mixed=True)
-        parts = _parts(stages, deliveries)
+        alike = sum(sum(one.values()) for one in dollars_by_part(run_stages(fan_out, mixed=False)[0], deliveries).values())
+        stages, stored = run_stages(fan_out, mixed=True)
+        parts = dollars_by_part(stages, deliveries)
         total = sum(sum(one.values()) for one in parts.values())
         tables.append(_by_part(f"Dollars a million deliveries, fan-out {fan_out}", parts))
         gigabytes = (stored["event rows"] + stored["log rows"]) / deliveries * 1e6 / 1e9
@@ -404,7 +404,7 @@ def run(quick: bool = False) -> Section:
             )
             page = stored
         sums[f"fan-out {fan_out}"] = total
-    single = _parts(_run(1, mixed=True, per_publish=1)[0], EVENTS)
+    single = dollars_by_part(run_stages(1, mixed=True, per_publish=1)[0], EVENTS)
     tables.append(_by_part("Dollars a million deliveries, fan-out 1, one event a publish", single))
     idle = _idle()
     tables.append(
@@ -424,6 +424,7 @@ def run(quick: bool = False) -> Section:
         )
     )
     tables += retries.tables()
+    tables.append(troubled.table())
     tables += sockets.tables()
     tables += counting.tables()
     tables += questions.tables()

@@ -30,7 +30,7 @@ SOON_ATTEMPT, LATE_ATTEMPT = 1, 3
 """After the first attempt the next is due in 5 s, after the third in 30 min: beyond what SQS can delay."""
 
 
-class _Receivers:
+class Receivers:
     """Answers with one status, which can be changed."""
 
     status = 500
@@ -47,17 +47,17 @@ class _Receivers:
 
 def tables() -> list[Table]:
     """Both kinds of retry, each part apart."""
-    soon, late = _measure(SOON_ATTEMPT), _measure(LATE_ATTEMPT)
+    soon, late = measure(SOON_ATTEMPT), measure(LATE_ATTEMPT)
     rows: list[list[Any]] = [[part, soon[part], late[part]] for part in soon]
     rows.append(["**sum**", sum(soon.values()), sum(late.values())])
     return [Table("Dollars a million retries", ["part", "within 15 minutes", "later"], rows)]
 
 
-def _measure(attempt: int) -> dict[str, float]:
+def measure(attempt: int) -> dict[str, float]:
     with cost.metered_world() as (world, ledger, sqs):
         for number in range(cost.ENDPOINTS):
             world.webhook(world.event_filter(eventTypes=[f"measured-{number}"]))
-        receivers = _Receivers()
+        receivers = Receivers()
         delivery = cost.delivery_of(world, receivers)
         deliver = create_handler(lambda: delivery)
         world.publishing.publish(token(), [cost.event(number) for number in range(cost.EVENTS)])
@@ -66,7 +66,7 @@ def _measure(attempt: int) -> dict[str, float]:
         ledger.take()
 
         failed = cost.Stage(Ledger(), 0, 0.0, 0)
-        _in_batches(failed, deliver, [_as_attempt(one, attempt) for one in cost.records_of(sqs.webhook)], ledger)
+        in_batches(failed, deliver, [_as_attempt(one, attempt) for one in cost.records_of(sqs.webhook)], ledger)
         scheduled = cost.Stage(Ledger(), 0, 0.0, 0)
         if attempt == LATE_ATTEMPT:
             scheduler = _scheduler(world)
@@ -83,7 +83,7 @@ def _measure(attempt: int) -> dict[str, float]:
         handler = create_handler(lambda: own)
         # What is in the shared lane moves to the lanes of the endpoints, which are looked at then.
         while records := [*cost.records_of(sqs.webhook), *cost.records_of(sqs.looks)]:
-            _in_batches(succeeded, handler, records, ledger)
+            in_batches(succeeded, handler, records, ledger)
         assert receivers.taken == cost.EVENTS
 
     health = [call for call in (*failed.ledger.calls, *succeeded.ledger.calls) if call.operation == "UpdateItem"]
@@ -112,7 +112,7 @@ def _as_attempt(record: dict[str, Any], number: int) -> dict[str, Any]:
     return record | {"body": f"{json.dumps(json.loads(head) | {'attempt': number})}\n{body}"}
 
 
-def _in_batches(stage: cost.Stage, handler: Any, records: list[dict[str, Any]], ledger: Ledger) -> None:
+def in_batches(stage: cost.Stage, handler: Any, records: list[dict[str, Any]], ledger: Ledger) -> None:
     for first in range(0, len(records), cost.BATCH):
         cost.invoke(stage, handler, records[first : first + cost.BATCH], ledger)
         stage.waited_seconds += cost.RECEIVER_SECONDS

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.report.page import Goal, Section, Table
 from tests.fakes.webhooks import Behaviour
-from tests.simulation import scenarios
+from tests.simulation import memory, scenarios
 from tests.simulation.world import after, hang
 
 
@@ -99,6 +99,14 @@ def _due(seconds: float) -> Iterator[Goal]:
     yield _goal(what, f"{beside.latest:.0f} s after they were due", "≤ 120 s", good)
 
 
+def _memory(quick: bool) -> Iterator[Goal]:
+    for name, function in memory.FUNCTIONS.items():
+        for shape in ("empty objects",) if quick or name == "retry scheduler" else ("empty objects", "track", "base64"):
+            share = memory.measured(name, shape).megabytes / function.megabytes
+            of = "100,000 reminders due" if name == "retry scheduler" else f"events of 256 KiB ({shape})"
+            yield _goal(f"memory of one invocation, {name}, {of}", f"{share:.0%} of {function.megabytes:,} MB", "≤ 60 %", share <= 0.6)
+
+
 def _others() -> Iterator[Goal]:
     herd = scenarios.herd()
     good = herd.most_open_backlog <= 100 and herd.live_p99 <= 0.25 and not herd.left and not herd.twice
@@ -127,7 +135,7 @@ def run(quick: bool = False) -> Section:
         *_limited(300.0 if quick else 600.0),
         *_resumed(),
         *_wide(1_000 if quick else 10_000),
-        *_due(15.0 if quick else 60.0),
+        *_due(10.0 if quick else 30.0),
         *_others(),
         *_blips(seconds),
     ]

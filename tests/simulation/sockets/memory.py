@@ -68,7 +68,7 @@ def measured(shape: str) -> Measured:
     return Measured(*map(int, answer.stdout.split()))
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
     """Of this program alone: what ``getrusage`` tells of a new process on Linux begins with its parent's size."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -136,7 +136,7 @@ def main(shape: str) -> None:
     )
     batch = [ReceivedWakeUp(WakeUp(WORKSPACE, endpoint_id), endpoint_id) for endpoint_id in endpoints]
     report = asyncio.run(SocketDelivery(outside, scene.log).serve(batch, lambda: 20.0))
-    megabytes = _peak_megabytes()
+    megabytes = peak_megabytes()
     sys.stdout.write(f"{megabytes:.0f} {report.posted} {report.faults + len(report.again)}\n")
 
 

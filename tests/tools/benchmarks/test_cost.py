@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cost import deliveries, questions, retries, sockets, switches
+from benchmarks.cost import deliveries, prices, questions, retries, sockets, switches, troubled
 from event_service.explain import last_match
 
 
@@ -33,7 +33,7 @@ def test_sockets_are_priced_for_1_10_and_1000_clients_with_tls() -> None:
 
 
 def test_what_a_retry_costs_can_be_counted() -> None:
-    later = retries._measure(retries.LATE_ATTEMPT)
+    later = retries.measure(retries.LATE_ATTEMPT)
 
     assert later["DynamoDB writes of the log"] > 0
     assert later["DynamoDB reads of the scheduler"] > 0
@@ -68,3 +68,20 @@ def test_what_parameters_switch_on_has_a_price() -> None:
 
     assert len(rows) == 8
     assert all(dollars > 0 for _, dollars in rows)
+
+
+def test_receivers_in_trouble_have_a_price() -> None:
+    rows = troubled.table().rows
+    well, failing, slow, down = (dollars for _, dollars, _ in rows)
+
+    assert len(rows) == 4
+    assert 0 < well < failing < slow < down
+    assert all(abs(dollars - well - trouble) < 1e-9 for _, dollars, trouble in rows)
+
+
+def test_a_delivery_through_a_lane_pays_for_its_row() -> None:
+    parts = troubled.lane_parts()
+
+    # The row, its deletion, and the record of the attempt with its entry in a list.
+    row, deletion, record = 1, 1, 2
+    assert parts["DynamoDB writes, indexes included"] >= (row + deletion + record) * prices.DYNAMODB_WRITE_UNIT * 1e6
