@@ -361,7 +361,7 @@ def test_a_slow_request_is_noted_once_in_a_while(stores: Stores) -> None:
     assert lane_of(stores).slow_at == START + timedelta(seconds=61)
 
 
-def test_a_reset_forgets_what_was_learnt_and_makes_no_lane(stores: Stores) -> None:
+def test_a_reset_forgets_what_is_known_and_makes_no_lane(stores: Stores) -> None:
     stores.lanes.reset(ENDPOINT)
     assert stores.lanes.read([ENDPOINT]) == {}
     stores.lanes.note_trouble(WORKSPACE, ENDPOINT, Trouble.LIMITED, START)

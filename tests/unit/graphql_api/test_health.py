@@ -102,7 +102,7 @@ def test_an_endpoint_in_its_own_lane_says_what_its_receiver_takes(receivers: Rec
 def pace_of(rate: float | None) -> str:
     """What an owner leaves of a receiver that takes so many requests a second."""
     pace = Pace(100, 0.0)
-    pace.learnt.rate = rate
+    pace.state.rate = rate
     return pace.written()
 
 
