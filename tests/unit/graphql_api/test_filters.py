@@ -237,7 +237,7 @@ def test_a_rare_event_is_found_step_by_step(stocked: Stocked, monkeypatch: pytes
 
 
 def test_a_step_ends_before_the_request_has_read_too_much(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BYTES_PER_STEP", 10**12)
+    monkeypatch.setattr(reading, "BYTES_PER_ROUND", 10**12)
     for number in range(250):
         stocked.services.event(f"e-{number:03d}", number)
 

@@ -56,7 +56,7 @@ class EndpointLists:
         if named is not None:
             return page_of(named, _place_of, page.after, page.offset, page.limit, descending=page.descending)
         if page.is_looked_up:
-            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, stepwise=page.stepwise)
+            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, may_end_early=page.may_end_early)
         found = self._rows.endpoint_page(workspace_id, replace(page, limit=page.limit + 1))
         shown = found[: page.limit]
         return Page(shown, _place_of(shown[-1]) if shown else page.after, len(found) > page.limit)

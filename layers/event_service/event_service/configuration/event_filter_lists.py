@@ -53,7 +53,7 @@ class EventFilterLists:
         if named is not None:
             return page_of(named, place_of, page.after, page.offset, page.limit, descending=page.descending)
         if page.is_looked_up:
-            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, stepwise=page.stepwise)
+            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, may_end_early=page.may_end_early)
         found = self._rows.event_filter_page(workspace_id, replace(page, limit=page.limit + 1))
         shown = found[: page.limit]
         return Page(shown, place_of(shown[-1]) if shown else page.after, len(found) > page.limit)

@@ -45,7 +45,7 @@ class DeliveryQuery:
         status_code: of the last attempt.
         since: their events were accepted at this moment or later.
         until: their events were accepted before this moment.
-        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+        may_end_early: a page may end early, so that it ends in time, and say that there may be more.
     """
 
     id: str | None = None
@@ -60,7 +60,7 @@ class DeliveryQuery:
     offset: int = 0
     limit: int = 100
     after: str | None = None
-    stepwise: bool = False
+    may_end_early: bool = False
 
     @property
     def is_cheap_to_count(self) -> bool:
@@ -154,7 +154,7 @@ class DeliveryHistory:
         for number, delivery in enumerate(self._candidates(workspace_id, query)):
             matches = query.matches(delivery)
             more = (matches and len(found) == query.offset + query.limit) or (
-                query.stepwise and query.is_looked_up and number >= EXAMINED_PER_ROUND
+                query.may_end_early and query.is_looked_up and number >= EXAMINED_PER_ROUND
             )
             if more:
                 break

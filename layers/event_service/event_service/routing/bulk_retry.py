@@ -22,9 +22,9 @@ MAXIMUM_DELIVERIES: Final = 2_000
 """Of one call, sent or skipped."""
 MAXIMUM_RETRY_SECONDS: Final = 12.0
 """A call stops there and says where to go on: the function that answers has 29 s in all."""
-SECONDS_PER_STEP: Final = 5.0
+SECONDS_PER_ROUND: Final = 5.0
 """Time that one step may take beyond the end: finding a hundred deliveries, reading their events and sending them."""
-DELIVERIES_PER_STEP: Final = 100
+DELIVERIES_PER_ROUND: Final = 100
 STEPS_PER_GROUP: Final = 2 * STEPS_PER_EVENT
 """Of matching, for the events of one step: about 2 s. What is not decided then is sent."""
 
@@ -98,11 +98,11 @@ class BulkRetry:
             TooLarge: finding the first ones takes more than 10 s.
             Unavailable: it is not known whether all were sent; asking again repeats none of the attempts.
         """
-        stop = self._monotonic() + min(MAXIMUM_RETRY_SECONDS, time_left() - SECONDS_PER_STEP)
+        stop = self._monotonic() + min(MAXIMUM_RETRY_SECONDS, time_left() - SECONDS_PER_ROUND)
         tables: dict[str, RoutingTable | None] = {}
         count, seen, after = 0, 0, query.after
         while True:
-            step = replace(query, after=after, offset=0, limit=DELIVERIES_PER_STEP, stepwise=True)
+            step = replace(query, after=after, offset=0, limit=DELIVERIES_PER_ROUND, may_end_early=True)
             page = self._deliveries.read_page(workspace_id, step)
             events = self._events(workspace_id, page.items)
             chosen = self._chosen(workspace_id, page.items, events, tables, unmatched_too=unmatched_too)

@@ -27,7 +27,7 @@ MAXIMUM_EVENTS_LOOKED_AT: Final = 50_000
 """Of which the filters may select few or none."""
 MAXIMUM_REPLAY_SECONDS: Final = 15.0
 """A replay stops there and says where to go on: the function that answers has 29 s in all."""
-SECONDS_PER_STEP: Final = 3.0
+SECONDS_PER_ROUND: Final = 3.0
 """Time that one step may take beyond the end: reading a hundred events and sending them."""
 LAG_SECONDS: Final = 5.0
 """By which the indexes that name the accepted events may be behind; they mostly are by less than one."""
@@ -137,14 +137,14 @@ class Replay:
         end = now if until is None else until
         if since >= end:
             raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
-        stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_STEP)
+        stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_ROUND)
         receiver = self._targets.of(endpoint).open(endpoint, since, missing_only=missing_only, run_id=run_id or new_id())
         run = _Run(endpoint, self._routing_of(endpoint), receiver, stop, dry_run)
         # What was accepted before is certainly found.
-        settled = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))
-        continue_since = self._replay_span(run, since, settled)
-        if continue_since is None and settled < min(end, now):
-            continue_since = self._replay_youngest(run, settled, min(end, now))
+        safe_until = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))
+        continue_since = self._replay_span(run, since, safe_until)
+        if continue_since is None and safe_until < min(end, now):
+            continue_since = self._replay_youngest(run, safe_until, min(end, now))
         if continue_since is None and end > now:
             # The span is not over.
             continue_since = max(since, now)
