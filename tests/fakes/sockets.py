@@ -217,7 +217,7 @@ class FakeSocketTables:
         self.before("arrive")
         head = self.log_heads.get(endpoint_id)
         if head is not None and head.kept_until > self.clock():
-            head = self.log_heads[endpoint_id] = replace(head, arrivals=head.arrivals + 1, kept_until=kept_until, quiet=False)
+            head = self.log_heads[endpoint_id] = replace(head, arrivals=head.arrivals + 1, kept_until=kept_until, nobody_connected=False)
         else:
             head = None
         self.after("arrive")
@@ -234,12 +234,12 @@ class FakeSocketTables:
         self.after("take_turn")
         return None if group else head
 
-    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
-        self.before("set_quiet")
+    def set_nobody_connected(self, endpoint_id: str, arrivals: int) -> None:
+        self.before("set_nobody_connected")
         head = self.log_heads.get(endpoint_id)
         if head is not None and head.arrivals == arrivals:
-            self.log_heads[endpoint_id] = replace(head, quiet=True)
-        self.after("set_quiet")
+            self.log_heads[endpoint_id] = replace(head, nobody_connected=True)
+        self.after("set_nobody_connected")
 
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         self.before("resize")

@@ -224,18 +224,18 @@ def test_a_head_changes_by_what_each_party_knows(sockets: Sockets) -> None:
 
     arrived = store.arrive(ENDPOINT, day[2])
     taken = store.take_turn(ENDPOINT)
-    store.set_quiet(ENDPOINT, 0)
-    not_quiet = store.heads([ENDPOINT])[ENDPOINT].quiet
-    store.set_quiet(ENDPOINT, 1)
+    store.set_nobody_connected(ENDPOINT, 0)
+    somebody_connected = store.heads([ENDPOINT])[ENDPOINT].nobody_connected
+    store.set_nobody_connected(ENDPOINT, 1)
     store.resize(ENDPOINT, 4, 8, day[3])
 
     assert arrived is not None
     assert (arrived.arrivals, arrived.kept_until) == (1, day[2])
     assert taken is not None
     assert taken.turn == 1
-    assert not not_quiet
+    assert not somebody_connected
     head = store.heads([ENDPOINT])[ENDPOINT]
-    assert (head.quiet, head.groups, head.wide, head.wide_until) == (True, 4, 8, day[3])
+    assert (head.nobody_connected, head.groups, head.wide, head.wide_until) == (True, 4, 8, day[3])
     assert (head.groups_now(day[0]), head.groups_now(day[4])) == (8, 4)
     assert not store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[1]))
     assert store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[2]))

@@ -584,7 +584,7 @@ def test_append_wakes_nobody_once_a_run_found_nobody_connected() -> None:
     scene.publish()
     scene.calls.clear()
     scene.work()
-    assert scene.calls == {"take_turn": 1, "of_group": 1, "set_quiet": 1}
+    assert scene.calls == {"take_turn": 1, "of_group": 1, "set_nobody_connected": 1}
 
     scene.calls.clear()
     for _ in range(100):
@@ -606,7 +606,7 @@ def test_connect_while_a_run_notes_that_nobody_is_there_is_served() -> None:
     late: list[str] = []
 
     def connect_meanwhile(operation: str) -> None:
-        if operation == "set_quiet" and not late:
+        if operation == "set_nobody_connected" and not late:
             late.append(scene.connect())
 
     scene.hook = connect_meanwhile

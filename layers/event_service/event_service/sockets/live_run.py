@@ -133,8 +133,8 @@ class LiveRun:
         they were spread over fewer, which stay where they are until they end."""
         outside, endpoint_id, now = self._outside, self._wake_up.endpoint_id, self._outside.clock()
         if not rows:
-            if head.groups_now(now) == 1 and not head.quiet:
-                await outside.call(lambda: outside.log.set_quiet(endpoint_id, head.arrivals))
+            if head.groups_now(now) == 1 and not head.nobody_connected:
+                await outside.call(lambda: outside.log.set_nobody_connected(endpoint_id, head.arrivals))
             return
         resized_at = head.wide_until - ROW_LIFE if head.wide_until is not None else None
         since = sum(resized_at is None or row.connected_at > resized_at for row in rows)

@@ -265,7 +265,7 @@ class SocketLog:
         wake_ups = []
         for endpoint_id, head in heads.items():
             # Each connect keeps the log for the life of a connection and the retention.
-            if head.quiet or now > head.kept_until - self._retention:
+            if head.nobody_connected or now > head.kept_until - self._retention:
                 continue
             # While the run with this number has not begun, this router's own wake-up is still in the queue.
             if self._sent_turns.get(endpoint_id) != head.turn:

@@ -26,7 +26,7 @@ class LogHead:
         kept_until: events are appended before this moment; it moves with each connect.
         turn: runs of group 0 so far.
         arrivals: connects so far.
-        quiet: nobody has been connected since the last look; an append wakes nobody.
+        nobody_connected: nobody has been connected since the last look; an append wakes nobody.
         groups: how many groups new connections are spread over.
         wide: how many groups may have connections, until ``wide_until``.
         appended_at: when the last sequences were given out.
@@ -38,7 +38,7 @@ class LogHead:
     kept_until: datetime
     turn: int = 0
     arrivals: int = 0
-    quiet: bool = False
+    nobody_connected: bool = False
     groups: int = 1
     wide: int = 1
     wide_until: datetime | None = None
@@ -288,7 +288,7 @@ class SocketLogStore(Protocol):
     def take_turn(self, endpoint_id: str) -> LogHead | None:
         """Counts a run of group 0, which wake-ups sent from now on name. ``None``: there is no log."""
 
-    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
+    def set_nobody_connected(self, endpoint_id: str, arrivals: int) -> None:
         """Notes that nobody is connected, unless there were more connects than ``arrivals``."""
 
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:

@@ -47,7 +47,7 @@ class HeadItem(Model):
     kept_until = NumberAttribute(attr_name="keptUntil")
     turn = NumberAttribute()
     arrivals = NumberAttribute()
-    quiet = BooleanAttribute(null=True)
+    nobody_connected = BooleanAttribute(null=True, attr_name="nobodyConnected")
     groups = NumberAttribute()
     wide = NumberAttribute()
     wide_until = NumberAttribute(null=True, attr_name="wideUntil")
@@ -108,7 +108,7 @@ def head_of(item: HeadItem) -> LogHead:
         kept_until=_moment(item.kept_until),
         turn=int(item.turn),
         arrivals=int(item.arrivals),
-        quiet=bool(item.quiet),
+        nobody_connected=bool(item.nobody_connected),
         groups=int(item.groups),
         wide=int(item.wide),
         wide_until=_optional_moment(item.wide_until),
@@ -139,7 +139,7 @@ class DynamoSocketLogStore:
             kept_until=_epoch(head.kept_until),
             turn=head.turn,
             arrivals=head.arrivals,
-            quiet=head.quiet or None,
+            nobody_connected=head.nobody_connected or None,
             groups=head.groups,
             wide=head.wide,
             wide_until=None if head.wide_until is None else _epoch(head.wide_until),
@@ -163,14 +163,14 @@ class DynamoSocketLogStore:
         return self._change(endpoint_id, [HeadItem.next.add(number), HeadItem.appended_at.set(_epoch(now))], condition)
 
     def arrive(self, endpoint_id: str, kept_until: datetime) -> LogHead | None:
-        actions = [HeadItem.arrivals.add(1), HeadItem.kept_until.set(_epoch(kept_until)), HeadItem.quiet.remove()]
+        actions = [HeadItem.arrivals.add(1), HeadItem.kept_until.set(_epoch(kept_until)), HeadItem.nobody_connected.remove()]
         return self._change(endpoint_id, actions, HeadItem.kept_until > _epoch(self._clock()))
 
     def take_turn(self, endpoint_id: str) -> LogHead | None:
         return self._change(endpoint_id, [HeadItem.turn.add(1)], HeadItem.key.exists())
 
-    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
-        self._change(endpoint_id, [HeadItem.quiet.set(True)], HeadItem.arrivals == arrivals)
+    def set_nobody_connected(self, endpoint_id: str, arrivals: int) -> None:
+        self._change(endpoint_id, [HeadItem.nobody_connected.set(True)], HeadItem.arrivals == arrivals)
 
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         actions = [HeadItem.groups.set(groups), HeadItem.wide.set(wide), HeadItem.wide_until.set(_epoch(wide_until))]
