@@ -256,7 +256,7 @@ class SequencesTaken(Exception):
 
 
 class SocketLogStore(Protocol):
-    """The log of each WEB_SOCKET endpoint: its head, its segments, and a marker of each routing message in it."""
+    """The log of each WEB_SOCKET endpoint: its head, its segments, and a row of each routing message in it."""
 
     def heads(self, endpoint_ids: Collection[str]) -> dict[str, LogHead]:
         """Those that exist, strongly consistent; 100 a call."""
@@ -302,7 +302,7 @@ class SocketLogStore(Protocol):
         :func:`event_service.sockets.log.block_end`); strongly consistent. Expired ones may be among them."""
 
     def drop(self, endpoint_id: str) -> None:
-        """Forgets the head. Segments and markers expire by themselves."""
+        """Forgets the head. Segments and rows of appended messages expire by themselves."""
 
 
 class EventTexts(Protocol):

@@ -1,7 +1,7 @@
 """The logs of WEB_SOCKET endpoints in DynamoDB.
 
 Three kinds of items share the table, each under a partition key of its own, so that no partition takes all writes of a
-busy endpoint: segments under the endpoint's id and their block of sequences, the head, and the markers. The head has no
+busy endpoint: segments under the endpoint's id and their block of sequences, the head, and the rows of appended messages. The head has no
 expiry: the numbering must go on for as long as the endpoint exists.
 """
 
@@ -25,7 +25,7 @@ from event_service.base.formats import check_format
 from event_service.sockets.log import CLOCK_MARGIN, block_of
 from event_service.sockets.ports import AlreadyAppended, LogHead, Segment, SequencesTaken
 
-MARKER_LIFE: Final = timedelta(days=15)
+APPENDED_LIFE: Final = timedelta(days=15)
 """A routing message can come again for 14 days, the longest that a queue keeps one."""
 FORMAT: Final = 2
 """Of heads and segments; a reader that meets a newer one fails instead of guessing."""
@@ -77,7 +77,7 @@ class SegmentItem(Model):
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
-class MarkerItem(Model):
+class AppendedItem(Model):
     """That a routing message is in an endpoint's log."""
 
     class Meta:
@@ -187,10 +187,11 @@ class DynamoSocketLogStore:
         return head_of(HeadItem.from_raw_data(item))
 
     def append(self, endpoint_id: str, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
-        expires_at = _epoch(self._clock() + MARKER_LIFE)
+        expires_at = _epoch(self._clock() + APPENDED_LIFE)
         writes = [Write.put(_segment_item(endpoint_id, segment), SegmentItem.block.does_not_exist()) for segment in segments]
         writes.extend(
-            Write.put(MarkerItem(f"{endpoint_id}#{nonce}", 0, expires_at=expires_at), MarkerItem.key.does_not_exist()) for nonce in nonces
+            Write.put(AppendedItem(f"{endpoint_id}#{nonce}", 0, expires_at=expires_at), AppendedItem.key.does_not_exist())
+            for nonce in nonces
         )
         try:
             self._database.transact(writes)
@@ -205,7 +206,7 @@ class DynamoSocketLogStore:
             raise RateLimited("The log is written by someone else at this moment.") from error
 
     def marked(self, endpoint_id: str, nonces: Collection[str]) -> set[str]:
-        found = self._database.batch_get(Key(MarkerItem, f"{endpoint_id}#{nonce}", 0) for nonce in nonces)
+        found = self._database.batch_get(Key(AppendedItem, f"{endpoint_id}#{nonce}", 0) for nonce in nonces)
         return {item["endpointId"]["S"].rpartition("#")[2] for _, item in found}
 
     def seal(self, endpoint_id: str, segments: Sequence[Segment]) -> bool:
