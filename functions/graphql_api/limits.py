@@ -37,7 +37,7 @@ LEAST_RETRY_SECONDS = 8.0
 """``retryDeliveries`` by filters likewise."""
 LEAST_REPLAY_SECONDS = 5.0
 """``replayEvents`` takes the time that it is given, from these on, and says how far it came."""
-SECONDS_BEFORE_A_JOB: Final = 3.0
+SECONDS_BEFORE_JOB: Final = 3.0
 """What is not done by then goes on as a job, if the caller wants that."""
 
 _INTROSPECTION = ("__schema", "__type")
