@@ -27,6 +27,7 @@ from event_service.sockets import log_window, narrowing
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
+from event_service.sockets.filter_ports import Narrowed
 from event_service.sockets.frames import Entry, Gap
 from event_service.sockets.live_run import LiveRun
 from event_service.sockets.log import Routed, SocketLog
@@ -34,7 +35,7 @@ from event_service.sockets.log_window import LogWindow
 from event_service.sockets.narrowing import ConnectionFilters, Narrowing
 from event_service.sockets.observer import SocketObserver
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import LogHead, Narrowed, Posted
+from event_service.sockets.ports import LogHead, Posted
 from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.printed import printed

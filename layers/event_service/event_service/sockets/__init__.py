@@ -2,6 +2,6 @@
 
 Promise: a client that reconnects with the last sequence it saw misses nothing, in order, within the retention.
 Read ``destination``, ``outlet``, ``replay_target``, ``connection``, ``messages``, ``frames``, ``client_messages``, ``log``, ``places``,
-``connections``, ``limits``, ``slow_clients``, ``open_connections``, ``observer``, ``waking``, ``delivery``, ``live_run``, ``own_lane``,
-``lanes``, ``client``, ``log_window``, ``narrowing``, ``budget``, ``pace``, ``outside`` (posting), ``ports``, ``poster``, ``storage``.
+``connections``, ``limits``, ``slow_clients``, ``open_connections``, ``observer``, ``waking``, ``delivery``, ``live_run``, ``lanes``,
+``own_lane``, ``client``, ``log_window``, ``narrowing``, ``budget``, ``pace``, ``outside``; ``poster``, ``ports``, ``filter_ports``, ``storage``.
 """

@@ -13,6 +13,7 @@ from typing import Final
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import Connection
+from event_service.sockets.filter_ports import Narrowing
 from event_service.sockets.frames import (
     Entry,
     Frame,
@@ -25,7 +26,7 @@ from event_service.sockets.frames import (
 )
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Counted, LogHead, Narrowing, Owner, Posted
+from event_service.sockets.ports import Counted, LogHead, Owner, Posted
 
 BEHIND_EVENTS: Final = 1_000
 """A client that takes events one by one is told when it falls so far behind."""

@@ -22,8 +22,9 @@ from event_service.filters.matching.budget import Budget
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import ENTRIES_PER_FILTER
 from event_service.sockets.connection import MAXIMUM_FILTER_ENTRIES
+from event_service.sockets.filter_ports import Narrowed
 from event_service.sockets.frames import Entry, EventFrame, Gap, GapReason
-from event_service.sockets.ports import ConnectionStore, Narrowed
+from event_service.sockets.ports import ConnectionStore
 
 FRESH: Final = timedelta(seconds=5)
 """After so long a filter is read again."""
@@ -140,7 +141,7 @@ class _Verdicts:
 
 
 class Narrowing:
-    """Implements :class:`~event_service.sockets.ports.Narrowing` for one run of one endpoint."""
+    """Implements :class:`~event_service.sockets.filter_ports.Narrowing` for one run of one endpoint."""
 
     def __init__(self, filters: Mapping[str, CompiledFilter | None], steps: int, *, judges_costly: bool) -> None:
         """

@@ -10,14 +10,13 @@ from typing import TypeVar
 from event_service.base.clock import Clock
 from event_service.base.threads import InThread
 from event_service.sockets.connection import Connection
+from event_service.sockets.filter_ports import ConnectionFilters, Narrowing
 from event_service.sockets.ports import (
     BacklogQueue,
-    ConnectionFilters,
     ConnectionStore,
     Counted,
     EventTexts,
     LogHead,
-    Narrowing,
     Poster,
     SocketLogStore,
     WakeUpQueue,

@@ -12,7 +12,6 @@ from event_service.access.token import Token
 from event_service.configuration.endpoint import Endpoint
 from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import Connection
-from event_service.sockets.frames import Entry
 from event_service.sockets.messages import BacklogMessage, WakeUp
 
 
@@ -334,52 +333,6 @@ class BacklogQueue(Protocol):
 
         Raises:
             Unavailable: it is not known whether all were sent.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowed:
-    """What a narrowed connection gets.
-
-    Attributes:
-        entries: events that match, and gaps.
-        last: the sequence up to which was judged; ``None``: nothing was, since that costs too much at the moment.
-    """
-
-    entries: Sequence[Entry]
-    last: int | None
-
-
-class Narrowing(Protocol):
-    """The event filters that connections of one endpoint are narrowed by, for one run."""
-
-    def is_gone(self, filter_id: str) -> bool:
-        """It was deleted, or is larger than a connection may use."""
-
-    def is_costly(self, filter_id: str) -> bool:
-        """It took very many steps for one event."""
-
-    async def narrow(self, filter_id: str, entries: Sequence[Entry], replay_to: int) -> Narrowed:
-        """Judges entries in their order, as many as there are steps for.
-
-        Args:
-            filter_id: the connection's.
-            entries: what stands in the log.
-            replay_to: the end of the log when the connection was opened, which its client is told to have reached.
-        """
-
-
-class ConnectionFilters(Protocol):
-    """Event filters that connections may be narrowed by."""
-
-    def narrowing(self, workspace_id: str, filter_ids: Collection[str], steps: int, *, judges_costly: bool) -> Narrowing:
-        """For one run; one call at most.
-
-        Args:
-            workspace_id: the endpoint's.
-            filter_ids: that its connections have.
-            steps: what judging may cost, all filters together (see filters/matching/budget.py).
-            judges_costly: also by filters that cost much for one event.
         """
 
 
