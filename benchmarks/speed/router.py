@@ -24,7 +24,7 @@ from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
 from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
-from event_service.events.ports import Owner, PutOutcome, StoredEvent
+from event_service.events.ports import Publisher, PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
@@ -106,9 +106,9 @@ class MemoryStore:
     ) -> Iterator[StoredEvent]:
         raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent}, {with_data})")
 
-    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Publisher]:
         assert consistent
-        return dict.fromkeys(keys, Owner(NONCE))
+        return dict.fromkeys(keys, Publisher(NONCE))
 
     def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
         raise AssertionError(f"nothing is missing here ({len(events)}, {nonce}, {rows_later})")

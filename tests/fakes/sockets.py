@@ -28,8 +28,8 @@ from event_service.sockets.ports import (
     GroupState,
     Handshake,
     LogHead,
-    Owner,
     Posted,
+    RowPlace,
     Scope,
     Segment,
     SequencesTaken,
@@ -91,13 +91,13 @@ class FakeSocketTables:
             self.token_rows.add((connection.token_hash, connection.workspace_id, connection.endpoint_id))
         self.after("add")
 
-    def owner(self, connection_id: str) -> Owner | None:
+    def owner(self, connection_id: str) -> RowPlace | None:
         self.before("owner")
         found = [row for (_, known), row in self.rows.items() if known == connection_id]
         if not found:
             return None
         one = found[0]
-        return Owner(one.endpoint_id, one.group, Counted(one.endpoint_id, one.workspace_id, one.token_hash, one.connected_at))
+        return RowPlace(one.endpoint_id, one.group, Counted(one.endpoint_id, one.workspace_id, one.token_hash, one.connected_at))
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         self.before("of_group")
@@ -115,7 +115,7 @@ class FakeSocketTables:
         self.before("cursors")
         return {group: self.groups[endpoint_id, group].cursor for group in groups if (endpoint_id, group) in self.groups}
 
-    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+    def find(self, owners: Collection[tuple[RowPlace, str]]) -> list[Connection]:
         self.before("find")
         found = ((owner, self.rows.get((owner.endpoint_id, connection_id))) for owner, connection_id in owners)
         answer = [row for owner, row in found if row is not None and row.group == owner.group]
@@ -165,7 +165,7 @@ class FakeSocketTables:
         self.groups[endpoint_id, group] = replace(state, cursor=cursor)
         self.after("save_cursor")
 
-    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
+    def forget(self, connections: Collection[tuple[RowPlace, str]]) -> None:
         self.before("forget")
         for owner, connection_id in connections:
             self.rows.pop((owner.endpoint_id, connection_id), None)

@@ -30,7 +30,7 @@ from event_service.sockets.ports import (
     Counted,
     GroupState,
     LogHead,
-    Owner,
+    RowPlace,
     Scope,
     ScopeKind,
     Segment,
@@ -91,8 +91,8 @@ def connection(connection_id: str = "c1=", **changes: Any) -> Connection:
     return replace(Connection(ENDPOINT, connection_id, WORKSPACE, START, cursor=3), **changes)
 
 
-def owner(group: int = 0) -> Owner:
-    return Owner(ENDPOINT, group)
+def owner(group: int = 0) -> RowPlace:
+    return RowPlace(ENDPOINT, group)
 
 
 def a_head(**changes: Any) -> LogHead:

@@ -233,7 +233,8 @@ def test_what_the_outlet_says_it_costs_cuts_a_message_off(scene: Scene, drawer: 
     report = scene.route(scene.publish("x"))
 
     assert report.continued == 1
-    assert 10 <= len(scene.outlet.held) <= 11
+    # The webhook and the socket of the workspace, whose places among the random ids vary, take up to two calls of the ten.
+    assert 8 <= len(scene.outlet.held) <= 10
     (rest,) = scene.queue.sent
     assert rest.continuation == 1
 

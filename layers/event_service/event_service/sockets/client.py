@@ -26,7 +26,7 @@ from event_service.sockets.frames import (
 )
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Counted, LogHead, Owner, Posted
+from event_service.sockets.ports import Counted, LogHead, Posted, RowPlace
 
 BEHIND_EVENTS: Final = 1_000
 """A client that takes events one by one is told when it falls so far behind."""
@@ -74,9 +74,9 @@ class Client:
     task: asyncio.Task[None] | None = field(default=None)
 
     @property
-    def owner(self) -> Owner:
+    def owner(self) -> RowPlace:
         """Where its row is."""
-        return Owner(self.connection.endpoint_id, self.connection.group)
+        return RowPlace(self.connection.endpoint_id, self.connection.group)
 
 
 class ClientServing:

@@ -24,7 +24,7 @@ from event_service.sockets.live_run import OVERDUE
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.messages import OwnTurn, WakeUp
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Owner, Situation
+from event_service.sockets.ports import RowPlace, Situation
 from event_service.sockets.waking import wake_group
 
 TURN_SECONDS: Final = 5.0
@@ -70,7 +70,7 @@ class OwnLane:
     async def work(self, turns: Sequence[OwnTurn]) -> set[OwnTurn]:
         """Serves connections side by side. Returns those turns that must come again."""
         outside = self._outside
-        keys = [(Owner(turn.endpoint_id, turn.group), turn.connection_id) for turn in turns]
+        keys = [(RowPlace(turn.endpoint_id, turn.group), turn.connection_id) for turn in turns]
         rows = {row.connection_id: row for row in await outside.call(lambda: outside.connections.find(keys))}
         of_endpoint: dict[_Endpoint, list[tuple[OwnTurn, Connection]]] = {}
         for turn in turns:

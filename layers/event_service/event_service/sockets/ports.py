@@ -138,7 +138,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class RowPlace:
     """Where a connection's row is, and what it counts for; ``None``: it was opened by an older version of the code."""
 
     endpoint_id: str
@@ -155,13 +155,13 @@ class ConnectionStore(Protocol):
     def add(self, connection: Connection) -> None:
         """Stores a new connection, one call. Not atomic: after an error some of its rows may be there."""
 
-    def owner(self, connection_id: str) -> Owner | None:
+    def owner(self, connection_id: str) -> RowPlace | None:
         """Which endpoint and group a connection belongs to; ``None``: it has no row."""
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         """A group and all its connections."""
 
-    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+    def find(self, owners: Collection[tuple[RowPlace, str]]) -> list[Connection]:
         """Connections by their owner and id, 100 a call; those that exist."""
 
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
@@ -186,7 +186,7 @@ class ConnectionStore(Protocol):
     def save_cursor(self, endpoint_id: str, group: int, cursor: int) -> None:
         """Stores how far all live connections of a group are."""
 
-    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
+    def forget(self, connections: Collection[tuple[RowPlace, str]]) -> None:
         """Removes connections, given as owner and connection id; unknown ones are fine."""
 
     def endpoints_of_token(self, token_hash: str) -> list[tuple[str, str]]:
