@@ -44,6 +44,14 @@ class FakeJobStore:
         self.jobs[job.workspace_id, job.id] = replace(job, status=stored.status) if cancelled else job
         return not cancelled
 
+    def rouse(self, job: Job, now: datetime) -> bool:
+        stored = self.jobs.get((job.workspace_id, job.id))
+        if stored is None or stored.changed != job.changed or stored.status is not JobStatus.RUNNING:
+            return False
+        self.writes += 1
+        self.jobs[job.workspace_id, job.id] = replace(stored, changed=now)
+        return True
+
     def cancel(self, workspace_id: str, job_id: str, now: datetime) -> bool:
         stored = self.jobs.get((workspace_id, job_id))
         if stored is None or stored.status is not JobStatus.RUNNING:

@@ -94,3 +94,14 @@ def test_a_step_costs_one_write_unit_and_one_read(database: Database) -> None:
 
     cost = ledger.take()
     assert (cost.operations, cost.reads, cost.writes) == ({"BatchGetItem": 1, "UpdateItem": 1}, 1, 1)
+
+
+def test_a_job_is_roused_once_and_only_while_it_runs(database: Database) -> None:
+    store, later = DynamoJobStore(database), START + timedelta(hours=1)
+    assert not store.rouse(JOB, later)
+    store.put(JOB)
+    assert store.rouse(JOB, later)
+    assert not store.rouse(JOB, later)
+    assert store.get(WORKSPACE, ID) == replace(JOB, changed=later)
+    store.cancel(WORKSPACE, ID, later)
+    assert not store.rouse(replace(JOB, changed=later), later)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from event_service.base.actor import Actor, acting, current_actor
 from event_service.base.errors import BadUserInput, Conflict, NotFound, RateLimited, Unavailable
 from event_service.jobs.job import Job, JobKind, JobStatus, StepDone, new_job_id
-from event_service.jobs.jobs import MAXIMUM_RUNNING, Jobs
+from event_service.jobs.jobs import MAXIMUM_RUNNING, STALLED, Jobs
 from event_service.jobs.ports import JobMessage
 from event_service.jobs.runner import GIVEN_UP, MAXIMUM_STEPS, MAXIMUM_TRIES, TOO_LONG, JobRunner
 from tests.builders import WORKSPACE, SettableClock
@@ -242,3 +243,31 @@ def test_ids_of_jobs_sort_by_time_and_are_drawn() -> None:
     assert JobMessage.parse(message.text()) == message
     with pytest.raises(ValueError, match="format"):
         JobMessage.parse(message.text().replace('"v":1', '"v":2'))
+
+
+def test_a_job_that_lost_its_message_goes_on_when_somebody_looks() -> None:
+    """The process that stored it died before it sent the message."""
+    scene = Scene()
+    job = scene.start()
+    scene.queue.sent.clear()
+    scene.clock.now += STALLED
+    scene.now(job)
+    assert scene.queue.sent == []
+    scene.clock.now += timedelta(seconds=1)
+    for _ in range(3):
+        scene.now(job)
+    assert scene.queue.sent == [JobMessage(WORKSPACE, job.id, job.step)]
+    scene.run_all()
+    assert scene.now(job).status is JobStatus.DONE
+    scene.clock.now += STALLED + STALLED
+    asked = len(scene.queue.sent)
+    scene.now(job)
+    assert len(scene.queue.sent) == asked
+
+
+def test_a_job_is_shown_also_while_its_queue_fails() -> None:
+    scene = Scene()
+    job = scene.start()
+    scene.clock.now += STALLED + timedelta(seconds=1)
+    scene.queue.error = Unavailable("SQS")
+    assert scene.now(job).status is JobStatus.RUNNING

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from event_service.base.actor import current_actor
@@ -18,6 +19,9 @@ MAXIMUM_RUNNING: Final = 10
 """Of one workspace."""
 MAXIMUM_JOBS: Final = 100
 """Of one page."""
+STALLED: Final = timedelta(minutes=20)
+"""A step that fails is tried five times, three minutes apart. A job that stands still for longer has lost its message: the process that
+stored the job or its last step died before it sent one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,13 @@ class Jobs:
         return job
 
     def job(self, workspace_id: str, job_id: str) -> Job | None:
-        """One job; ``None``: there is none with this id, or it was started more than 30 days ago.
+        """One job; ``None``: there is none with this id, or it was started more than 30 days ago. One that has lost its message goes on.
 
         Raises:
             BadUserInput: a malformed id.
         """
-        return self._store.get(workspace_id, parse_uuid(job_id, "id"))
+        job = self._store.get(workspace_id, parse_uuid(job_id, "id"))
+        return None if job is None else self._roused(job)
 
     def page(self, workspace_id: str, first: int, after: str | None = None) -> JobPage:
         """One page of a workspace's jobs, the newest first.
@@ -112,4 +117,12 @@ class Jobs:
             job = self._store.get(workspace_id, wanted)
         if job is None:
             raise NotFound("job", [wanted])
+        return job
+
+    def _roused(self, job: Job) -> Job:
+        now = self._clock()
+        if job.status is JobStatus.RUNNING and now - job.changed > STALLED and self._store.rouse(job, now):
+            # Nobody minds a failure: who looks again, asks again.
+            with suppress(RateLimited, Unavailable):
+                self._queue.send(JobMessage(job.workspace_id, job.id, job.step))
         return job

@@ -66,6 +66,9 @@ class JobStore(Protocol):
             Whether the job goes on as ``job`` says.
         """
 
+    def rouse(self, job: Job, now: datetime) -> bool:
+        """Notes that a RUNNING job was asked for its step again, unless it has changed since it was read; ``False``: it has."""
+
     def cancel(self, workspace_id: str, job_id: str, now: datetime) -> bool:
         """Makes a RUNNING job CANCELLED; ``False``: there is none."""
 

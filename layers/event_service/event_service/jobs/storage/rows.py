@@ -90,6 +90,14 @@ class DynamoJobStore:
             return False
         return True
 
+    def rouse(self, job: Job, now: datetime) -> bool:
+        unchanged = (JobItem.changed == format_date(job.changed)) & (JobItem.status == JobStatus.RUNNING.value)
+        try:
+            self._database.update(_key(job.workspace_id, job.id), [JobItem.changed.set(format_date(now))], unchanged)
+        except ConditionFailed:
+            return False
+        return True
+
     def cancel(self, workspace_id: str, job_id: str, now: datetime) -> bool:
         actions = [JobItem.status.set(JobStatus.CANCELLED.value), JobItem.changed.set(format_date(now))]
         try:
