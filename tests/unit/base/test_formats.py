@@ -22,6 +22,7 @@ from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.events.storage import codec as event_codec
 from event_service.filters.event_filter import EventFilter
+from event_service.jobs.ports import JobMessage
 from event_service.sockets.messages import CloseSocket, LateAppend, OwnTurn, WakeUp, parse_backlog_message
 from event_service.webhooks.pace import Pace
 
@@ -59,6 +60,7 @@ FORMS = {
     ),
     "webhook message": Form(json.loads(MESSAGE.text().partition("\n")[0]), _with_body),
     "look": Form(json.loads(Look("w", "e").text()), lambda value: Look.parse(json.dumps(value))),
+    "job message": Form(json.loads(JobMessage("w", "j", 1).text()), lambda value: JobMessage.parse(json.dumps(value))),
     "wake-up": Form(json.loads(WakeUp("w", "e").text()), lambda value: WakeUp.parse(json.dumps(value))),
     "own turn": Form(json.loads(OwnTurn("w", "e", 0, "c", 1).text()), lambda value: parse_backlog_message(json.dumps(value))),
     "close": Form(json.loads(CloseSocket("c").text()), lambda value: parse_backlog_message(json.dumps(value))),
