@@ -15,6 +15,7 @@ from event_service.events.reading import EventsReading
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
+from tests.fakes.configuration_store import destinations
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 from tests.fakes.graphql_services import FakeServices
 from tests.fakes.history import START, World
@@ -37,6 +38,7 @@ class ReadingServices(FakeServices):
             store=self.store,
             accepted=self._reading,
             endpoints=self.configuration(),
+            destinations=destinations(),
             tester=self.world,
         )
 
@@ -57,7 +59,9 @@ class ReadingServices(FakeServices):
         return self.world.replay_with(self.store, self._reading, self.configuration())
 
     def bulk_retry(self) -> BulkRetry:
-        return BulkRetry(deliveries=self._history, store=self.store, endpoints=self.configuration(), make_matcher=Matcher)
+        return BulkRetry(
+            deliveries=self._history, store=self.store, endpoints=self.configuration(), destinations=destinations(), make_matcher=Matcher
+        )
 
     def event(self, event_id: str, minute: float, **fields: Any) -> Event:
         """An event that happened, and was accepted, so many minutes after the beginning."""

@@ -17,10 +17,11 @@ from typing import Final, Protocol, TypeVar
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
-from event_service.base.look_through import EXAMINED_IN_A_STEP
+from event_service.base.look_through import EXAMINED_PER_ROUND
 from event_service.base.page import Page, place
 from event_service.base.threads import ContextThreads
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.destinations import Destinations, Feature
+from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
 from event_service.delivery.place import DeliveryPlace, place_of
 from event_service.delivery.ports import DeliveryLog
@@ -49,7 +50,7 @@ class DeliveryQuery:
         event_types: of their events, in upper case; one of these, ``None`` for any.
         since: their events were accepted at this moment or later.
         until: their events were accepted before this moment.
-        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+        may_end_early: a page may end early, so that it ends in time, and say that there may be more.
     """
 
     id: str | None = None
@@ -65,7 +66,7 @@ class DeliveryQuery:
     offset: int = 0
     limit: int = 100
     after: str | None = None
-    stepwise: bool = False
+    may_end_early: bool = False
 
     @property
     def is_cheap_to_count(self) -> bool:
@@ -99,7 +100,7 @@ class Endpoints(Protocol):
     """What is asked of the configuration."""
 
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
-        """One endpoint."""
+        """The endpoint; ``None`` when it is unknown, deleted or of another workspace."""
 
 
 class EndpointTester(Protocol):
@@ -110,7 +111,13 @@ class EndpointTester(Protocol):
 
 
 class DeliveryHistory:
-    """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``."""
+    """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``.
+
+    Example::
+
+        page = history.read_page(workspace_id, DeliveryQuery(endpoint_id=endpoint_id, status=DeliveryStatus.FAILED))
+        history.retry(workspace_id, [one.id for one in page.items])
+    """
 
     def __init__(
         self,
@@ -120,6 +127,7 @@ class DeliveryHistory:
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: Endpoints,
+        destinations: Destinations,
         tester: EndpointTester,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -128,6 +136,7 @@ class DeliveryHistory:
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
+        self._destinations = destinations
         self._tester = tester
         self._monotonic = monotonic
 
@@ -150,7 +159,7 @@ class DeliveryHistory:
         end, more = query.after, False
         for number, (delivery, matches) in enumerate(self._examined(workspace_id, query)):
             more = (matches and len(found) == query.offset + query.limit) or (
-                query.stepwise and query.is_looked_up and number >= EXAMINED_IN_A_STEP
+                query.may_end_early and query.is_looked_up and number >= EXAMINED_PER_ROUND
             )
             if more:
                 break
@@ -299,19 +308,19 @@ class DeliveryHistory:
             raise NotFound("delivery", unknown)
         deliveries = [found[key] for key in named.values() if key is not None]
         events = self._store.get(workspace_id, list(dict.fromkeys(delivery.event_id for delivery in deliveries)))
-        gone = {
-            endpoint_id
-            for endpoint_id in dict.fromkeys(delivery.endpoint_id for delivery in deliveries)
-            if self._endpoints.endpoint(workspace_id, endpoint_id) is None
-        }
-        problems = [
-            f"ids: {one.id} cannot be sent again, its {'endpoint was deleted' if one.endpoint_id in gone else 'event has expired'}."
-            for one in deliveries
-            if one.endpoint_id in gone or one.event_id not in events
-        ]
+        endpoints = {one: self._endpoints.endpoint(workspace_id, one) for one in dict.fromkeys(one.endpoint_id for one in deliveries)}
+        reasons = [(one, self._why_not_again(endpoints[one.endpoint_id], one.event_id in events)) for one in deliveries]
+        problems = [f"ids: {one.id} cannot be sent again: {reason}" for one, reason in reasons if reason is not None]
         if problems:
             raise BadUserInput(*problems)
         self.send_deliveries(deliveries, {event_id: stored.event for event_id, stored in events.items()})
+
+    def _why_not_again(self, endpoint: Endpoint | None, event_is_kept: bool) -> str | None:
+        if endpoint is None:
+            return "its endpoint was deleted."
+        if not event_is_kept:
+            return "its event has expired."
+        return self._destinations.of(endpoint.type).lacks.get(Feature.RETRY)
 
     def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
         """Makes another attempt of each, at its receiver's own pace, and begins the schedule of retries anew; ``events`` by id.
@@ -328,35 +337,16 @@ class DeliveryHistory:
         list and in no log.
 
         Raises:
-            BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
+            BadUserInput: a malformed id, or an endpoint of a type that cannot be tested.
             NotFound: an unknown endpoint.
             Unavailable: the attempt could not be made.
         """
-        endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "id", "publish an event and watch its clients")
+        parsed = parse_uuid(endpoint_id, "id")
+        endpoint = self._endpoints.endpoint(workspace_id, parsed)
+        if endpoint is None:
+            raise NotFound("endpoint", [parsed])
+        self._destinations.require(endpoint, Feature.TEST, "id")
         return self._tester.test(workspace_id, endpoint.id)
-
-
-def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
-    """The endpoint, if it is a webhook of this workspace.
-
-    Args:
-        endpoints: where it is looked up.
-        workspace_id: the token's workspace.
-        endpoint_id: as the caller gave it.
-        name: the argument's name, for the error.
-        instead: what to do with a WEB_SOCKET endpoint.
-
-    Raises:
-        BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
-        NotFound: an unknown endpoint.
-    """
-    parsed = parse_uuid(endpoint_id, name)
-    endpoint = endpoints.endpoint(workspace_id, parsed)
-    if endpoint is None:
-        raise NotFound("endpoint", [parsed])
-    if endpoint.type is not EndpointType.WEB_HOOK:
-        raise BadUserInput(f"{name}: this is a WEB_SOCKET endpoint; {instead}.")
-    return endpoint
 
 
 def parse_delivery_ids(ids: Sequence[str]) -> list[str]:

@@ -180,7 +180,7 @@ class LaneStore(Protocol):
         """The owner notes that live events do not go through the lane any more."""
 
     def reset(self, endpoint_id: str) -> None:
-        """Forgets when the lane is served next and what was learnt of the receiver, which may be another one now. Nothing
+        """Forgets when the lane is served next and what was found out about the receiver, which may be another one now. Nothing
         happens without a lane."""
 
 
