@@ -55,6 +55,7 @@ class World:
         self.tick = 0.0
         self.deliveries = DeliveryHistory(
             log=self.log,
+            unfinished=self.log,
             resending=self.resending,
             store=self.store,
             accepted=self,

@@ -33,6 +33,7 @@ class ReadingServices(FakeServices):
         self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now, lambda: 0.0)
         self._history = DeliveryHistory(
             log=self.log,
+            unfinished=self.log,
             resending=self.world.resending,
             store=self.store,
             accepted=self._reading,

@@ -610,6 +610,7 @@ def resending() -> Resending:
 def deliveries() -> DeliveryHistory:
     """The delivery log, sending again, and testing."""
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.storage.lists_by_status import DynamoUnfinishedDeliveries
     from event_service.delivery.storage.tests_made import DynamoTestsMade
     from event_service.webhooks.tester import LambdaEndpointTester, LimitedTester
 
@@ -617,6 +618,7 @@ def deliveries() -> DeliveryHistory:
     tester = LambdaEndpointTester(settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds)
     return DeliveryHistory(
         log=delivery_log(),
+        unfinished=DynamoUnfinishedDeliveries(database(), clock, settings.event_retention_days),
         resending=resending(),
         store=event_store(),
         accepted=events_reading(),

@@ -156,7 +156,7 @@ class Cancelling:
                     known = newest.get(row.attempt.delivery)
                     if known is None or known.number < row.attempt.number:
                         newest[row.attempt.delivery] = row.attempt
-                self._log.write([cancelled_record(one.delivery, one.number, self._clock()) for one in newest.values()])
+                self._log.write([cancelled_record(one.delivery, one.number, self._clock(), one.lists) for one in newest.values()])
                 self._backlog.delete(rows)
                 count += len(newest)
         return count

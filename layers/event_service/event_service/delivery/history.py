@@ -1,28 +1,29 @@
 """Deliveries as their owner sees them: reading the log, sending again, and testing an endpoint.
 
 Lists have the order of acceptance of the events, ties by event and endpoint id. The log is keyed by event and indexed by
-endpoint, so one delivery, those of one event and those of one endpoint are found directly; all of a workspace are found
-by walking its events.
+endpoint, so one delivery, those of one event and those of one endpoint are found directly. Those that did not succeed stand in lists
+by status; all of a workspace are found by walking its events.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date, from_stored
+from event_service.base.dates import FIRST_YEAR, LAST_YEAR, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
 from event_service.base.look_through import EXAMINED_IN_A_STEP
-from event_service.base.page import Page, place, read_place
+from event_service.base.page import Page, place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
-from event_service.delivery.ports import DeliveryLog
+from event_service.delivery.places import event_at, is_ahead_of, of_one_endpoint, place_of, read_delivery_place
+from event_service.delivery.ports import DeliveryLog, DeliveryPlace, UnfinishedDeliveries
 from event_service.delivery.resending import Resending, row_again
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
@@ -71,6 +72,13 @@ class DeliveryQuery:
         """Whether each delivery has to be looked at."""
         return self.status is not None or self.statuses is not None or self.status_code is not None
 
+    @property
+    def wanted_statuses(self) -> set[DeliveryStatus] | None:
+        """Those that a delivery may have; ``None``: any."""
+        if self.status is None:
+            return None if self.statuses is None else set(self.statuses)
+        return {self.status} if self.statuses is None or self.status in self.statuses else set()
+
     def matches(self, delivery: Delivery) -> bool:
         """Whether it meets what can be seen of it alone."""
         return (
@@ -110,6 +118,7 @@ class DeliveryHistory:
         self,
         *,
         log: DeliveryLog,
+        unfinished: UnfinishedDeliveries,
         resending: Resending,
         store: EventStore,
         accepted: AcceptedEvents,
@@ -118,6 +127,7 @@ class DeliveryHistory:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
+        self._unfinished = unfinished
         self._resending = resending
         self._store = store
         self._accepted = accepted
@@ -151,7 +161,7 @@ class DeliveryHistory:
                 break
             if matches:
                 found.append(delivery)
-            end = _place_of(delivery)
+            end = place_of(delivery)
         return Page(found[query.offset :], end, more)
 
     def count(self, workspace_id: str, query: DeliveryQuery) -> int:
@@ -175,12 +185,15 @@ class DeliveryHistory:
 
     def _candidates(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
         check = self._deadline()
-        after = None if query.after is None else _Place.read(query.after)
+        after = None if query.after is None else read_delivery_place(query.after)
         keys = self._named(query)
         if keys is not None:
             return iter(self._log.deliveries(workspace_id, keys).values()) if keys and after is None else iter(())
         if query.event_id is not None:
             return self._of_event(workspace_id, query.event_id, after.endpoint_id if after else None, descending=query.descending)
+        statuses = query.wanted_statuses
+        if statuses is not None and DeliveryStatus.DELIVERED not in statuses:
+            return self._of_statuses(workspace_id, query, statuses, after, check)
         if query.endpoint_id is not None:
             return self._of_endpoint(workspace_id, query, after, check)
         return self._of_workspace(workspace_id, query, after, check)
@@ -204,7 +217,9 @@ class DeliveryHistory:
                 return
             after = found[-1].endpoint_id
 
-    def _of_endpoint(self, workspace_id: str, query: DeliveryQuery, after: _Place | None, check: Callable[[], None]) -> Iterator[Delivery]:
+    def _of_endpoint(
+        self, workspace_id: str, query: DeliveryQuery, after: DeliveryPlace | None, check: Callable[[], None]
+    ) -> Iterator[Delivery]:
         endpoint_id = query.endpoint_id or ""
         position = None if after is None else place(after.accepted_at, after.event_id)
         while True:
@@ -225,7 +240,35 @@ class DeliveryHistory:
             if position is None:
                 return
 
-    def _of_workspace(self, workspace_id: str, query: DeliveryQuery, after: _Place | None, check: Callable[[], None]) -> Iterator[Delivery]:
+    def _of_statuses(
+        self,
+        workspace_id: str,
+        query: DeliveryQuery,
+        statuses: Collection[DeliveryStatus],
+        after: DeliveryPlace | None,
+        check: Callable[[], None],
+    ) -> Iterator[Delivery]:
+        size = min(query.offset + query.limit + 1, DELIVERIES_IN_ONE_READ)
+        since, until, descending = query.since, query.until, query.descending
+        places = self._unfinished.places(
+            workspace_id, statuses, since=since, until=until, descending=descending, after=after, expected=size
+        )
+        end: list[DeliveryPlace] = []
+        if query.endpoint_id is not None:
+            places = of_one_endpoint(places, query.endpoint_id, end)
+        while some := list(itertools.islice(places, size)):
+            check()
+            keys = [(place.endpoint_id, place.event_id) for place in some]
+            found = self._log.deliveries(workspace_id, keys)
+            yield from (found[key] for key in keys if key in found)
+            # More are needed: some have another status by now, or they are counted.
+            size = min(2 * size, DELIVERIES_IN_ONE_READ)
+        if end:
+            yield from self._of_endpoint(workspace_id, query, end[0], check)
+
+    def _of_workspace(
+        self, workspace_id: str, query: DeliveryQuery, after: DeliveryPlace | None, check: Callable[[], None]
+    ) -> Iterator[Delivery]:
         descending = query.descending
         since = query.since or datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
         until = query.until or datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -237,10 +280,10 @@ class DeliveryHistory:
             )
         events = self._accepted.accepted(workspace_id, since, until, descending=descending)
         if after is not None:
-            events = itertools.dropwhile(after.is_ahead_of(descending=descending), events)
+            events = itertools.dropwhile(is_ahead_of(after, descending=descending), events)
 
         def read(entry: tuple[datetime, str]) -> list[Delivery]:
-            behind = after.endpoint_id if after is not None and after.event == entry else None
+            behind = after.endpoint_id if after is not None and event_at(after) == entry else None
             return list(self._of_event(workspace_id, entry[1], behind, descending=descending))
 
         with ContextThreads(max_workers=EVENTS_SIDE_BY_SIDE) as threads:
@@ -313,37 +356,6 @@ class DeliveryHistory:
         """
         endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "id", "publish an event and watch its clients")
         return self._tester.test(workspace_id, endpoint.id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a delivery stands in every list that has it."""
-
-    accepted_at: str
-    event_id: str
-    endpoint_id: str
-
-    @classmethod
-    def read(cls, text: str) -> _Place:
-        accepted_at, ids = read_place(text)
-        event_id, _, endpoint_id = ids.rpartition("\t")
-        if not event_id:
-            raise BadUserInput("after: it is no place in a list of deliveries; give the endCursor of a page.")
-        return cls(accepted_at, event_id, endpoint_id)
-
-    @property
-    def event(self) -> tuple[datetime, str]:
-        """As the order of acceptance names it."""
-        return from_stored(self.accepted_at), self.event_id
-
-    def is_ahead_of(self, *, descending: bool) -> Callable[[tuple[datetime, str]], bool]:
-        """Whether an event comes before this place's own."""
-        own = self.event
-        return (lambda entry: entry > own) if descending else (lambda entry: entry < own)
-
-
-def _place_of(delivery: Delivery) -> str:
-    return place(format_date(delivery.created), f"{delivery.event_id}\t{delivery.endpoint_id}")
 
 
 def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
