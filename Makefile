@@ -80,6 +80,10 @@ unit integration e2e template: ## one part of the tests
 	@local/setup.sh
 	@$(PY) -m pytest tests/$@ $(PYTEST)
 
+mutants: ## whether a test fails when the code is changed: mutmut's changes, all or a SAMPLE      SAMPLE=200 SEED=1 SLOW=1 MODULES='webhooks/pace.py filters/*.py'
+	@local/setup.sh dev
+	@$(PY) -m local.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(SLOW),--slow) $(if $(MODULES),--modules $(foreach one,$(MODULES),'$(one)'))
+
 dynalite: ## tests of storage against another DynamoDB (from npm; Node is fetched where there is none)
 	@local/setup.sh dev
 	@$(PY) -m local.dynalite $(PYTEST)

@@ -17,16 +17,16 @@ from event_service.access.token import Token
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.base.identifiers import new_id
-from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
+from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint, PutEventFilter
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.storage.rows import DynamoConfigurationRows
+from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.log import SEQUENCES_PER_BLOCK
 from event_service.sockets.messages import BacklogMessage, CloseSocket, LateAppend, OwnTurn, WakeUp, parse_backlog_message
 from event_service.sockets.ports import (
     AlreadyAppended,
     BacklogQueue,
-    ConnectionCounts,
     Counted,
     GroupState,
     LogHead,
@@ -35,6 +35,7 @@ from event_service.sockets.ports import (
     ScopeKind,
     Segment,
     SequencesTaken,
+    SlowCloses,
     SocketLogStore,
     WakeUpQueue,
 )
@@ -56,9 +57,10 @@ class Stores:
     clock: SettableClock
     connections: DynamoConnectionStore | FakeSocketTables
     log: SocketLogStore
-    counts: ConnectionCounts
+    counts: DynamoConnectionCounts | FakeConnectionCounts
     put_endpoint: Callable[[Endpoint], None]
     put_token: Callable[[Token], None]
+    put_filter: Callable[[EventFilter], None]
 
 
 @pytest.fixture(params=["dynamodb", "fakes"])
@@ -73,6 +75,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
             FakeConnectionCounts(clock=clock),
             lambda endpoint: tables.endpoints.update({endpoint.id: endpoint}),
             lambda token: tables.tokens.update({token.token_hash: token}),
+            lambda one: tables.filters.update({one.id: one}),
         )
     database: Database = request.getfixturevalue("database")
     rows = DynamoConfigurationRows(database, clock, monotonic=lambda: 0.0)
@@ -84,6 +87,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         DynamoConnectionCounts(database, clock),
         lambda endpoint: rows.apply(ChangeSet(endpoint.workspace_id, next(versions), (PutEndpoint(endpoint),), Counts())),
         DynamoTokenStore(database).put,
+        lambda one: rows.apply(ChangeSet(one.workspace_id, next(versions), (PutEventFilter(one),), Counts())),
     )
 
 
@@ -197,6 +201,14 @@ def test_a_situation_has_only_what_is_the_workspaces_own(stores: Stores) -> None
     assert stores.connections.situation(new_id(), ENDPOINT, []).endpoint is None
 
 
+def test_event_filters_are_the_workspaces_own(stores: Stores) -> None:
+    own = EventFilter(new_id(), WORKSPACE, "name", {"in": {"eventTypes": ["ALARM"]}}, START, START, 1)
+    foreign = replace(own, id=new_id(), workspace_id=new_id())
+    stores.put_filter(own)
+    assert stores.connections.event_filters(WORKSPACE, [own.id, foreign.id, new_id()]) == {own.id: own}
+    assert stores.connections.event_filters(foreign.workspace_id, [own.id]) == {}
+
+
 def test_a_token_knows_the_endpoints_it_opened(stores: Stores) -> None:
     for one in (connection("a=", token_hash="h"), connection("b=", token_hash="h"), connection("c=", token_hash="other")):
         stores.connections.add(one)
@@ -238,6 +250,17 @@ def test_connects_of_a_second_are_counted_up_to_the_ceiling(stores: Stores) -> N
     assert [stores.counts.lease_connect(WORKSPACE, 100, 2) for _ in range(3)] == [True, True, False]
     assert stores.counts.lease_connect(WORKSPACE, 101, 2)
     assert stores.counts.lease_connect(new_id(), 100, 2)
+
+
+def test_closes_of_a_client_are_kept_for_a_time(stores: Stores) -> None:
+    closes, kept_until = SlowCloses(2, START + timedelta(minutes=16)), START + timedelta(days=1)
+    assert stores.counts.slow_closes("client") is None
+    stores.counts.note_slow_close("client", SlowCloses(1, START), kept_until)
+    stores.counts.note_slow_close("client", closes, kept_until)
+    assert stores.counts.slow_closes("client") == closes
+    assert stores.counts.slow_closes("another") is None
+    stores.clock.advance(days=1)
+    assert stores.counts.slow_closes("client") is None
 
 
 # -- the log ---------------------------------------------------------------------------------------------------------
@@ -294,6 +317,15 @@ def test_a_log_is_resized_only_where_there_is_one(stores: Stores) -> None:
     stores.log.put_head(ENDPOINT, a_head(), None)
     stores.log.resize(ENDPOINT, 4, 8, until)
     assert stores.log.heads([ENDPOINT]) == {ENDPOINT: a_head(groups=4, wide=8, wide_until=until)}
+
+
+def test_a_slow_client_is_noted_only_where_there_is_a_log(stores: Stores) -> None:
+    until = START + timedelta(hours=12)
+    stores.log.note_slow(ENDPOINT, until)
+    assert stores.log.heads([ENDPOINT]) == {}
+    stores.log.put_head(ENDPOINT, a_head(), None)
+    stores.log.note_slow(ENDPOINT, until)
+    assert stores.log.heads([ENDPOINT]) == {ENDPOINT: a_head(slow_until=until)}
 
 
 def test_segments_are_appended_once_whatever_comes_again(stores: Stores) -> None:

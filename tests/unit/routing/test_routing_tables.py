@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from event_service.base.errors import RateLimited, Unavailable
-from event_service.configuration.changes import ChangeSet, DeleteEndpoints, DeleteEventFilters, Link, PutEndpoint, PutEventFilter, Unlink
+from event_service.configuration.changes import (
+    ChangeSet,
+    Counts,
+    DeleteEndpoints,
+    DeleteEventFilters,
+    Link,
+    PutEndpoint,
+    PutEventFilter,
+    Unlink,
+)
+from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.ports import RoutingRows
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.tables import CHANGES_PER_READ, RoutingTables
+from event_service.routing.tables import CHANGES_PER_READ, PACKED_FROM, RoutingTables
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.unit.routing.configurations import AT, ENDPOINTS, FILTERS, WORKSPACE, change, endpoint, event, event_filter
 
@@ -351,6 +363,49 @@ def test_memory_is_bounded_by_what_the_tables_hold() -> None:
     assert store.spent() == {"changes.after": 1}
     store.routes(workspace=small)
     assert store.spent()["changes.head"] == 1
+
+
+@pytest.mark.parametrize("looks", [1, 5])
+def test_memory_is_counted_for_each_table_once_however_often_it_is_read(looks: int) -> None:
+    probe = Store()
+    size = probe.tables.current(workspaces(probe, 1)[0]).estimated_bytes
+    store = Store(maximum_bytes=3 * size)
+    names = workspaces(store, 4)
+    for name in names[:3]:
+        for _ in range(looks):
+            store.routes(workspace=name)
+    store.spent()
+    for name in names[:3]:
+        store.routes(workspace=name)
+    assert store.spent() == {"changes.after": 3}, "three fit"
+
+    store.routes(workspace=names[3])
+    store.spent()
+    for name in (names[3], names[2], names[1]):
+        store.routes(workspace=name)
+    assert store.spent() == {"changes.after": 3}, "the fourth takes the place of the one that was read longest ago"
+    store.routes(workspace=names[0])
+    assert store.spent()["changes.head"] == 1
+
+
+def test_a_large_workspace_is_read_from_packed_rows_of_the_version_it_needs() -> None:
+    asked: list[tuple[str, int]] = []
+
+    class Packing:
+        def load(self, workspace_id: str, version: int, read_rows: Callable[[str], RoutingRows]) -> tuple[int, RoutingRows]:
+            asked.append((workspace_id, version))
+            return version, read_rows(workspace_id)
+
+    store = Store()
+    packing: Any = Packing()
+    store.tables = RoutingTables(store.log, store.rows, Matcher, lambda: packing)
+    names = workspaces(store, 2)
+    counts = Counts({EndpointType.WEB_HOOK: PACKED_FROM})
+    chain = store.log.chains[names[0]]
+    chain[-1] = replace(chain[-1], counts=counts)
+    for name in names:
+        assert store.routes(workspace=name)
+    assert asked == [(names[0], chain[-1].version)]
 
 
 def test_one_workspace_never_sees_anothers_endpoints(store: Store) -> None:
