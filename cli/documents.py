@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from cli import marks
+
 _PAGE = "endCursor hasNextPage"
-_ENDPOINT = "id name key description labels type status statusReason meta creationDate lastModified eventFilters { id name }"
-_FILTER = "id name key description labels meta creationDate lastModified endpoints { id name }"
+_ENDPOINT = f"id name {marks.SHOWN} type status statusReason meta creationDate lastModified eventFilters {{ id name }}"
+_FILTER = f"id name {marks.SHOWN} meta creationDate lastModified endpoints {{ id name }}"
 _ATTEMPT = "number date durationMs statusCode error responseBody url responseHeaders"
 _EVENT = "id type date data agentId cameraId workspaceId creationDate lastModified"
 
@@ -25,19 +27,19 @@ ENDPOINT_HEALTH: Final = """query EndpointHealth($filters: EndpointFilters) {
   }
 }"""
 CREATE_WEBHOOK: Final = f"""mutation CreateWebhook(
-  $name: String!, $url: String!, $method: String, $filters: [ID!], $key: String, $description: String, $labels: JSON
+  $name: String!, $url: String!, $method: String, $filters: [ID!], {marks.VARIABLES}
 ) {{
   createWebhookEndpoint(
-    name: $name, url: $url, method: $method, eventFiltersIds: $filters, key: $key, description: $description, labels: $labels
+    name: $name, url: $url, method: $method, eventFiltersIds: $filters, {marks.ARGUMENTS}
   ) {{ {_ENDPOINT} }}
 }}"""
-CREATE_SOCKET: Final = f"""mutation CreateSocket($name: String!, $filters: [ID!], $key: String, $description: String, $labels: JSON) {{
-  createWebSocketEndpoint(name: $name, eventFiltersIds: $filters, key: $key, description: $description, labels: $labels) {{ {_ENDPOINT} }}
+CREATE_SOCKET: Final = f"""mutation CreateSocket($name: String!, $filters: [ID!], {marks.VARIABLES}) {{
+  createWebSocketEndpoint(name: $name, eventFiltersIds: $filters, {marks.ARGUMENTS}) {{ {_ENDPOINT} }}
 }}"""
 UPDATE_ENDPOINT: Final = f"""mutation UpdateEndpoint(
-  $id: ID!, $name: String, $url: String, $method: String, $key: String, $description: String, $labels: JSON
+  $id: ID!, $name: String, $url: String, $method: String, {marks.VARIABLES}
 ) {{
-  updateEndpoint(id: $id, name: $name, url: $url, method: $method, key: $key, description: $description, labels: $labels) {{ {_ENDPOINT} }}
+  updateEndpoint(id: $id, name: $name, url: $url, method: $method, {marks.ARGUMENTS}) {{ {_ENDPOINT} }}
 }}"""
 DELETE_ENDPOINTS: Final = "mutation DeleteEndpoints($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }"
 PAUSE_ENDPOINTS: Final = "mutation PauseEndpoints($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }"
@@ -54,16 +56,16 @@ EVENT_FILTERS: Final = f"""query EventFilters($filters: EventFiltersFilters, $pa
   eventsFilters(filters: $filters, pagination: $pagination, first: $first, after: $after) {{ collectionItems {{ {_FILTER} }} {_PAGE} }}
 }}"""
 CREATE_FILTER: Final = f"""mutation CreateFilter(
-  $input: EventFiltersInput!, $name: String, $endpoints: [ID!], $key: String, $description: String, $labels: JSON
+  $input: EventFiltersInput!, $name: String, $endpoints: [ID!], {marks.VARIABLES}
 ) {{
   createEventFilters(
-    eventFiltersInput: $input, name: $name, endpointIds: $endpoints, key: $key, description: $description, labels: $labels
+    eventFiltersInput: $input, name: $name, endpointIds: $endpoints, {marks.ARGUMENTS}
   ) {{ {_FILTER} }}
 }}"""
 UPDATE_FILTER: Final = f"""mutation UpdateFilter(
-  $id: ID!, $input: EventFiltersInput, $name: String, $key: String, $description: String, $labels: JSON
+  $id: ID!, $input: EventFiltersInput, $name: String, {marks.VARIABLES}
 ) {{
-  updateEventFilters(id: $id, eventFiltersInput: $input, name: $name, key: $key, description: $description, labels: $labels) {{ {_FILTER} }}
+  updateEventFilters(id: $id, eventFiltersInput: $input, name: $name, {marks.ARGUMENTS}) {{ {_FILTER} }}
 }}"""
 DELETE_FILTERS: Final = "mutation DeleteFilters($ids: [ID!]!) { deleteEventFilters(ids: $ids) { ok } }"
 LINK: Final = """mutation Link($endpoints: [ID!]!, $filter: ID!) {

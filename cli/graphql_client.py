@@ -11,10 +11,11 @@ from typing import Any, Final
 from cli.answer_shape import Shape, fits, shape_of
 from cli.errors import ApiError, NotAllowed, Unreachable, UsageError
 from cli.http_requests import BadUrl, HttpAnswer, RequestFailed, is_loopback, post, split_url
+from event_service.base.allowance import GATEWAY_SECONDS
 from event_service.base.trace_context import TraceContext, new_trace
 
-TIMEOUT_SECONDS: Final = 35.0
-"""API Gateway gives up after 30."""
+TIMEOUT_SECONDS: Final = GATEWAY_SECONDS + 5.0
+"""The gateway's own answer, that it gave up, comes first."""
 THROTTLED_TRIES: Final = 4
 
 

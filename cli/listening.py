@@ -1,9 +1,10 @@
 """A client of a WEB_SOCKET endpoint that misses nothing: it reconnects and resumes by itself.
 
-API Gateway closes every connection after 2 hours and idle ones after 10 minutes. What the service promises in return: a
-client that reconnects with ``after=<the last sequence it has>`` gets everything after it, in order; what comes again
-after a fault has the same sequence, so that "drop what is not higher than the last" leaves every event once. Only a reset
-that is the first thing on a connection sets the last sequence back.
+API Gateway closes every connection after 2 hours and idle ones after 10 minutes
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
+What the service promises in return: a client that reconnects with ``after=<the last sequence it has>`` gets everything
+after it, in order; what comes again after a fault has the same sequence, so that "drop what is not higher than the last" leaves
+every event once. Only a reset that is the first thing on a connection sets the last sequence back.
 """
 
 from __future__ import annotations

@@ -1,12 +1,16 @@
-"""The options for keys, descriptions and labels, which endpoints and event filters share."""
+"""Keys, descriptions and labels, which endpoints and event filters share: options, and parts of GraphQL documents."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from cli.errors import UsageError
+
+SHOWN: Final = "key description labels"
+VARIABLES: Final = "$key: String, $description: String, $labels: JSON"
+ARGUMENTS: Final = "key: $key, description: $description, labels: $labels"
 
 Key = Annotated[str | None, typer.Option(help="Your own id for it, which no other of its kind has. Empty: take it away.")]
 Description = Annotated[str | None, typer.Option(help="For people. Empty: take it away.")]

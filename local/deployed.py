@@ -138,18 +138,16 @@ def close_sockets_of(stack: DeployedStack, token_hash: str) -> int:
     from event_service.sockets.storage.connections import DynamoConnectionStore
     from event_service.sockets.storage.log import DynamoSocketLogStore
     from event_service.sockets.storage.queue import SqsWakeUpQueue
-    from event_service.sockets.waking import wake_endpoints
+    from event_service.sockets.waking import wake_endpoints_of_token
 
     def make_client() -> Any:
         return botocore.session.Session(profile=stack.profile).create_client("sqs", **stack.client_settings)
 
     names = {"connections": stack.outputs["ConnectionsTableName"], "socket_log": stack.outputs["SocketLogTableName"]}
     database = Database(_connection(stack), names.__getitem__)
-    endpoints = DynamoConnectionStore(database).endpoints_of_token(token_hash)
-    if endpoints:
-        log = DynamoSocketLogStore(database, lambda: datetime.now(UTC))
-        wake_endpoints(log, SqsWakeUpQueue(Queues(make_client), stack.outputs["SocketQueueUrl"]), endpoints)
-    return len(endpoints)
+    log = DynamoSocketLogStore(database, lambda: datetime.now(UTC))
+    queue = SqsWakeUpQueue(Queues(make_client), stack.outputs["SocketQueueUrl"])
+    return wake_endpoints_of_token(DynamoConnectionStore(database), log, queue, token_hash)
 
 
 def _connection(stack: DeployedStack) -> Connection:

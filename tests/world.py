@@ -18,8 +18,8 @@ from event_service.access.token import Token, TokenKind
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.configuration.configuration import ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings as EndpointSettings
 from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import Settings as EndpointSettings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.storage.change_log import DynamoChangeLog
@@ -37,7 +37,6 @@ from event_service.events.storage.queue import SqsRoutingQueue
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.fan_out import CALLS_PER_INVOCATION
-from event_service.routing.hand_over import MarkingQueue
 from event_service.routing.refused_filters import RefusedFilterEvents
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
@@ -46,9 +45,11 @@ from event_service.sockets.messages import BacklogMessage, LateAppend, parse_bac
 from event_service.sockets.ports import LogHead
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
+from event_service.webhooks.outlet import MarkingQueue
 from functions.event_router.handler import create_handler
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import destinations
+from tests.fakes.events import outlets
 from tests.support.metering import TableShape
 from tests.template_file import resources
 
@@ -148,11 +149,12 @@ class World:
         routing = Routing(
             tables=RoutingTables(self.changes, self.rows, Matcher),
             store=self.store,
-            webhooks=MarkingQueue(SqsWebhookQueue(self.queues, self.webhook_url), lambda: DynamoWideEvents(self.database, RETENTION_DAYS)),
-            sockets=self.socket_log,
+            outlets=outlets(
+                MarkingQueue(SqsWebhookQueue(self.queues, self.webhook_url), lambda: DynamoWideEvents(self.database, RETENTION_DAYS)),
+                self.socket_log,
+            ),
             routing_queue=Impatient(self.queues, self.routing_url),
             refused_filters=RefusedFilterEvents(lambda: self.publishing),
-            destinations=destinations(),
             calls_per_invocation=self.calls_per_invocation,
         )
         self.router = create_handler(lambda: routing, lambda: self.counters, lambda: self.seen_types)

@@ -17,6 +17,7 @@ from event_service.configuration.endpoint import EndpointType
 from event_service.counting.seen_types import EventTypes
 from event_service.counting.storage.seen_types import DynamoSeenTypes
 from event_service.delivery.lanes import Looks
+from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
@@ -36,12 +37,13 @@ from event_service.jobs.runner import JobRunner
 from event_service.jobs.storage.queue import SqsJobQueue
 from event_service.jobs.storage.rows import DynamoJobStore
 from event_service.routing.replay import Replay
-from event_service.routing.replay_targets import SocketTarget, WebhookTarget
 from event_service.sockets.connection import Connection
 from event_service.sockets.open_connections import OpenConnections
 from event_service.sockets.places import SocketPlaces
+from event_service.sockets.replay_target import SocketTarget
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.queue import SqsBacklogQueue
+from event_service.webhooks.replay_target import WebhookTarget
 from tests.fakes.configuration_store import destinations
 from tests.support.metering import Ledger
 from tests.world import RETENTION_DAYS, WORKSPACE, World, token
@@ -218,10 +220,13 @@ class _Asked:
         looks = Looks(SqsLookQueue(world.queues, cost.LOOK_URL), DynamoReminderStore(self._database), clock)
         resending = Resending(DynamoBacklogStore(self._database, RETENTION_DAYS), looks, DynamoWideEvents(self._database, RETENTION_DAYS))
         replay = Replay(
-            targets={
-                EndpointType.WEB_HOOK: WebhookTarget(self._log, resending, clock),
-                EndpointType.WEB_SOCKET: SocketTarget(lambda: world.socket_log, self._places, clock, _do_not_wait),
-            },
+            targets=ReplayTargets(
+                destinations(),
+                {
+                    EndpointType.WEB_HOOK: WebhookTarget(self._log, resending, clock),
+                    EndpointType.WEB_SOCKET: SocketTarget(lambda: world.socket_log, self._places, clock, _do_not_wait),
+                },
+            ),
             store=world.store,
             accepted=world.reading,
             endpoints=world.configuration,

@@ -29,8 +29,8 @@ from local.processes import free_port
 from local.stack import LocalStack
 from local.tools import LOCAL
 
-EVENTS_A_PUBLISH = 100
-PUBLISHES_A_BURST = 5
+EVENTS_PER_PUBLISH = 100
+PUBLISHES_PER_BURST = 5
 """Sent one after the other as fast as they are answered; between bursts the kills catch up, so that they are spread over all events."""
 LIFE_SECONDS = (0.02, 0.5)
 """Between these a connection lives until it is killed."""
@@ -107,11 +107,11 @@ async def break_sockets(connect: Connect, publish: Callable[[int], Sequence[str]
     started = time.monotonic()
 
     async def publish_all() -> None:
-        publishes = events // EVENTS_A_PUBLISH
+        publishes = events // EVENTS_PER_PUBLISH
         for done in range(publishes):
-            while done % PUBLISHES_A_BURST == 0 and account.kills < kills * done // publishes:  # noqa: ASYNC110 - counted elsewhere
+            while done % PUBLISHES_PER_BURST == 0 and account.kills < kills * done // publishes:  # noqa: ASYNC110 - counted elsewhere
                 await asyncio.sleep(0.01)
-            account.published.extend(await asyncio.to_thread(publish, EVENTS_A_PUBLISH))
+            account.published.extend(await asyncio.to_thread(publish, EVENTS_PER_PUBLISH))
 
     async def kill(socket: Any) -> None:
         await asyncio.sleep(seeded.uniform(*LIFE_SECONDS))
@@ -207,7 +207,7 @@ def section_of(account: Account, events: int, seconds: dict[bool, float]) -> Sec
     return Section(
         title="Sockets that break",
         notes=[
-            f"The whole template on MiniStack. Bursts of {EVENTS_A_PUBLISH * PUBLISHES_A_BURST} events; connections are killed between {LIFE_SECONDS[0]} s and "
+            f"The whole template on MiniStack. Bursts of {EVENTS_PER_PUBLISH * PUBLISHES_PER_BURST} events; connections are killed between {LIFE_SECONDS[0]} s and "
             f"{LIFE_SECONDS[1]} s after they open. Lost, out of order and twice are what is left after the client's own rule: drop what is not higher than your "
             "last. A frame that came again was dropped by it.",
         ],

@@ -50,7 +50,7 @@ VISIBILITY_SECONDS: Final = 30
 KILL_SECONDS: Final = 4.0
 LEAST_AGE_SECONDS: Final = 10.0
 SAMPLE_SECONDS: Final = 2.0
-MOST_EVENTS_A_PUBLISH: Final = 4
+MOST_EVENTS_PER_PUBLISH: Final = 4
 PAUSE_SECONDS: Final = (0.5, 1.5)
 """Of each of the three publishers. About 25 deliveries a second in all: the local AWS hands out about 100 messages a second when nothing
 else runs, and beyond that the backlog would be measured instead of the service."""
@@ -155,7 +155,7 @@ def publish(client: GraphqlClient, tally: Tally, stop: threading.Event, number: 
     while not stop.is_set():
         events: list[dict[str, Any]] = [
             {"id": str(uuid.uuid4()), "type": draw.choice(["soak.a", "soak.b"]), "data": {"text": "x" * draw.randint(0, 2_000)}}
-            for _ in range(draw.randint(1, MOST_EVENTS_A_PUBLISH))
+            for _ in range(draw.randint(1, MOST_EVENTS_PER_PUBLISH))
         ]
         with tally.lock:
             tally.sent_at.update((event["id"], time.monotonic()) for event in events)

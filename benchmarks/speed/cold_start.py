@@ -77,7 +77,7 @@ SEED = """
 import json
 from datetime import UTC, datetime, timedelta
 from event_service import wiring
-from event_service.configuration.destinations import Settings
+from event_service.configuration.endpoint import Settings
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.ports import LogHead
 token, _ = wiring.tokens().issue(%(workspace)r)

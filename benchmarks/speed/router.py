@@ -19,13 +19,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from event_service import wiring
 from event_service.configuration.changes import ChangeSet, Counts, Head, Link, Unlink
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.ports import RoutingRows
 from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
-from event_service.events.ports import Owner, PutOutcome, StoredEvent
+from event_service.events.ports import Publisher, PutOutcome, StoredEvent
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
@@ -33,7 +32,7 @@ from event_service.routing.router import Routing
 from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage
-from event_service.sockets.log import Routed
+from event_service.webhooks.outlet import WebhookOutlet
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -107,9 +106,9 @@ class MemoryStore:
     ) -> Iterator[StoredEvent]:
         raise AssertionError(f"the router reads no whole events ({workspace_id}, {len(event_ids)}, {consistent}, {with_data})")
 
-    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Publisher]:
         assert consistent
-        return dict.fromkeys(keys, Owner(NONCE))
+        return dict.fromkeys(keys, Publisher(NONCE))
 
     def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
         raise AssertionError(f"nothing is missing here ({len(events)}, {nonce}, {rows_later})")
@@ -134,9 +133,6 @@ class MemoryQueues:
             self.deliveries += 1
             self.bytes += len(message.text(repeat=False).encode())
         return []
-
-    def append(self, messages: Sequence[Routed]) -> set[str]:
-        raise AssertionError(f"no sockets here ({len(messages)})")
 
 
 class NoContinuation:
@@ -193,9 +189,8 @@ class Table:
 def _throughput(fan_out: int) -> Throughput:
     configuration, queues = MemoryConfiguration(fan_out, 0, unfiltered=fan_out), MemoryQueues()
     ports: Any = configuration
-    routing = Routing(
-        RoutingTables(ports, ports, Matcher), MemoryStore(), queues, queues, NoContinuation(), NoContinuation(), wiring.destinations()
-    )
+    outlets = {EndpointType.WEB_HOOK: WebhookOutlet(queues)}
+    routing = Routing(RoutingTables(ports, ports, Matcher), MemoryStore(), outlets, NoContinuation(), NoContinuation())
     texts = [
         RoutingMessage(WORKSPACE, NONCE, STORED_AT, tuple(_event(10 * message + number) for number in range(10))).text()
         for message in range(10)

@@ -36,7 +36,7 @@ from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakeSocketTables, 
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
 EVENT_BYTES = 1024
-WAKE_UPS_AN_INVOCATION = 10
+WAKE_UPS_PER_INVOCATION = 10
 EVENTS_PER_BLOCK = 50
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -177,7 +177,7 @@ def measure(url: str, scenario: str, connections: int, events: int, *, endpoints
         posted = 0
         # In AWS the groups of a large endpoint, and ten endpoints each, are served in parallel invocations; here one after the other.
         while True:
-            if groups := queue.groups()[:WAKE_UPS_AN_INVOCATION]:
+            if groups := queue.groups()[:WAKE_UPS_PER_INVOCATION]:
                 taken = {group: queue.receive(group) for group in groups}
                 batch = [ReceivedWakeUp(wake_up, f"{group}@") for group, of_group in taken.items() for wake_up in of_group]
                 posted += (await delivery.serve(batch, lambda: 600.0)).posted

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from event_service import wiring
+from event_service.base.clock import time_left
 from event_service.events.routing_message import RoutingMessage
 from event_service.observability import Metric, configure, count, invocation, note_trace
 from event_service.routing.router import Routing
@@ -62,8 +62,8 @@ def create_handler(
                 receives = int(record["attributes"]["ApproximateReceiveCount"])
                 batch.append(ReceivedMessage(message, receives > 1 or message.repeat, receives, record["receiptHandle"]))
                 note_trace(message.traceparent)
-            time_left = partial(_seconds_left, context)
-            report = routing().route(batch, time_left)
+            left = time_left(context)
+            report = routing().route(batch, left)
             failed.extend(ids[position] for position in report.failed)
             count(Metric.ROUTED, report.events)
             count(Metric.DUPLICATES, report.duplicates)
@@ -71,26 +71,22 @@ def create_handler(
             count(Metric.REFUSED_FILTERS, report.refused_filters)
             count(Metric.UNDECIDED_FILTERS, report.undecided_filters)
             count(Metric.FAULTS, report.faults)
-            _count_for_charts(counters(), report, time_left)
+            _count_for_charts(counters(), report, left)
             types = seen_types()
             if types is not None:
-                types.note(report.types, time_left)
+                types.note(report.types, left)
             return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     return handle
 
 
-def _seconds_left(context: Any) -> float:
-    return float(context.get_remaining_time_in_millis() / 1000)
-
-
-def _count_for_charts(counters: Counters | None, report: RoutingReport, time_left: Callable[[], float]) -> None:
+def _count_for_charts(counters: Counters | None, report: RoutingReport, left: Callable[[], float]) -> None:
     if counters is None:
         return
     from event_service.counting.ports import Counted
 
     counted = {one: {Counted.EVENTS: events, Counted.DELIVERIES: deliveries} for one, (events, deliveries) in report.by_workspace.items()}
-    counters.add(counted, time_left)
+    counters.add(counted, left)
 
 
 lambda_handler = create_handler(wiring.routing, wiring.counters, wiring.seen_types)

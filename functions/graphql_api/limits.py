@@ -20,13 +20,14 @@ MAXIMUM_FRAGMENTS = 100
 MAXIMUM_NODES = 10_000
 MAXIMUM_ANSWER_BYTES = 5_000_000
 MAXIMUM_ESCAPED_ANSWER_BYTES = 5_900_000
-"""Lambda's 6 MB count the body as a JSON string, in which every quote and backslash takes two bytes."""
+"""Lambda's 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)
+count the body as a JSON string, in which every quote and backslash takes two bytes."""
 MAXIMUM_READ_BYTES = 64_000_000
 """What the database may answer one query with, as sent: rows are held parsed, at several times that, until the answer is made."""
 MAXIMUM_COUNTS = 5
 """Totals of events or deliveries: each reads a whole index by sixteen calls at once, and none of it is shown."""
 QUERY_SECONDS = 20.0
-"""HTTP APIs give up after 30 s; the answer that says why must leave before."""
+"""HTTP APIs give up after ``GATEWAY_SECONDS``; the answer that says why must leave before."""
 CHANGE_SECONDS = 16.0
 """The longest that a mutation takes, 12 s to win against others and the rows: one that has less is not begun, since the
 caller could not learn what was done."""
@@ -36,7 +37,7 @@ LEAST_RETRY_SECONDS = 8.0
 """``retryDeliveries`` by filters likewise."""
 LEAST_REPLAY_SECONDS = 5.0
 """``replayEvents`` takes the time that it is given, from these on, and says how far it came."""
-SECONDS_BEFORE_A_JOB: Final = 3.0
+SECONDS_BEFORE_JOB: Final = 3.0
 """What is not done by then goes on as a job, if the caller wants that."""
 
 _INTROSPECTION = ("__schema", "__type")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from functions.graphql_api.context import Context
 
 ROWS_PER_BATCH: Final = 100
-"""DynamoDB reads at most 100 rows a call."""
+"""DynamoDB reads at most 100 rows a call (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 MAXIMUM_ENDPOINTS_WITH_DELIVERIES: Final = 100
 """The deliveries of one endpoint stand in 16 places, and each is asked."""
 MAXIMUM_ENDPOINTS_READ_EACH: Final = 10

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-GATEWAY_SECONDS: Final = 29.0
-"""An HTTP API waits 30 s at most (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)."""
+from event_service.base.allowance import GATEWAY_SECONDS
+
+ANSWERED_WITHIN_SECONDS: Final = GATEWAY_SECONDS - 1.0
 ANSWER_SECONDS: Final = 2.0
 """To make the answer and have it leave."""
 _OLDEST_SECONDS: Final = 30.0
@@ -23,7 +24,7 @@ def time_left_of(scope: Mapping[str, Any]) -> Callable[[], float]:
     remaining = getattr(scope.get("aws.context"), "get_remaining_time_in_millis", None)
 
     def time_left() -> float:
-        left = begun + GATEWAY_SECONDS - time.monotonic()
+        left = begun + ANSWERED_WITHIN_SECONDS - time.monotonic()
         if remaining is not None:
             left = min(left, remaining() / 1_000)
         return left - ANSWER_SECONDS

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from event_service import wiring
+from event_service.base.clock import time_left
 from event_service.delivery.retry_scheduler import RetryScheduler
 from event_service.observability import Metric, configure, count, invocation
 
@@ -21,7 +22,7 @@ def create_handler(scheduler: Callable[[], RetryScheduler]) -> Callable[[dict[st
 
     def handle(_event: dict[str, Any], context: Any) -> None:
         with invocation(context):
-            report = scheduler().run(lambda: context.get_remaining_time_in_millis() / 1000)
+            report = scheduler().run(time_left(context))
             count(Metric.RETRIED, report.sent)
             count(Metric.OLDEST_WAITING_SECONDS, round(report.late_seconds))
 

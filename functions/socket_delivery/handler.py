@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from event_service import wiring
+from event_service.base.clock import time_left
 from event_service.observability import Metric, configure, count, invocation
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
 from event_service.sockets.messages import BacklogMessage, WakeUp, is_backlog_message, parse_backlog_message
@@ -36,17 +37,15 @@ def create_handler(delivery: Callable[[], SocketDelivery]) -> Callable[[dict[str
         with invocation(context):
             records = event["Records"]
             is_backlog = any(is_backlog_message(record["body"]) for record in records)
-
-            def time_left() -> float:
-                return float(context.get_remaining_time_in_millis()) / 1000 - RESERVE_SECONDS
+            left = time_left(context, RESERVE_SECONDS)
 
             async def serve() -> tuple[list[str], ServingReport]:
                 # Made inside the loop: what it opens belongs to it.
                 if is_backlog:
                     ids, messages = _read(records, _backlog_message)
-                    return ids, await delivery().serve_backlog(messages, time_left)
+                    return ids, await delivery().serve_backlog(messages, left)
                 ids, wake_ups = _read(records, _wake_up)
-                return ids, await delivery().serve(wake_ups, time_left)
+                return ids, await delivery().serve(wake_ups, left)
 
             ids, report = _loop.run_until_complete(serve())
             _count(report)

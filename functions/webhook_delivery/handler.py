@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from event_service import wiring
+from event_service.base.clock import time_left
 from event_service.base.dates import format_date
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.lane import LEASE_SECONDS, Look
@@ -60,21 +60,21 @@ def create_handler(
             if "test" in event:
                 return _loop.run_until_complete(_test(side().tests, **event["test"]))
             records = event["Records"]
-            time_left = partial(_seconds_left, context)
+            left = time_left(context)
             own = any(Look.is_look(record["body"]) for record in records)
             failed = set(range(len(records)))
             try:
                 if own:
-                    lanes = _loop.run_until_complete(side().own_lanes.serve([record["body"] for record in records], time_left))
+                    lanes = _loop.run_until_complete(side().own_lanes.serve([record["body"] for record in records], left))
                     report, failed = lanes.delivery, lanes.failed
                 else:
                     batch = [Received(record["body"], _receives(record)) for record in records]
-                    report = _loop.run_until_complete(side().delivery.deliver(batch, time_left))
+                    report = _loop.run_until_complete(side().delivery.deliver(batch, left))
                     failed = report.failed
             finally:
                 _show_again(own, [records[position] for position in sorted(failed)])
             _count(report)
-            _count_for_charts(counters(), report, time_left)
+            _count_for_charts(counters(), report, left)
             return {"batchItemFailures": [{"itemIdentifier": records[position]["messageId"]} for position in sorted(failed)]}
 
     def _show_again(own: bool, records: Sequence[dict[str, Any]]) -> None:
@@ -93,10 +93,6 @@ def _receives(record: dict[str, Any]) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 
-def _seconds_left(context: Any) -> float:
-    return float(context.get_remaining_time_in_millis() / 1000)
-
-
 def _count(report: DeliveryReport) -> None:
     for traceparent in report.traceparents:
         note_trace(traceparent)
@@ -111,7 +107,7 @@ def _count(report: DeliveryReport) -> None:
     count(Metric.LANES_BEGUN, report.lanes_begun)
 
 
-def _count_for_charts(counters: Counters | None, report: DeliveryReport, time_left: Callable[[], float]) -> None:
+def _count_for_charts(counters: Counters | None, report: DeliveryReport, left: Callable[[], float]) -> None:
     if counters is None:
         return
     from event_service.counting.ports import Counted
@@ -122,7 +118,7 @@ def _count_for_charts(counters: Counters | None, report: DeliveryReport, time_le
         DeliveryStatus.FAILED: Counted.FAILED,
     }
     counted = {one: {names[status]: number for status, number in by.items() if status in names} for one, by in report.by_workspace.items()}
-    counters.add(counted, time_left)
+    counters.add(counted, left)
 
 
 async def _test(tests: EndpointTests, workspaceId: str, endpointId: str) -> dict[str, Any]:  # noqa: N803 - names of the payload

@@ -10,7 +10,7 @@ from typing import Any
 from event_service import wiring
 from event_service.base.errors import STATUSES, DomainError, ErrorCode, RateLimited
 from event_service.observability import Metric, configure, count, invocation, logging_context
-from event_service.sockets.client_messages import PONG, answer_to
+from event_service.sockets.client_messages import answer_to
 from event_service.sockets.connection import read_connect_request
 from event_service.sockets.connections import SocketConnections
 
@@ -42,9 +42,9 @@ def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[di
                         count(Metric.ZOMBIES)
                         return {"statusCode": 200}
                     answer = answer_to(text)
-                    if answer != PONG:
+                    if not answer.understood:
                         count(Metric.NOT_UNDERSTOOD)
-                    return {"statusCode": 200, "body": answer}
+                    return {"statusCode": 200, "body": answer.text}
 
     return handle
 

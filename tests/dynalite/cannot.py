@@ -46,14 +46,14 @@ _BY_REASON = {
         "configuration/test_requests.py::test_a_rotation_with_a_key_is_done_once",
         "configuration/test_requests.py::test_every_field_of_secrets_and_requests_comes_back",
         "configuration/test_requests.py::test_keys_of_other_workspaces_and_mutations_are_other_keys",
-        "configuration/test_requests.py::test_of_two_rotations_with_one_key_at_once_one_is_done",
+        "configuration/test_requests.py::test_one_of_two_rotations_with_one_key_at_once_is_done",
     ),
     _REFUSED_ITEM: (
         "events/test_event_store.py::test_a_taken_id_stays_with_its_first_publish",
         "events/test_event_store.py::test_the_loser_of_a_race_takes_its_index_rows_back",
         "webhooks/test_delivery_tables.py::test_health_of_a_deleted_or_foreign_endpoint_is_not_kept",
         "delivery/test_stores.py::test_health_of_a_deleted_or_foreign_endpoint_is_not_kept",
-        "delivery/test_stores.py::test_of_two_workers_that_note_the_same_failure_one_wins",
+        "delivery/test_stores.py::test_one_of_two_workers_that_note_the_same_failure_wins",
     ),
     _ROWS_OF_MOTO: (
         "events/test_event_store.py::test_items_expire_by_the_attribute_that_the_template_names",

@@ -11,7 +11,7 @@ from local.processes import session_processes
 from local.stack import LocalStack, StackFile
 
 
-def test_it_listens_on_one_port_of_the_loopback_address_only(local_stack: LocalStack) -> None:
+def test_the_stack_listens_on_one_port_of_the_loopback_address_only(local_stack: LocalStack) -> None:
     listening = [
         connection.laddr
         for process in session_processes(local_stack.pid)

@@ -213,7 +213,7 @@ def test_an_endpoint_can_be_tested_and_events_replayed(client: Client, receiver:
     assert receiver.next().event["id"] == "before"
 
 
-def test_without_or_with_a_wrong_token_nothing_is_said(client: Client, stack: StackFile) -> None:
+def test_nothing_is_said_without_or_with_a_wrong_token(client: Client, stack: StackFile) -> None:
     for token in ("", "52c6548d-3e17-4b9b-9268-ce51d6900530"):
         answer = Client(stack, token).ask("{endpoints {totalCount}}")
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["UNAUTHENTICATED"]

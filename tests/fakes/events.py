@@ -13,13 +13,18 @@ from event_service.base.clock import Clock
 from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
 from event_service.base.json_values import dumps
+from event_service.configuration.endpoint import EndpointType
 from event_service.delivery.messages import WebhookMessage
+from event_service.delivery.outlet import Outlet
+from event_service.delivery.ports import WebhookQueue
 from event_service.events.event import Event
-from event_service.events.ports import SHARDS, EntryPage, Owner, PutOutcome, StoredEvent, Track, TrackKey
+from event_service.events.ports import SHARDS, EntryPage, Publisher, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
 from event_service.events.sort_key import EventEntry, activity_id, expiry, indexed_profile_ids, read_sort_key, sort_key
 from event_service.routing.table import RefusedFilter
 from event_service.sockets.log import Routed
+from event_service.sockets.outlet import Appending, SocketOutlet
+from event_service.webhooks.outlet import WebhookOutlet
 
 RETENTION_DAYS = 14
 MOST_PAGE_BYTES = 1_048_576
@@ -70,17 +75,17 @@ class FakeEventStore:
             size = len(dumps(event.data).encode()) if with_data else 0
             yield StoredEvent(event if with_data else replace(event, data={}), stored.nonce, size)
 
-    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Publisher]:
         self.before("owners", [event_id for _, event_id in keys])
         found = {key: self._standing(*key, consistent=consistent) for key in keys}
         return {key: self._owner(key, stored) for key, stored in found.items() if stored is not None}
 
-    def _owner(self, key: tuple[str, str], stored: StoredEvent) -> Owner:
-        return Owner(stored.nonce, rows_missing=key in self.rows_missing)
+    def _owner(self, key: tuple[str, str], stored: StoredEvent) -> Publisher:
+        return Publisher(stored.nonce, rows_missing=key in self.rows_missing)
 
     def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
         self.before("put_if_absent", [event.id for event in events])
-        taken: dict[str, Owner] = {}
+        taken: dict[str, Publisher] = {}
         failed: list[str] = []
         for event in events:
             key = event.workspace_id, event.id
@@ -303,3 +308,8 @@ class FakeSqsClient:
         failing = [entry for position, entry in enumerate(entries) if position in (fault or ())]
         self.arrived.extend(entry for entry in entries if entry not in failing)
         return failing
+
+
+def outlets(webhooks: WebhookQueue, sockets: Appending) -> dict[EndpointType, Outlet]:
+    """How routing hands over, as wiring registers it."""
+    return {EndpointType.WEB_HOOK: WebhookOutlet(webhooks), EndpointType.WEB_SOCKET: SocketOutlet(sockets)}

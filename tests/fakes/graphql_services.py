@@ -383,7 +383,11 @@ class FakeServices:
     def bulk_retry(self) -> BulkRetry:
         """Over events that are not there: what it finds it skips."""
         return BulkRetry(
-            deliveries=self.deliveries(), store=FakeEventStore(self.clock), endpoints=self._configuration, make_matcher=Matcher
+            deliveries=self.deliveries(),
+            store=FakeEventStore(self.clock),
+            endpoints=self._configuration,
+            destinations=destinations(),
+            make_matcher=Matcher,
         )
 
     def monotonic(self) -> float:

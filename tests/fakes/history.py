@@ -12,17 +12,20 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.lanes import Looks
-from event_service.delivery.ports import BacklogRow
+from event_service.delivery.ports import BacklogRow, ReadableLog
+from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.endpoint_routing import EndpointsAndFilters
 from event_service.routing.replay import AcceptedInTime, Replay
-from event_service.routing.replay_targets import SocketTarget, WebhookTarget
 from event_service.sockets.log import Routed, SocketLog
 from event_service.sockets.places import SocketPlaces
 from event_service.sockets.ports import LogHead, Segment
+from event_service.sockets.replay_target import SocketTarget
+from event_service.webhooks.replay_target import WebhookTarget
+from tests.fakes.configuration_store import destinations
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeReminderStore
 from tests.fakes.events import FakeEventStore
 from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables, FakeWakeUpQueue
@@ -54,12 +57,12 @@ class World:
         self.existing = {self.hook.id: self.hook, self.socket.id: self.socket}
         self.tick = 0.0
         self.deliveries = DeliveryHistory(
-            log=self.log,
-            unfinished=self.log,
+            readable=ReadableLog(self.log, self.log),
             resending=self.resending,
             store=self.store,
             accepted=self,
             endpoints=self,
+            destinations=destinations(),
             tester=self,
             monotonic=lambda: next(self.seconds) * self.tick,
         )
@@ -75,10 +78,13 @@ class World:
     def replay_with(self, store: FakeEventStore, accepted: AcceptedInTime, endpoints: EndpointsAndFilters) -> Replay:
         """The replay, with another reading side."""
         return Replay(
-            targets={
-                EndpointType.WEB_HOOK: WebhookTarget(self.log, self.resending, lambda: self.now),
-                EndpointType.WEB_SOCKET: SocketTarget(lambda: self.socket_log, self.places, lambda: self.now, self.sleep),
-            },
+            targets=ReplayTargets(
+                destinations(),
+                {
+                    EndpointType.WEB_HOOK: WebhookTarget(self.log, self.resending, lambda: self.now),
+                    EndpointType.WEB_SOCKET: SocketTarget(lambda: self.socket_log, self.places, lambda: self.now, self.sleep),
+                },
+            ),
             store=store,
             accepted=accepted,
             endpoints=endpoints,

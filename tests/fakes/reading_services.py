@@ -9,12 +9,14 @@ from event_service.base.dates import format_date
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryHistory
+from event_service.delivery.ports import ReadableLog
 from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event
 from event_service.events.reading import EventsReading
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
+from tests.fakes.configuration_store import destinations
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 from tests.fakes.graphql_services import FakeServices
 from tests.fakes.history import START, World
@@ -32,12 +34,12 @@ class ReadingServices(FakeServices):
         self.log = self.world.log
         self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now, lambda: 0.0)
         self._history = DeliveryHistory(
-            log=self.log,
-            unfinished=self.log,
+            readable=ReadableLog(self.log, self.log),
             resending=self.world.resending,
             store=self.store,
             accepted=self._reading,
             endpoints=self.configuration(),
+            destinations=destinations(),
             tester=self.world,
         )
 
@@ -58,7 +60,9 @@ class ReadingServices(FakeServices):
         return self.world.replay_with(self.store, self._reading, self.configuration())
 
     def bulk_retry(self) -> BulkRetry:
-        return BulkRetry(deliveries=self._history, store=self.store, endpoints=self.configuration(), make_matcher=Matcher)
+        return BulkRetry(
+            deliveries=self._history, store=self.store, endpoints=self.configuration(), destinations=destinations(), make_matcher=Matcher
+        )
 
     def event(self, event_id: str, minute: float, **fields: Any) -> Event:
         """An event that happened, and was accepted, so many minutes after the beginning."""

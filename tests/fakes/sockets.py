@@ -28,8 +28,8 @@ from event_service.sockets.ports import (
     GroupState,
     Handshake,
     LogHead,
-    Owner,
     Posted,
+    RowPlace,
     Scope,
     Segment,
     SequencesTaken,
@@ -91,13 +91,13 @@ class FakeSocketTables:
             self.token_rows.add((connection.token_hash, connection.workspace_id, connection.endpoint_id))
         self.after("add")
 
-    def owner(self, connection_id: str) -> Owner | None:
+    def owner(self, connection_id: str) -> RowPlace | None:
         self.before("owner")
         found = [row for (_, known), row in self.rows.items() if known == connection_id]
         if not found:
             return None
         one = found[0]
-        return Owner(one.endpoint_id, one.group, Counted(one.endpoint_id, one.workspace_id, one.token_hash, one.connected_at))
+        return RowPlace(one.endpoint_id, one.group, Counted(one.endpoint_id, one.workspace_id, one.token_hash, one.connected_at))
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         self.before("of_group")
@@ -115,7 +115,7 @@ class FakeSocketTables:
         self.before("cursors")
         return {group: self.groups[endpoint_id, group].cursor for group in groups if (endpoint_id, group) in self.groups}
 
-    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+    def find(self, owners: Collection[tuple[RowPlace, str]]) -> list[Connection]:
         self.before("find")
         found = ((owner, self.rows.get((owner.endpoint_id, connection_id))) for owner, connection_id in owners)
         answer = [row for owner, row in found if row is not None and row.group == owner.group]
@@ -165,7 +165,7 @@ class FakeSocketTables:
         self.groups[endpoint_id, group] = replace(state, cursor=cursor)
         self.after("save_cursor")
 
-    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
+    def forget(self, connections: Collection[tuple[RowPlace, str]]) -> None:
         self.before("forget")
         for owner, connection_id in connections:
             self.rows.pop((owner.endpoint_id, connection_id), None)
@@ -217,7 +217,7 @@ class FakeSocketTables:
         self.before("arrive")
         head = self.log_heads.get(endpoint_id)
         if head is not None and head.kept_until > self.clock():
-            head = self.log_heads[endpoint_id] = replace(head, arrivals=head.arrivals + 1, kept_until=kept_until, quiet=False)
+            head = self.log_heads[endpoint_id] = replace(head, arrivals=head.arrivals + 1, kept_until=kept_until, nobody_connected=False)
         else:
             head = None
         self.after("arrive")
@@ -234,12 +234,12 @@ class FakeSocketTables:
         self.after("take_turn")
         return None if group else head
 
-    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
-        self.before("set_quiet")
+    def set_nobody_connected(self, endpoint_id: str, arrivals: int) -> None:
+        self.before("set_nobody_connected")
         head = self.log_heads.get(endpoint_id)
         if head is not None and head.arrivals == arrivals:
-            self.log_heads[endpoint_id] = replace(head, quiet=True)
-        self.after("set_quiet")
+            self.log_heads[endpoint_id] = replace(head, nobody_connected=True)
+        self.after("set_nobody_connected")
 
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         self.before("resize")

@@ -14,6 +14,7 @@ from typing import Any
 
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
+from event_service.base.threads import InThread
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS, DeliveryKey, FailureClass, LogKey
@@ -26,7 +27,7 @@ from event_service.events.event import Event
 from event_service.events.ports import StoredEvent
 from event_service.webhooks.addresses import AddressGuard
 from event_service.webhooks.assembly import Limits, WebhookSide, assemble
-from event_service.webhooks.batch import DeliveryReport, InThread, Received
+from event_service.webhooks.batch import DeliveryReport, Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from event_service.webhooks.observer import WebhookObserver
 from event_service.webhooks.own_lane import LaneReport

@@ -11,7 +11,7 @@ import pytest
 from local.deploy_role import FILE, FOR_TYPE, MOST_BYTES, policies, size, statements, template, types
 from local.tools import ToolError
 
-CHANGES_WITHOUT_A_NAME = {
+CHANGES_WITHOUT_NAME = {
     "lambda:CreateEventSourceMapping",
     "lambda:UpdateEventSourceMapping",
     "lambda:DeleteEventSourceMapping",
@@ -48,13 +48,13 @@ def test_policies_fit_into_iam(of_templates: set[str]) -> None:
     assert all(size(part) <= MOST_BYTES for part in policies(statements(of_templates)))
 
 
-def test_it_changes_only_what_has_the_stacks_name(of_templates: set[str]) -> None:
+def test_the_role_changes_only_what_has_the_stacks_name(of_templates: set[str]) -> None:
     reading = ("Get", "List", "Describe", "Validate")
     everywhere = [one for one in statements(of_templates) if one["Resource"] == ["*"]]
 
     actions = {action for one in everywhere for action in one["Action"] if not action.partition(":")[2].startswith(reading)}
 
-    assert actions == CHANGES_WITHOUT_A_NAME
+    assert actions == CHANGES_WITHOUT_NAME
     assert all(one.get("Condition") for one in everywhere if "lambda:CreateEventSourceMapping" in one["Action"])
     assert all(one.get("Condition") for one in statements(of_templates) if "iam:PassRole" in one["Action"])
 

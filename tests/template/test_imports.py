@@ -71,6 +71,23 @@ def test_the_shared_package_knows_no_function_and_no_tool() -> None:
     assert offences == []
 
 
+MAY_NAME_TYPES = ("webhooks/", "sockets/", "wiring.py", "graphql_api/schema/mutations.py")
+
+
+def test_types_of_endpoints_are_named_in_their_own_packages_only() -> None:
+    """All others ask what a type can do: see ``configuration/destinations.py``."""
+    files = {str(path.relative_to(folder)): path for folder in (PACKAGE, FUNCTIONS) for path in _files(folder)}
+    naming = {
+        name
+        for name, path in files.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "EndpointType"
+    }
+
+    assert naming, "the test finds nothing at all"
+    assert [name for name in sorted(naming) if not name.startswith(MAY_NAME_TYPES)] == []
+
+
 @pytest.mark.parametrize("folder", sorted(path.name for path in FUNCTIONS.iterdir() if (path / "__init__.py").exists()))
 def test_a_function_knows_no_other_function_and_no_tool(folder: str) -> None:
     offences = [

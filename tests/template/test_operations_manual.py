@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from event_service.observability import Metric
 from local.tools import ROOT
 from tests.template_file import monitoring, resources, template
 
@@ -43,6 +44,13 @@ def test_names_of_the_template_in_the_manual_are_names_that_it_has() -> None:
     mentioned = set(re.findall(r"\b[A-Z][A-Za-z]+(?:Table|Queue|Dlq|Alarm|Function|Concurrency)\b", MANUAL))
 
     assert mentioned - known == set()
+
+
+def test_the_manual_lists_every_metric_and_no_other() -> None:
+    _, _, table = _section("Metrics").partition("| metric | counts |")
+    named = {name for row in table.splitlines() if row.startswith("| ") for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+
+    assert named == {metric.value for metric in Metric}
 
 
 def _faults() -> list[list[str]]:

@@ -9,7 +9,7 @@ from event_service.base.errors import BadUserInput, TooLarge
 
 MAXIMUM_BODY_BYTES = 3_584 * 1024
 """Room for the largest publish (900 KiB) with every character beyond ASCII written as an escape, which makes three and a half times of
-two bytes. Lambda takes 6 MB."""
+two bytes. Lambda takes 6 MB (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 _REPLACEMENT = "\ufffd".encode()
 _NONE = ("", "identity")

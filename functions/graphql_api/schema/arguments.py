@@ -36,12 +36,12 @@ class Span:
     Attributes:
         offset: items to skip.
         limit: items to take.
-        stepwise: the caller goes on by cursor, so that a page may end early.
+        may_end_early: the caller goes on by cursor, so that a page may end early.
     """
 
     offset: int
     limit: int
-    stepwise: bool
+    may_end_early: bool
 
 
 def span_of(pagination: PaginationInput | None, first: int | None, after: str | None, problems: Problems) -> Span:
@@ -49,14 +49,14 @@ def span_of(pagination: PaginationInput | None, first: int | None, after: str | 
     if first is not None or after is not None:
         if pagination is not None and (pagination.limit is not None or pagination.offset):
             problems.add("pagination: it was given beside first or after; give the one or the other.")
-        return Span(0, first_of(first, problems), stepwise=True)
+        return Span(0, first_of(first, problems), may_end_early=True)
     offset = pagination.offset if pagination and pagination.offset is not None else 0
     limit = pagination.limit if pagination and pagination.limit is not None else DEFAULT_LIMIT
     if offset < 0:
         problems.add(f"pagination.offset: {offset} is negative; give 0 or more.")
     if not 0 <= limit <= MAXIMUM_LIMIT:
         problems.add(f"pagination.limit: {limit} is not from 0 to {MAXIMUM_LIMIT}; without one it is {DEFAULT_LIMIT}.")
-    return Span(offset, limit, stepwise=False)
+    return Span(offset, limit, may_end_early=False)
 
 
 def first_of(first: int | None, problems: Problems) -> int:

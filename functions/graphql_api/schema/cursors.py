@@ -17,7 +17,7 @@ from event_service.base.errors import BadUserInput
 MAXIMUM_CURSOR_CHARACTERS: Final = 2_000
 """An event's id of 256 characters outside the BMP is the longest part of a place: 1,024 bytes."""
 _SUM_BYTES: Final = 9
-_PAGING: Final = ("offset", "limit", "after", "with_data", "stepwise")
+_PAGING: Final = ("offset", "limit", "after", "with_data", "may_end_early")
 """Fields of a query that say which page, and not which list."""
 
 

@@ -53,7 +53,7 @@ class DeliveryMutations:
         from event_service.routing.bulk_retry import failed_unless_asked
 
         retry, problems = context.bulk_retry.retry, Problems()
-        query = failed_unless_asked(delivery_query(filters, None, Span(0, 0, stepwise=True), problems))
+        query = failed_unless_asked(delivery_query(filters, None, Span(0, 0, may_end_early=True), problems))
         problems.refuse()
         cursors = Cursors(context.workspace_id, "retryDeliveries", query)
         done = await context.change_within(
@@ -95,7 +95,7 @@ class DeliveryMutations:
                 raise BadUserInput("cancelDeliveries: dryRun, background and after go with filters.")
             return OperationOutput(count=await context.change(cancelling.cancel_ids, context.workspace_id, ids))
         problems = Problems()
-        query = delivery_query(filters, None, Span(0, 0, stepwise=True), problems)
+        query = delivery_query(filters, None, Span(0, 0, may_end_early=True), problems)
         if query.status is not None or query.statuses is not None:
             problems.add("filters.status: only PENDING deliveries can be cancelled; leave it out.")
         problems.refuse()

@@ -10,7 +10,7 @@ import strawberry
 
 from event_service.jobs.job import JobKind, JobStatus
 from functions.graphql_api.context import Context, Info
-from functions.graphql_api.limits import SECONDS_BEFORE_A_JOB
+from functions.graphql_api.limits import SECONDS_BEFORE_JOB
 from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.scalars import JSON, DateTime
 
@@ -124,7 +124,7 @@ async def seconds_for(context: Context, *, background: bool | None) -> Callable[
     if not background:
         return context.time_left
     await context.read(context.jobs.require_room, context.workspace_id)
-    return lambda: min(context.time_left(), SECONDS_BEFORE_A_JOB + SECONDS_PER_STEP)
+    return lambda: min(context.time_left(), SECONDS_BEFORE_JOB + SECONDS_PER_STEP)
 
 
 async def start_job(context: Context, kind: JobKind, given: Mapping[str, Any], done: domain.StepDone) -> Job:

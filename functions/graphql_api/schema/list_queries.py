@@ -50,7 +50,7 @@ def endpoint_page(filters: EndpointFilters | None, order: EndpointOrder | None, 
         key=_checked(given.key, "filters.key.exact", _parse_text, problems),
         labels=_labels(given.labels, problems),
         event_filter_id=_checked(given.event_filters_id, "filters.eventFiltersId.exact", parse_uuid, problems),
-        stepwise=span.stepwise,
+        may_end_early=span.may_end_early,
     )
 
 
@@ -76,7 +76,7 @@ def event_filter_page(
         labels=_labels(given.labels, problems),
         endpoint_id=_checked(given.endpoint_id, "filters.endpointId.exact", parse_uuid, problems),
         linked=given.linked,
-        stepwise=span.stepwise,
+        may_end_early=span.may_end_early,
     )
 
 
@@ -102,7 +102,7 @@ def event_query(filters: EventFilters | None, order: EventOrder | None, span: Sp
         offset=span.offset,
         limit=span.limit,
         with_data=with_data,
-        stepwise=span.stepwise,
+        may_end_early=span.may_end_early,
     )
 
 
@@ -123,7 +123,7 @@ def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None,
         descending=(_creation_order(order, problems) or Ordering.DESC) is Ordering.DESC,
         offset=span.offset,
         limit=span.limit,
-        stepwise=span.stepwise,
+        may_end_early=span.may_end_early,
     )
 
 

@@ -7,8 +7,7 @@ from typing import Annotated, cast
 import strawberry
 
 from event_service.base.marks import GivenMarks
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import EndpointType, Settings
 from event_service.configuration.secret_rotation import DEFAULT_GRACE_SECONDS
 from event_service.observability import Metric, count
 from event_service.webhooks.destination import DEFAULT_METHOD

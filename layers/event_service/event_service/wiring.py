@@ -2,6 +2,10 @@
 
 Every factory is cached for the life of the process and imports what it needs itself, so that a function loads only
 what it uses. Nothing is built on import.
+
+Example::
+
+    lambda_handler = create_handler(wiring.routing)  # called at the first invocation, not on import
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from event_service.aws.sqs import Queues
     from event_service.configuration.configuration import Configuration
     from event_service.configuration.destinations import Destinations
+    from event_service.configuration.endpoint import EndpointType
     from event_service.configuration.endpoints import Endpoints
     from event_service.configuration.ports import EndpointObserver
     from event_service.configuration.storage.change_log import DynamoChangeLog
@@ -37,7 +42,9 @@ if TYPE_CHECKING:
     from event_service.delivery.cancelling import Cancelling
     from event_service.delivery.history import DeliveryHistory
     from event_service.delivery.lanes import Looks
+    from event_service.delivery.outlet import Outlet
     from event_service.delivery.receiver_reports import ReceiverReports
+    from event_service.delivery.replay_target import ReplayTarget, ReplayTargets
     from event_service.delivery.resending import Resending
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.service_events import OperationalEvents
@@ -82,13 +89,13 @@ if TYPE_CHECKING:
 
 
 def clock() -> datetime:
-    """The time."""
+    """The time, in UTC. A function, so that tests may replace it."""
     return datetime.now(UTC)
 
 
 @cache
 def connection() -> Connection:
-    """The one DynamoDB client of the process."""
+    """The one DynamoDB client of the process: all tables share its connections."""
     from event_service.aws.dynamodb import connect
 
     return connect(get_settings().region, get_settings().aws_endpoint_url)
@@ -96,7 +103,7 @@ def connection() -> Connection:
 
 @cache
 def database() -> Database:
-    """All tables."""
+    """All tables, under the names that the environment gives them."""
     from event_service.aws.dynamodb import Database
 
     settings = get_settings()
@@ -105,7 +112,7 @@ def database() -> Database:
 
 @cache
 def change_log() -> DynamoChangeLog:
-    """The chain of change sets."""
+    """The chain of change sets, in the table ``changes``. For the configuration, routing and explaining."""
     from event_service.configuration.storage.change_log import DynamoChangeLog
 
     return DynamoChangeLog(database())
@@ -113,7 +120,7 @@ def change_log() -> DynamoChangeLog:
 
 @cache
 def configuration_rows() -> DynamoConfigurationRows:
-    """The rows of endpoints, event filters and links."""
+    """The rows of endpoints, event filters and links, written after each change set."""
     from event_service.configuration.storage.rows import DynamoConfigurationRows
 
     return DynamoConfigurationRows(database(), clock)
@@ -121,7 +128,7 @@ def configuration_rows() -> DynamoConfigurationRows:
 
 @cache
 def secret_store() -> DynamoSecretStore:
-    """Signing secrets."""
+    """Signing secrets, and what idempotency keys remember, in the table ``secrets``."""
     from event_service.configuration.storage.secrets import DynamoSecretStore
 
     return DynamoSecretStore(database())
@@ -129,7 +136,7 @@ def secret_store() -> DynamoSecretStore:
 
 @cache
 def tokens() -> Tokens:
-    """Token checks and administration."""
+    """Token checks and administration, over the table ``tokens``. For the GraphQL API and the command line."""
     from event_service.access.storage.tokens import DynamoTokenStore
     from event_service.access.tokens import Tokens
 
@@ -138,7 +145,7 @@ def tokens() -> Tokens:
 
 @cache
 def last_uses() -> LastUses:
-    """When tokens were used."""
+    """When tokens were used: written beside the request, at most once an hour for each."""
     from event_service.access.last_use import LastUses
     from event_service.access.storage.tokens import DynamoTokenStore
 
@@ -155,7 +162,7 @@ def background() -> Executor:
 
 @cache
 def url_rules() -> UrlRules:
-    """What the operator allows of webhook URLs."""
+    """What the operator allows of webhook URLs, from the environment. For creating endpoints and for sending."""
     from event_service.webhooks.addresses import AddressGuard
     from event_service.webhooks.url import UrlRules
 
@@ -181,7 +188,7 @@ def _check_url(url: str) -> object:
 
 @cache
 def configuration() -> Configuration:
-    """Endpoints, event filters and links."""
+    """Endpoints, event filters and links, with observers of all types. For the GraphQL API."""
     return _configuration([socket_observer(), webhook_observer()], tells_everyone=True)
 
 
@@ -222,7 +229,7 @@ def _index_entries(condition: Mapping[str, Any]) -> int:
 
 @cache
 def queues() -> Queues:
-    """The one SQS client of the process."""
+    """The one SQS client of the process, made when the first message is sent."""
     from event_service.aws.sqs import Queues, connect
 
     return Queues(lambda: connect(get_settings().region, get_settings().aws_endpoint_url))
@@ -230,7 +237,7 @@ def queues() -> Queues:
 
 @cache
 def event_store() -> DynamoEventStore:
-    """Events by id."""
+    """Events by id, in the table ``events``. For publishing, routing, delivery and reading."""
     from event_service.events.storage.events import DynamoEventStore
 
     return DynamoEventStore(database(), clock, get_settings().event_retention_days)
@@ -238,7 +245,7 @@ def event_store() -> DynamoEventStore:
 
 @cache
 def events_reading() -> EventsReading:
-    """Lists and counts of events."""
+    """Lists and counts of events, over the table ``event_index``. For the GraphQL API."""
     from event_service.events.reading import EventsReading
     from event_service.events.storage.listing import DynamoEventIndexes
 
@@ -247,7 +254,7 @@ def events_reading() -> EventsReading:
 
 @cache
 def publishing() -> Publishing:
-    """Accepting events."""
+    """Accepting events. For the GraphQL API, the event bus, and the service's own events."""
     from event_service.events.publishing import Publishing
     from event_service.events.storage.queue import SqsRoutingQueue
 
@@ -256,7 +263,7 @@ def publishing() -> Publishing:
 
 @cache
 def packed_reading() -> PackedReading:
-    """How routers that start together read large workspaces."""
+    """How routers that start together read large workspaces: one reads the rows, the others what it packed."""
     import time
 
     from event_service.routing.packed import PackedReading
@@ -271,10 +278,9 @@ def packed_reading() -> PackedReading:
 
 @cache
 def routing() -> Routing:
-    """From accepted events to deliveries."""
+    """From accepted events to deliveries. For the event router."""
     from event_service.events.storage.queue import SqsRoutingQueue
     from event_service.filters.matching.matcher import Matcher
-    from event_service.routing.hand_over import MarkingQueue
     from event_service.routing.refused_filters import RefusedFilterEvents
     from event_service.routing.router import Routing
     from event_service.routing.tables import RoutingTables
@@ -283,12 +289,22 @@ def routing() -> Routing:
     return Routing(
         tables=RoutingTables(change_log(), configuration_rows(), Matcher, packed=packed_reading),
         store=event_store(),
-        webhooks=MarkingQueue(webhook_queue(), wide_events),
-        sockets=socket_log(),
+        outlets=outlets(),
         routing_queue=SqsRoutingQueue(queues(), settings.routing_queue_url),
         refused_filters=RefusedFilterEvents(publishing),
-        destinations=destinations(),
     )
+
+
+def outlets() -> Mapping[EndpointType, Outlet]:
+    """How routing hands over to endpoints of each type: a new type is registered here, too."""
+    from event_service.configuration.endpoint import EndpointType
+    from event_service.sockets.outlet import SocketOutlet
+    from event_service.webhooks.outlet import MarkingQueue, WebhookOutlet
+
+    return {
+        EndpointType.WEB_HOOK: WebhookOutlet(MarkingQueue(webhook_queue(), wide_events)),
+        EndpointType.WEB_SOCKET: SocketOutlet(socket_log()),
+    }
 
 
 # -- sockets -----------------------------------------------------------------------------------------------------------
@@ -302,7 +318,7 @@ def socket_retention() -> timedelta:
 
 @cache
 def wake_up_queue() -> SqsWakeUpQueue:
-    """Wakes socket delivery."""
+    """Wakes socket delivery, first in, first out for each group of connections. Written by routing and by observers."""
     from event_service.sockets.storage.queue import SqsWakeUpQueue
 
     return SqsWakeUpQueue(queues(), get_settings().socket_queue_url)
@@ -310,7 +326,7 @@ def wake_up_queue() -> SqsWakeUpQueue:
 
 @cache
 def socket_log_store() -> DynamoSocketLogStore:
-    """The logs of WEB_SOCKET endpoints."""
+    """The logs of WEB_SOCKET endpoints, in the table ``socket_log``."""
     from event_service.sockets.storage.log import DynamoSocketLogStore
 
     return DynamoSocketLogStore(database(), clock)
@@ -318,7 +334,7 @@ def socket_log_store() -> DynamoSocketLogStore:
 
 @cache
 def socket_backlog_queue() -> SqsBacklogQueue:
-    """What must not hold up a group of connections."""
+    """What must not hold up a group of connections: single connections, closes, late appends."""
     from event_service.sockets.storage.queue import SqsBacklogQueue
 
     return SqsBacklogQueue(queues(), get_settings().socket_backlog_queue_url)
@@ -326,7 +342,7 @@ def socket_backlog_queue() -> SqsBacklogQueue:
 
 @cache
 def socket_log() -> SocketLog:
-    """Appending to the logs."""
+    """Appending to the logs. For routing."""
     from event_service.sockets.log import SocketLog
 
     return SocketLog(socket_log_store(), wake_up_queue(), socket_backlog_queue(), clock, socket_retention())
@@ -342,14 +358,14 @@ def socket_places() -> SocketPlaces:
 
 @cache
 def connection_store() -> DynamoConnectionStore:
-    """Open connections."""
+    """Open connections, in the table ``connections``."""
     from event_service.sockets.storage.connections import DynamoConnectionStore
 
     return DynamoConnectionStore(database())
 
 
 def connection_limits() -> ConnectionLimits:
-    """Limits of open connections."""
+    """Limits of open connections, from the environment. For the function of the WebSocket API."""
     from event_service.sockets.limits import SocketLimits
 
     return _connection_counts(SocketLimits(*get_settings().socket_limits))
@@ -373,7 +389,7 @@ def slow_clients() -> SlowClients:
 
 @cache
 def socket_connections() -> SocketConnections:
-    """Opening and closing connections."""
+    """Opening and closing connections. For the function of the WebSocket API."""
     from event_service.sockets.connections import SocketConnections
 
     return SocketConnections(
@@ -390,7 +406,7 @@ def socket_connections() -> SocketConnections:
 
 @cache
 def open_connections() -> OpenConnections:
-    """Who is connected, and closing connections."""
+    """Who is connected, and closing connections. For the GraphQL API."""
     from event_service.sockets.open_connections import OpenConnections
 
     return OpenConnections(
@@ -408,7 +424,7 @@ def socket_observer() -> SocketObserver:
     """What changed endpoints mean for open sockets."""
     from event_service.sockets.observer import SocketObserver
 
-    return SocketObserver(connection_store(), socket_log_store(), wake_up_queue())
+    return SocketObserver(socket_log_store(), wake_up_queue())
 
 
 @cache
@@ -463,7 +479,7 @@ def socket_delivery() -> SocketDelivery:
 
 @cache
 def delivery_log() -> DynamoDeliveryLog:
-    """The log of delivery attempts."""
+    """The log of delivery attempts, in the table ``deliveries``. Written by webhook delivery, read by the GraphQL API."""
     from event_service.delivery.storage.log import DynamoDeliveryLog
 
     return DynamoDeliveryLog(database(), clock, get_settings().event_retention_days)
@@ -471,7 +487,7 @@ def delivery_log() -> DynamoDeliveryLog:
 
 @cache
 def wide_events() -> DynamoWideEvents:
-    """Events whose records are spread."""
+    """Events for very many webhooks, whose records are spread over several keys of the log."""
     from event_service.delivery.storage.wide_events import DynamoWideEvents
 
     return DynamoWideEvents(database(), get_settings().event_retention_days)
@@ -479,7 +495,7 @@ def wide_events() -> DynamoWideEvents:
 
 @cache
 def backlog_store() -> DynamoBacklogStore:
-    """Backlogs of endpoints."""
+    """Backlogs of endpoints, in the table ``due``. Written by both lanes and by sending again."""
     from event_service.delivery.storage.backlog import DynamoBacklogStore
 
     return DynamoBacklogStore(database(), get_settings().event_retention_days)
@@ -487,7 +503,7 @@ def backlog_store() -> DynamoBacklogStore:
 
 @cache
 def health_store() -> DynamoHealthStore:
-    """What is known of endpoints that fail."""
+    """What is known of endpoints that fail, beside their rows by id. Read with each batch of webhook delivery."""
     from event_service.delivery.storage.health import DynamoHealthStore
 
     return DynamoHealthStore(database())
@@ -511,7 +527,7 @@ def look_queue() -> SqsLookQueue:
 
 @cache
 def looks() -> Looks:
-    """Asks for lanes to be served."""
+    """Asks for lanes to be served, now by a message or later by a reminder."""
     from event_service.delivery.lanes import Looks
     from event_service.delivery.storage.reminders import DynamoReminderStore
 
@@ -520,7 +536,7 @@ def looks() -> Looks:
 
 @cache
 def lane_store() -> DynamoLaneStore:
-    """The endpoints' own lanes."""
+    """The endpoints' own lanes, in the table ``due``."""
     from event_service.delivery.storage.lanes import DynamoLaneStore
 
     return DynamoLaneStore(database())
@@ -528,7 +544,7 @@ def lane_store() -> DynamoLaneStore:
 
 @cache
 def operational_events() -> OperationalEvents:
-    """What the service itself has to say."""
+    """Publishes the service's own events, such as that an endpoint fails."""
     from event_service.delivery.service_events import OperationalEvents
 
     return OperationalEvents(publishing)
@@ -536,7 +552,7 @@ def operational_events() -> OperationalEvents:
 
 @cache
 def webhook_observer() -> WebhookObserver:
-    """What changed endpoints mean for deliveries."""
+    """What changed endpoints mean for deliveries: backlogs are sent or erased, lanes begin anew."""
     from event_service.webhooks.observer import WebhookObserver
 
     return WebhookObserver(looks(), lane_store(), health_store(), operational_events(), clock)
@@ -563,7 +579,7 @@ def show_webhooks_again(own: bool, receipts: Sequence[str], seconds: int) -> Non
 
 @cache
 def webhook_side() -> WebhookSide:
-    """From messages to requests."""
+    """From messages to requests, of both lanes. For webhook delivery."""
     from event_service.webhooks.assembly import Limits, assemble
     from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState
     from event_service.webhooks.storage.context import DynamoSnapshotReader
@@ -591,7 +607,7 @@ def webhook_side() -> WebhookSide:
 
 @cache
 def retry_scheduler() -> RetryScheduler:
-    """Asks for lanes to be served that have something due."""
+    """Asks once a minute for lanes to be served that have something due. For the retry scheduler."""
     from event_service.delivery.retry_scheduler import RetryScheduler
     from event_service.delivery.storage.reminders import DynamoReminderStore
 
@@ -600,7 +616,7 @@ def retry_scheduler() -> RetryScheduler:
 
 @cache
 def resending() -> Resending:
-    """Sending deliveries again."""
+    """Sending deliveries again, through the endpoints' backlogs. For the GraphQL API."""
     from event_service.delivery.resending import Resending
 
     return Resending(backlog_store(), looks(), wide_events())
@@ -608,8 +624,9 @@ def resending() -> Resending:
 
 @cache
 def deliveries() -> DeliveryHistory:
-    """The delivery log, sending again, and testing."""
+    """The delivery log as its owner sees it, sending again, and testing. For the GraphQL API."""
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.ports import ReadableLog
     from event_service.delivery.storage.lists_by_status import DynamoUnfinishedDeliveries
     from event_service.delivery.storage.tests_made import DynamoTestsMade
     from event_service.webhooks.tester import LambdaEndpointTester, LimitedTester
@@ -617,19 +634,19 @@ def deliveries() -> DeliveryHistory:
     settings = get_settings()
     tester = LambdaEndpointTester(settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds)
     return DeliveryHistory(
-        log=delivery_log(),
-        unfinished=DynamoUnfinishedDeliveries(database(), clock, settings.event_retention_days),
+        readable=ReadableLog(delivery_log(), DynamoUnfinishedDeliveries(database(), clock, settings.event_retention_days)),
         resending=resending(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
+        destinations=destinations(),
         tester=LimitedTester(tester, DynamoTestsMade(database()), clock),
     )
 
 
 @cache
 def receiver_reports() -> ReceiverReports:
-    """How receivers are doing."""
+    """How receivers are doing: their lanes, and attempts of the last hour. For the GraphQL API."""
     from event_service.delivery.receiver_reports import ReceiverReports
     from event_service.delivery.storage.health_reports import DynamoKnownHealth
 
@@ -638,7 +655,7 @@ def receiver_reports() -> ReceiverReports:
 
 @cache
 def cancelling() -> Cancelling:
-    """Ending deliveries that have not been made yet."""
+    """Ending deliveries that have not been made yet. For the GraphQL API."""
     from event_service.delivery.cancelling import Cancelling
 
     return Cancelling(
@@ -648,32 +665,43 @@ def cancelling() -> Cancelling:
 
 @cache
 def bulk_retry() -> BulkRetry:
-    """Starting many deliveries again."""
+    """Starting many deliveries again that meet filters. For the GraphQL API."""
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.bulk_retry import BulkRetry
 
-    return BulkRetry(deliveries=deliveries(), store=event_store(), endpoints=configuration(), make_matcher=Matcher)
+    return BulkRetry(
+        deliveries=deliveries(), store=event_store(), endpoints=configuration(), destinations=destinations(), make_matcher=Matcher
+    )
 
 
 @cache
 def replay() -> Replay:
-    """Sending retained events again."""
-    from event_service.configuration.endpoint import EndpointType
+    """Sending retained events again. For the GraphQL API."""
     from event_service.filters.matching.matcher import Matcher
     from event_service.routing.replay import Replay
-    from event_service.routing.replay_targets import SocketTarget, WebhookTarget
 
     return Replay(
-        targets={
-            EndpointType.WEB_HOOK: WebhookTarget(delivery_log(), resending(), clock),
-            EndpointType.WEB_SOCKET: SocketTarget(socket_log, socket_places(), clock),
-        },
+        targets=replay_targets(),
         store=event_store(),
         accepted=events_reading(),
         endpoints=configuration(),
         make_matcher=Matcher,
         clock=clock,
     )
+
+
+def replay_targets() -> ReplayTargets:
+    """Where replays put events: a type that can be replayed to is registered here, too."""
+    from event_service.configuration.endpoint import EndpointType
+    from event_service.delivery.replay_target import ReplayTargets
+    from event_service.sockets.replay_target import SocketTarget
+    from event_service.webhooks.replay_target import WebhookTarget
+
+    targets: dict[EndpointType, ReplayTarget] = {
+        EndpointType.WEB_HOOK: WebhookTarget(delivery_log(), resending(), clock),
+        EndpointType.WEB_SOCKET: SocketTarget(socket_log, socket_places(), clock),
+    }
+    return ReplayTargets(destinations(), targets)
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------
@@ -737,7 +765,7 @@ def seen_types() -> SeenTypes | None:
 
 @cache
 def event_types() -> EventTypes:
-    """The types of events of a workspace."""
+    """The types of events of a workspace, as routing has seen them. For the GraphQL API."""
     from event_service.counting.seen_types import EventTypes
     from event_service.counting.storage.seen_types import DynamoSeenTypes
 
@@ -746,7 +774,7 @@ def event_types() -> EventTypes:
 
 @cache
 def statistics() -> Statistics:
-    """Counts for charts."""
+    """Counts for charts, in the table ``due``. For the GraphQL API."""
     from event_service.counting.statistics import Statistics
     from event_service.counting.storage.counts import DynamoCounts
 
@@ -758,7 +786,7 @@ def statistics() -> Statistics:
 
 @cache
 def changes() -> Changes:
-    """The history of the configuration."""
+    """The history of the configuration, in sentences. For the GraphQL API."""
     from event_service.explain.changes import Changes
 
     return Changes(change_log())
@@ -766,7 +794,7 @@ def changes() -> Changes:
 
 @cache
 def past_configuration() -> PastConfiguration:
-    """The configuration as it was."""
+    """The configuration as it was at a version or a moment. For the GraphQL API."""
     from event_service.explain.past_configuration import PastConfiguration
 
     return PastConfiguration(change_log())
@@ -774,7 +802,7 @@ def past_configuration() -> PastConfiguration:
 
 @cache
 def explanations() -> Explanations:
-    """Why events did or did not arrive."""
+    """Why events did or did not arrive. For the GraphQL API."""
     from event_service.explain.delivery import Explanations
     from event_service.filters.matching.matcher import Matcher
 
@@ -801,7 +829,7 @@ def last_matches() -> LastMatches:
 
 @cache
 def backtest() -> Backtest:
-    """Trying event filters."""
+    """Trying event filters on retained events. For the GraphQL API."""
     from event_service.explain.backtest import Backtest
     from event_service.filters.matching.matcher import Matcher
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from event_service.base.errors import BadUserInput
 from event_service.filters.matching.matcher import Matcher
+from event_service.filters.patterns.operators import OPERATORS
 from tests.fuzz.ruler import generator
 from tests.fuzz.ruler.engine import Engine
 from tests.fuzz.ruler.generator import Generator
@@ -58,9 +59,6 @@ def _smaller(value: Any) -> Iterator[Any]:
 
 def _is_operator(entry: dict[str, Any]) -> bool:
     return len(entry) == 1 and next(iter(entry)) in OPERATORS
-
-
-OPERATORS = ("exactly", "prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "cidr", "exists")
 
 
 def _operators(pattern: Any) -> set[str]:

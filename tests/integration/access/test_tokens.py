@@ -52,7 +52,7 @@ def test_a_new_workspace_is_made_when_none_is_named(tokens: Tokens) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", "x", WORKSPACE, "\ud800", "a" * 10_000])
-def test_without_a_valid_token_a_caller_is_unauthenticated(tokens: Tokens, text: str | None) -> None:
+def test_a_caller_without_a_valid_token_is_unauthenticated(tokens: Tokens, text: str | None) -> None:
     tokens.issue(WORKSPACE)
     with pytest.raises(Unauthenticated):
         tokens.authenticate(text)

@@ -44,7 +44,7 @@ def test_a_binary_attribute_is_refused_and_nothing_is_written(database: Database
     assert database.batch_get(KEYS[:2]) == []
 
 
-def test_after_a_batch_past_the_sdk_other_calls_take_the_sdk_s_way(database: Database) -> None:
+def test_other_calls_take_the_sdk_s_way_after_a_batch_past_it(database: Database) -> None:
     database.batch_put(LogItem, ITEMS[:1])
     item = database.get(LogItem, KEYS[0].hash, KEYS[0].range)
     assert item is not None

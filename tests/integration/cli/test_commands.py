@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from graphql import parse, validate
+from typer._click import Command  # Typer brings its own Click
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cli import documents
@@ -681,7 +685,7 @@ def test_nobody_at_the_address_is_told_in_a_sentence(run: Run) -> None:
     assert "The GraphQL API at http://127.0.0.1:9/event-service/graphql does not answer" in result.stderr
 
 
-def test_without_a_stack_the_tool_says_how_to_get_one(tmp_path: Path) -> None:
+def test_the_tool_says_how_to_get_a_stack_when_there_is_none(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--stack-file", str(tmp_path / "stack.json"), "endpoints", "list"], catch_exceptions=False)
 
     assert result.exit_code == 3
@@ -716,6 +720,23 @@ def test_everything_has_a_help_text(words: list[str]) -> None:
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
     assert "--help" in result.stdout
+
+
+def commands(of: TyperGroup, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Command]]:
+    for name, one in of.commands.items():
+        yield (*words, name), one
+        if isinstance(one, TyperGroup):
+            yield from commands(one, (*words, name))
+
+
+def test_every_command_says_what_it_does() -> None:
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+
+    found = dict(commands(root))
+
+    assert ("endpoints", "list") in found
+    assert [" ".join(words) for words, one in found.items() if not one.help] == []
 
 
 def open_connection(number: int) -> dict[str, Any]:

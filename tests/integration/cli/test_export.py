@@ -46,7 +46,7 @@ def test_a_span_is_written_as_lines_of_json(api: GraphqlDouble, run: Run, file: 
     assert first["order"] == {"date": "ASC"}
 
 
-def test_without_a_file_the_lines_go_to_standard_output(api: GraphqlDouble, run: Run) -> None:
+def test_lines_go_to_standard_output_without_a_file(api: GraphqlDouble, run: Run) -> None:
     api.resolvers["events"] = lambda **given: page(EVENTS, given)
 
     result = run("events", "export", *SPAN)

@@ -97,7 +97,7 @@ async def test_a_thousand_cuts_and_repeats_lose_nothing_and_show_nothing_twice()
         assert [int(query["after"]) for query in service.queries] == sorted(int(query["after"]) for query in service.queries)
 
 
-async def test_without_a_sequence_it_begins_now_and_resumes_once_it_has_one() -> None:
+async def test_listening_begins_now_and_resumes_once_it_has_a_sequence() -> None:
     async with socket_service() as service:
         service.publish(event(1))
         follower = Follower(service, last=None)
@@ -203,7 +203,7 @@ async def test_an_event_too_big_for_a_frame_is_fetched_and_shown_in_its_place() 
         assert any("event e4 (sequence 4) was too big for a frame and is gone" in note for note in follower.notes)
 
 
-async def test_it_asks_for_signs_of_life_and_reconnects_when_none_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_listening_asks_for_signs_of_life_and_reconnects_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.listening.PONG_SECONDS", 0.05)
     async with socket_service() as service:
         follower = Follower(service, keep_alive_seconds=0.05)

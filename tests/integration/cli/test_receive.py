@@ -113,7 +113,7 @@ def test_headers_of_any_bytes_are_refused_and_crash_nothing(headers: dict[str, s
     assert receiving.end().exit_code == 0
 
 
-def test_it_answers_as_it_is_told_to(start: Callable[..., Receiving]) -> None:
+def test_the_receiver_answers_as_it_is_told_to(start: Callable[..., Receiving]) -> None:
     limited = start("--status", "429", "--retry-after", "7", "--count", "1")
     refused = limited.post()
     limited.end()  # one after the other: the runner puts its own standard output in the place of the process's

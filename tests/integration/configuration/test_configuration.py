@@ -14,8 +14,7 @@ from event_service.base.errors import BadUserInput, Conflict, NotFound, RateLimi
 from event_service.base.identifiers import new_id
 from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import LAST_FILTER_DELETED, Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import LAST_FILTER_DELETED, Endpoint, EndpointStatus, EndpointType, Settings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import ChangeLog, ConfigurationRows, EndpointPage, EndpointReference, EventFilterPage, SecretStore
@@ -574,7 +573,7 @@ def test_only_webhooks_have_a_secret(scene: Scene) -> None:
         scene.configuration.secrets.current(WORKSPACE, socket.id)
 
 
-def test_of_two_racing_mutations_both_hold_and_the_loser_checks_again(scene: Scene) -> None:
+def test_two_racing_mutations_both_hold_and_the_loser_checks_again(scene: Scene) -> None:
     # given a deletion that is committed after a link was planned
     configuration = scene.configuration
     event_filter = configuration.event_filters.create(WORKSPACE, ANY_TYPE)

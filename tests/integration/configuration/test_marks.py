@@ -103,7 +103,7 @@ def test_the_key_of_another_workspace_is_free(scene: Scene) -> None:  # noqa: F8
 
 
 @KINDS
-def test_of_two_that_take_a_key_at_once_one_has_it(create: Create, update: Update, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_one_of_two_that_take_a_key_at_once_has_it(create: Create, update: Update, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The other one commits between the look at the keys and the commit."""
     append, other = scene.changes.append, scene.build()
     made: list[Any] = []

@@ -14,8 +14,7 @@ from event_service.base.errors import BadUserInput, Conflict, NotFound, Unavaila
 from event_service.base.identifiers import new_id
 from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import EndpointType, Settings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import EndpointPage, RememberedRequest
@@ -138,7 +137,7 @@ def test_a_rotation_with_a_key_is_done_once(configuration: Configuration) -> Non
     assert configuration.secrets.current(WORKSPACE, endpoint.id) == second
 
 
-def test_of_two_rotations_with_one_key_at_once_one_is_done(
+def test_one_of_two_rotations_with_one_key_at_once_is_done(
     configuration: Configuration, secrets: DynamoSecretStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = configuration.endpoints.create(WORKSPACE, HOOK, "n", Settings(URL))

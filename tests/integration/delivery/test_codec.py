@@ -116,7 +116,7 @@ def test_every_field_of_a_lane_comes_back(database: Database) -> None:
     assert (found.next_at, found.not_before, found.pace) == (None, None, "")
 
 
-def test_of_two_that_claim_a_lane_one_is_its_owner(database: Database) -> None:
+def test_one_of_two_that_claim_a_lane_is_its_owner(database: Database) -> None:
     store, lane = DynamoLaneStore(database), Lane(new_id(), new_id())
     assert store.claim(lane, "t1", NOW) is not None
     assert store.claim(lane, "t2", NOW) is None

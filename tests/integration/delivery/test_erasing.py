@@ -13,7 +13,7 @@ from event_service.aws.dynamodb import Database
 from event_service.base.dates import format_date
 from event_service.base.errors import RateLimited
 from event_service.delivery.attempt import WIDE_SHARDS, Attempt, DeliveryKey, DeliveryStatus, LogRecord
-from event_service.delivery.erasing import EVENTS_PER_STEP, Erasing
+from event_service.delivery.erasing import EVENTS_PER_ROUND, Erasing
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.wide_events import DynamoWideEvents
 from event_service.events.event import Event
@@ -159,7 +159,7 @@ def test_what_was_interrupted_is_ended_by_the_next_try(erasable: ErasableEvents,
 
 
 def test_many_ids_are_erased_in_steps(erasable: ErasableEvents) -> None:
-    ids = [f"e{number}" for number in range(EVENTS_PER_STEP + 1)]
+    ids = [f"e{number}" for number in range(EVENTS_PER_ROUND + 1)]
     now = [Event(one, "A", AT, {}, None, None, WORKSPACE, AT) for one in ids]
     erasable.store.put(now, "00")
 

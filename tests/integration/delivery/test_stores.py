@@ -297,7 +297,7 @@ def lane_of(stores: Stores) -> Lane:
     return stores.lanes.read([ENDPOINT])[ENDPOINT]
 
 
-def test_of_two_that_claim_a_lane_one_owns_it(stores: Stores) -> None:
+def test_one_of_two_that_claim_a_lane_owns_it(stores: Stores) -> None:
     unknown, until = Lane(WORKSPACE, ENDPOINT), START + timedelta(seconds=90)
     assert stores.lanes.read([ENDPOINT]) == {}
     owned = stores.lanes.claim(unknown, "a", until)
@@ -361,7 +361,7 @@ def test_a_slow_request_is_noted_once_in_a_while(stores: Stores) -> None:
     assert lane_of(stores).slow_at == START + timedelta(seconds=61)
 
 
-def test_a_reset_forgets_what_was_learnt_and_makes_no_lane(stores: Stores) -> None:
+def test_a_reset_forgets_what_is_known_and_makes_no_lane(stores: Stores) -> None:
     stores.lanes.reset(ENDPOINT)
     assert stores.lanes.read([ENDPOINT]) == {}
     stores.lanes.note_trouble(WORKSPACE, ENDPOINT, Trouble.LIMITED, START)
@@ -376,7 +376,7 @@ def test_a_reset_forgets_what_was_learnt_and_makes_no_lane(stores: Stores) -> No
 # -- health ----------------------------------------------------------------------------------------------------------
 
 
-def test_of_two_workers_that_note_the_same_failure_one_wins(stores: Stores) -> None:
+def test_one_of_two_workers_that_note_the_same_failure_wins(stores: Stores) -> None:
     first = EndpointHealth(ENDPOINT, 1, failing_since=START, last_failure=START)
     assert stores.health.put(WORKSPACE, first, None)
     assert not stores.health.put(WORKSPACE, replace(first, version=3), None)

@@ -319,7 +319,7 @@ class Stage:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_without_a_fault_everything_is_handed_over_exactly_once(make_world: Callable[..., World], aws: Aws, name: str) -> None:
+def test_everything_is_handed_over_exactly_once_without_a_fault(make_world: Callable[..., World], aws: Aws, name: str) -> None:
     stage = Stage(make_world, aws, name)
 
     outcome = stage.play()

@@ -12,7 +12,7 @@ import pytest
 
 from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
-from event_service.events.ports import Owner
+from event_service.events.ports import Publisher
 from event_service.events.reading import DateRange, EventQuery
 from tests.world import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
 
@@ -62,11 +62,11 @@ def test_a_taken_id_stays_with_its_first_publish(world: World) -> None:
     own = world.store.put_if_absent([event(world, "x", data={"n": 1})], NONCE)
 
     assert (first.taken, first.failed) == ({}, ())
-    assert (second.taken, second.failed) == ({"x": Owner(NONCE)}, ())
-    assert own.taken == {"x": Owner(NONCE)}
+    assert (second.taken, second.failed) == ({"x": Publisher(NONCE)}, ())
+    assert own.taken == {"x": Publisher(NONCE)}
     assert world.store.get(WORKSPACE, ["x"])["x"].event.data == {"n": 1}
     owners = world.store.owners([(WORKSPACE, "x"), (WORKSPACE, "y"), (WORKSPACE, "z")])
-    assert owners == {(WORKSPACE, "x"): Owner(NONCE), (WORKSPACE, "y"): Owner(OTHER)}
+    assert owners == {(WORKSPACE, "x"): Publisher(NONCE), (WORKSPACE, "y"): Publisher(OTHER)}
 
 
 def test_an_item_past_its_expiry_counts_as_absent(world: World) -> None:

@@ -61,7 +61,7 @@ def test_a_message_that_cannot_be_read_fails_alone(world: World) -> None:
     assert len(world.handed_over()) == 1
 
 
-def test_when_time_is_short_messages_come_again_instead_of_half_done(world: World) -> None:
+def test_messages_come_again_instead_of_half_done_when_time_is_short(world: World) -> None:
     world.webhook()
 
     answer = world.router(payload("event_router/publish.json"), Context(milliseconds=3_000))

@@ -13,7 +13,7 @@ from event_service.events.new_event import NewEvent
 from tests.world import WORKSPACE, World, token
 
 # The look for duplicates, the commit, the put of the event: the other publish runs whole before each, and after all.
-CALLS_OF_A_PUBLISH = 3
+CALLS_PER_PUBLISH = 3
 
 
 class Race:
@@ -38,8 +38,8 @@ class Race:
 
 
 @pytest.mark.parametrize("router_between", [False, True], ids=["routed after", "the other routed at once"])
-@pytest.mark.parametrize("position", range(CALLS_OF_A_PUBLISH + 1))
-def test_of_two_racing_publishes_one_event_is_made_and_delivered_once(
+@pytest.mark.parametrize("position", range(CALLS_PER_PUBLISH + 1))
+def test_two_racing_publishes_make_one_event_that_is_delivered_once(
     world: World, monkeypatch: pytest.MonkeyPatch, position: int, router_between: bool
 ) -> None:
     hook = world.webhook()

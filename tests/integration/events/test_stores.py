@@ -16,7 +16,7 @@ from event_service.aws.sqs import Queues
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id, shard_of
 from event_service.events.event import Event
-from event_service.events.ports import SHARDS, EventIndexes, EventStore, Owner, PutOutcome, StoredEvent, Track, TrackKey
+from event_service.events.ports import SHARDS, EventIndexes, EventStore, Publisher, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
 from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
@@ -92,9 +92,9 @@ def test_an_event_read_without_data_has_none(stores: Stores) -> None:
 def test_an_id_stays_with_its_first_publish(stores: Stores) -> None:
     assert stores.events.put_if_absent([an_event()], ONE) == PutOutcome({}, ())
     again = stores.events.put_if_absent([an_event(data={"a": 1}), an_event(id="new")], TWO)
-    assert again == PutOutcome({"event-1": Owner(ONE)}, ())
+    assert again == PutOutcome({"event-1": Publisher(ONE)}, ())
     owners = stores.events.owners([(WORKSPACE, "event-1"), (WORKSPACE, "new"), (WORKSPACE, "unknown"), (new_id(), "new")])
-    assert owners == {(WORKSPACE, "event-1"): Owner(ONE), (WORKSPACE, "new"): Owner(TWO)}
+    assert owners == {(WORKSPACE, "event-1"): Publisher(ONE), (WORKSPACE, "new"): Publisher(TWO)}
     assert stores.events.get(WORKSPACE, ["event-1"])["event-1"].event.data == {}
 
 
@@ -104,13 +104,13 @@ def test_an_expired_event_is_absent_and_its_id_is_free(stores: Stores) -> None:
     assert stores.events.get(WORKSPACE, ["event-1"]) == {}
     assert stores.events.owners([(WORKSPACE, "event-1")]) == {}
     assert stores.events.put_if_absent([an_event(created=stores.clock.now)], TWO) == PutOutcome({}, ())
-    assert stores.events.owners([(WORKSPACE, "event-1")]) == {(WORKSPACE, "event-1"): Owner(TWO)}
+    assert stores.events.owners([(WORKSPACE, "event-1")]) == {(WORKSPACE, "event-1"): Publisher(TWO)}
 
 
 def test_an_event_says_that_its_rows_are_missing(stores: Stores) -> None:
     event = an_event(data={"activity_id": "walk"})
     stores.events.put_if_absent([event], ONE, rows_later=True)
-    assert stores.events.owners([(WORKSPACE, "event-1")]) == {(WORKSPACE, "event-1"): Owner(ONE, rows_missing=True)}
+    assert stores.events.owners([(WORKSPACE, "event-1")]) == {(WORKSPACE, "event-1"): Publisher(ONE, rows_missing=True)}
     stores.events.write_rows([event])
     assert entries(stores, Track.ACTIVITY, "walk") == ["event-1"]
 

@@ -47,7 +47,7 @@ FAULT_PATHS: dict[str, dict[Permission, str]] = {
 }
 """What a role allows although no scenario needs it: each with the path that does."""
 
-WITHOUT_A_NAME = {
+WITHOUT_NAME = {
     r"\*": {"xray:PutTraceSegments", "xray:PutTelemetryRecords", *(f"ec2:{action}" for action in NETWORK_INTERFACES)},
     r"WebSocketApi/live/(POST|DELETE)/@connections/\*": {"execute-api:ManageConnections"},
 }
@@ -130,7 +130,7 @@ def test_a_resource_is_named_wherever_aws_lets_it_be_named(function: str) -> Non
     for permission in granted(function):
         assert "*" not in permission.action
         if "*" in permission.resource or "?" in permission.resource:
-            allowed = [actions for pattern, actions in WITHOUT_A_NAME.items() if re.fullmatch(pattern, permission.resource)]
+            allowed = [actions for pattern, actions in WITHOUT_NAME.items() if re.fullmatch(pattern, permission.resource)]
             assert any(permission.action in actions for actions in allowed), permission
 
 

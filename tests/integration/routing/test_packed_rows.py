@@ -112,7 +112,7 @@ def test_one_of_many_packs_and_another_after_it_died(store: DynamoPackedRows, cl
     assert [store.claim(WORKSPACE, 60) for _ in range(2)] == [True, False]
 
 
-def test_after_a_week_it_is_packed_anew(store: DynamoPackedRows, clock: SettableClock) -> None:
+def test_a_workspace_is_packed_anew_after_a_week(store: DynamoPackedRows, clock: SettableClock) -> None:
     store.write(WORKSPACE, 12, rows(1))
     clock.now += timedelta(days=8)
 

@@ -80,7 +80,7 @@ class Sockets:
         self.queue = SqsWakeUpQueue(Queues(lambda: self.sqs), self.queue_url)
         self.backlog = SqsBacklogQueue(Queues(lambda: self.sqs), self.backlog_url)
         self.connections = SocketConnections(self.store, self.log_store, self.backlog, self.clock, RETENTION)
-        self.observer = SocketObserver(self.store, self.log_store, self.queue)
+        self.observer = SocketObserver(self.log_store, self.queue)
         self.log = SocketLog(self.log_store, self.queue, self.backlog, self.clock, RETENTION)
         self.events = DynamoEventStore(self.database, self.clock, 14, monotonic=lambda: 0.0)
         self.rows = DynamoConfigurationRows(self.database, self.clock, monotonic=lambda: 0.0)

@@ -30,7 +30,7 @@ from event_service.sockets import poster as socket_poster
 from event_service.sockets.connection import Connection, ConnectRequest, Lane
 from event_service.sockets.limits import ConnectionLimits, SocketLimits
 from event_service.sockets.log import Routed
-from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, Owner, Posted, Segment, SequencesTaken
+from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, Posted, RowPlace, Segment, SequencesTaken
 from event_service.sockets.poster import SocketPoster
 from functions.socket_delivery import handler
 from functions.socket_delivery.handler import create_handler
@@ -224,18 +224,18 @@ def test_a_head_changes_by_what_each_party_knows(sockets: Sockets) -> None:
 
     arrived = store.arrive(ENDPOINT, day[2])
     taken = store.take_turn(ENDPOINT)
-    store.set_quiet(ENDPOINT, 0)
-    not_quiet = store.heads([ENDPOINT])[ENDPOINT].quiet
-    store.set_quiet(ENDPOINT, 1)
+    store.set_nobody_connected(ENDPOINT, 0)
+    somebody_connected = store.heads([ENDPOINT])[ENDPOINT].nobody_connected
+    store.set_nobody_connected(ENDPOINT, 1)
     store.resize(ENDPOINT, 4, 8, day[3])
 
     assert arrived is not None
     assert (arrived.arrivals, arrived.kept_until) == (1, day[2])
     assert taken is not None
     assert taken.turn == 1
-    assert not not_quiet
+    assert not somebody_connected
     head = store.heads([ENDPOINT])[ENDPOINT]
-    assert (head.quiet, head.groups, head.wide, head.wide_until) == (True, 4, 8, day[3])
+    assert (head.nobody_connected, head.groups, head.wide, head.wide_until) == (True, 4, 8, day[3])
     assert (head.groups_now(day[0]), head.groups_now(day[4])) == (8, 4)
     assert not store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[1]))
     assert store.put_head(ENDPOINT, LogHead(2, 2, day[2]), LogHead(1, 1, day[2]))
@@ -267,7 +267,7 @@ def test_a_group_is_read_with_all_its_connections_in_one_query(sockets: Sockets)
     assert state == GroupState(77, 3)
     assert sorted(found, key=lambda row: row.cursor) == rows[1::4]
     assert sockets.store.turns(ENDPOINT, [1, 2]) == {1: 3}
-    assert sockets.store.find([(Owner(ENDPOINT, 2), "2="), (Owner(ENDPOINT, 1), "2=")]) == [rows[2]]
+    assert sockets.store.find([(RowPlace(ENDPOINT, 2), "2="), (RowPlace(ENDPOINT, 1), "2=")]) == [rows[2]]
 
 
 def test_posts_of_a_second_are_leased_up_to_the_ceiling(sockets: Sockets) -> None:
@@ -382,7 +382,7 @@ def test_a_turn_of_its_own_serves_a_connection_that_resumes(sockets: Sockets, ga
     connect(sockets)
     publish(sockets, "a1" * 16, "a", "b")
     for connection in sockets.open_connections():
-        sockets.store.forget([(Owner(ENDPOINT, 0), connection.connection_id)])
+        sockets.store.forget([(RowPlace(ENDPOINT, 0), connection.connection_id)])
     connect(sockets, after="1", batch="1")
 
     deliver(sockets, gateway, "own_turn")

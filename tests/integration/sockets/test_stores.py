@@ -30,7 +30,7 @@ from event_service.sockets.ports import (
     Counted,
     GroupState,
     LogHead,
-    Owner,
+    RowPlace,
     Scope,
     ScopeKind,
     Segment,
@@ -95,8 +95,8 @@ def connection(connection_id: str = "c1=", **changes: Any) -> Connection:
     return replace(Connection(ENDPOINT, connection_id, WORKSPACE, START, cursor=3), **changes)
 
 
-def owner(group: int = 0) -> Owner:
-    return Owner(ENDPOINT, group)
+def owner(group: int = 0) -> RowPlace:
+    return RowPlace(ENDPOINT, group)
 
 
 def a_head(**changes: Any) -> LogHead:
@@ -296,11 +296,11 @@ def test_no_sequence_is_given_out_once_a_log_is_not_kept(stores: Stores) -> None
 
 def test_an_arrival_keeps_the_log_and_wakes_it(stores: Stores) -> None:
     stores.log.put_head(ENDPOINT, a_head(), None)
-    stores.log.set_quiet(ENDPOINT, 0)
-    assert stores.log.heads([ENDPOINT]) == {ENDPOINT: a_head(quiet=True)}
+    stores.log.set_nobody_connected(ENDPOINT, 0)
+    assert stores.log.heads([ENDPOINT]) == {ENDPOINT: a_head(nobody_connected=True)}
     later = KEPT + timedelta(hours=1)
     assert stores.log.arrive(ENDPOINT, later) == a_head(arrivals=1, kept_until=later)
-    stores.log.set_quiet(ENDPOINT, 0)
+    stores.log.set_nobody_connected(ENDPOINT, 0)
     assert stores.log.heads([ENDPOINT]) == {ENDPOINT: a_head(arrivals=1, kept_until=later)}
 
 

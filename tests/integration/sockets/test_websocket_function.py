@@ -21,6 +21,7 @@ from event_service.sockets.limits import FREE_CONNECTS, ConnectionLimits, Socket
 from event_service.sockets.ports import Scope, ScopeKind
 from event_service.sockets.slow_clients import SlowClients
 from event_service.sockets.storage.counts import DynamoConnectionCounts, OpenItem
+from event_service.sockets.waking import wake_endpoints_of_token
 from functions.websocket.handler import create_handler
 from tests.builders import SettableClock
 from tests.integration.conftest import REGION
@@ -284,7 +285,9 @@ def test_token_s_endpoints_are_found_while_connections_can_live(sockets: Sockets
     sockets.wake_ups()
     assert connection.token_hash is not None
 
-    sockets.observer.token_revoked(connection.token_hash)
+    found = wake_endpoints_of_token(sockets.store, sockets.log_store, sockets.queue, connection.token_hash)
+
+    assert found == 1
 
     assert sockets.wake_ups() == [{"v": 2, "workspaceId": WORKSPACE, "endpointId": ENDPOINT, "group": 0, "turn": 0}]
 

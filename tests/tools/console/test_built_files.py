@@ -23,11 +23,11 @@ def _files() -> dict[str, bytes]:
     }
 
 
-def test_it_was_built_from_the_sources_of_now() -> None:
+def test_the_console_was_built_from_the_sources_of_now() -> None:
     assert recorded()["sources"] == fingerprint(), "functions/console/files is stale: run make console"
 
 
-def test_it_holds_what_the_build_left() -> None:
+def test_the_console_holds_what_the_build_left() -> None:
     assert recorded()["files"] == {name: hashlib.sha256(content).hexdigest() for name, content in _files().items()}
 
 

@@ -11,7 +11,7 @@ from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
 from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import Event
-from event_service.events.ports import SHARDS, Owner, Track, TrackKey
+from event_service.events.ports import SHARDS, Publisher, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
 from event_service.sockets.log import Routed
 from tests.fakes.events import (
@@ -43,7 +43,7 @@ class TestStore:
         store = FakeEventStore(lambda: AT)
 
         assert store.put_if_absent([event("x")], "01").taken == {}
-        assert store.put_if_absent([event("x"), event("y")], "02").taken == {"x": Owner("01")}
+        assert store.put_if_absent([event("x"), event("y")], "02").taken == {"x": Publisher("01")}
 
     def test_an_expired_item_is_there_and_counts_as_absent(self) -> None:
         store = FakeEventStore(lambda: AT)

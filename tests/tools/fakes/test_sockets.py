@@ -11,7 +11,7 @@ import pytest
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.messages import CloseSocket, WakeUp
-from event_service.sockets.ports import AlreadyAppended, LogHead, Owner, Posted, Scope, ScopeKind, Segment, SequencesTaken
+from event_service.sockets.ports import AlreadyAppended, LogHead, Posted, RowPlace, Scope, ScopeKind, Segment, SequencesTaken
 from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeConnectionCounts, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.simulation.virtual_time import VirtualClock
@@ -119,7 +119,7 @@ def test_a_transaction_that_aws_would_refuse_is_refused(nonces: list[str]) -> No
         FakeSocketTables().append(ENDPOINT, [segment(1, "a")], nonces)
 
 
-def test_of_two_first_heads_one_wins() -> None:
+def test_one_of_two_first_heads_wins() -> None:
     tables = FakeSocketTables()
 
     assert tables.put_head(ENDPOINT, HEAD, None)
@@ -130,10 +130,10 @@ def test_a_saved_cursor_brings_a_forgotten_row_back() -> None:
     tables = FakeSocketTables()
     connection = Connection(ENDPOINT, "c", WORKSPACE, START, 0)
     tables.add(connection)
-    tables.forget([(Owner(ENDPOINT, 0), "c")])
+    tables.forget([(RowPlace(ENDPOINT, 0), "c")])
     tables.save([connection])
 
-    assert tables.owner("c") == Owner(ENDPOINT, 0)
+    assert tables.owner("c") == RowPlace(ENDPOINT, 0)
 
 
 def test_a_row_whose_lane_was_changed_is_not_joined() -> None:

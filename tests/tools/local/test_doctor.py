@@ -28,7 +28,7 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_runs_with_a_bare_interpreter_and_says_that_all_is_ready() -> None:
+def test_doctor_runs_with_a_bare_interpreter_and_says_that_all_is_ready() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-I", "-S", "local/doctor.py"]

@@ -62,7 +62,7 @@ def test_the_one_that_is_named_is_taken_or_refused_but_never_replaced(tmp_path: 
     assert "venv, ensurepip" in refused.stderr
 
 
-def test_without_a_fit_interpreter_it_says_what_is_needed(tmp_path: Path) -> None:
+def test_what_is_needed_is_said_without_a_fit_interpreter(tmp_path: Path) -> None:
     missing = _find(tmp_path, "3.99")
 
     assert missing.returncode == 1

@@ -21,7 +21,7 @@ def test_who_deployed_with_a_profile_reaches_the_stack_with_it(target: str) -> N
     assert f'cli.main {"--json " if target == "token" else ""}--stack "events" --profile "mine" --region "eu-west-1" {target}' in deployed
 
 
-def test_without_a_stack_it_is_the_local_one_whatever_the_profile() -> None:
+def test_the_stack_is_the_local_one_whatever_the_profile() -> None:
     assert "--stack" not in _command("token", "PROFILE=mine")
     assert "--profile" not in _command("token", "PROFILE=mine")
 

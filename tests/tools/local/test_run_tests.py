@@ -28,7 +28,7 @@ def test_the_last_line_adds_up_both_lanes(outputs: list[str], seconds: float, li
     assert summary_of(outputs, seconds) == line
 
 
-def test_where_there_is_no_browser_it_says_what_was_skipped_and_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_summary_says_what_was_skipped_and_how_to_get_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.run_tests.shutil.which", lambda name: "/usr/bin/x" if name == "google-chrome" else None)
     assert without_browser() == ""
 
@@ -53,7 +53,7 @@ def lanes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str
 @pytest.mark.parametrize(
     ("parallel", "end_to_end", "status"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (5, 0, 0), (0, 5, 0), (5, 5, 5), (2, 5, 2), (0, 3, 3)]
 )
-def test_it_fails_when_either_lane_fails(
+def test_the_run_fails_when_either_lane_fails(
     lanes: Callable[[str, str], None], capfd: pytest.CaptureFixture[str], parallel: int, end_to_end: int, status: int
 ) -> None:
     lanes(f"echo 2 passed in 1s; exit {parallel}", f"echo 1 passed in 1s; exit {end_to_end}")

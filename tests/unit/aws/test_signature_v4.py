@@ -23,7 +23,7 @@ from event_service.aws.signature_v4 import RequestSigner
         "http://127.0.0.1:4566/_aws/execute-api/abc/live/@connections/plain",
     ],
 )
-def test_it_is_the_one_that_the_sdk_makes(method: str, token: str | None, url: str) -> None:
+def test_the_signature_is_the_one_that_the_sdk_makes(method: str, token: str | None, url: str) -> None:
     credentials = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token)
     body = "é".encode() * 100 if method == "POST" else b""
     reference = AWSRequest(method=method, url=url, data=body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cli.errors import ApiError, ExitStatus
 from event_service.base import errors
 from event_service.base.errors import STATUSES, DomainError, ErrorCode
 from functions.websocket.handler import create_handler
+from local.tools import ROOT
 
 
 def kinds(of: type[DomainError] = DomainError) -> list[type[DomainError]]:
@@ -23,6 +25,20 @@ def test_every_code_has_a_row_of_statuses(code: ErrorCode) -> None:
     assert 400 <= status.http < 600
     assert 400 <= status.web_socket < 600
     assert ExitStatus(status.exit) in (ExitStatus.FAILED, ExitStatus.NOT_ALLOWED)
+
+
+def test_the_documented_codes_and_meanings_are_those_of_the_table() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+) \|$", text.partition("| code | meaning |")[2].partition("\n\n")[0], re.MULTILINE))
+
+    assert rows == {code.value: status.meaning for code, status in STATUSES.items()}
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_troubleshooting_has_a_row_for_every_code(code: ErrorCode) -> None:
+    section = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").partition("## The API refuses a request")[2]
+
+    assert f"| `{code.value}`" in section.partition("\n## ")[0]
 
 
 def test_every_domain_error_has_a_code_of_its_own() -> None:

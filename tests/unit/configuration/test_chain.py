@@ -13,8 +13,7 @@ import pytest
 from event_service.base.errors import Conflict, DomainError, RateLimited, Unavailable
 from event_service.configuration.chain import COMMIT_SECONDS, Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType, Settings
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import EndpointPage, EndpointReference
@@ -227,7 +226,7 @@ def test_no_error_is_answered_once_a_change_is_committed(operation: str, failure
     assert len(service.log.chains[WORKSPACE]) == 2
 
 
-def test_before_the_commit_an_error_says_that_nothing_was_done() -> None:
+def test_an_error_before_the_commit_says_that_nothing_was_done() -> None:
     service = Service()
     service.failing["changes.head"] = 1
     with pytest.raises(Unavailable):

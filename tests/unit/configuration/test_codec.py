@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from event_service.base.dates import format_date
 from event_service.configuration import changes, codec
 from event_service.configuration.changes import Counts, DeleteEndpoints, Operation, SetState
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.endpoint import SETTINGS, Endpoint, EndpointType, contract_name
 from event_service.configuration.storage import items
 from event_service.filters.event_filter import EventFilter
 from tests.support.filled import START, filled
@@ -46,6 +47,16 @@ def test_codec_keeps_every_field_of_an_endpoint_in_its_row() -> None:
 def test_codec_keeps_every_field_of_an_event_filter_in_its_row() -> None:
     event_filter = filled(EventFilter, condition=CONDITION)
     assert items.event_filter_of(items.event_filter_item(event_filter, 7)) == event_filter
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_setting_is_a_field_of_endpoints_and_is_stored(setting: str) -> None:
+    endpoint = filled(Endpoint)
+    missing = replace(endpoint, **{setting: None})
+
+    assert getattr(items.endpoint_of(items.endpoint_item(endpoint, 7)), setting) == getattr(filled(Endpoint), setting)
+    assert contract_name(setting) not in items.endpoint_item(missing, 7)
+    assert endpoint.meta.keys() - missing.meta.keys() == {contract_name(setting)}
 
 
 def test_codec_leaves_out_what_is_not_there() -> None:

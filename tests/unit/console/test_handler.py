@@ -55,7 +55,7 @@ def test_a_file_whose_name_holds_its_hash_is_kept_for_ever(console: Console) -> 
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.8", "GZIP", "*"])
-def test_it_is_sent_as_it_was_compressed(console: Console, folder: Path, accepted: str) -> None:
+def test_a_file_is_sent_as_it_was_compressed(console: Console, folder: Path, accepted: str) -> None:
     response = console.answer("GET", "/console/assets/index-a1b2.js", {"accept-encoding": accepted})
 
     assert response["headers"]["content-encoding"] == "gzip"

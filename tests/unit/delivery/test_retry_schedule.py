@@ -19,7 +19,7 @@ def test_the_schedule_is_the_documented_one() -> None:
     assert sum(DELAYS_SECONDS) == 75 * 3600 + 35 * 60 + 5
 
 
-def test_after_the_tenth_attempt_there_is_none() -> None:
+def test_no_attempt_follows_the_tenth() -> None:
     assert MAXIMUM_ATTEMPTS == 10
     assert delay_before_next(10, 0.5) is None
     assert delay_before_next(11, 0.5, retry_after=60) is None

@@ -240,7 +240,7 @@ def test_faults_are_answered_with_a_list() -> None:
     assert door.queue.sent == []
 
 
-def test_without_a_token_the_answer_is_401_whatever_was_sent() -> None:
+def test_the_answer_without_a_token_is_401_whatever_was_sent() -> None:
     def no_token() -> Token:
         raise Unauthenticated("Give a token.")
 

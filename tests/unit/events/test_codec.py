@@ -38,7 +38,7 @@ def test_the_size_is_that_of_the_json() -> None:
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_without_data_nothing_of_it_is_looked_at(compressed: bool) -> None:
+def test_nothing_of_the_data_is_looked_at_without_it(compressed: bool) -> None:
     """Behind the beginning stands what nobody could read."""
     plain = b'["a","2026-03-01T12:00:01.000000+00:00","2026-03-01T12:00:00.000000+00:00",null,null,{"text":' + b"?" * 100_000
     body = zlib.compress(plain) if compressed else plain

@@ -113,7 +113,7 @@ def test_a_publish_just_below_900_kib_fits_also_when_it_is_sent_again(service: S
 
 
 @pytest.mark.parametrize("fault", [RateLimited("busy"), Unavailable("SQS")])
-def test_when_the_message_was_not_sent_nothing_is_stored(service: Service, fault: Exception) -> None:
+def test_publishing_stores_nothing_when_the_message_was_not_sent(service: Service, fault: Exception) -> None:
     service.queue.fault = fault
 
     with pytest.raises(type(fault)):
@@ -131,14 +131,14 @@ def test_publishing_an_id_again_is_a_duplicate_and_is_not_routed_again(service: 
     assert [[one.id for one in message.events] for message in service.queue.sent] == [["mine"], ["other"]]
 
 
-def test_when_everything_is_a_duplicate_no_message_is_sent(service: Service) -> None:
+def test_publishing_sends_no_message_when_everything_is_a_duplicate(service: Service) -> None:
     service.publish(event("mine"))
 
     assert service.publish(event("mine")) == (["mine"], ["mine"])
     assert len(service.queue.sent) == 1
 
 
-def test_of_equal_ids_in_one_call_the_first_counts(service: Service) -> None:
+def test_the_first_of_equal_ids_in_one_call_counts(service: Service) -> None:
     ids, duplicates = service.publish(event("x", type="first"), event("y"), event("x", type="second"), event("x", type="third"))
 
     assert (ids, duplicates) == (["x", "y", "x", "x"], ["x"])
@@ -193,7 +193,7 @@ def test_a_publisher_that_loses_against_its_own_router_has_succeeded(service: Se
     assert service.publish(event("mine")) == (["mine"], [])
 
 
-def test_once_sent_the_answer_is_ok_even_if_puts_fail(service: Service) -> None:
+def test_the_answer_is_ok_once_sent_even_if_puts_fail(service: Service) -> None:
     service.store.failing = {"e1", "mine"}
 
     ids, duplicates = service.publish(event(), event("mine"), event("fine"))
@@ -202,7 +202,7 @@ def test_once_sent_the_answer_is_ok_even_if_puts_fail(service: Service) -> None:
     assert len(service.queue.sent) == 1
 
 
-def test_when_the_look_for_duplicates_fails_the_put_still_finds_them(service: Service) -> None:
+def test_the_put_finds_duplicates_when_the_look_for_them_fails(service: Service) -> None:
     service.publish(event("mine"))
 
     def fail(operation: str, ids: list[str]) -> None:

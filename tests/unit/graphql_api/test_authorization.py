@@ -175,7 +175,7 @@ def test_every_argument_that_takes_an_id_is_tried() -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.parametrize("token", [None, "wrong", UNKNOWN, REVOKED_TOKEN, EXPIRED_TOKEN])
-def test_without_a_valid_token_nothing_happens(name: str, token: str | None, door: Door, services: FakeServices) -> None:
+def test_nothing_happens_without_a_valid_token(name: str, token: str | None, door: Door, services: FakeServices) -> None:
     before = snapshot(services)
 
     response = door.ask(call(name, endpoint=OURS, event_filter=OUR_FILTER, event="e-2"), token=token)

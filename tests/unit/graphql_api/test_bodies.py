@@ -223,7 +223,7 @@ SUGGESTING = [
 
 
 @pytest.mark.parametrize(("query", "variables"), SUGGESTING)
-def test_without_introspection_nothing_is_suggested(query: str, variables: dict[str, Any], services: FakeServices) -> None:
+def test_nothing_is_suggested_without_introspection(query: str, variables: dict[str, Any], services: FakeServices) -> None:
     def messages(introspection: str) -> str:
         return " ".join(
             error["message"] for error in Door(services, GRAPHQL_INTROSPECTION=introspection).ask(query, variables).json["errors"]

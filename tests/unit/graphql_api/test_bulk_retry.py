@@ -101,7 +101,7 @@ def test_an_event_that_no_filter_matches_now_is_left_out_unless_asked_for(failed
 
 def test_many_are_started_again_call_by_call(failed: Failed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_retry, "MAXIMUM_DELIVERIES", 2)
-    monkeypatch.setattr(bulk_retry, "DELIVERIES_PER_STEP", 2)
+    monkeypatch.setattr(bulk_retry, "DELIVERIES_PER_ROUND", 2)
     by_endpoint = f'filters: {{endpointId: {{exact: "{OTHER}"}}}}'
 
     first = failed.retry(by_endpoint)
@@ -115,7 +115,7 @@ def test_many_are_started_again_call_by_call(failed: Failed, monkeypatch: pytest
 
 def test_the_time_of_a_request_ends_a_call_after_a_whole_step(failed: Failed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_retry, "MAXIMUM_RETRY_SECONDS", -1.0)
-    monkeypatch.setattr(bulk_retry, "DELIVERIES_PER_STEP", 1)
+    monkeypatch.setattr(bulk_retry, "DELIVERIES_PER_ROUND", 1)
 
     answered = failed.retry(f'filters: {{endpointId: {{exact: "{OTHER}"}}}}')
 

@@ -76,7 +76,7 @@ def test_deliveries_are_counted_and_then_cancelled_by_filters(waiting: Waiting) 
 
 def test_many_are_cancelled_call_by_call(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cancelling, "MAXIMUM_DELIVERIES", 2)
-    monkeypatch.setattr(cancelling, "DELIVERIES_PER_STEP", 2)
+    monkeypatch.setattr(cancelling, "DELIVERIES_PER_ROUND", 2)
     counts, after = [], ""
     while True:
         step = waiting.change(f'cancelDeliveries(filters: {{endpointId: {{exact: "{HOOK}"}}}} {after})')
@@ -141,7 +141,7 @@ def test_what_waits_stays_unless_it_is_to_be_discarded(waiting: Waiting) -> None
 
 
 def test_an_endpoint_whose_backlog_is_too_large_for_one_call_stays_off(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cancelling, "ROWS_PER_STEP", 2)
+    monkeypatch.setattr(cancelling, "ROWS_PER_ROUND", 2)
     monkeypatch.setattr(cancelling, "MAXIMUM_SECONDS", -1.0)
 
     response = waiting.door.ask(f'mutation {{ resumeEndpoints(ids: ["{HOOK}"], discardWaiting: true) {{ ok }} }}')

@@ -138,7 +138,7 @@ def test_connections_are_closed_by_id(connected: Connected) -> None:
 
 
 @pytest.mark.parametrize("other", [f"{SOCKET}.0.gone=", f"{SOCKET}.1.c=", f"{THEIRS}.0.t=", "c=", "", f"{SOCKET}.0.c", "x" * 5_000])
-def test_with_one_unknown_or_foreign_id_nothing_is_closed(connected: Connected, other: str) -> None:
+def test_nothing_is_closed_with_one_unknown_or_foreign_id(connected: Connected, other: str) -> None:
     connected.open("c=")
     connected.open("t=", THEIRS)
 

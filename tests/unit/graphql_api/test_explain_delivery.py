@@ -144,7 +144,7 @@ def test_a_change_in_the_moment_of_routing_leaves_two_versions_to_choose_from(sc
     assert explained["sentence"].endswith("it was routed by version 2 or one up to 3, and this is said of version 2.")
 
 
-def test_where_the_chain_does_not_reach_back_it_is_said_of_now(scene: Scene, services: FakeServices) -> None:
+def test_what_the_chain_does_not_reach_back_to_is_said_of_now(scene: Scene, services: FakeServices) -> None:
     scene.publish()
     scene.later()
     scene.do(f'updateEventFilters(id: "{scene.filter}", eventFiltersInput: {SMALL}) {{ id }}')
@@ -184,7 +184,7 @@ def test_a_resume_does_not_change_what_was_kept_away_before_it(scene: Scene) -> 
     assert "its last event filter was deleted" in explained["sentence"]
 
 
-def test_of_several_filters_the_one_that_is_gone_is_rebuilt_and_only_as_long_as_it_was_there(scene: Scene) -> None:
+def test_a_filter_that_is_gone_is_rebuilt_only_for_as_long_as_it_was_there(scene: Scene) -> None:
     create = 'createEventFilters(name: "Refunds", eventFiltersInput: {in: {eventTypes: ["refund"]}}, endpointIds: ["%s"]) { id }'
     refunds = scene.do(create % scene.hook)["id"]
     scene.later()

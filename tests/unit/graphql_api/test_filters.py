@@ -221,7 +221,7 @@ def walk(stocked: Stocked, name: str, arguments: str) -> list[list[str]]:
 
 
 def test_a_rare_event_is_found_step_by_step(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "EXAMINED_IN_A_STEP", 200)
+    monkeypatch.setattr(reading, "EXAMINED_PER_ROUND", 200)
     monkeypatch.setattr(reading, "EXAMINED_AT_MOST", 500)
     stocked.services.event("rare", 0, agent_id="agent-1")
     for number in range(1, 900):
@@ -237,7 +237,7 @@ def test_a_rare_event_is_found_step_by_step(stocked: Stocked, monkeypatch: pytes
 
 
 def test_a_step_ends_before_the_request_has_read_too_much(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BYTES_PER_STEP", 10**12)
+    monkeypatch.setattr(reading, "BYTES_PER_ROUND", 10**12)
     for number in range(250):
         stocked.services.event(f"e-{number:03d}", number)
 
@@ -247,7 +247,7 @@ def test_a_step_ends_before_the_request_has_read_too_much(stocked: Stocked, monk
 
 
 def test_pages_of_looked_up_events_have_no_gap(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "EXAMINED_IN_A_STEP", 100)
+    monkeypatch.setattr(reading, "EXAMINED_PER_ROUND", 100)
     for number in range(450):
         stocked.services.event(f"e-{number:03d}", number, camera_id="c" if number % 7 == 0 else None)
 
@@ -285,7 +285,7 @@ def test_data_that_is_not_shown_is_read_for_a_pattern(stocked: Stocked) -> None:
 
 @pytest.mark.parametrize(("name", "at_once"), [("endpoints", 500), ("eventsFilters", 100)])
 def test_a_rare_name_is_found_step_by_step(name: str, at_once: int, stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(look_through, "EXAMINED_IN_A_STEP", at_once)
+    monkeypatch.setattr(look_through, "EXAMINED_PER_ROUND", at_once)
     monkeypatch.setattr(look_through, "EXAMINED_AT_MOST", 2 * at_once)
     for number in range(2 * at_once):
         put = stocked.services.put_endpoint if name == "endpoints" else stocked.services.put_event_filter
@@ -306,7 +306,7 @@ def test_a_rare_name_is_found_step_by_step(name: str, at_once: int, stocked: Sto
 
 
 def test_pages_of_looked_up_endpoints_have_no_gap(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(look_through, "EXAMINED_IN_A_STEP", 1)
+    monkeypatch.setattr(look_through, "EXAMINED_PER_ROUND", 1)
     for number in range(30):
         stocked.change(f'createWebSocketEndpoint(name: "n{number}", labels: {{odd: "{number % 2}"}})')
 
@@ -366,7 +366,7 @@ def test_each_filter_of_deliveries_finds_its_own(filters: str, expected: list[in
 
 @pytest.mark.parametrize("endpoint", [True, False])
 def test_a_rare_delivery_is_found_step_by_step(endpoint: bool, stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "EXAMINED_IN_A_STEP", 50)
+    monkeypatch.setattr(history, "EXAMINED_PER_ROUND", 50)
     for number in range(180):
         code = 503 if number == 0 else 200
         stocked.services.delivery(stocked.services.event(f"e-{number:03d}", number), stocked.hook, status_code=code)
@@ -393,7 +393,7 @@ def test_a_delivery_that_did_not_succeed_is_found_at_once(healthy: int, endpoint
 
 
 def test_deliveries_without_conditions_fill_a_page_of_any_size(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "EXAMINED_IN_A_STEP", 50)
+    monkeypatch.setattr(history, "EXAMINED_PER_ROUND", 50)
     for number in range(120):
         stocked.services.delivery(stocked.services.event(f"e-{number:03d}", number), stocked.hook)
 

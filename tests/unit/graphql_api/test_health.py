@@ -102,7 +102,7 @@ def test_an_endpoint_in_its_own_lane_says_what_its_receiver_takes(receivers: Rec
 def pace_of(rate: float | None) -> str:
     """What an owner leaves of a receiver that takes so many requests a second."""
     pace = Pace(100, 0.0)
-    pace.learnt.rate = rate
+    pace.state.rate = rate
     return pace.written()
 
 
@@ -143,7 +143,7 @@ def test_the_last_hour_is_added_up_from_the_log(receivers: Receivers) -> None:
     }
 
 
-def test_without_deliveries_there_is_no_rate(receivers: Receivers) -> None:
+def test_there_is_no_rate_without_deliveries(receivers: Receivers) -> None:
     assert receivers.health(f"lastHour {{ {HOUR} }}", OTHER)["lastHour"] == {
         "attempts": 0,
         "successRate": None,
@@ -154,7 +154,7 @@ def test_without_deliveries_there_is_no_rate(receivers: Receivers) -> None:
     }
 
 
-def test_of_a_busy_hour_the_newest_100_deliveries_are_read(receivers: Receivers) -> None:
+def test_the_newest_100_deliveries_of_a_busy_hour_are_read(receivers: Receivers) -> None:
     services = receivers.services
     for number in range(150):
         services.delivery(services.event(f"e-{number:03d}", 60 + number / 10), HOOK)

@@ -176,7 +176,7 @@ def test_the_token_is_found_in_either_header_in_any_case(headers: dict[str, str]
         {"token": "\u2603"},
     ],
 )
-def test_without_a_valid_token_nothing_is_done(headers: dict[str, str], door: Door, services: FakeServices) -> None:
+def test_nothing_is_done_without_a_valid_token(headers: dict[str, str], door: Door, services: FakeServices) -> None:
     response = door.send(QUERY, token=None, headers=headers)
 
     assert response.status == 200

@@ -29,7 +29,7 @@ def test_a_browser_gets_the_page(door: Door) -> None:
     assert '<input id="token"' in response.text
 
 
-def test_without_gzip_the_page_comes_as_it_is(door: Door) -> None:
+def test_the_page_comes_as_it_is_without_gzip(door: Door) -> None:
     response = browse(door, compressed=False)
 
     assert "content-encoding" not in response.headers
@@ -85,7 +85,7 @@ def test_the_ide_can_be_turned_off(services: FakeServices) -> None:
     assert browse(door, f"{PATH}/ide/page.js").status == 404
 
 
-def test_without_introspection_the_ide_has_no_schema(services: FakeServices) -> None:
+def test_the_ide_has_no_schema_without_introspection(services: FakeServices) -> None:
     door = Door(services, GRAPHQL_INTROSPECTION="false")
 
     assert browse(door).status == 200

@@ -47,7 +47,7 @@ class Scene:
         monkeypatch.setattr(replay, "EVENTS_PER_READ", 1)
         for module in (bulk_retry, cancelling):
             monkeypatch.setattr(module, "MAXIMUM_DELIVERIES", 4)
-            monkeypatch.setattr(module, "DELIVERIES_PER_STEP", 2)
+            monkeypatch.setattr(module, "DELIVERIES_PER_ROUND", 2)
         self.services = ReadingServices(WORKSPACE)
         self.services.add_token(TOKEN, WORKSPACE)
         self.services.add_token(OTHER_TOKEN, OTHER_WORKSPACE)

@@ -113,7 +113,7 @@ def test_introspection_can_be_turned_off(query: str, services: FakeServices) -> 
     assert "data" not in response.json
 
 
-def test_without_introspection_errors_suggest_no_names(services: FakeServices) -> None:
+def test_errors_suggest_no_names_without_introspection(services: FakeServices) -> None:
     assert "endpoints" not in Door(services, GRAPHQL_INTROSPECTION="false").ask("{ endpoinds { x } }").error["message"]
     assert "endpoints" in Door(services).ask("{ endpoinds { x } }").error["message"]
 

@@ -30,7 +30,7 @@ def test_marks_are_given_and_shown(name: str, door: Door) -> None:
 
 
 @pytest.mark.parametrize("name", CREATE)
-def test_without_marks_there_are_none(name: str, door: Door) -> None:
+def test_there_are_no_marks_where_none_are_given(name: str, door: Door) -> None:
     for marks in ("", "key: null, description: null, labels: null"):
         assert {key: value for key, value in made(door, name, marks).items() if key != "id"} == {
             "key": None,

@@ -216,7 +216,7 @@ def test_unknown_ids_are_not_found(given: dict[str, Any], door: Door) -> None:
     assert door.ask(MATCH, {"input": given}).code == "NOT_FOUND"
 
 
-def test_where_no_event_is_found_in_time_it_says_so(door: Door, services: FakeServices) -> None:
+def test_an_answer_says_so_where_no_event_is_found_in_time(door: Door, services: FakeServices) -> None:
     publish(door, order("a", 120))
     services.seconds_per_look = 20.0
 

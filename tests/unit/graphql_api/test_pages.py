@@ -157,7 +157,7 @@ def test_what_is_deleted_meanwhile_hides_nothing_else(name: str, filled: Filled)
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_without_arguments_a_list_is_its_first_page(name: str, filled: Filled) -> None:
+def test_a_list_without_arguments_is_its_first_page(name: str, filled: Filled) -> None:
     for number in range(26, 126):
         filled.add(number)
     item = "eventId" if name == "deliveries" else "id"

@@ -84,7 +84,7 @@ def test_a_date_stands_for_the_newest_version_up_to_it(door: Door, ids: dict[str
     assert before["sentence"] == "Nothing was configured yet."
 
 
-def test_it_says_where_the_changes_no_longer_reach_back(door: Door, ids: dict[str, str], services: FakeServices) -> None:
+def test_a_configuration_says_where_the_changes_no_longer_reach_back(door: Door, ids: dict[str, str], services: FakeServices) -> None:
     chain = services.change_log.chains[WORKSPACE]
     del chain[:3]
 

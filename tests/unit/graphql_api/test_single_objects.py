@@ -126,7 +126,7 @@ def test_what_a_delivery_leads_to_is_counted(door: Door, monkeypatch: pytest.Mon
     assert {error["extensions"]["code"] for error in door.ask(query % "endpoint { id }").json["errors"]} == {"TOO_LARGE"}
 
 
-def test_after_a_change_an_object_is_read_again(door: Door) -> None:
+def test_an_object_is_read_again_after_a_change(door: Door) -> None:
     changed = door.ask(
         f'''mutation {{
             updateEndpoint(id: "{HOOK}", name: "new") {{ eventFilters {{ endpoints {{ name }} }} }}

@@ -18,8 +18,8 @@ from event_service.filters.matching.matcher import Matcher
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
-from tests.fakes.events import FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.events import FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
 from tests.fakes.webhooks import WORKSPACE, World, answering
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -42,11 +42,9 @@ def _publish_and_route(world: World, traceparent: str) -> str:
     routing = Routing(
         RoutingTables(log, rows, Matcher),
         world.store,
-        webhook_queue,
-        FakeSocketLog(),
+        outlets(webhook_queue, FakeSocketLog()),
         routing_queue,
         FakeRefusedFilterReports(),
-        destinations(),
     )
     assert routing.route([ReceivedMessage(message, repeat=False)], lambda: 60).failed == []
     for sent in webhook_queue.sent:

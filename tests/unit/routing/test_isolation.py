@@ -11,8 +11,7 @@ import pytest
 
 from event_service.base.errors import DomainError, RateLimited, Unavailable
 from event_service.configuration.changes import ChangeSet, DeleteEventFilters, Link, PutEndpoint, PutEventFilter
-from event_service.configuration.destinations import Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.endpoint import EndpointType, Settings
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
@@ -26,8 +25,8 @@ from event_service.routing.table import RefusedFilter
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
 from functions.event_router.handler import create_handler
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
-from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
 from tests.fakes.graphql_services import FakeServices
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -61,7 +60,7 @@ class House:
         self.refused = FakeRefusedFilterReports()
         self.seconds_left = 60.0
         self.tables = RoutingTables(self.log, self.rows, Matcher)
-        self.routing = Routing(self.tables, self.store, self.webhooks, self.sockets, self.queue, self.refused, destinations())
+        self.routing = Routing(self.tables, self.store, outlets(self.webhooks, self.sockets), self.queue, self.refused)
         for workspace_id in (SICK, HEALTHY):
             self.configure(workspace_id, PutEndpoint(an_endpoint(workspace_id)))
 
@@ -161,7 +160,7 @@ def test_a_message_that_fails_at_any_step_fails_alone(house: House, fault: Excep
 
 
 @pytest.mark.parametrize("step", ["owners", "send"])
-def test_when_a_step_that_messages_share_breaks_each_is_routed_alone(house: House, step: str) -> None:
+def test_each_message_is_routed_alone_when_a_step_they_share_breaks(house: House, step: str) -> None:
     """Some may have been handed over before it broke: they say that they may be repeats."""
     if step == "owners":
 
@@ -201,7 +200,7 @@ def test_memory_that_ran_out_is_given_back(house: House) -> None:
     assert house.route(received(SICK, "b")).failed == []
 
 
-def test_through_the_function_one_sick_workspace_fails_no_other() -> None:
+def test_one_sick_workspace_fails_no_other_through_the_function() -> None:
     """A newer release wrote a change that this one does not know, during a roll-back."""
     services = FakeServices()
     endpoints = services.configuration().endpoints
@@ -220,11 +219,9 @@ def test_through_the_function_one_sick_workspace_fails_no_other() -> None:
     routing = Routing(
         RoutingTables(log, services.rows, Matcher),
         FakeEventStore(lambda: AT),
-        webhooks,
-        FakeSocketLog(),
+        outlets(webhooks, FakeSocketLog()),
         FakeRoutingQueue(),
         FakeRefusedFilterReports(),
-        destinations(),
     )
     handler = create_handler(lambda: routing)
 
@@ -362,7 +359,7 @@ def test_a_message_is_not_cut_in_the_middle_when_the_time_is_up(house: House) ->
     assert (report.failed, house.handed_over) == ([0], [])
 
 
-def test_with_too_little_time_nothing_is_begun(house: House) -> None:
+def test_nothing_is_begun_with_too_little_time(house: House) -> None:
     house.seconds_left = SECONDS_TO_FINISH - 0.1
 
     report = house.route(received(HEALTHY, "1"), received(HEALTHY, "2", receives=2))

@@ -15,8 +15,7 @@ from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.messages import ON_ITS_WAY
 from event_service.filters.event_filter import EventFilter
 from event_service.routing import replay as module
-from event_service.routing import replay_targets
-from event_service.sockets import places
+from event_service.sockets import places, replay_target
 from tests.fakes.history import START, WORKSPACE, World
 
 
@@ -258,7 +257,7 @@ def test_a_socket_gets_what_is_missing_in_its_log_with_new_sequences(world: Worl
 
 
 def test_in_a_long_log_an_event_is_looked_for_in_the_minute_after_its_acceptance(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay_targets, "READS_TO_THE_END", 1)
+    monkeypatch.setattr(replay_target, "READS_TO_THE_END", 1)
     monkeypatch.setattr(places, "SEGMENTS_PER_READ", 1)
     world.keep_socket_log()
     for minute in range(60):
@@ -296,16 +295,16 @@ def test_a_replay_into_a_log_keeps_its_pace(world: World) -> None:
 
     assert world.replay.replay(WORKSPACE, world.socket.id, START) == (250, None)
 
-    assert world.slept == pytest.approx(250 / replay_targets.EVENTS_PER_SECOND + module.LAG_SECONDS)
+    assert world.slept == pytest.approx(250 / replay_target.EVENTS_PER_SECOND + module.LAG_SECONDS)
     assert sum(len(one.event_ids) for one in world.socket_segments) == 250
 
 
 def test_what_may_be_on_its_way_into_a_log_is_not_missing(world: World) -> None:
     world.keep_socket_log()
     accepted = world.event("young", 1)
-    world.now = accepted.created + replay_targets.SOCKET_LAG - timedelta(seconds=6)
+    world.now = accepted.created + replay_target.SOCKET_LAG - timedelta(seconds=6)
     assert world.replay.replay(WORKSPACE, world.socket.id, START) == (0, None)
-    world.now = accepted.created + replay_targets.SOCKET_LAG
+    world.now = accepted.created + replay_target.SOCKET_LAG
     assert world.replay.replay(WORKSPACE, world.socket.id, START) == (1, None)
 
 
@@ -329,7 +328,7 @@ def test_a_log_that_takes_nothing_ends_the_replay_with_an_error(world: World) ->
 
 
 def test_an_event_that_was_appended_behind_a_younger_one_is_not_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay_targets, "READS_TO_THE_END", 0)
+    monkeypatch.setattr(replay_target, "READS_TO_THE_END", 0)
     monkeypatch.setattr(places, "SEGMENTS_PER_READ", 1)
     monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
     world.keep_socket_log()

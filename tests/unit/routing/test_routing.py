@@ -15,13 +15,13 @@ from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.fan_out import MAXIMUM_CONTINUATIONS
-from event_service.routing.hand_over import MarkingQueue
 from event_service.routing.router import Routing
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, destinations
+from event_service.webhooks.outlet import MarkingQueue
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.fakes.delivery import Aws, FakeDeliveryLog
-from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -62,11 +62,9 @@ class Router:
         self.routing = Routing(
             RoutingTables(self.log, self.rows, Matcher),
             self.store,
-            MarkingQueue(self.webhooks, self.wide_events),
-            self.sockets,
+            outlets(MarkingQueue(self.webhooks, self.wide_events), self.sockets),
             self.queue,
             self.refused,
-            destinations(),
             calls_per_invocation=calls,
         )
 
@@ -263,7 +261,7 @@ def test_only_the_messages_that_a_log_did_not_take_come_again() -> None:
     assert router.route(*[message(number, event(str(number))) for number in (1, 2, 3)]).failed == [1]
 
 
-def test_when_a_workspace_cannot_be_read_only_its_messages_come_again() -> None:
+def test_only_messages_of_a_workspace_that_cannot_be_read_come_again() -> None:
     router = Router(hooks=1)
     other = RoutingMessage("other", "0" * 32, STORED_AT, (Event("y", "a", AT, {}, None, None, "other", AT),))
 
@@ -283,7 +281,7 @@ def test_when_a_workspace_cannot_be_read_only_its_messages_come_again() -> None:
     assert ("other", "y") not in router.store.items
 
 
-def test_when_the_events_cannot_be_read_all_come_again_and_nothing_is_sent() -> None:
+def test_all_come_again_and_nothing_is_sent_when_events_cannot_be_read() -> None:
     router = Router(hooks=1)
 
     def fail(operation: str, ids: list[str]) -> None:
@@ -390,14 +388,14 @@ def test_a_continuation_that_may_repeat_says_so() -> None:
     assert all(sent.repeat for sent in router.webhooks.sent)
 
 
-def test_when_the_continuation_cannot_be_sent_the_message_comes_again() -> None:
+def test_the_message_comes_again_when_its_continuation_cannot_be_sent() -> None:
     router = Router(hooks=2_000, calls=100)
     router.queue.fault = Unavailable("SQS")
 
     assert router.route(message(1, event("x"))).failed == [0]
 
 
-def test_when_deliveries_failed_no_continuation_hides_it() -> None:
+def test_no_continuation_hides_that_deliveries_failed() -> None:
     router = Router(hooks=2_000, calls=100)
     router.webhooks.refusing = {router.hooks[3]}
 

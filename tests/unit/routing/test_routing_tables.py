@@ -94,7 +94,7 @@ def test_a_change_before_a_look_applies_to_it(store: Store) -> None:
         assert store.routes() == routes
 
 
-def test_when_nothing_changed_a_look_is_one_read(store: Store) -> None:
+def test_a_look_is_one_read_when_nothing_changed(store: Store) -> None:
     store.commit(PutEndpoint(endpoint(E1)))
     store.routes()
     store.spent()

@@ -77,7 +77,7 @@ class Scene:
         ):
             self.tables.tokens[token.token_hash] = token
         self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, needs_token=needs_token)
-        self.observer = SocketObserver(self.tables, self.tables, self.queue)
+        self.observer = SocketObserver(self.tables, self.queue)
         self.log = SocketLog(self.tables, self.queue, self.backlog, self.clock, RETENTION, sleep=lambda seconds: None)
         self.outside = Outside(
             connections=self.tables,

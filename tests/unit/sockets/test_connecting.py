@@ -173,7 +173,7 @@ def test_batch_is_one_or_left_out() -> None:
         Scene().connect(batch="yes")
 
 
-def test_with_endpoint_ids_enough_no_token_is_asked_for() -> None:
+def test_no_token_is_asked_for_where_endpoint_ids_are_enough() -> None:
     scene = Scene(needs_token=False)
 
     client = scene.connect(token=None)
@@ -263,7 +263,7 @@ def test_two_first_connects_at_once_make_one_log() -> None:
     assert scene.row(late).cursor == 3
 
 
-def test_without_after_a_client_is_served_from_its_connect_on() -> None:
+def test_a_client_without_after_is_served_from_its_connect_on() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)
@@ -275,7 +275,7 @@ def test_without_after_a_client_is_served_from_its_connect_on() -> None:
     assert scene.sequences(client) == [6, 7]
 
 
-def test_with_after_a_client_is_served_what_follows_it() -> None:
+def test_a_client_with_after_is_served_what_follows_it() -> None:
     scene = Scene()
     scene.connect()
     scene.publish(5)

@@ -20,6 +20,7 @@ from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.log import Routed
 from event_service.sockets.messages import CloseSocket, WakeUp, parse_backlog_message
 from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
+from event_service.sockets.waking import wake_endpoints_of_token
 from tests.builders import START
 from tests.printed import printed
 from tests.simulation.virtual_time import run
@@ -488,7 +489,7 @@ def test_revoking_a_token_closes_the_sockets_it_opened_and_no_others() -> None:
     token = a_token(TOKEN)
     scene.tables.tokens[token.token_hash] = replace(token, revoked=START)
 
-    scene.observer.token_revoked(token.token_hash)
+    wake_endpoints_of_token(scene.tables, scene.tables, scene.queue, token.token_hash)
     scene.work()
 
     assert scene.api.closed == {mine: "service"}
@@ -583,7 +584,7 @@ def test_append_wakes_nobody_once_a_run_found_nobody_connected() -> None:
     scene.publish()
     scene.calls.clear()
     scene.work()
-    assert scene.calls == {"take_turn": 1, "of_group": 1, "set_quiet": 1}
+    assert scene.calls == {"take_turn": 1, "of_group": 1, "set_nobody_connected": 1}
 
     scene.calls.clear()
     for _ in range(100):
@@ -605,7 +606,7 @@ def test_connect_while_a_run_notes_that_nobody_is_there_is_served() -> None:
     late: list[str] = []
 
     def connect_meanwhile(operation: str) -> None:
-        if operation == "set_quiet" and not late:
+        if operation == "set_nobody_connected" and not late:
             late.append(scene.connect())
 
     scene.hook = connect_meanwhile

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from event_service.sockets.client_messages import answer_to
 from event_service.sockets.frames import MAXIMUM_BATCH_BYTES, MAXIMUM_FRAME_BYTES, EventFrame, Gap, pack
 
 
@@ -111,18 +110,3 @@ def test_an_event_is_encoded_once_and_shared_by_all_clients() -> None:
     frames = [next(pack([entry], batched=False)) for _ in range(100)]
 
     assert all(frame.data is entry.data for frame in frames)
-
-
-@pytest.mark.parametrize("message", ['{"action":"ping"}', ' {"action": "ping", "more": 1}\n'])
-def test_a_ping_is_answered_with_a_pong(message: str) -> None:
-    assert json.loads(answer_to(message)) == {"notice": "pong"}
-
-
-@pytest.mark.parametrize(
-    "message", [None, "", "ping", '{"action":"PING"}', '{"action":["ping"]}', '{"action":"ping","x":"' + "y" * 1_000 + '"}']
-)
-def test_anything_else_is_told_what_is_understood(message: str | None) -> None:
-    answer = json.loads(answer_to(message))
-
-    assert answer["notice"] == "not-understood"
-    assert '{"action":"ping"}' in answer["message"]

@@ -152,7 +152,7 @@ class World:
         token = a_token(TOKEN)
         self.tables.tokens[token.token_hash] = token
         self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION)
-        self.observer = SocketObserver(self.tables, self.tables, self.queue)
+        self.observer = SocketObserver(self.tables, self.queue)
         self.log = SocketLog(self.tables, self.queue, self.backlog, self.clock, RETENTION, sleep=lambda seconds: None)
         outside = Outside(
             connections=self.tables,

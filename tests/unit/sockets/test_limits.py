@@ -248,7 +248,7 @@ def test_an_ended_connection_is_taken_off_once(how: str) -> None:
     scene.connect()
 
 
-def test_without_tokens_the_endpoint_and_its_workspace_are_counted() -> None:
+def test_the_endpoint_and_its_workspace_are_counted_without_tokens() -> None:
     world = World(SocketLimits(per_endpoint=1))
 
     world.processes[0].admit(world.one(token=None))

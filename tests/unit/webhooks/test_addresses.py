@@ -254,7 +254,7 @@ OPENED = ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "fe80::/10", "fc00::/7"
     "text",
     ["127.0.0.1", "127.9.9.9", "0.1.2.3", "169.254.169.254", "::1", "fe80::1", "fd00:ec2::254", "::ffff:127.0.0.1", "64:ff9b::7f00:1"],
 )
-def test_on_aws_nobody_opens_the_functions_own_host(text: str) -> None:
+def test_nobody_opens_the_functions_own_host_on_aws(text: str) -> None:
     """Lambda's runtime API listens on loopback, and credentials are served at link-local addresses."""
     guard = AddressGuard.allowing(OPENED, on_aws=True)
 
@@ -262,12 +262,12 @@ def test_on_aws_nobody_opens_the_functions_own_host(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["10.1.2.3", "fd12::9", "::ffff:10.1.2.3"])
-def test_on_aws_private_networks_can_be_opened(text: str) -> None:
+def test_private_networks_can_be_opened_on_aws(text: str) -> None:
     assert AddressGuard.allowing(OPENED, on_aws=True).refusal(ipaddress.ip_address(text)) is None
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "::/0", "8.0.0.0/7"])
-def test_on_aws_nobody_opens_everything(text: str) -> None:
+def test_nobody_opens_everything_on_aws(text: str) -> None:
     with pytest.raises(ValueError, match="broader than any private network"):
         AddressGuard.allowing([text], on_aws=True)
     assert AddressGuard.allowing([text]).allowed_networks

@@ -125,7 +125,7 @@ async def test_a_dry_run_cancels_nothing() -> None:
 
 
 async def test_the_backlog_of_an_endpoint_that_is_off_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROWS_PER_STEP", 2)
+    monkeypatch.setattr(module, "ROWS_PER_ROUND", 2)
     world = World()
     paused, other = world.endpoint(status=EndpointStatus.PAUSED), world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(5):
@@ -143,7 +143,7 @@ async def test_the_backlog_of_an_endpoint_that_is_off_is_discarded(monkeypatch: 
 
 
 async def test_a_backlog_that_is_too_large_for_one_call_is_discarded_by_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROWS_PER_STEP", 2)
+    monkeypatch.setattr(module, "ROWS_PER_ROUND", 2)
     world = World()
     paused = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(3):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_service.webhooks.exchange import KEPT_BYTES_OF_A_FAILURE, KEPT_BYTES_OF_A_SUCCESS, body_text, kept_bytes, kept_headers
+from event_service.webhooks.exchange import KEPT_BYTES_PER_FAILURE, KEPT_BYTES_PER_SUCCESS, body_text, kept_bytes, kept_headers
 
 
 @given(st.binary(max_size=400), st.integers(1, 300))
@@ -45,7 +45,7 @@ def test_a_compressed_body_is_named_and_not_unpacked() -> None:
 
 
 def test_16_kib_of_a_failure_and_256_bytes_of_a_success_are_kept() -> None:
-    assert (KEPT_BYTES_OF_A_FAILURE, KEPT_BYTES_OF_A_SUCCESS) == (16_384, 256)
+    assert (KEPT_BYTES_PER_FAILURE, KEPT_BYTES_PER_SUCCESS) == (16_384, 256)
     assert {status for status in range(100, 600) if kept_bytes(status) == 256} == set(range(200, 300))
 
 

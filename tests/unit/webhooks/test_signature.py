@@ -45,7 +45,7 @@ def test_a_signature_covers_body_id_time_and_secret(changed: str) -> None:
         Webhook(OLD if changed == "secret" else NEW).verify(b'{"a": 1}' if changed == "body" else b'{"a":1}', headers)
 
 
-def test_during_a_rotation_a_receiver_with_either_secret_verifies() -> None:
+def test_a_receiver_with_either_secret_verifies_during_a_rotation() -> None:
     headers = signed_headers([NEW, OLD], "msg_1", int(time.time()), b"{}")
 
     assert [part.partition(",")[0] for part in headers["webhook-signature"].split(" ")] == ["v1", "v1"]

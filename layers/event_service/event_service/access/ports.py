@@ -15,7 +15,7 @@ class TokenStore(Protocol):
         """Strongly consistent."""
 
     def put(self, token: Token) -> None:
-        """Stores or replaces."""
+        """Writes a token under its hash, over what stood there."""
 
     def of_workspace(self, workspace_id: str) -> list[Token]:
         """For listing only: it reads an index, which may lag."""

@@ -34,6 +34,11 @@ class Tokens:
 
     Valid tokens are remembered for 30 s across warm invocations, at most 1,000 of them. Invalid ones are not: whoever
     guesses must not push out those who work.
+
+    Example::
+
+        text, token = tokens.issue(workspace_id, TokenKind.ACCESS, "order service")  # the text is shown once
+        tokens.authenticate(text).workspace_id
     """
 
     def __init__(self, store: TokenStore, clock: Clock, uses: LastUses | None = None, life: TokenLife | None = None) -> None:

@@ -113,7 +113,7 @@ class Database:
     # -- single items --------------------------------------------------------------------------------------------
 
     def get(self, model: type[_M], hash_key: Any, range_key: Any = None, *, consistent: bool = True) -> _M | None:
-        """One item."""
+        """Reads one item, strongly consistent unless told otherwise; ``None`` when it does not exist."""
         item = self.get_raw(Key(model, hash_key, range_key), consistent=consistent)
         return None if item is None else model.from_raw_data(item)
 

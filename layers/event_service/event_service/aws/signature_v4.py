@@ -35,7 +35,8 @@ class RequestSigner:
 
         Args:
             method: in capitals.
-            path: as it is sent, percent-encoded once; it is signed encoded twice, as every service but S3 wants it.
+            path: as it is sent, percent-encoded once; it is signed encoded twice, as every service but S3 wants it
+                (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
             body: all of it.
             credentials: whose name it is made in.
             now: in UTC; AWS refuses what is more than five minutes off.

@@ -43,7 +43,8 @@ LEAST_SECONDS: Final = READ_TIMEOUT_SECONDS + CONNECT_TIMEOUT_SECONDS
 
 
 MAXIMUM_BATCH_ENTRIES: Final = 10
-# SQS takes 1 MiB; marking all ten messages as repeats must not make a batch larger than that.
+# SQS takes ten messages and 1 MiB (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
+# Marking all ten messages as repeats must not make a batch larger than that.
 MAXIMUM_BATCH_BYTES: Final = 1_048_576 - 10 * 32
 
 _THROTTLED: Final = {

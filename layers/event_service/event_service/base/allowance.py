@@ -12,8 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
 from event_service.base.errors import TooLarge
+
+GATEWAY_SECONDS: Final = 30.0
+"""For so long an HTTP API waits for an answer (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)."""
 
 _current: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
 

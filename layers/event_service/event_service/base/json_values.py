@@ -24,7 +24,7 @@ MAXIMUM_DEPTH = 100
 MAXIMUM_NUMBER_CHARACTERS = 1_000
 _MAXIMUM_BITS = (10**MAXIMUM_NUMBER_CHARACTERS).bit_length()
 
-_DIGITS_OF_A_FLOAT = 17
+_DIGITS_PER_FLOAT = 17
 _MANTISSA = re.compile(r"-?[0-9.]+")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -94,7 +94,7 @@ def read_real(digits: str, name: str, *, kept_exactly: bool = True) -> float:
     """
     value = float(digits)
     # 17 significant digits are what writers need to name any float, so as many are taken, whatever they round to
-    if len(digits) <= _DIGITS_OF_A_FLOAT and value and math.isfinite(value):
+    if len(digits) <= _DIGITS_PER_FLOAT and value and math.isfinite(value):
         return value
     if not math.isfinite(value):
         raise BadUserInput(f"{name}: the number {_shown(digits)} is too large for a 64-bit float.")
@@ -104,9 +104,9 @@ def read_real(digits: str, name: str, *, kept_exactly: bool = True) -> float:
     significant = mantissa[0].replace(".", "").strip("-").strip("0") if mantissa else ""
     if significant and not value:
         raise BadUserInput(f"{name}: the number {_shown(digits)} is too small for a 64-bit float, which would make it 0.")
-    if len(significant) > _DIGITS_OF_A_FLOAT:
+    if len(significant) > _DIGITS_PER_FLOAT:
         raise BadUserInput(
-            f"{name}: the number {_shown(digits)} has {len(significant)} digits; a 64-bit float keeps {_DIGITS_OF_A_FLOAT}. "
+            f"{name}: the number {_shown(digits)} has {len(significant)} digits; a 64-bit float keeps {_DIGITS_PER_FLOAT}. "
             "Round it, or send it as a string."
         )
     return value

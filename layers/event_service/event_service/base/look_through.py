@@ -11,7 +11,7 @@ from event_service.base.page import Page
 
 T = TypeVar("T")
 
-EXAMINED_IN_A_STEP: Final = 1_000
+EXAMINED_PER_ROUND: Final = 1_000
 """A page that may end early ends there: 32 MB where each has as much as it may."""
 EXAMINED_AT_MOST: Final = 10_000
 """A page that may not end early, and a count, are refused beyond."""
@@ -35,14 +35,14 @@ class LookThrough(Generic[T]):
     accept: Callable[[Sequence[T]], Sequence[T]]
     at_once: int = 100
 
-    def page(self, after: str | None, offset: int, limit: int, *, stepwise: bool) -> Page[T]:
+    def page(self, after: str | None, offset: int, limit: int, *, may_end_early: bool) -> Page[T]:
         """One page.
 
         Args:
             after: the place behind which it begins.
             offset: items to skip.
             limit: items to take.
-            stepwise: whether it may end early and say that there may be more.
+            may_end_early: whether it may end early and say that there may be more.
 
         Raises:
             TooLarge: it may not end early, and the first 10,000 items do not fill it.
@@ -59,7 +59,7 @@ class LookThrough(Generic[T]):
             if len(some) < self.at_once:
                 return Page(found[offset:], place, more=False)
             examined += len(some)
-            if stepwise and examined >= EXAMINED_IN_A_STEP:
+            if may_end_early and examined >= EXAMINED_PER_ROUND:
                 return Page(found[offset:], place, more=True)
             self._refuse(examined)
 

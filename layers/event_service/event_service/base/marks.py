@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ class Marks:
 
 
 NO_MARKS: Final = Marks()
+MARKS: Final = tuple(one.name for one in fields(Marks))
 
 
 @dataclass(frozen=True, slots=True)

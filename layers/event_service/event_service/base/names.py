@@ -12,7 +12,7 @@ def parse_name(value: str) -> str:
     """Returns the trimmed name.
 
     Raises:
-        BadUserInput: not 1 to 256 characters after trimming, or with characters that cannot be seen.
+        BadUserInput: empty after trimming, longer than :data:`MAXIMUM_NAME_CHARACTERS`, or with characters that cannot be seen.
     """
     name = value.strip()
     if not name:

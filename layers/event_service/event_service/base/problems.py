@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from event_service.base.errors import BadUserInput
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
+
+
+def nothing_given(operation: str, names: Sequence[str]) -> str:
+    """The fault of an update that changes nothing; ``names`` are what it could change."""
+    *some, last = names
+    return f"{operation}: nothing to change was given; give {', '.join(some)} or {last}."
 
 
 class Problems:

@@ -1,15 +1,22 @@
-"""Threads that work for whoever started them."""
+"""Threads that work for whoever started them, and blocking code beside an event loop."""
 
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class InThread(Protocol):
+    """Runs blocking code beside the event loop, as ``asyncio.to_thread`` does."""
+
+    def __call__(self, function: Callable[..., T], /, *arguments: Any) -> Awaitable[T]:
+        """What the function returns or raises."""
 
 
 class ContextThreads(ThreadPoolExecutor):

@@ -1,7 +1,7 @@
 """One correlation id from the door to the receiver: W3C Trace Context, version ``00``.
 
 A publish belongs to a trace; its 32 digits stay the same in every queue message, log line and webhook request, while
-each hop has a span id of its own. ``tracestate`` is not carried on: it is for vendors that take part in the trace, and
+each request has a span id of its own. ``tracestate`` is not carried on: it is for vendors that take part in the trace, and
 the receivers of webhooks are strangers to the publisher's.
 """
 
@@ -85,7 +85,7 @@ def trace_of(headers: Mapping[str, str]) -> TraceContext:
 
 
 def next_traceparent(traceparent: str | None) -> str:
-    """The header for the next hop: a child of what was received, or the beginning of a trace when that is of no use."""
+    """The header for the next request: a child of what was received, or the beginning of a trace when that is of no use."""
     received = parse_traceparent(traceparent)
     return (received.child() if received else new_trace()).traceparent
 

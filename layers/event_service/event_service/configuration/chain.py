@@ -28,7 +28,7 @@ from event_service.configuration.ports import Beside, ChangeLog, ConfigurationRo
 _LOG = logging.getLogger(__name__)
 
 COMMIT_SECONDS: Final = 12.0
-"""How long a mutation tries to win: less than half of the time that API Gateway gives a request (30 s)."""
+"""How long a mutation tries to win: less than half of :data:`~event_service.base.allowance.GATEWAY_SECONDS`."""
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 1.0
 """Between two tries, seconds; each real pause is drawn between nothing and that, so that losers do not meet again."""

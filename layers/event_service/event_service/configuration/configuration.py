@@ -46,7 +46,7 @@ class Configuration:
     secrets: SecretRotation
 
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
-        """One endpoint."""
+        """The endpoint; ``None`` when it is unknown, deleted or of another workspace."""
         return self.endpoints.endpoint(workspace_id, endpoint_id)
 
     def event_filters_of(self, workspace_id: str, endpoint_ids: Sequence[str]) -> Mapping[str, list[EventFilter]]:

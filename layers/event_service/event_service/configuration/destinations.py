@@ -1,35 +1,26 @@
 """Types of endpoints: what each says of itself, so that no other code asks which type it has before it.
 
-A new type is a folder with a class like :class:`Destination`, a value in ``EndpointType`` and a line in
-``wiring.destinations``.
+A new type is a folder with a class like :class:`Destination` and an :class:`~event_service.delivery.outlet.Outlet`, a value in
+``EndpointType``, and a line each in ``wiring.destinations`` and ``wiring.outlets``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
 from event_service.base.errors import BadUserInput
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointType, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the owner says about where events go; ``None``: not given."""
+class Records(Enum):
+    """What tells later whether an endpoint got an event."""
 
-    url: str | None = None
-    method: str | None = None
-
-
-class Outlet(Enum):
-    """Where routing hands an endpoint's events over."""
-
-    QUEUE = auto()
-    """Each event is a message in the queue of the type's delivery function."""
-    LOG = auto()
-    """All events of a routing message are appended to the endpoint's log as one."""
+    ATTEMPTS = auto()
+    """The log of deliveries has each attempt."""
+    SEQUENCES = auto()
+    """The event has a sequence in the endpoint's log, from which clients resume."""
 
 
 class Feature(Enum):
@@ -39,6 +30,8 @@ class Feature(Enum):
     """Requests are signed with a secret of the endpoint's own."""
     TEST = auto()
     """A test event is sent at once, and the answer told."""
+    RETRY = auto()
+    """Deliveries wait in the endpoint's backlog for another attempt."""
     REPLAY = auto()
     """Retained events are sent again."""
 
@@ -55,8 +48,8 @@ class Destination(Protocol):
         """The mutation that creates one."""
 
     @property
-    def outlet(self) -> Outlet:
-        """Where routing hands over."""
+    def records(self) -> Records:
+        """What is known of its deliveries."""
 
     @property
     def lacks(self) -> Mapping[Feature, str]:
@@ -96,9 +89,9 @@ class Destinations:
         """
         return self._by_type[endpoint_type]
 
-    def outlet_of(self, endpoint_type: EndpointType) -> Outlet:
-        """Where routing hands over the events of endpoints of a type."""
-        return self._by_type[endpoint_type].outlet
+    def records_of(self, endpoint_type: EndpointType) -> Records:
+        """What is known of deliveries to endpoints of a type."""
+        return self._by_type[endpoint_type].records
 
     def can(self, endpoint_type: EndpointType, feature: Feature) -> bool:
         """Whether endpoints of a type can do it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from event_service.base.marks import NO_MARKS, Marks
 
@@ -29,11 +29,34 @@ LAST_FILTER_DELETED: Final = "its last event filter was deleted: link one, or re
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What an owner says about where and how events go; ``None``: not given. Each is a field of :class:`Endpoint` by the same
+    name, is checked by the :class:`~event_service.configuration.destinations.Destination` of the endpoint's type, and is text, a
+    boolean or a whole number."""
+
+    url: str | None = None
+    method: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Those that were given, by name."""
+        return {name: getattr(self, name) for name in SETTINGS if getattr(self, name) is not None}
+
+
+SETTINGS: Final = tuple(one.name for one in fields(Settings))
+
+
+def contract_name(name: str) -> str:
+    """A field's name as the API and the stores write it: ``status_reason`` is ``statusReason``."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One endpoint as its owner sees it. The secret is not part of it, so that no list can leak one.
 
-    A field added here needs a line in :mod:`event_service.configuration.codec`, and is then stored, sent and read
-    everywhere; a test fails until it has one.
+    A field added here that is no setting needs a line in :mod:`event_service.configuration.codec`, and is then stored, sent and
+    read everywhere; a test fails until it has one.
 
     Attributes:
         url: of a WEB_HOOK, echoed as given; ``None`` for a WEB_SOCKET.
@@ -70,6 +93,7 @@ class Endpoint:
         return LAST_FILTER_DELETED if self.status_reason is None else f"{self.status_reason}; {LAST_FILTER_DELETED}"
 
     @property
-    def meta(self) -> dict[str, str]:
-        """The contract's ``meta``: ``{"url": …, "method": …}`` in that order where there is a URL, else ``{}``."""
-        return {} if self.url is None else {"url": self.url, "method": self.method or ""}
+    def meta(self) -> dict[str, Any]:
+        """The contract's ``meta``: the settings that it has, such as ``{"url": …, "method": …}``, in the order of
+        :class:`Settings`."""
+        return {contract_name(name): getattr(self, name) for name in SETTINGS if getattr(self, name) is not None}

@@ -26,7 +26,7 @@ class EndpointLists:
         self._rows = rows
 
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
-        """One endpoint."""
+        """The endpoint; ``None`` when it is unknown, deleted or of another workspace."""
         self._chain.refresh(workspace_id)
         return self._rows.endpoints(workspace_id, [endpoint_id]).get(endpoint_id)
 
@@ -36,7 +36,7 @@ class EndpointLists:
         return self._rows.endpoints(workspace_id, ids)
 
     def page(self, workspace_id: str, page: EndpointPage) -> list[Endpoint]:
-        """The endpoints of one page."""
+        """Endpoints of an index page, after completing a committed change whose rows are not written yet."""
         self._chain.refresh(workspace_id)
         return self._rows.endpoint_page(workspace_id, page)
 
@@ -56,7 +56,7 @@ class EndpointLists:
         if named is not None:
             return page_of(named, _place_of, page.after, page.offset, page.limit, descending=page.descending)
         if page.is_looked_up:
-            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, stepwise=page.stepwise)
+            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, may_end_early=page.may_end_early)
         found = self._rows.endpoint_page(workspace_id, replace(page, limit=page.limit + 1))
         shown = found[: page.limit]
         return Page(shown, _place_of(shown[-1]) if shown else page.after, len(found) > page.limit)

@@ -10,15 +10,15 @@ from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import NotFound, TooLarge
 from event_service.base.identifiers import new_id, parse_optional_uuids, parse_uuid, parse_uuids
-from event_service.base.marks import NO_MARKS, GivenMarks, as_input
+from event_service.base.marks import MARKS, NO_MARKS, GivenMarks, as_input
 from event_service.base.names import parse_name
-from event_service.base.problems import Problems
+from event_service.base.problems import Problems, nothing_given
 from event_service.configuration.chain import Chain, Plan
 from event_service.configuration.change_note import replaced
 from event_service.configuration.changes import Counts, DeleteEndpoints, Link, Operation, PutEndpoint, SetState
 from event_service.configuration.codec import endpoint_fields, endpoint_of, without_none
-from event_service.configuration.destinations import Destinations, Feature, Settings
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.destinations import Destinations, Feature
+from event_service.configuration.endpoint import SETTINGS, Endpoint, EndpointStatus, EndpointType, Settings, contract_name
 from event_service.configuration.endpoint_lists import EndpointLists
 from event_service.configuration.existence import (
     Quotas,
@@ -86,7 +86,7 @@ class Endpoints(EndpointLists):
         checked = problems.collect(lambda: destination.settings_of_new(given), given)
         filter_ids = problems.collect(lambda: parse_optional_uuids(event_filter_ids, "eventFiltersIds"), [])
         parsed_marks = problems.collect(lambda: (marks or GivenMarks()).over(NO_MARKS), NO_MARKS)
-        asked = [endpoint_type.value, parsed_name, checked.url, checked.method, filter_ids, *as_input(parsed_marks)]
+        asked = [endpoint_type.value, parsed_name, checked.given(), filter_ids, *as_input(parsed_marks)]
         request = problems.collect(lambda: self._requests.begin(workspace_id, "createEndpoint", idempotency_key, asked), None)
         problems.refuse()
         now = self._clock()
@@ -95,8 +95,7 @@ class Endpoints(EndpointLists):
             workspace_id=workspace_id,
             type=endpoint_type,
             name=parsed_name,
-            url=checked.url,
-            method=checked.method,
+            **{one: getattr(checked, one) for one in SETTINGS},
             status=EndpointStatus.ENABLED,
             status_reason=None,
             created=now,
@@ -148,7 +147,7 @@ class Endpoints(EndpointLists):
         parsed_name = problems.collect(lambda: parse_name(name), "") if name is not None else None
         problems.collect(lambda: given_marks.over(NO_MARKS), NO_MARKS)
         if name is None and given == Settings() and given_marks.is_empty:
-            problems.add("updateEndpoint: nothing to change was given; give name, url, method, key, description or labels.")
+            problems.add(nothing_given("updateEndpoint", ["name", *map(contract_name, SETTINGS), *MARKS]))
         # Its type says which settings are right: read before, so that all faults are told together.
         existing = self._rows.endpoints(workspace_id, [parsed_id]).get(parsed_id) if parsed_id else None
         if existing is not None:
@@ -162,8 +161,7 @@ class Endpoints(EndpointLists):
             changed = replace(
                 endpoint,
                 name=endpoint.name if parsed_name is None else parsed_name,
-                url=endpoint.url if given.url is None else given.url,
-                method=endpoint.method if given.method is None else given.method,
+                **given.given(),
                 modified=self._clock(),
                 marks=given_marks.over(endpoint.marks),
             )

@@ -22,7 +22,7 @@ class EventFilterLists:
         self._rows = rows
 
     def event_filter(self, workspace_id: str, event_filter_id: str) -> EventFilter | None:
-        """One event filter."""
+        """The event filter; ``None`` when it is unknown, deleted or of another workspace."""
         self._chain.refresh(workspace_id)
         return self._rows.event_filters(workspace_id, [event_filter_id]).get(event_filter_id)
 
@@ -32,7 +32,7 @@ class EventFilterLists:
         return self._rows.event_filters(workspace_id, ids)
 
     def page(self, workspace_id: str, page: EventFilterPage) -> list[EventFilter]:
-        """The event filters of one page."""
+        """Event filters of an index page, after completing a committed change whose rows are not written yet."""
         self._chain.refresh(workspace_id)
         return self._rows.event_filter_page(workspace_id, page)
 
@@ -53,7 +53,7 @@ class EventFilterLists:
         if named is not None:
             return page_of(named, place_of, page.after, page.offset, page.limit, descending=page.descending)
         if page.is_looked_up:
-            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, stepwise=page.stepwise)
+            return self._look_through(workspace_id, page).page(page.after, page.offset, page.limit, may_end_early=page.may_end_early)
         found = self._rows.event_filter_page(workspace_id, replace(page, limit=page.limit + 1))
         shown = found[: page.limit]
         return Page(shown, place_of(shown[-1]) if shown else page.after, len(found) > page.limit)

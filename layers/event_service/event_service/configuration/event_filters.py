@@ -10,9 +10,9 @@ from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import TooLarge
 from event_service.base.identifiers import new_id, parse_optional_uuids, parse_uuid, parse_uuids
-from event_service.base.marks import NO_MARKS, GivenMarks, as_input
+from event_service.base.marks import MARKS, NO_MARKS, GivenMarks, as_input
 from event_service.base.names import parse_name
-from event_service.base.problems import Problems
+from event_service.base.problems import Problems, nothing_given
 from event_service.configuration.chain import Chain, Plan
 from event_service.configuration.change_note import Named, replaced
 from event_service.configuration.changes import Counts, DeleteEventFilters, Operation, PutEventFilter, SetState
@@ -153,7 +153,7 @@ class EventFilters(EventFilterLists):
             parsed_condition = problems.collect(lambda: parse_condition(condition, self._reading.check_pattern), {})
         problems.collect(lambda: given_marks.over(NO_MARKS), NO_MARKS)
         if name is None and condition is None and given_marks.is_empty:
-            problems.add("updateEventFilters: nothing to change was given; give eventFiltersInput, name, key, description or labels.")
+            problems.add(nothing_given("updateEventFilters", ["eventFiltersInput", "name", *MARKS]))
         problems.refuse()
         entries = None if parsed_condition is None else self._reading.index_entries(parsed_condition)
         updated: list[EventFilter] = []

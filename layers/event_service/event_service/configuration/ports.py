@@ -31,7 +31,7 @@ class EndpointPage:
         key: its owner's.
         labels: all of these pairs.
         event_filter_id: a linked event filter.
-        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+        may_end_early: a page may end early, so that it ends in time, and say that there may be more.
     """
 
     type: EndpointType | None
@@ -45,7 +45,7 @@ class EndpointPage:
     key: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     event_filter_id: str | None = None
-    stepwise: bool = False
+    may_end_early: bool = False
 
     @property
     def is_looked_up(self) -> bool:
@@ -83,7 +83,7 @@ class EventFilterPage:
     labels: tuple[tuple[str, str], ...] = ()
     endpoint_id: str | None = None
     linked: bool | None = None
-    stepwise: bool = False
+    may_end_early: bool = False
 
     @property
     def is_looked_up(self) -> bool:
@@ -182,7 +182,7 @@ class EndpointReference(Protocol):
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """Of an endpoint that may be deleted already."""
 
     @property
     def workspace_id(self) -> str:
@@ -190,7 +190,7 @@ class EndpointReference(Protocol):
 
     @property
     def type(self) -> EndpointType:
-        """Its type."""
+        """Which destination the endpoint had; kept in the change that deletes it."""
 
 
 class EndpointObserver(Protocol):

@@ -26,9 +26,9 @@ from event_service.delivery.ports import BacklogStore, DeliveryLog
 MAXIMUM_DELIVERIES: Final = 2_000
 """Of one call."""
 MAXIMUM_SECONDS: Final = 12.0
-SECONDS_PER_STEP: Final = 3.0
-DELIVERIES_PER_STEP: Final = 100
-ROWS_PER_STEP: Final = 500
+SECONDS_PER_ROUND: Final = 3.0
+DELIVERIES_PER_ROUND: Final = 100
+ROWS_PER_ROUND: Final = 500
 
 
 class Deliveries(Protocol):
@@ -113,8 +113,8 @@ class Cancelling:
         stop = self._stop(time_left)
         count, after = 0, query.after
         while True:
-            pending = replace(query, status=DeliveryStatus.PENDING, statuses=None, after=after, offset=0, stepwise=True)
-            page = self._deliveries.read_page(workspace_id, replace(pending, limit=DELIVERIES_PER_STEP))
+            pending = replace(query, status=DeliveryStatus.PENDING, statuses=None, after=after, offset=0, may_end_early=True)
+            page = self._deliveries.read_page(workspace_id, replace(pending, limit=DELIVERIES_PER_ROUND))
             count += len(page.items) if dry_run else self._cancel(page.items)
             after = page.end
             if not page.more:
@@ -144,7 +144,7 @@ class Cancelling:
         for endpoint in existing.values():
             if endpoint.status is EndpointStatus.ENABLED:
                 continue
-            while rows := self._backlog.oldest(endpoint.id, ROWS_PER_STEP):
+            while rows := self._backlog.oldest(endpoint.id, ROWS_PER_ROUND):
                 if count and self._monotonic() > stop:
                     raise TooLarge(
                         f"resumeEndpoints: {count:,} deliveries were discarded and more wait, so that no endpoint was resumed. Send the "
@@ -167,7 +167,7 @@ class Cancelling:
         return len(deliveries)
 
     def _stop(self, time_left: Callable[[], float]) -> float:
-        return self._monotonic() + min(MAXIMUM_SECONDS, time_left() - SECONDS_PER_STEP)
+        return self._monotonic() + min(MAXIMUM_SECONDS, time_left() - SECONDS_PER_ROUND)
 
 
 def _key_of(delivery: Delivery) -> DeliveryKey:

@@ -1,7 +1,7 @@
 """How deliveries are written: the one place for queue messages, rows of backlogs and records of the log.
 
-Everything carries :data:`VERSION`. A reader refuses another version: it was written by newer code, and guessing would lose
-what that code added. Fields that have their usual value are left out; a test sends every field through.
+Everything carries :data:`FORMAT`. A reader ignores fields that it does not know, and refuses a higher number. Fields that
+have their usual value are left out; a test sends every field through.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from event_service.base import json_values
 from event_service.base.dates import format_date, from_stored
+from event_service.base.formats import check_format
 from event_service.delivery.attempt import (
     NO_ATTEMPT,
     Attempt,
@@ -22,7 +23,7 @@ from event_service.delivery.attempt import (
     PendingAttempt,
 )
 
-VERSION: Final = 1
+FORMAT: Final = 1
 
 AttributeMap = dict[str, dict[str, Any]]
 """An item as DynamoDB takes it."""
@@ -35,7 +36,7 @@ def written_attempt(attempt: PendingAttempt) -> dict[str, Any]:
     """A pending attempt as a JSON object."""
     key = attempt.delivery
     written: dict[str, Any] = {
-        "v": VERSION,
+        "v": FORMAT,
         "workspaceId": key.workspace_id,
         "endpointId": key.endpoint_id,
         "eventId": key.event_id,
@@ -96,20 +97,20 @@ def message_text(attempt: PendingAttempt, body: str, continuations: int, *, repe
 
 def look_text(workspace_id: str, endpoint_id: str, continuations: int) -> str:
     """A message that asks for a lane to be served."""
-    return json_values.dumps({"v": VERSION, "workspaceId": workspace_id, "endpointId": endpoint_id, "continuations": continuations})
+    return json_values.dumps({"v": FORMAT, "workspaceId": workspace_id, "endpointId": endpoint_id, "continuations": continuations})
 
 
 def read_message(text: str) -> tuple[dict[str, Any], str]:
     """The head of a message and its body.
 
     Raises:
-        ValueError: no such message, or one of another version.
+        ValueError: no such message, or one that a newer release wrote.
     """
     line, _, body = text.partition("\n")
     head = json.loads(line)
     if not isinstance(head, dict):
         raise ValueError(f"no webhook message: its head is a {type(head).__name__}")  # noqa: TRY004 - callers know one error
-    _check(head.get("v"), "webhook message")
+    check_format(head.get("v"), FORMAT, "a webhook message")
     return head, body
 
 
@@ -125,10 +126,10 @@ def read_row(item: AttributeMap) -> PendingAttempt:
     """Reads what :func:`row_attributes` made.
 
     Raises:
-        ValueError: a row of another version.
+        ValueError: a newer release wrote it.
     """
     written = json.loads(item["attempt"]["S"])
-    _check(written["v"], "row")
+    check_format(written.get("v"), FORMAT, "a row of a backlog")
     return read_attempt(written)
 
 
@@ -138,7 +139,7 @@ def read_row(item: AttributeMap) -> PendingAttempt:
 def record_attributes(record: LogRecord) -> AttributeMap:
     """What a record of the log holds beside its keys and expiry. Plain attributes, since lists read only some of them."""
     item: AttributeMap = {
-        "v": {"N": str(VERSION)},
+        "v": {"N": str(FORMAT)},
         "status": {"S": record.status.value},
         "date": {"S": format_date(record.date)},
         "accepted": {"S": record.delivery.accepted_at},
@@ -176,9 +177,9 @@ def read_record(item: AttributeMap, event: tuple[str, str, int], endpoint_id: st
     id, shards of the log).
 
     Raises:
-        ValueError: a record of another version.
+        ValueError: a newer release wrote it.
     """
-    _check(int(item["v"]["N"]), "record of the log")
+    check_format(item["v"]["N"], FORMAT, "a record of the log")
     workspace_id, event_id, log_shards = event
     date = from_stored(item["date"]["S"])
     version = int(item["configuration"]["N"]) if "configuration" in item else None
@@ -212,8 +213,3 @@ def _read_made(item: AttributeMap, number: int, date: datetime) -> Attempt:
 def _text(item: AttributeMap, name: str) -> str | None:
     value = item.get(name)
     return None if value is None else str(value["S"])
-
-
-def _check(version: Any, what: str) -> None:
-    if version != VERSION:
-        raise ValueError(f"a {what} of format {version!r}; this version reads {VERSION}")

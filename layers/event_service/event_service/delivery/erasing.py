@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR
 from event_service.events.ports import SHARDS, EventIndexes, StoredEvent, Track, TrackKey
 
-EVENTS_PER_STEP: Final = 100
+EVENTS_PER_ROUND: Final = 100
 _ALWAYS: Final = (f"{FIRST_YEAR}", f"{LAST_YEAR + 1}")
 
 
@@ -48,8 +48,8 @@ class Erasing:
             been erased before them.
         """
         erased: list[str] = []
-        for first in range(0, len(event_ids), EVENTS_PER_STEP):
-            some = list(dict.fromkeys(event_ids[first : first + EVENTS_PER_STEP]))
+        for first in range(0, len(event_ids), EVENTS_PER_ROUND):
+            some = list(dict.fromkeys(event_ids[first : first + EVENTS_PER_ROUND]))
             # The event last: as long as it is there, it is found and erased by the next try.
             for event_id in some:
                 self._log.erase(workspace_id, event_id)
@@ -79,7 +79,7 @@ class Erasing:
     def _ids(self, key: TrackKey, shard: int) -> Iterator[list[str]]:
         position: object | None = None
         while True:
-            page = self._indexes.read(key, shard, _ALWAYS, descending=False, limit=EVENTS_PER_STEP, position=position)
+            page = self._indexes.read(key, shard, _ALWAYS, descending=False, limit=EVENTS_PER_ROUND, position=position)
             if page.entries:
                 yield [entry.id for entry in page.entries]
             position = page.position

@@ -17,13 +17,14 @@ from typing import Final, Protocol
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
-from event_service.base.look_through import EXAMINED_IN_A_STEP
+from event_service.base.look_through import EXAMINED_PER_ROUND
 from event_service.base.page import Page, place
 from event_service.base.threads import ContextThreads
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.destinations import Destinations, Feature
+from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
 from event_service.delivery.places import event_at, is_ahead_of, of_one_endpoint, place_of, read_delivery_place
-from event_service.delivery.ports import DeliveryLog, DeliveryPlace, UnfinishedDeliveries
+from event_service.delivery.ports import DeliveryPlace, ReadableLog
 from event_service.delivery.resending import Resending, row_again
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
@@ -45,7 +46,7 @@ class DeliveryQuery:
         status_code: of the last attempt.
         since: their events were accepted at this moment or later.
         until: their events were accepted before this moment.
-        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+        may_end_early: a page may end early, so that it ends in time, and say that there may be more.
     """
 
     id: str | None = None
@@ -60,7 +61,7 @@ class DeliveryQuery:
     offset: int = 0
     limit: int = 100
     after: str | None = None
-    stepwise: bool = False
+    may_end_early: bool = False
 
     @property
     def is_cheap_to_count(self) -> bool:
@@ -101,7 +102,7 @@ class Endpoints(Protocol):
     """What is asked of the configuration."""
 
     def endpoint(self, workspace_id: str, endpoint_id: str) -> Endpoint | None:
-        """One endpoint."""
+        """The endpoint; ``None`` when it is unknown, deleted or of another workspace."""
 
 
 class EndpointTester(Protocol):
@@ -112,26 +113,32 @@ class EndpointTester(Protocol):
 
 
 class DeliveryHistory:
-    """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``."""
+    """The use cases behind ``deliveries``, ``retryDeliveries`` and ``testEndpoint``.
+
+    Example::
+
+        page = history.read_page(workspace_id, DeliveryQuery(endpoint_id=endpoint_id, status=DeliveryStatus.FAILED))
+        history.retry(workspace_id, [one.id for one in page.items])
+    """
 
     def __init__(
         self,
         *,
-        log: DeliveryLog,
-        unfinished: UnfinishedDeliveries,
+        readable: ReadableLog,
         resending: Resending,
         store: EventStore,
         accepted: AcceptedEvents,
         endpoints: Endpoints,
+        destinations: Destinations,
         tester: EndpointTester,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log = log
-        self._unfinished = unfinished
+        self._log, self._unfinished = readable.log, readable.unfinished
         self._resending = resending
         self._store = store
         self._accepted = accepted
         self._endpoints = endpoints
+        self._destinations = destinations
         self._tester = tester
         self._monotonic = monotonic
 
@@ -155,7 +162,7 @@ class DeliveryHistory:
         for number, delivery in enumerate(self._candidates(workspace_id, query)):
             matches = query.matches(delivery)
             more = (matches and len(found) == query.offset + query.limit) or (
-                query.stepwise and query.is_looked_up and number >= EXAMINED_IN_A_STEP
+                query.may_end_early and query.is_looked_up and number >= EXAMINED_PER_ROUND
             )
             if more:
                 break
@@ -186,7 +193,7 @@ class DeliveryHistory:
     def _candidates(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
         check = self._deadline()
         after = None if query.after is None else read_delivery_place(query.after)
-        keys = self._named(query)
+        keys = _named(query)
         if keys is not None:
             return iter(self._log.deliveries(workspace_id, keys).values()) if keys and after is None else iter(())
         if query.event_id is not None:
@@ -197,17 +204,6 @@ class DeliveryHistory:
         if query.endpoint_id is not None:
             return self._of_endpoint(workspace_id, query, after, check)
         return self._of_workspace(workspace_id, query, after, check)
-
-    @staticmethod
-    def _named(query: DeliveryQuery) -> list[tuple[str, str]] | None:
-        """The one delivery that a query names; none when what it names contradicts itself; ``None`` when it names none."""
-        endpoint_id, event_id = query.endpoint_id, query.event_id
-        if query.id is not None:
-            named = parse_delivery_id(query.id)
-            if named is None or endpoint_id not in (None, named[0]) or event_id not in (None, named[1]):
-                return []
-            return [named]
-        return [(endpoint_id, event_id)] if endpoint_id is not None and event_id is not None else None
 
     def _of_event(self, workspace_id: str, event_id: str, after: str | None, *, descending: bool) -> Iterator[Delivery]:
         while True:
@@ -321,19 +317,19 @@ class DeliveryHistory:
             raise NotFound("delivery", unknown)
         deliveries = [found[key] for key in named.values() if key is not None]
         events = self._store.get(workspace_id, list(dict.fromkeys(delivery.event_id for delivery in deliveries)))
-        gone = {
-            endpoint_id
-            for endpoint_id in dict.fromkeys(delivery.endpoint_id for delivery in deliveries)
-            if self._endpoints.endpoint(workspace_id, endpoint_id) is None
-        }
-        problems = [
-            f"ids: {one.id} cannot be sent again, its {'endpoint was deleted' if one.endpoint_id in gone else 'event has expired'}."
-            for one in deliveries
-            if one.endpoint_id in gone or one.event_id not in events
-        ]
+        endpoints = {one: self._endpoints.endpoint(workspace_id, one) for one in dict.fromkeys(one.endpoint_id for one in deliveries)}
+        reasons = [(one, self._why_not_again(endpoints[one.endpoint_id], one.event_id in events)) for one in deliveries]
+        problems = [f"ids: {one.id} cannot be sent again: {reason}" for one, reason in reasons if reason is not None]
         if problems:
             raise BadUserInput(*problems)
         self.send_deliveries(deliveries, {event_id: stored.event for event_id, stored in events.items()})
+
+    def _why_not_again(self, endpoint: Endpoint | None, event_is_kept: bool) -> str | None:
+        if endpoint is None:
+            return "its endpoint was deleted."
+        if not event_is_kept:
+            return "its event has expired."
+        return self._destinations.of(endpoint.type).lacks.get(Feature.RETRY)
 
     def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
         """Makes another attempt of each, at its receiver's own pace, and begins the schedule of retries anew; ``events`` by id.
@@ -350,35 +346,27 @@ class DeliveryHistory:
         list and in no log.
 
         Raises:
-            BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
+            BadUserInput: a malformed id, or an endpoint of a type that cannot be tested.
             NotFound: an unknown endpoint.
             Unavailable: the attempt could not be made.
         """
-        endpoint = require_webhook(self._endpoints, workspace_id, endpoint_id, "id", "publish an event and watch its clients")
+        parsed = parse_uuid(endpoint_id, "id")
+        endpoint = self._endpoints.endpoint(workspace_id, parsed)
+        if endpoint is None:
+            raise NotFound("endpoint", [parsed])
+        self._destinations.require(endpoint, Feature.TEST, "id")
         return self._tester.test(workspace_id, endpoint.id)
 
 
-def require_webhook(endpoints: Endpoints, workspace_id: str, endpoint_id: str, name: str, instead: str) -> Endpoint:
-    """The endpoint, if it is a webhook of this workspace.
-
-    Args:
-        endpoints: where it is looked up.
-        workspace_id: the token's workspace.
-        endpoint_id: as the caller gave it.
-        name: the argument's name, for the error.
-        instead: what to do with a WEB_SOCKET endpoint.
-
-    Raises:
-        BadUserInput: a malformed id, or a WEB_SOCKET endpoint.
-        NotFound: an unknown endpoint.
-    """
-    parsed = parse_uuid(endpoint_id, name)
-    endpoint = endpoints.endpoint(workspace_id, parsed)
-    if endpoint is None:
-        raise NotFound("endpoint", [parsed])
-    if endpoint.type is not EndpointType.WEB_HOOK:
-        raise BadUserInput(f"{name}: this is a WEB_SOCKET endpoint; {instead}.")
-    return endpoint
+def _named(query: DeliveryQuery) -> list[tuple[str, str]] | None:
+    """The one delivery that a query names; none when what it names contradicts itself; ``None`` when it names none."""
+    endpoint_id, event_id = query.endpoint_id, query.event_id
+    if query.id is not None:
+        named = parse_delivery_id(query.id)
+        if named is None or endpoint_id not in (None, named[0]) or event_id not in (None, named[1]):
+            return []
+        return [named]
+    return [(endpoint_id, event_id)] if endpoint_id is not None and event_id is not None else None
 
 
 def parse_delivery_ids(ids: Sequence[str]) -> list[str]:

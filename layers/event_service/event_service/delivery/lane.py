@@ -16,7 +16,7 @@ Nothing in a lane is forgotten, because of an order that everybody keeps:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -24,10 +24,15 @@ from typing import Final
 from event_service.delivery import codec
 
 MAXIMUM_QUEUE_DELAY_SECONDS: Final = 900
+"""For so long SQS holds a message back
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html); what is
+due later waits in the endpoint's backlog."""
 LEASE_SECONDS: Final = 90
 """Longer than an invocation of the own lane lasts."""
 MAXIMUM_CONTINUATIONS: Final = 100
 """A look that was sent on this often goes through the wake-ups, whose scheduler starts anew: no message circles for ever."""
+FIRST_WINDOW: Final = 8.0
+"""Requests open at once, of a lane that knows nothing of its receiver."""
 
 
 class Trouble(StrEnum):
@@ -37,6 +42,38 @@ class Trouble(StrEnum):
     LIMITED = "limited"
     """It answered 429, or 503 with ``Retry-After``."""
     FAILING = "failing"
+
+
+@dataclass(slots=True)
+class PaceState:
+    """What the next owner goes on with; times are of the wall clock. Fields are described where they are used, in
+    :mod:`event_service.webhooks.pace`."""
+
+    window: float = FIRST_WINDOW
+    threshold: float = 1e9
+    quickest: float = 0.0
+    rate: float | None = None
+    starting: bool = False
+    ceiling: float = 0.0
+    limited_at: float = 0.0
+    wish: float = 0.0
+    active: float = 0.0
+    """Seconds of sending since the last 429."""
+    rests: int = 0
+    well_since: float = 0.0
+    credit: float = 1.0
+    """Requests that may be opened at once; as of ``credit_at``. The next owner goes on where this one was."""
+    credit_at: float = 0.0
+
+    def text(self) -> str:
+        """The form that is stored with the lane."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str) -> PaceState:
+        """Reads what :meth:`text` made; fields that a newer release added are ignored, missing ones have their default."""
+        written = json.loads(text)
+        return cls(**{one.name: written[one.name] for one in fields(cls) if one.name in written})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +92,7 @@ class Lane:
         slow_at: when a request was last seen open for long.
         open_rows: rows whose requests owners before have left open, each with the time, in seconds since 1970, before which nobody
             else sends it.
-        pace: what the owner has learnt of the receiver; see :class:`~event_service.webhooks.pace.Pace`.
+        pace: what the owner has found out about the receiver; see :class:`PaceState`.
     """
 
     workspace_id: str
@@ -72,7 +109,7 @@ class Lane:
     open_rows: tuple[tuple[str, int], ...] = ()
     pace: str = ""
 
-    def is_held(self, now: datetime) -> bool:
+    def is_leased(self, now: datetime) -> bool:
         """Whether an owner serves it."""
         return self.lease_until is not None and self.lease_until > now
 
@@ -83,12 +120,11 @@ class Lane:
     @property
     def requests_per_second(self) -> float | None:
         """What its owner has found the receiver to take; ``None`` while it has found no limit."""
-        rate = json.loads(self.pace).get("rate") if self.pace else None
-        return None if rate is None else float(rate)
+        return PaceState.read(self.pace).rate if self.pace else None
 
     def needs_look(self, now: datetime) -> bool:
         """Whether somebody who has added to the backlog must ask for a look."""
-        if self.is_held(now):
+        if self.is_leased(now):
             return self.ending
         return self.next_at is None or self.next_at <= now
 
@@ -127,7 +163,7 @@ class Look:
         """Reads a message of the own lanes' queue.
 
         Raises:
-            ValueError: no such message, or one of another version.
+            ValueError: no such message, or one that a newer release wrote.
         """
         head, _ = codec.read_message(text)
         try:

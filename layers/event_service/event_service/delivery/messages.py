@@ -55,7 +55,7 @@ class WebhookMessage:
 
     @property
     def delivery(self) -> DeliveryKey:
-        """Which delivery."""
+        """The event and the endpoint that the message is for."""
         return self.attempt.delivery
 
     @property
@@ -76,7 +76,7 @@ def parse_webhook_queue(text: str) -> WebhookMessage:
     """Reads a message of webhook delivery's queue.
 
     Raises:
-        ValueError: no such message, or of another format, which a newer version of the code wrote.
+        ValueError: no such message, or one that a newer release wrote.
     """
     head, body = codec.read_message(text)
     try:

@@ -117,6 +117,14 @@ class DeliveryLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadableLog:
+    """What lists of deliveries are read from."""
+
+    log: DeliveryLog
+    unfinished: UnfinishedDeliveries
+
+
+@dataclass(frozen=True, slots=True)
 class BacklogRow:
     """A delivery that waits in the backlog of its endpoint.
 
@@ -209,7 +217,7 @@ class LaneStore(Protocol):
         """The owner notes that live events do not go through the lane any more."""
 
     def reset(self, endpoint_id: str) -> None:
-        """Forgets when the lane is served next and what was learnt of the receiver, which may be another one now. Nothing
+        """Forgets when the lane is served next and what was found out about the receiver, which may be another one now. Nothing
         happens without a lane."""
 
 

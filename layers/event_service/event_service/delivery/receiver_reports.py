@@ -30,7 +30,7 @@ class KnownHealth(Protocol):
 
 
 class Lanes(Protocol):
-    """The lanes of endpoints."""
+    """Reads the stored lanes of several endpoints in one call."""
 
     def read(self, endpoint_ids: Sequence[str]) -> dict[str, Lane]:
         """Those that exist, 100 a call; strongly consistent."""

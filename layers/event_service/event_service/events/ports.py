@@ -13,7 +13,8 @@ from event_service.events.sort_key import EventEntry
 
 SHARDS = 16
 """Partition keys that the events of a workspace are spread over: 5,000 events a second are 313 writes a second a key,
-where DynamoDB carries 1,000."""
+where DynamoDB carries 1,000
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html)."""
 
 
 class Track(StrEnum):
@@ -85,7 +86,7 @@ class EventStore(Protocol):
     ) -> Iterator[StoredEvent]:
         """The same one by one and in any order, each unpacked when it is taken: a hundred may be 25 MB as JSON."""
 
-    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Publisher]:
         """Of each (workspace id, event id) that is stored, which publish brought it."""
 
     def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
@@ -93,7 +94,7 @@ class EventStore(Protocol):
         however slow the database is.
 
         The rows by which events are found in lists are written before the events, as far as they can be within a second
-        or so, or not at all with ``rows_later``; an event whose rows may be missing says so (:attr:`Owner.rows_missing`)."""
+        or so, or not at all with ``rows_later``; an event whose rows may be missing says so (:attr:`Publisher.rows_missing`)."""
 
     def put(self, events: Sequence[Event], nonce: str) -> None:
         """Stores events with ids of our own making, which cannot be taken. Their rows as in :meth:`put_if_absent`."""
@@ -103,7 +104,7 @@ class EventStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Publisher:
     """Who brought an event.
 
     Attributes:
@@ -119,7 +120,7 @@ class Owner:
 class PutOutcome:
     """What became of events that were to be stored under ids that may be taken."""
 
-    taken: Mapping[str, Owner]
+    taken: Mapping[str, Publisher]
     """Event id to the publish that has it. One's own is here too, when the router was faster."""
     failed: tuple[str, ...]
     """Ids of which it is not known whether they were stored."""

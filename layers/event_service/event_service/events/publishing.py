@@ -20,7 +20,7 @@ from event_service.base.errors import DomainError, TooLarge, Unavailable
 from event_service.base.identifiers import new_id
 from event_service.events.event import MAXIMUM_PUBLISH_BYTES, Event
 from event_service.events.new_event import NewEvent, Origin, accept_all
-from event_service.events.ports import EventStore, Owner, RoutingQueue
+from event_service.events.ports import EventStore, Publisher, RoutingQueue
 from event_service.events.routing_message import RoutingMessage
 
 _LOG = logging.getLogger(__name__)
@@ -54,6 +54,10 @@ class Publishing:
 
     def publish(self, caller: Token, events: Sequence[NewEvent], traceparent: str | None = None) -> PublishResult:
         """Accepts all events or none.
+
+        Example::
+
+            publishing.publish(token, [NewEvent(type="order.created", data={"total": 80})]).ids
 
         Raises:
             BadUserInput, TooLarge, Forbidden: see :func:`~event_service.events.new_event.accept_all`; also TooLarge
@@ -125,7 +129,7 @@ class Publishing:
             return []
         return [event_id for event_id, owner in self._put_chosen(chosen, nonce).items() if owner.nonce != nonce]
 
-    def _put_chosen(self, events: Sequence[Event], nonce: str) -> dict[str, Owner]:
+    def _put_chosen(self, events: Sequence[Event], nonce: str) -> dict[str, Publisher]:
         """Stores events whose ids may be taken; returns who has those that are."""
         outcome = self._store.put_if_absent(events, nonce)
         taken = dict(outcome.taken)

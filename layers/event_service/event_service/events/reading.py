@@ -19,7 +19,7 @@ from event_service.base.allowance import Allowance, current_allowance
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.errors import TooLarge
-from event_service.base.look_through import EXAMINED_AT_MOST, EXAMINED_IN_A_STEP
+from event_service.base.look_through import EXAMINED_AT_MOST, EXAMINED_PER_ROUND
 from event_service.base.page import Page, place, read_place
 from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
 MAXIMUM_SECONDS: Final = 10.0
 MAXIMUM_PAGE_BYTES: Final = 5_000_000
-"""A Lambda function answers with at most 6 MB, the rest of the answer included."""
+"""A Lambda function answers with at most 6 MB, the rest of the answer included
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 BYTES_BESIDE_DATA: Final = 400
 """Of one event in an answer, about."""
 EVENTS_PER_READ: Final = 100
-BYTES_PER_STEP: Final = 16_000_000
-"""What DynamoDB answers one request for 100 items with, at most."""
+BYTES_PER_ROUND: Final = 16_000_000
+"""What DynamoDB answers one request for 100 items with, at most
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
 _FIRST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _END: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
@@ -81,7 +83,7 @@ class EventQuery:
         with_data: whether the caller shows ``data``; without it, ``data`` of each event is ``{}`` and a page may hold any
             number of large events.
         after: the place behind which the list begins.
-        stepwise: a page may end early, so that it ends in time, and say that there may be more.
+        may_end_early: a page may end early, so that it ends in time, and say that there may be more.
     """
 
     id: str | None = None
@@ -99,7 +101,7 @@ class EventQuery:
     limit: int = 100
     with_data: bool = True
     after: str | None = None
-    stepwise: bool = False
+    may_end_early: bool = False
 
     @property
     def is_cheap_to_count(self) -> bool:
@@ -223,8 +225,8 @@ class EventsReading:
                 break
             examined += len(some)
             # As much as one step may read must be left, or the next one would be refused and what was found be lost.
-            little_left = allowance is not None and allowance.read_left < BYTES_PER_STEP
-            if query.stepwise and (examined >= EXAMINED_IN_A_STEP or little_left or size.is_spent):
+            little_left = allowance is not None and allowance.read_left < BYTES_PER_ROUND
+            if query.may_end_early and (examined >= EXAMINED_PER_ROUND or little_left or size.is_spent):
                 return Page(found[query.offset :], end, more=True)
             _refuse_looking_at(examined, spent=size.is_spent)
         return Page(found[query.offset :], end, more=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from event_service.base import json_values
+from event_service.base.formats import check_format
 from event_service.base.queue_message import FORMAT
 from event_service.events.event import Event
 
@@ -64,11 +65,10 @@ class RoutingMessage:
         """Reads what :meth:`text` made.
 
         Raises:
-            ValueError: another format, which a newer version of the code wrote.
+            ValueError: a newer release wrote it.
         """
         value = json.loads(text)
-        if value["v"] != FORMAT:
-            raise ValueError(f"routing message of format {value['v']!r}; this version reads {FORMAT}")
+        check_format(value.get("v"), FORMAT, "a routing message")
         return cls(
             workspace_id=value["workspaceId"],
             nonce=value["nonce"],

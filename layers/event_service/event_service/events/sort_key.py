@@ -16,7 +16,9 @@ from event_service.base.dates import format_date
 from event_service.events.event import Event
 
 DATE_CHARACTERS = 32
-# DynamoDB takes 1,024 bytes. An id of 256 characters outside the BMP has that many alone. Only such ids are cut, and a
+# DynamoDB takes 1,024 bytes of sort key
+# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+# An id of 256 characters outside the BMP has that many alone. Only such ids are cut, and a
 # hash of the whole id takes the place of the rest: two of them never have one key, and their order is that of the hashes.
 MAXIMUM_ID_BYTES = 900
 _HASH_BYTES = 8

@@ -51,7 +51,7 @@ Moments = list[tuple[datetime, str]]
 
 
 class StoredEvents(Protocol):
-    """Published events."""
+    """Reads retained events by id, strongly consistent unless told otherwise."""
 
     def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
         """Those that exist, by id and in any order."""

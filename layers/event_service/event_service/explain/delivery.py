@@ -12,7 +12,7 @@ from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import parse_uuid
 from event_service.configuration.changes import ChangeSet
 from event_service.configuration.configuration import Configuration
-from event_service.configuration.destinations import Destinations, Outlet
+from event_service.configuration.destinations import Destinations, Records
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import EndpointPage
 from event_service.delivery.attempt import Delivery
@@ -23,7 +23,7 @@ from event_service.explain.outcome import DeliveryOutcome
 from event_service.explain.ports import ChangeHistory, Deliveries, Events
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
-from event_service.filters.matching.explanation import STEPS_OF_AN_EXPLANATION, Explainer, Explanation, FailedClause
+from event_service.filters.matching.explanation import STEPS_PER_EXPLANATION, Explainer, Explanation, FailedClause
 from event_service.routing.table import Matcher, RoutingTable
 from event_service.sockets.places import SocketPlaces
 
@@ -64,7 +64,7 @@ class DeliveryExplanation:
     Attributes:
         endpoint: as it is now.
         sentence: the answer, for a person.
-        delivery: its record, for a WEB_HOOK endpoint.
+        delivery: its record, for an endpoint whose attempts are logged.
         sequence: where it stands in the log of a WEB_SOCKET endpoint.
         routed: by which version of the configuration.
         as_routed: whether ``filters`` are those that the event was routed by; otherwise they are those of now.
@@ -156,8 +156,8 @@ class Explanations:
     def _explain(self, event: Event, endpoints: Sequence[Endpoint]) -> list[DeliveryExplanation]:
         workspace_id, ids = event.workspace_id, [one.id for one in endpoints]
         linked = self._configuration.event_filters.of_endpoints(workspace_id, ids, _refuse_many)
-        hooks = [one.id for one in endpoints if self._destinations.outlet_of(one.type) is Outlet.QUEUE]
-        found = self._deliveries.deliveries(workspace_id, [(one, event.id) for one in hooks]) if hooks else {}
+        logged = [one.id for one in endpoints if self._destinations.records_of(one.type) is Records.ATTEMPTS]
+        found = self._deliveries.deliveries(workspace_id, [(one, event.id) for one in logged]) if logged else {}
         then = ConfigurationThen(self._history, workspace_id)
         budget = Budget(2 * STEPS_PER_EVENT)
         return [self._explain_one(event, one, linked[one.id], found.get((one.id, event.id)), then, budget) for one in endpoints]
@@ -175,7 +175,7 @@ class Explanations:
         known = then.endpoint_at(routed.shown, endpoint, linked)
         selected = self._selects(event, endpoint, known)
         place: tuple[int, int | None] | None = None
-        has_log = self._destinations.outlet_of(endpoint.type) is Outlet.LOG
+        has_log = self._destinations.records_of(endpoint.type) is Records.SEQUENCES
         if has_log and (selected or not known.as_routed or routed.version is None):
             place = self._place(event, endpoint)
             if place is not None and place[1] is not None:
@@ -219,7 +219,7 @@ class Explanations:
 
 
 def _explain_filter(event: Event, event_filter: EventFilter, changes: Mapping[str, ChangeSet], budget: Budget) -> FilterExplanation:
-    budget.allow(STEPS_OF_AN_EXPLANATION)
+    budget.allow(STEPS_PER_EXPLANATION)
     try:
         explanation = Explainer(event_filter.condition).explain(event.as_delivered(), budget)
     except (BadUserInput, TooLarge) as error:

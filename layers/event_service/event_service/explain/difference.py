@@ -18,11 +18,11 @@ from event_service.configuration.changes import (
     SetState,
     Unlink,
 )
-from event_service.configuration.codec import endpoint_fields, event_filter_fields
+from event_service.configuration.codec import decoded, endpoint_fields, event_filter_fields
 from event_service.configuration.endpoint import EndpointStatus
 
-NAMES_IN_A_SENTENCE: Final = 3
-CHARACTERS_OF_A_VALUE: Final = 120
+NAMES_PER_SENTENCE: Final = 3
+CHARACTERS_PER_VALUE: Final = 120
 _NOT_SHOWN: Final = frozenset(("format", "id", "workspaceId", "created", "modified", "indexEntries"))
 """Stored fields of endpoints and event filters that no mutation sets."""
 _LABELS: Final = {"condition": "meta"}
@@ -82,11 +82,7 @@ def _put(one: str, fields: Mapping[str, Any], before: Objects, after: Objects) -
 
 def shown_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Stored fields that a person is shown, as the API names and writes them."""
-    return {_LABELS.get(name, name): _plain(name, value) for name, value in fields.items() if name not in _NOT_SHOWN}
-
-
-def _plain(name: str, value: Any) -> Any:
-    return json.loads(value) if name == "labels" and isinstance(value, str) else value
+    return {_LABELS.get(name, name): decoded(name, value) for name, value in fields.items() if name not in _NOT_SHOWN}
 
 
 def _sentence(operation: Operation, change: ChangeSet) -> str:
@@ -128,7 +124,7 @@ def _put_sentence(kind: str, one: str, fields: Mapping[str, Any], change: Change
 
 
 def _things(kind: str, ids: Sequence[str], names: Mapping[str, str]) -> str:
-    shown = [json.dumps(names[one], ensure_ascii=False) if one in names else one for one in ids[:NAMES_IN_A_SENTENCE]]
+    shown = [json.dumps(names[one], ensure_ascii=False) if one in names else one for one in ids[:NAMES_PER_SENTENCE]]
     more = len(ids) - len(shown)
     listed = ", ".join(shown) + (f" and {more:,} more" if more else "")
     return f"the {kind} {listed}" if len(ids) == 1 else f"the {kind}s {listed}"
@@ -136,4 +132,4 @@ def _things(kind: str, ids: Sequence[str], names: Mapping[str, str]) -> str:
 
 def _value(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= CHARACTERS_OF_A_VALUE else text[: CHARACTERS_OF_A_VALUE - 1] + "…"
+    return text if len(text) <= CHARACTERS_PER_VALUE else text[: CHARACTERS_PER_VALUE - 1] + "…"

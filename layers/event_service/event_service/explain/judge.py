@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.endpoint import Endpoint
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.explanation import Explainer, FailedClause
@@ -55,7 +55,7 @@ class Judge:
         self._drafted = RoutingTable(workspace_id, make_matcher())
         # An event of the service's own about the endpoint itself is never sent there: so the draft has its id, where there is one.
         self._receiver = DRAFT if endpoint is None else endpoint[0].id
-        self._drafted.load(0, {self._receiver: EndpointType.WEB_HOOK}, [draft], {self._receiver: [DRAFT]})
+        self._drafted.load(0, {self._receiver: None}, [draft], {self._receiver: [DRAFT]})
         self._present: RoutingTable | None = None
         if endpoint is not None:
             one, filters = endpoint

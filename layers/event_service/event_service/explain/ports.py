@@ -28,7 +28,7 @@ class Deliveries(Protocol):
 
 
 class Events(Protocol):
-    """Published events."""
+    """Reads retained events by id."""
 
     def get(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
         """Strongly consistent, by id."""

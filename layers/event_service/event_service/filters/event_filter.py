@@ -17,7 +17,8 @@ IN_FIELDS: Final = ("cameraIds", "agentIds", "profileGroupIds", "eventTypes")
 MAXIMUM_VALUES_PER_LIST: Final = 1_000
 MAXIMUM_VALUE_CHARACTERS: Final = 256
 MAXIMUM_CONDITION_BYTES: Final = 32 * 1024
-"""A routing process holds every condition of a workspace in memory; AWS allows a pattern 4 KB."""
+"""A routing process holds every condition of a workspace in memory; AWS allows a pattern 4 KB
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html)."""
 MAXIMUM_INDEX_ENTRIES: Final = 2_500_000
 """Of one workspace, as ``filters/matching/size.py`` counts them: 250 to 500 MB, 750 at worst, which one routing process
 keeps beside what it works on."""

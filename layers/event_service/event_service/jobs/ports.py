@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from event_service.base import json_values
+from event_service.base.formats import check_format
 from event_service.base.queue_message import FORMAT
 from event_service.jobs.job import Job, StepDone
 
@@ -38,11 +39,10 @@ class JobMessage:
         """Reads what :meth:`text` made.
 
         Raises:
-            ValueError: another format, which a newer version of the code wrote.
+            ValueError: a newer release wrote it.
         """
         value = json.loads(text)
-        if value["v"] != FORMAT:
-            raise ValueError(f"a message of format {value['v']!r}; this version reads {FORMAT}")
+        check_format(value.get("v"), FORMAT, "a message of a job")
         return cls(value["workspaceId"], value["jobId"], value["step"])
 
 

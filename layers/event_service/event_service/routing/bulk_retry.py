@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from event_service.base.page import Page
+from event_service.configuration.destinations import Destinations, Feature
 from event_service.delivery.attempt import Delivery, DeliveryStatus
 from event_service.delivery.history import DeliveryQuery
 from event_service.events.event import Event
@@ -21,9 +22,9 @@ MAXIMUM_DELIVERIES: Final = 2_000
 """Of one call, sent or skipped."""
 MAXIMUM_RETRY_SECONDS: Final = 12.0
 """A call stops there and says where to go on: the function that answers has 29 s in all."""
-SECONDS_PER_STEP: Final = 5.0
+SECONDS_PER_ROUND: Final = 5.0
 """Time that one step may take beyond the end: finding a hundred deliveries, reading their events and sending them."""
-DELIVERIES_PER_STEP: Final = 100
+DELIVERIES_PER_ROUND: Final = 100
 STEPS_PER_GROUP: Final = 2 * STEPS_PER_EVENT
 """Of matching, for the events of one step: about 2 s. What is not decided then is sent."""
 
@@ -44,7 +45,8 @@ class Retried:
 
     Attributes:
         count: deliveries that were started again, or would be.
-        skipped: those whose endpoint was deleted, whose event has expired, or whose event matches no filter of the endpoint now.
+        skipped: those whose endpoint was deleted or takes no retries, whose event has expired, or whose event matches no filter of
+            the endpoint now.
         end: the place to go on; ``None``: all are done.
     """
 
@@ -62,12 +64,14 @@ class BulkRetry:
         deliveries: Deliveries,
         store: EventStore,
         endpoints: EndpointsAndFilters,
+        destinations: Destinations,
         make_matcher: Callable[[], Matcher],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deliveries = deliveries
         self._store = store
         self._endpoints = endpoints
+        self._destinations = destinations
         self._make_matcher = make_matcher
         self._monotonic = monotonic
 
@@ -94,11 +98,11 @@ class BulkRetry:
             TooLarge: finding the first ones takes more than 10 s.
             Unavailable: it is not known whether all were sent; asking again repeats none of the attempts.
         """
-        stop = self._monotonic() + min(MAXIMUM_RETRY_SECONDS, time_left() - SECONDS_PER_STEP)
+        stop = self._monotonic() + min(MAXIMUM_RETRY_SECONDS, time_left() - SECONDS_PER_ROUND)
         tables: dict[str, RoutingTable | None] = {}
         count, seen, after = 0, 0, query.after
         while True:
-            step = replace(query, after=after, offset=0, limit=DELIVERIES_PER_STEP, stepwise=True)
+            step = replace(query, after=after, offset=0, limit=DELIVERIES_PER_ROUND, may_end_early=True)
             page = self._deliveries.read_page(workspace_id, step)
             events = self._events(workspace_id, page.items)
             chosen = self._chosen(workspace_id, page.items, events, tables, unmatched_too=unmatched_too)
@@ -130,8 +134,7 @@ class BulkRetry:
         for delivery in deliveries:
             event = events.get(delivery.event_id)
             if delivery.endpoint_id not in tables:
-                endpoint = self._endpoints.endpoint(workspace_id, delivery.endpoint_id)
-                tables[delivery.endpoint_id] = None if endpoint is None else routing_of(endpoint, self._endpoints, self._make_matcher)
+                tables[delivery.endpoint_id] = self._table(workspace_id, delivery.endpoint_id)
             table = tables[delivery.endpoint_id]
             if event is None or table is None:
                 continue
@@ -141,6 +144,13 @@ class BulkRetry:
                 chosen.append(delivery)
             left -= before - budget.left
         return chosen
+
+    def _table(self, workspace_id: str, endpoint_id: str) -> RoutingTable | None:
+        """What an endpoint gets; ``None`` where it was deleted, or nothing is sent again to its type."""
+        endpoint = self._endpoints.endpoint(workspace_id, endpoint_id)
+        if endpoint is None or not self._destinations.can(endpoint.type, Feature.RETRY):
+            return None
+        return routing_of(endpoint, self._endpoints, self._make_matcher)
 
 
 def failed_unless_asked(query: DeliveryQuery) -> DeliveryQuery:

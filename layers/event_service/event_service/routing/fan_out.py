@@ -1,23 +1,24 @@
 """Decides which endpoints get the events of a message, and how many of them now.
 
 A message for many endpoints is cut off after so many calls and continued by a message of its own. All events of a
-message that go to one endpoint are handed over together: a socket's log takes them as one.
+message that go to one endpoint are handed over together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from event_service.base.errors import Unavailable
-from event_service.configuration.destinations import Destinations, Outlet
-from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS
-from event_service.delivery.messages import WebhookMessage
+from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.attempt import WIDE_FROM
+from event_service.delivery.outlet import PARTS_PER_CALL, Outlet, RoutedEvents
 from event_service.events.event import Event
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.routing.table import RoutingTable
-from event_service.routing.work import ReceivedMessage, Work
+from event_service.routing.work import Work
 
 CALLS_PER_INVOCATION: Final = 1_000
 """What one invocation hands over, in calls: at 8 at a time and 10 ms each, about a second."""
@@ -26,13 +27,6 @@ MAXIMUM_CONTINUATIONS: Final = 10_000
 """Of one message. A publish of 100 events for 10,000 endpoints takes 2,000 when every message that comes along is as
 large. The cursor grows with each continuation, so a chain ends by itself; the bound stops what a fault of ours might
 keep going."""
-PARTS_PER_CALL: Final = 1_000
-"""Costs are whole numbers of these: sums of tenths would drift."""
-MESSAGE_PARTS: Final = 100
-"""A call sends ten messages, or a megabyte."""
-CALL_BYTES: Final = 1_048_576
-SOCKET_PARTS: Final = 2_000
-"""The transaction that appends, and the wake-up."""
 STEPS_PER_MESSAGE: Final = 5 * STEPS_PER_EVENT
 """Of matching, for all events of one message: about 5 s. A hundred events against the filters of an honest workspace
 take a fifth of it. What is not decided then counts as a match."""
@@ -47,14 +41,14 @@ class OutOfTime(Exception):
 class FanOut:
     """The calls that one group of messages may still make."""
 
-    def __init__(self, calls: int, is_late: Callable[[], bool], destinations: Destinations) -> None:
+    def __init__(self, calls: int, is_late: Callable[[], bool], outlets: Mapping[EndpointType, Outlet]) -> None:
         """
         Args:
             calls: to share out.
             is_late: whether nothing new may be begun.
-            destinations: the types of endpoints, which say how events are handed over.
+            outlets: of the types of endpoints; they say what handing over costs.
         """
-        self._destinations = destinations
+        self._outlets = outlets
         self._parts = calls * PARTS_PER_CALL
         # Never nothing: a continuation must be shorter than what it continues.
         self._least_parts = max(1, min(LEAST_CALLS_PER_MESSAGE, calls)) * PARTS_PER_CALL
@@ -92,23 +86,18 @@ class FanOut:
                 break
             served = endpoint_id
             events = per_endpoint[endpoint_id]
-            if self._destinations.outlet_of(table.type_of(endpoint_id)) is Outlet.LOG:
-                work.per_socket[endpoint_id] = [event.id for event in events]
-                used += SOCKET_PARTS
-                continue
-            for event in events:
-                body = bodies.get(event.id)
-                if body is None:
-                    body = bodies[event.id] = event.as_json()
-                shards = WIDE_SHARDS if event.id in wide else 0
-                work.webhooks.append(_webhook_message(work.received, endpoint_id, event, body, table.version, shards))
-                used += max(MESSAGE_PARTS, len(body) * PARTS_PER_CALL // CALL_BYTES)
+            endpoint_type = table.type_of(endpoint_id)
+            routed = work.routed.get(endpoint_type)
+            if routed is None:
+                routed = work.routed[endpoint_type] = _nothing_yet(work, table.version, bodies, wide.get(endpoint_type, frozenset()))
+            routed.per_endpoint[endpoint_id] = events
+            used += self._outlets[endpoint_type].cost(routed, events)
         return used
 
-    def _endpoints_of(self, work: Work, table: RoutingTable) -> tuple[dict[str, Sequence[Event]], set[str]]:
-        """The events of each endpoint, and which of them are wide."""
+    def _endpoints_of(self, work: Work, table: RoutingTable) -> tuple[dict[str, Sequence[Event]], dict[EndpointType, set[str]]]:
+        """The events of each endpoint, and by type the ids of those that are wide."""
         after = work.received.message.after
-        wide: set[str] = set()
+        wide: dict[EndpointType, set[str]] = {}
         per_endpoint: dict[str, list[Event]] = {}
         left = STEPS_PER_MESSAGE
         for event in work.events:
@@ -117,8 +106,10 @@ class FanOut:
             budget = Budget(min(STEPS_PER_EVENT, left))
             before = budget.left
             found = table.endpoints_for(event, budget)
-            if len(found) > WIDE_FROM and self._number_of_webhooks(found, table) > WIDE_FROM:
-                wide.add(event.id)
+            if len(found) > WIDE_FROM:
+                for endpoint_type, number in Counter(map(table.type_of, found)).items():
+                    if number > WIDE_FROM:
+                        wide.setdefault(endpoint_type, set()).add(event.id)
             for endpoint_id in found:
                 if endpoint_id in table.unwritten:
                     work.unwritten += 1
@@ -129,19 +120,16 @@ class FanOut:
         self._steps[work.workspace_id] = self._steps.get(work.workspace_id, 0) + STEPS_PER_MESSAGE - left
         return dict(per_endpoint), wide
 
-    def _number_of_webhooks(self, endpoint_ids: set[str], table: RoutingTable) -> int:
-        return sum(self._destinations.outlet_of(table.type_of(one)) is Outlet.QUEUE for one in endpoint_ids)
 
-
-def _webhook_message(received: ReceivedMessage, endpoint_id: str, event: Event, body: str, version: int, shards: int) -> WebhookMessage:
-    return WebhookMessage.first(
-        workspace_id=received.message.workspace_id,
-        endpoint_id=endpoint_id,
-        event_id=event.id,
-        accepted_at=received.message.accepted_at,
-        traceparent=received.message.traceparent,
-        body=body,
+def _nothing_yet(work: Work, version: int, bodies: dict[str, str], wide: Collection[str]) -> RoutedEvents:
+    message = work.received.message
+    return RoutedEvents(
+        workspace_id=message.workspace_id,
+        nonce=message.nonce,
+        accepted_at=message.accepted_at,
+        traceparent=message.traceparent,
         configuration_version=version,
-        log_shards=shards,
-        repeat=received.repeat,
+        repeat=work.received.repeat,
+        bodies=bodies,
+        wide=wide,
     )

@@ -109,7 +109,7 @@ def _query_at(job: Job) -> DeliveryQuery:
     """The list that :func:`query_given` wrote, from the job's place on."""
     given = job.given
     statuses = tuple(DeliveryStatus(one) for one in given["statuses"]) if "statuses" in given else None
-    query = DeliveryQuery(statuses=statuses, after=job.place or None, limit=0, stepwise=True)
+    query = DeliveryQuery(statuses=statuses, after=job.place or None, limit=0, may_end_early=True)
     fields: dict[str, Any] = {name: given[name] for name in _TEXTS if name in given}
     fields |= {name: from_stored(given[name]) for name in _DATES if name in given}
     return replace(query, **fields)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from event_service.base.errors import DomainError, Unavailable
 from event_service.events.event import Event
-from event_service.events.ports import EventStore, Owner, RoutingQueue
+from event_service.events.ports import EventStore, Publisher, RoutingQueue
 from event_service.events.routing_message import RoutingMessage
 from event_service.routing.work import Work
 
@@ -21,7 +21,7 @@ class Ownership:
         self._store = store
         self._routing_queue = routing_queue
 
-    def owners_of(self, works: Sequence[Work]) -> dict[tuple[str, str], Owner]:
+    def owners_of(self, works: Sequence[Work]) -> dict[tuple[str, str], Publisher]:
         """One read for all messages that are not continuations.
 
         Raises:
@@ -31,7 +31,7 @@ class Ownership:
         keys = {(message.workspace_id, event.id) for message in first for event in message.events}
         return self._store.owners(keys) if keys else {}
 
-    def claim(self, work: Work, owners: dict[tuple[str, str], Owner]) -> None:
+    def claim(self, work: Work, owners: dict[tuple[str, str], Publisher]) -> None:
         """Stores what of a message is not stored yet, which ``owners`` shows afterwards, and chooses its events.
 
         Of those that the router stores itself the rows are written after routing, as of those whose publisher had no time
@@ -47,7 +47,7 @@ class Ownership:
             if outcome.failed:
                 work.failure = f"{len(outcome.failed)} events could not be stored"
                 return
-            own = Owner(message.nonce, rows_missing=True)
+            own = Publisher(message.nonce, rows_missing=True)
             for event in missing:
                 owners[message.workspace_id, event.id] = outcome.taken.get(event.id, own)
         mine = [event for event in message.events if owners[message.workspace_id, event.id].nonce == message.nonce]

@@ -1,4 +1,4 @@
-"""What routing needs from outside, beyond :mod:`event_service.events.ports` and :mod:`event_service.delivery.ports`."""
+"""What routing needs from outside, beyond :mod:`event_service.events.ports` and :mod:`event_service.delivery.outlet`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from typing import Protocol
 
 from event_service.events.ports import RoutingQueue
 from event_service.routing.table import RefusedFilter
-from event_service.sockets.log import Routed
-
-
-class SocketLog(Protocol):
-    """The logs of WEB_SOCKET endpoints."""
-
-    def append(self, messages: Sequence[Routed]) -> set[str]:
-        """Appends each endpoint's events and wakes its clients. Once a nonce is in an endpoint's log, doing it again
-        only wakes. Does not raise: returns the nonces of which that is not certain."""
 
 
 class RoutingMessages(RoutingQueue, Protocol):

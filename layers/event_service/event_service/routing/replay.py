@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -14,12 +14,12 @@ from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
 from event_service.base.identifiers import new_id, parse_uuid
-from event_service.configuration.endpoint import Endpoint, EndpointType
+from event_service.configuration.endpoint import Endpoint
+from event_service.delivery.replay_target import Receiver, ReplayTargets
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.routing.endpoint_routing import EndpointsAndFilters, routing_of
-from event_service.routing.replay_targets import Receiver, ReplayTarget
 from event_service.routing.table import Matcher, RoutingTable
 
 MAXIMUM_REPLAYED_EVENTS: Final = 10_000
@@ -27,7 +27,7 @@ MAXIMUM_EVENTS_LOOKED_AT: Final = 50_000
 """Of which the filters may select few or none."""
 MAXIMUM_REPLAY_SECONDS: Final = 15.0
 """A replay stops there and says where to go on: the function that answers has 29 s in all."""
-SECONDS_PER_STEP: Final = 3.0
+SECONDS_PER_ROUND: Final = 3.0
 """Time that one step may take beyond the end: reading a hundred events and sending them."""
 LAG_SECONDS: Final = 5.0
 """By which the indexes that name the accepted events may be behind; they mostly are by less than one."""
@@ -75,7 +75,7 @@ class Replay:
     def __init__(
         self,
         *,
-        targets: Mapping[EndpointType, ReplayTarget],
+        targets: ReplayTargets,
         store: EventStore,
         accepted: AcceptedInTime,
         endpoints: EndpointsAndFilters,
@@ -124,7 +124,7 @@ class Replay:
             How many were sent, and from when on to continue (``None``: all are done). Events of one moment stay together.
 
         Raises:
-            BadUserInput: a malformed id, an empty span of time, or a WEB_SOCKET endpoint that keeps no log now.
+            BadUserInput: a malformed id, an empty span of time, or an endpoint that takes no replay, at all or now.
             NotFound: an unknown endpoint.
             TooLarge: the time did not suffice to find any event.
             Unavailable: it is not known whether all were sent.
@@ -137,14 +137,14 @@ class Replay:
         end = now if until is None else until
         if since >= end:
             raise BadUserInput(f"since: {format_date(since)} is not before the end, {format_date(end)}.")
-        stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_STEP)
-        receiver = self._targets[endpoint.type].open(endpoint, since, missing_only=missing_only, run_id=run_id or new_id())
+        stop = self._monotonic() + min(MAXIMUM_REPLAY_SECONDS, time_left() - SECONDS_PER_ROUND)
+        receiver = self._targets.of(endpoint).open(endpoint, since, missing_only=missing_only, run_id=run_id or new_id())
         run = _Run(endpoint, self._routing_of(endpoint), receiver, stop, dry_run)
         # What was accepted before is certainly found.
-        settled = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))
-        continue_since = self._replay_span(run, since, settled)
-        if continue_since is None and settled < min(end, now):
-            continue_since = self._replay_youngest(run, settled, min(end, now))
+        safe_until = max(since, min(end, now - timedelta(seconds=LAG_SECONDS)))
+        continue_since = self._replay_span(run, since, safe_until)
+        if continue_since is None and safe_until < min(end, now):
+            continue_since = self._replay_youngest(run, safe_until, min(end, now))
         if continue_since is None and end > now:
             # The span is not over.
             continue_since = max(since, now)

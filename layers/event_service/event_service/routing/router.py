@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from event_service.base.errors import DomainError, Unavailable
-from event_service.configuration.destinations import Destinations
-from event_service.delivery.ports import WebhookQueue
+from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.outlet import Outlet
 from event_service.events.ports import EventStore
 from event_service.routing.fan_out import CALLS_PER_INVOCATION, FanOut, OutOfTime
 from event_service.routing.hand_over import HandOver
 from event_service.routing.ownership import Ownership
-from event_service.routing.ports import RefusedFilterReports, RoutingMessages, SocketLog
+from event_service.routing.ports import RefusedFilterReports, RoutingMessages
 from event_service.routing.table import RoutingTable
 from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport, Work
@@ -39,25 +39,29 @@ MAXIMUM_FILTERS_PER_LINE: Final = 20
 
 
 class Routing:
-    """The use case behind the routing queue."""
+    """The use case behind the routing queue.
+
+    Example::
+
+        report = routing.route([ReceivedMessage(RoutingMessage.parse(body), repeat=False)], time_left)
+        report.failed  # positions of messages that must come again
+    """
 
     def __init__(
         self,
         tables: RoutingTables,
         store: EventStore,
-        webhooks: WebhookQueue,
-        sockets: SocketLog,
+        outlets: Mapping[EndpointType, Outlet],
         routing_queue: RoutingMessages,
         refused_filters: RefusedFilterReports,
-        destinations: Destinations,
         calls_per_invocation: int = CALLS_PER_INVOCATION,
     ) -> None:
         self._tables = tables
         self._ownership = Ownership(store, routing_queue)
-        self._hand_over = HandOver(webhooks, sockets, routing_queue)
+        self._hand_over = HandOver(outlets, routing_queue)
         self._queue = routing_queue
         self._refused_filters = refused_filters
-        self._destinations = destinations
+        self._outlets = outlets
         self._calls_per_invocation = calls_per_invocation
 
     def route(self, batch: Sequence[ReceivedMessage], time_left: Callable[[], float]) -> RoutingReport:
@@ -140,7 +144,7 @@ class Routing:
             if work.is_open:
                 with self._isolated(work):
                     self._ownership.claim(work, owners)
-        put_off += self._choose_endpoints(routed, FanOut(self._calls_per_invocation, is_late, self._destinations))
+        put_off += self._choose_endpoints(routed, FanOut(self._calls_per_invocation, is_late, self._outlets))
         current = [work for work in current if work not in put_off]
         self._hand_over.send(current, time_left)
         for work in current:

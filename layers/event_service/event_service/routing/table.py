@@ -72,7 +72,7 @@ class RoutingTable:
         self.workspace_id = workspace_id
         self.version = 0
         self._matcher = matcher
-        self._endpoints: dict[str, EndpointType] = {}
+        self._endpoints: dict[str, EndpointType | None] = {}
         self._event_filters: set[str] = set()
         self._operational: set[str] = set()
         self._filters_of: dict[str, set[str]] = {}
@@ -90,12 +90,12 @@ class RoutingTable:
     def load(
         self,
         version: int,
-        endpoints: Mapping[str, EndpointType],
+        endpoints: Mapping[str, EndpointType | None],
         event_filters: Iterable[EventFilter],
         links: Mapping[str, Iterable[str]],
         matching_nothing: Iterable[str] = (),
     ) -> None:
-        """Fills an empty table from rows that show at least ``version``."""
+        """Fills an empty table from rows that show at least ``version``. A type is only needed where events are handed over."""
         self._matching_nothing.update(map(sys.intern, matching_nothing))
         for endpoint_id, endpoint_type in endpoints.items():
             self._put_endpoint(endpoint_id, endpoint_type)
@@ -146,7 +146,7 @@ class RoutingTable:
                 if matches_nothing is not None:
                     self._set_matching_nothing(ids, matches_nothing=matches_nothing)
 
-    def _put_endpoint(self, endpoint_id: str, endpoint_type: EndpointType) -> None:
+    def _put_endpoint(self, endpoint_id: str, endpoint_type: EndpointType | None) -> None:
         endpoint_id = sys.intern(endpoint_id)
         self._endpoints[endpoint_id] = endpoint_type
         self._sort_unfiltered(endpoint_id)
@@ -229,8 +229,15 @@ class RoutingTable:
         return own + self._matcher.estimated_bytes
 
     def type_of(self, endpoint_id: str) -> EndpointType:
-        """WEB_SOCKET or WEB_HOOK."""
-        return self._endpoints[endpoint_id]
+        """The type of an endpoint.
+
+        Raises:
+            KeyError: the table has no such endpoint, or was loaded without its type: a fault of ours.
+        """
+        endpoint_type = self._endpoints[endpoint_id]
+        if endpoint_type is None:
+            raise KeyError(f"the type of endpoint {endpoint_id}")
+        return endpoint_type
 
     def endpoints_for(self, event: Event, budget: Budget | None = None) -> set[str]:
         """The ids of the endpoints that get ``event``.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from event_service.delivery.messages import WebhookMessage
+from event_service.configuration.endpoint import EndpointType
+from event_service.delivery.outlet import RoutedEvents
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.routing.table import RoutingTable
@@ -66,8 +67,7 @@ class Work:
         table: of its workspace.
         events: those that are its own.
         unfinished: those whose rows are to be written once they are routed.
-        webhooks: to hand over to the webhook queue.
-        per_socket: event ids to append to the log of each WEB_SOCKET endpoint.
+        routed: to hand over to the outlet of each type of endpoints.
         rest: continues the message where it was cut off.
         failure: why it comes again.
         too_late: it was not begun for lack of time.
@@ -83,8 +83,7 @@ class Work:
     table: RoutingTable | None = None
     events: tuple[Event, ...] = ()
     unfinished: tuple[Event, ...] = ()
-    webhooks: list[WebhookMessage] = field(default_factory=list)
-    per_socket: dict[str, list[str]] = field(default_factory=dict)
+    routed: dict[EndpointType, RoutedEvents] = field(default_factory=dict)
     rest: RoutingMessage | None = None
     failure: str | None = None
     too_late: bool = False
@@ -102,11 +101,11 @@ class Work:
     @property
     def deliveries(self) -> int:
         """What it hands over."""
-        return len(self.webhooks) + sum(map(len, self.per_socket.values()))
+        return sum(routed.deliveries for routed in self.routed.values())
 
     @property
     def is_open(self) -> bool:
-        """Whether it goes on."""
+        """Whether nothing has failed so far."""
         return self.failure is None
 
     def hand_back(self) -> None:

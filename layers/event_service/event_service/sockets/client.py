@@ -26,7 +26,7 @@ from event_service.sockets.frames import (
 )
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Counted, LogHead, Owner, Posted
+from event_service.sockets.ports import Counted, LogHead, Posted, RowPlace
 
 BEHIND_EVENTS: Final = 1_000
 """A client that takes events one by one is told when it falls so far behind."""
@@ -40,7 +40,7 @@ QUICK_SECONDS: Final = 0.2
 _LOG = logging.getLogger(__name__)
 
 
-class Step(Enum):
+class Served(Enum):
     """How serving a client ended."""
 
     DONE = "done"
@@ -66,7 +66,7 @@ class Client:
 
     connection: Connection
     saved: Connection
-    step: Step | None = None
+    served: Served | None = None
     slowest: float = 0.0
     posting_since: datetime | None = None
     is_not_open: bool = False
@@ -74,9 +74,9 @@ class Client:
     task: asyncio.Task[None] | None = field(default=None)
 
     @property
-    def owner(self) -> Owner:
+    def owner(self) -> RowPlace:
         """Where its row is."""
-        return Owner(self.connection.endpoint_id, self.connection.group)
+        return RowPlace(self.connection.endpoint_id, self.connection.group)
 
 
 class ClientServing:
@@ -117,7 +117,7 @@ class ClientServing:
         return not connection.told_paused
 
     async def serve(self, client: Client, goes_on: Callable[[], bool]) -> None:
-        """Posts what a client is owed until it has everything, a post fails, or the time is up; says so in ``client.step``.
+        """Posts what a client is owed until it has everything, a post fails, or the time is up; says so in ``client.served``.
 
         A fault of our own is this client's trouble and nobody else's.
 
@@ -129,24 +129,24 @@ class ClientServing:
             RateLimited: AWS throttles the reads.
             Unavailable: a read failed.
         """
-        client.step = Step.CUT
+        client.served = Served.CUT
         try:
             while goes_on():
                 if not self.has_work(client.connection):
-                    client.step = Step.DONE
+                    client.served = Served.DONE
                     return
-                step = await self._next(client, goes_on)
-                if step is not None:
-                    client.step = step
+                served = await self._next(client, goes_on)
+                if served is not None:
+                    client.served = served
                     return
         except (RateLimited, Unavailable):
             raise  # AWS's trouble, and not this client's
         except Exception:  # noqa: BLE001 - logged and counted; the others of the group go on
             self._report.faults += 1
             _LOG.exception("connection %s could not be served", client.connection.connection_id)
-            client.step = Step.TROUBLE
+            client.served = Served.TROUBLE
 
-    async def _next(self, client: Client, goes_on: Callable[[], bool]) -> Step | None:
+    async def _next(self, client: Client, goes_on: Callable[[], bool]) -> Served | None:
         """The next thing a client is owed; ``None``: it has it."""
         connection = client.connection
         if connection.closing or self.status is None:
@@ -154,7 +154,7 @@ class ClientServing:
         if self._filter_is_gone(connection):
             outcome = await self.post(client, filter_gone_notice())
             client.connection = replace(client.connection, closing=True)
-            return Step.GONE if outcome is Posted.GONE else await self.close(client)
+            return Served.GONE if outcome is Posted.GONE else await self.close(client)
         if connection.reset:
             # Always the first thing on a connection: a client heeds it only there.
             return await self._tell(client, reset_notice(connection.cursor + 1), reset=False)
@@ -172,14 +172,14 @@ class ClientServing:
         if behind > BEHIND_EVENTS and not connection.batched and not connection.told_behind:
             await self._tell(client, behind_notice(behind), told_behind=True)
 
-    async def _tell(self, client: Client, notice: bytes, **told: bool) -> Step | None:
+    async def _tell(self, client: Client, notice: bytes, **told: bool) -> Served | None:
         outcome = await self.post(client, notice)
         if outcome is not Posted.SENT:
-            return _step(outcome)
+            return _served(outcome)
         client.connection = replace(client.connection, **told)  # type: ignore[arg-type]  # its flags, by name
         return None
 
-    async def _send_some(self, client: Client, goes_on: Callable[[], bool]) -> Step | None:
+    async def _send_some(self, client: Client, goes_on: Callable[[], bool]) -> Served | None:
         connection = client.connection
         entries: Sequence[Entry] = await self._window.behind(connection.cursor)
         end: int | None = None
@@ -188,17 +188,17 @@ class ClientServing:
             entries, end = narrowed.entries, narrowed.last
             if end is None:
                 client.is_costly = True
-                return Step.CUT
+                return Served.CUT
         frames = list(pack(entries, batched=connection.batched, replay_to=connection.replay_to))
         if connection.batched and len(frames) > 1 and frames[-1].last < self._window.head.last:
             del frames[-1]  # what follows fits into it as well
             end = None
         for frame in frames:
             if not goes_on() or self.status is not EndpointStatus.ENABLED:
-                return Step.CUT
-            step = await self._send(client, frame)
-            if step is not None:
-                return step
+                return Served.CUT
+            served = await self._send(client, frame)
+            if served is not None:
+                return served
         if end is not None and end > client.connection.cursor:
             client.connection = replace(client.connection, cursor=end)
         return None
@@ -206,7 +206,7 @@ class ClientServing:
     def _filter_is_gone(self, connection: Connection) -> bool:
         return connection.filter_id is not None and self.narrowing is not None and self.narrowing.is_gone(connection.filter_id)
 
-    async def _send(self, client: Client, frame: Frame) -> Step | None:
+    async def _send(self, client: Client, frame: Frame) -> Served | None:
         """Posts a frame and moves the cursor."""
         outcome = await self.post(client, frame.data)
         if outcome is Posted.TOO_LARGE:
@@ -214,11 +214,11 @@ class ClientServing:
             for event_id, sequence in frame.events:
                 outcome = await self.post(client, too_large_notice(event_id, sequence))
                 if outcome is not Posted.SENT:
-                    return _step(outcome)
+                    return _served(outcome)
                 client.connection = replace(client.connection, cursor=sequence)
             return None
         if outcome is not Posted.SENT:
-            return _step(outcome)
+            return _served(outcome)
         client.connection = replace(client.connection, cursor=frame.last)
         return None
 
@@ -240,14 +240,14 @@ class ClientServing:
             _LOG.error("calls about connection %s are refused", connection_id)
         return outcome
 
-    async def close(self, client: Client) -> Step:
+    async def close(self, client: Client) -> Served:
         """Closes a socket and forgets it. A close that failed must come again: whoever forgot the connection now would leave
         it open for up to two hours."""
         outcome = await self._call(client, lambda: self._outside.poster.close(client.connection.connection_id))
         if outcome is Posted.SENT or (outcome is Posted.GONE and not client.connection.is_young(self._outside.clock())):
             await self.forget(client)
-            return Step.GONE
-        return Step.TROUBLE
+            return Served.GONE
+        return Served.TROUBLE
 
     async def forget(self, client: Client) -> None:
         """Removes a connection's rows."""
@@ -293,5 +293,5 @@ class ClientServing:
         client.connection = replace(client.connection, trouble_since=None, posted_at=self._outside.clock())
 
 
-def _step(outcome: Posted) -> Step:
-    return Step.GONE if outcome is Posted.GONE else Step.TROUBLE
+def _served(outcome: Posted) -> Served:
+    return Served.GONE if outcome is Posted.GONE else Served.TROUBLE

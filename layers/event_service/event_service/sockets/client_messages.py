@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from event_service.base import json_values
@@ -10,20 +11,40 @@ from event_service.base.errors import BadUserInput
 MAXIMUM_CLIENT_MESSAGE: Final = 1_000
 """Characters; what we understand is shorter, and nothing longer is read."""
 
-PONG: Final = '{"notice":"pong"}'
-_UNDERSTOOD: Final = json_values.dumps(
-    {"notice": "not-understood", "message": 'This service understands {"action":"ping"}, which it answers with {"notice":"pong"}.'}
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client's message is answered with, as JSON text, and whether it was understood."""
+
+    text: str
+    understood: bool = True
+
+
+PONG: Final = Answer('{"notice":"pong"}')
+NOT_UNDERSTOOD: Final = Answer(
+    json_values.dumps(
+        {"notice": "not-understood", "message": 'This service understands {"action":"ping"}, which it answers with {"notice":"pong"}.'}
+    ),
+    understood=False,
 )
 
 
-def answer_to(message: str | None) -> str:
-    """What a client's own message is answered with. Nothing a client sends can fail or cost more than this."""
+def answer_to(message: str | None) -> Answer:
+    """What a client's own message is answered with. Nothing a client sends can fail or cost more than this.
+
+    Args:
+        message: the text; ``None`` for a binary frame.
+
+    Example::
+
+        answer_to('{"action":"ping"}').text  # '{"notice":"pong"}'
+    """
     if message is None or len(message) > MAXIMUM_CLIENT_MESSAGE:
-        return _UNDERSTOOD
+        return NOT_UNDERSTOOD
     try:
         value = json_values.loads(message, "message")
     except BadUserInput:
-        return _UNDERSTOOD
+        return NOT_UNDERSTOOD
     if isinstance(value, dict) and value.get("action") == "ping":
         return PONG
-    return _UNDERSTOOD
+    return NOT_UNDERSTOOD

@@ -13,7 +13,8 @@ from event_service.base.errors import BadUserInput
 from event_service.base.identifiers import shard_of
 
 CONNECTION_LIFE: Final = timedelta(hours=2)
-"""API Gateway closes every WebSocket connection after two hours."""
+"""API Gateway closes every WebSocket connection after two hours
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html)."""
 ROW_LIFE: Final = CONNECTION_LIFE + timedelta(minutes=10)
 YOUNG: Final = timedelta(seconds=35)
 """API Gateway answers GoneException for a connection whose $connect has not been answered yet, as it does for a closed

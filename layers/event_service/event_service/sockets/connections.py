@@ -35,7 +35,13 @@ MAXIMUM_TOKEN_CHARACTERS: Final = 200
 
 
 class SocketConnections:
-    """What the routes of the WebSocket API call."""
+    """What the routes of the WebSocket API call.
+
+    Example::
+
+        connection = connections.connect(read_connect_request(connection_id=..., connected_at=..., headers=..., query=...))
+        connections.disconnect(connection.connection_id)
+    """
 
     def __init__(
         self,

@@ -39,7 +39,12 @@ class ReceivedWakeUp:
 
 
 class SocketDelivery:
-    """Serves what a batch of messages is about."""
+    """Serves what a batch of messages is about.
+
+    Example::
+
+        report = await delivery.serve([ReceivedWakeUp(WakeUp.parse(body), receipt)], time_left)
+    """
 
     def __init__(self, outside: Outside, log: SocketLog) -> None:
         """

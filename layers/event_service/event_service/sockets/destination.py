@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from event_service.base.errors import BadUserInput
-from event_service.configuration.destinations import Feature, Outlet, Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.destinations import Feature, Records
+from event_service.configuration.endpoint import EndpointType, Settings, contract_name
 
 
 class SocketDestination:
@@ -14,17 +14,17 @@ class SocketDestination:
 
     type = EndpointType.WEB_SOCKET
     creation = "createWebSocketEndpoint"
-    outlet = Outlet.LOG
+    records = Records.SEQUENCES
     lacks: Mapping[Feature, str] = {
         Feature.SECRET: "only WEB_HOOK endpoints have a secret; this one is a WEB_SOCKET.",
         Feature.TEST: "this is a WEB_SOCKET endpoint; publish an event and watch its clients.",
-        Feature.REPLAY: "this is a WEB_SOCKET endpoint; its clients reconnect with `after`.",
+        Feature.RETRY: "this is a WEB_SOCKET endpoint; its clients reconnect with `after`.",
     }
 
     def settings_of_new(self, given: Settings) -> Settings:
         return self.changed_settings(given)
 
     def changed_settings(self, given: Settings) -> Settings:
-        if given != Settings():
-            raise BadUserInput("url, method: a WEB_SOCKET endpoint has neither; only its name can be changed.")
+        if names := ", ".join(map(contract_name, given.given())):
+            raise BadUserInput(f"{names}: a WEB_SOCKET endpoint has no such setting.")
         return given

@@ -13,7 +13,8 @@ from typing import Any, Final
 from event_service.base import json_values
 
 MAXIMUM_FRAME_BYTES: Final = 128 * 1024
-"""API Gateway's limit for one message; it cuts it into frames of 32 KB itself."""
+"""API Gateway's limit for one message; it cuts it into frames of 32 KB itself
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html)."""
 MAXIMUM_BATCH_EVENTS: Final = 100
 MAXIMUM_BATCH_BYTES: Final = 102_400
 

@@ -6,7 +6,8 @@ thousand writes of one row. A count therefore lacks what came in the last second
 more, what came in its last second: together no more than the connects that a second may have.
 
 Nothing has to be repaired when a $disconnect is lost: connections are counted by the ten minutes in which they were opened,
-and API Gateway ends every connection after two hours, so a count forgets what is older.
+and API Gateway ends every connection after two hours (:data:`~event_service.sockets.connection.CONNECTION_LIFE`), so a count
+forgets what is older.
 """
 
 from __future__ import annotations

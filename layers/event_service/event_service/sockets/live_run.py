@@ -17,7 +17,7 @@ from typing import Any, Final
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.budget import ByteBudget
-from event_service.sockets.client import Client, ClientServing, Step
+from event_service.sockets.client import Client, ClientServing, Served
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.lanes import leave, own_turn
 from event_service.sockets.log_window import LogWindow
@@ -55,7 +55,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class LiveRun:
-    """One run."""
+    """Serves one group of connections until all have everything or three seconds are over."""
 
     def __init__(
         self, outside: Outside, wake_up: WakeUp, budget: ByteBudget, time_left: Callable[[], float], report: ServingReport
@@ -133,8 +133,8 @@ class LiveRun:
         they were spread over fewer, which stay where they are until they end."""
         outside, endpoint_id, now = self._outside, self._wake_up.endpoint_id, self._outside.clock()
         if not rows:
-            if head.groups_now(now) == 1 and not head.quiet:
-                await outside.call(lambda: outside.log.set_quiet(endpoint_id, head.arrivals))
+            if head.groups_now(now) == 1 and not head.nobody_connected:
+                await outside.call(lambda: outside.log.set_nobody_connected(endpoint_id, head.arrivals))
             return
         resized_at = head.wide_until - ROW_LIFE if head.wide_until is not None else None
         since = sum(resized_at is None or row.connected_at > resized_at for row in rows)
@@ -208,12 +208,12 @@ class LiveRun:
     async def _store(self, state: GroupState, clients: Sequence[Client], together: Sequence[Client]) -> None:
         """First those that leave, then those that join, then the cursor that all live ones share."""
         outside, now, wake_up = self._outside, self._outside.clock(), self._wake_up
-        here = [client for client in clients if client.step is not Step.GONE]
+        here = [client for client in clients if client.served is not Served.GONE]
         leaving: dict[int, list[Connection]] = {}
         for client in here:
             delay = self._delay_in_own_lane(client, now, is_served=client in together)
             if delay is not None:
-                client.connection = leave(client.connection, now, delay, trouble=client.step is Step.TROUBLE)
+                client.connection = leave(client.connection, now, delay, trouble=client.served is Served.TROUBLE)
                 leaving.setdefault(delay, []).append(client.connection)
         if leaving:
             rows = [connection for some in leaving.values() for connection in some]
@@ -238,9 +238,9 @@ class LiveRun:
         """Seconds to its next turn in its own lane; ``None``: it stays where it is."""
         if client.saved.lane is Lane.OWN:
             return 0 if self._is_to_be_started(client, now) else None
-        if client.step is Step.TROUBLE:
+        if client.served is Served.TROUBLE:
             return 0 if client.connection.is_young(now) else 1
-        return 0 if client.step is Step.CUT or not is_served else None
+        return 0 if client.served is Served.CUT or not is_served else None
 
     def _is_to_be_started(self, client: Client, now: datetime) -> bool:
         """Whether a connection in its own lane has something to get and no turn under way."""
@@ -251,7 +251,7 @@ class LiveRun:
         """Of a deleted endpoint, once nobody is left to be closed by what the log's head tells."""
         if situation.endpoint is None and situation.head is not None and self._wake_up.group == 0:
             await self._outside.call(lambda: self._outside.log.drop(self._wake_up.endpoint_id))
-        if situation.endpoint is None and any(client.step is not Step.GONE for client in clients):
+        if situation.endpoint is None and any(client.served is not Served.GONE for client in clients):
             _LOG.info("endpoint %s was deleted; some of its sockets are closed later", self._wake_up.endpoint_id)
 
 
@@ -263,7 +263,7 @@ def _client(row: Connection, state: GroupState, *, closing: bool) -> Client:
 def _shared_cursor(state: GroupState, clients: Sequence[Client]) -> int:
     """How far all live connections are, once those that can join have joined."""
     live = [one.connection.cursor for one in clients if one.connection.lane is Lane.LIVE]
-    joining = [one.connection.cursor for one in clients if one.connection.lane is Lane.JOINING and one.step is Step.DONE]
+    joining = [one.connection.cursor for one in clients if one.connection.lane is Lane.JOINING and one.served is Served.DONE]
     return max(state.cursor, min(live or joining or [0]))
 
 
@@ -271,7 +271,7 @@ def _is_to_be_joined(client: Client) -> bool:
     """Whether a connection's row changes and it is live afterwards. One that is behind the shared cursor stays on its own."""
     if client.connection.lane is Lane.LIVE:
         return client.connection.told_paused != client.saved.told_paused
-    return client.connection.lane is Lane.JOINING and client.step is Step.DONE
+    return client.connection.lane is Lane.JOINING and client.served is Served.DONE
 
 
 def _joined(client: Client, cursor: int) -> Connection:

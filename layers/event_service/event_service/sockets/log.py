@@ -1,9 +1,9 @@
 """Appending to the logs of WEB_SOCKET endpoints.
 
 Appending takes two writes. The first counts the head up by the number of events, without a condition, so that routers never
-wait for each other. The second, a transaction, stores the events' ids under the sequences this gave, and a marker of
-(endpoint, routing message). A message that is routed again, by a repeat or after a crash, finds its marker, so an event
-never gets two sequences, unless a replay appends it again, by a marker of its own. A router that dies between the two
+wait for each other. The second, a transaction, stores the events' ids under the sequences this gave, and a row that says
+that (endpoint, routing message) was appended. A message that is routed again, by a repeat or after a crash, finds that row, so an event
+never gets two sequences, unless a replay appends it again, under a name of its own. A router that dies between the two
 leaves sequences that nobody uses: whoever reads the log marks them as unused after a while, after which the router's own
 second write fails. Nothing is appended for an endpoint that had no connection within the retention: nobody could resume
 there.
@@ -29,9 +29,9 @@ from event_service.sockets.ports import AlreadyAppended, BacklogQueue, LogHead, 
 EVENTS_PER_SEGMENT: Final = 100
 EVENTS_PER_APPEND: Final = 1_000
 MESSAGES_PER_APPEND: Final = 75
-"""A transaction has at most 100 actions: a marker a message, and the segments."""
+"""A transaction has at most 100 actions: a row for each message, and the segments."""
 ID_CHARACTERS_PER_APPEND: Final = 250_000
-"""At most 4 bytes each; a transaction holds 4 MB."""
+"""At most 4 bytes each; a transaction holds 4 MB (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html)."""
 SEQUENCES_PER_BLOCK: Final = 256
 """Segments of one block share a partition key. A block is soon full, so that no key takes all writes of a busy endpoint;
 no segment reaches into the next block."""
@@ -77,7 +77,7 @@ class _Addition:
 
 
 def block_of(sequence: int) -> int:
-    """The block of a sequence."""
+    """Which block of sequences holds one; segments of a block share a partition key."""
     return sequence // SEQUENCES_PER_BLOCK
 
 
@@ -197,7 +197,7 @@ class SocketLog:
                 if tries >= TRIES:
                     _LOG.warning("endpoint %s: %d messages were not appended: %s", endpoint_id, len(left), error)
                     break
-                # A write whose answer was lost may have acted: its marker tells.
+                # A write whose answer was lost may have acted: its row tells.
                 left = [replace(one, repeat=True) for one in left]
                 self._pause(tries)
         return head, left
@@ -265,7 +265,7 @@ class SocketLog:
         wake_ups = []
         for endpoint_id, head in heads.items():
             # Each connect keeps the log for the life of a connection and the retention.
-            if head.quiet or now > head.kept_until - self._retention:
+            if head.nobody_connected or now > head.kept_until - self._retention:
                 continue
             # While the run with this number has not begun, this router's own wake-up is still in the queue.
             if self._sent_turns.get(endpoint_id) != head.turn:
@@ -290,7 +290,7 @@ def _unused(segment: Segment) -> Segment:
 
 
 def _by_endpoint(messages: Sequence[Routed]) -> dict[str, list[_Addition]]:
-    # By nonce: a batch may hold two copies of a message, whose second marker would be the first's.
+    # By nonce: a batch may hold two copies of a message, whose second row would be that of the first.
     by_nonce: dict[str, dict[str, _Addition]] = {}
     for message in messages:
         for endpoint_id, event_ids in message.event_ids.items():

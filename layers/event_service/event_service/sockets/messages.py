@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from event_service.base import json_values
+from event_service.base.formats import check_format
 
 FORMAT = 2
 
@@ -60,7 +61,7 @@ class WakeUp:
         """Reads what :meth:`text` made.
 
         Raises:
-            ValueError: another format, which a newer version of the code wrote.
+            ValueError: a newer release wrote it.
         """
         value = _checked(text)
         return cls(value["workspaceId"], value["endpointId"], value["group"], value["turn"], value.get("deleted", False))
@@ -153,7 +154,7 @@ def parse_backlog_message(text: str) -> BacklogMessage:
     """Reads what the backlog queue carries.
 
     Raises:
-        ValueError: another format or kind, which a newer version of the code wrote.
+        ValueError: a newer release wrote it.
     """
     value = _checked(text)
     match value["kind"]:
@@ -170,6 +171,5 @@ def parse_backlog_message(text: str) -> BacklogMessage:
 
 def _checked(text: str) -> Any:
     value = json.loads(text)
-    if value["v"] != FORMAT:
-        raise ValueError(f"a message of format {value['v']!r}; this version reads {FORMAT}")
+    check_format(value.get("v"), FORMAT, "a message of sockets")
     return value

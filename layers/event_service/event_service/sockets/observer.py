@@ -1,4 +1,4 @@
-"""What changed endpoints and revoked tokens mean for open sockets: their groups are woken, and read what is so now."""
+"""What changed endpoints mean for open sockets: their groups are woken, and read what is so now."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from collections.abc import Sequence
 
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.configuration.ports import EndpointReference
-from event_service.sockets.ports import ConnectionStore, SocketLogStore, WakeUpQueue
+from event_service.sockets.ports import SocketLogStore, WakeUpQueue
 from event_service.sockets.waking import wake_endpoints
 
 
 class SocketObserver:
     """Told by the configuration, after a change is committed."""
 
-    def __init__(self, connections: ConnectionStore, log: SocketLogStore, queue: WakeUpQueue) -> None:
+    def __init__(self, log: SocketLogStore, queue: WakeUpQueue) -> None:
         """
         Args:
-            connections: the open connections.
             log: knows the turns of endpoints.
             queue: wakes who serves them.
         """
-        self._connections = connections
         self._log = log
         self._queue = queue
 
@@ -34,10 +32,6 @@ class SocketObserver:
     def deleted(self, endpoints: Sequence[EndpointReference]) -> None:
         """Lets the connections be closed and the logs be forgotten."""
         self._wake(endpoints, deleted=True)
-
-    def token_revoked(self, token_hash: str) -> None:
-        """Lets the connections that were opened with a token be closed. Call it after the token was revoked."""
-        wake_endpoints(self._log, self._queue, self._connections.endpoints_of_token(token_hash))
 
     def _wake(self, endpoints: Sequence[EndpointReference], *, deleted: bool = False) -> None:
         sockets = [one for one in endpoints if one.type is EndpointType.WEB_SOCKET]

@@ -17,7 +17,7 @@ from event_service.base.page import Page
 from event_service.configuration.endpoint import Endpoint
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.messages import CloseSocket
-from event_service.sockets.ports import BacklogQueue, ConnectionList, ConnectionStore, Owner, SocketLogStore
+from event_service.sockets.ports import BacklogQueue, ConnectionList, ConnectionStore, RowPlace, SocketLogStore
 
 MAXIMUM_IDS: Final = 100
 TOKENS_PER_READ: Final = 98
@@ -137,7 +137,7 @@ class OpenConnections:
         if not 1 <= len(wanted) <= MAXIMUM_IDS:
             raise BadUserInput(f"ids: give 1 to {MAXIMUM_IDS} ids; there are {len(wanted)}.")
         parsed = {one: _ID.fullmatch(one) for one in wanted}
-        named = {one: (match[1], Owner(match[1], int(match[2])), match[3]) for one, match in parsed.items() if match is not None}
+        named = {one: (match[1], RowPlace(match[1], int(match[2])), match[3]) for one, match in parsed.items() if match is not None}
         own = self._endpoints.by_ids(workspace_id, sorted({endpoint_id for endpoint_id, _, _ in named.values()})) if named else {}
         keys = {one: (owner, connection_id) for one, (endpoint_id, owner, connection_id) in named.items() if endpoint_id in own}
         rows = self._connections.find(list(keys.values())) if keys else []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from event_service.base.clock import Clock
+from event_service.base.threads import InThread
 from event_service.sockets.connection import Connection
 from event_service.sockets.filter_ports import ConnectionFilters, Narrowing
 from event_service.sockets.ports import (
@@ -91,7 +92,7 @@ class Outside:
     wake_ups: WakeUpQueue
     backlog: BacklogQueue
     clock: Clock
-    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
+    in_thread: InThread
     sleep: Callable[[float], Awaitable[None]]
     slow_after: timedelta = timedelta(seconds=30)
     pace: Callable[[], Awaitable[None]] = _at_any_pace

@@ -16,7 +16,7 @@ from typing import Final
 
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.sockets.budget import ByteBudget
-from event_service.sockets.client import QUICK_SECONDS, Client, ClientServing, Step
+from event_service.sockets.client import QUICK_SECONDS, Client, ClientServing, Served
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.frames import closing_notice
 from event_service.sockets.lanes import leave, own_turn
@@ -24,7 +24,7 @@ from event_service.sockets.live_run import OVERDUE
 from event_service.sockets.log_window import LogWindow
 from event_service.sockets.messages import OwnTurn, WakeUp
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import Owner, Situation
+from event_service.sockets.ports import RowPlace, Situation
 from event_service.sockets.waking import wake_group
 
 TURN_SECONDS: Final = 5.0
@@ -70,7 +70,7 @@ class OwnLane:
     async def work(self, turns: Sequence[OwnTurn]) -> set[OwnTurn]:
         """Serves connections side by side. Returns those turns that must come again."""
         outside = self._outside
-        keys = [(Owner(turn.endpoint_id, turn.group), turn.connection_id) for turn in turns]
+        keys = [(RowPlace(turn.endpoint_id, turn.group), turn.connection_id) for turn in turns]
         rows = {row.connection_id: row for row in await outside.call(lambda: outside.connections.find(keys))}
         of_endpoint: dict[_Endpoint, list[tuple[OwnTurn, Connection]]] = {}
         for turn in turns:
@@ -140,13 +140,13 @@ class OwnLane:
         failed = False
         if not task.cancelled() and isinstance(task.exception(), RateLimited | Unavailable):
             failed = True
-        if client.step is Step.TROUBLE and self._is_too_slow(client):
+        if client.served is Served.TROUBLE and self._is_too_slow(client):
             await self._close_slow(serving, client)
-        if client.step is Step.GONE:
+        if client.served is Served.GONE:
             return
-        if client.step is Step.CUT and not failed and self._time_left() > 0:
+        if client.served is Served.CUT and not failed and self._time_left() > 0:
             await serving.tell_behind(client)
-        if client.step is Step.DONE:
+        if client.served is Served.DONE:
             await self._come_back(returns, client, is_costly=_is_costly(serving, client.connection))
         else:
             await self._continue(client, failed=failed)
@@ -174,13 +174,13 @@ class OwnLane:
         await self._outside.call(lambda: self._outside.note_slow(slow, serving.head))
         await serving.post(client, closing_notice(seconds))
         client.connection = replace(client.connection, closing=True)
-        client.step = await serving.close(client)
+        client.served = await serving.close(client)
         self._report.closed_slow += 1
 
     async def _continue(self, client: Client, *, failed: bool) -> None:
         """The row first: a turn whose message is lost is overdue, one whose row is old would be dropped."""
         outside, now = self._outside, self._outside.clock()
-        trouble = client.step is Step.TROUBLE
+        trouble = client.served is Served.TROUBLE
         delay = _delay(client, now) if trouble else COSTLY_PAUSE_SECONDS if client.is_costly else int(failed)
         connection = leave(client.connection, now, delay, trouble=trouble)
         await outside.call(lambda: outside.connections.save([connection]))

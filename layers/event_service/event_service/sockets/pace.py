@@ -12,10 +12,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import RateLimited, Unavailable
+from event_service.base.threads import InThread
 from event_service.sockets.ports import PostLeases
 
 FREE_POSTS: Final = 20
@@ -26,14 +27,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class PostPace:
-    """Of one execution."""
+    """Keeps the posts of this execution within its free and leased share of a second."""
 
     def __init__(
         self,
         leases: PostLeases,
         posts_per_second: int,
         clock: Clock,
-        in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
+        in_thread: InThread,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         """

@@ -25,7 +25,7 @@ class LogHead:
         kept_until: events are appended before this moment; it moves with each connect.
         turn: runs of group 0 so far.
         arrivals: connects so far.
-        quiet: nobody has been connected since the last look; an append wakes nobody.
+        nobody_connected: nobody has been connected since the last look; an append wakes nobody.
         groups: how many groups new connections are spread over.
         wide: how many groups may have connections, until ``wide_until``.
         appended_at: when the last sequences were given out.
@@ -37,7 +37,7 @@ class LogHead:
     kept_until: datetime
     turn: int = 0
     arrivals: int = 0
-    quiet: bool = False
+    nobody_connected: bool = False
     groups: int = 1
     wide: int = 1
     wide_until: datetime | None = None
@@ -138,7 +138,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class RowPlace:
     """Where a connection's row is, and what it counts for; ``None``: it was opened by an older version of the code."""
 
     endpoint_id: str
@@ -150,18 +150,18 @@ class ConnectionStore(Protocol):
     """Open connections. Every read is strongly consistent, and none uses an index."""
 
     def handshake(self, endpoint_id: str, token_hash: str | None) -> Handshake:
-        """One call."""
+        """Reads token, endpoint and head of the log in one call."""
 
     def add(self, connection: Connection) -> None:
         """Stores a new connection, one call. Not atomic: after an error some of its rows may be there."""
 
-    def owner(self, connection_id: str) -> Owner | None:
+    def owner(self, connection_id: str) -> RowPlace | None:
         """Which endpoint and group a connection belongs to; ``None``: it has no row."""
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         """A group and all its connections."""
 
-    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+    def find(self, owners: Collection[tuple[RowPlace, str]]) -> list[Connection]:
         """Connections by their owner and id, 100 a call; those that exist."""
 
     def situation(self, workspace_id: str, endpoint_id: str, token_hashes: Collection[str]) -> Situation:
@@ -186,7 +186,7 @@ class ConnectionStore(Protocol):
     def save_cursor(self, endpoint_id: str, group: int, cursor: int) -> None:
         """Stores how far all live connections of a group are."""
 
-    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
+    def forget(self, connections: Collection[tuple[RowPlace, str]]) -> None:
         """Removes connections, given as owner and connection id; unknown ones are fine."""
 
     def endpoints_of_token(self, token_hash: str) -> list[tuple[str, str]]:
@@ -255,7 +255,7 @@ class SequencesTaken(Exception):
 
 
 class SocketLogStore(Protocol):
-    """The log of each WEB_SOCKET endpoint: its head, its segments, and a marker of each routing message in it."""
+    """The log of each WEB_SOCKET endpoint: its head, its segments, and a row of each routing message in it."""
 
     def heads(self, endpoint_ids: Collection[str]) -> dict[str, LogHead]:
         """Those that exist, strongly consistent; 100 a call."""
@@ -287,7 +287,7 @@ class SocketLogStore(Protocol):
     def take_turn(self, endpoint_id: str) -> LogHead | None:
         """Counts a run of group 0, which wake-ups sent from now on name. ``None``: there is no log."""
 
-    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
+    def set_nobody_connected(self, endpoint_id: str, arrivals: int) -> None:
         """Notes that nobody is connected, unless there were more connects than ``arrivals``."""
 
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
@@ -301,7 +301,7 @@ class SocketLogStore(Protocol):
         :func:`event_service.sockets.log.block_end`); strongly consistent. Expired ones may be among them."""
 
     def drop(self, endpoint_id: str) -> None:
-        """Forgets the head. Segments and markers expire by themselves."""
+        """Forgets the head. Segments and rows of appended messages expire by themselves."""
 
 
 class EventTexts(Protocol):

@@ -20,7 +20,8 @@ TIMEOUT_SECONDS: Final = 3.0
 CONNECTIONS: Final = 320
 """Ten groups with 32 posts each."""
 KEEP_ALIVE_SECONDS: Final = 50.0
-"""Less than the 60 seconds after which AWS's front ends close an idle connection."""
+"""Less than the 60 seconds after which AWS's load balancers close an idle connection by default
+(https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html)."""
 
 _OUTCOMES: Final = {
     200: Posted.SENT,

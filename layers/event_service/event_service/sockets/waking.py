@@ -21,6 +21,24 @@ def wake_endpoints(log: SocketLogStore, queue: WakeUpQueue, endpoints: Sequence[
     queue.send([WakeUp(workspace, one, turn=heads[one].turn, deleted=deleted) for workspace, one in endpoints if one in heads])
 
 
+def wake_endpoints_of_token(connections: ConnectionStore, log: SocketLogStore, queue: WakeUpQueue, token_hash: str) -> int:
+    """Has the connections that were opened with a token closed: who serves them finds it revoked. Call it when it is.
+
+    Args:
+        connections: know where the token was used.
+        log: knows the turns.
+        queue: takes the wake-ups.
+        token_hash: whose connections they are.
+
+    Returns:
+        At how many endpoints it had been used.
+    """
+    endpoints = connections.endpoints_of_token(token_hash)
+    if endpoints:
+        wake_endpoints(log, queue, endpoints)
+    return len(endpoints)
+
+
 def wake_group(connections: ConnectionStore, queue: WakeUpQueue, wake_up: WakeUp, head: LogHead) -> None:
     """Wakes one group.
 

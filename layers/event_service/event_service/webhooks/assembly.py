@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from event_service.base.clock import Clock
+from event_service.base.threads import InThread
 from event_service.delivery.ports import WebhookQueue
 from event_service.webhooks.attempt import Attempts, draw_jitter
-from event_service.webhooks.batch import InThread
 from event_service.webhooks.deliver import WebhookDelivery
 from event_service.webhooks.endpoint_test import EndpointTests
 from event_service.webhooks.health import HealthTracking

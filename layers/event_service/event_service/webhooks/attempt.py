@@ -32,7 +32,7 @@ SLOW_SECONDS: Final = 2.0
 """A request that is open for so long says that its endpoint is slow: its time-out would say so too late."""
 CUT_SECONDS: Final = 3.0
 """The shared lane leaves a request that takes longer to the endpoint's own lane."""
-KEPT_URL_OF_A_SUCCESS: Final = 256
+KEPT_URL_CHARACTERS_PER_SUCCESS: Final = 256
 """Characters: with them the record of a success stays below the kilobyte by which writes are billed."""
 RECORD_SECONDS: Final = 10.0
 """Kept for what follows an attempt: no attempt begins with less than this and its own deadline left."""
@@ -45,7 +45,7 @@ def draw_jitter() -> float:
 
 
 class Attempts:
-    """Makes attempts."""
+    """Turns a task into a signed request, and its answer into record, verdict and delay."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ def to_backlog(task: Task, now: datetime, outcome: Outcome = Outcome.BACKLOG) ->
 def attempt_of(number: int, began: datetime, answer: WebhookAnswer, url: str | None) -> Attempt:
     """The attempt as the log keeps it."""
     if url is not None and answer.failure is None and answer.status is not None and answer.status < 300:
-        url = url[:KEPT_URL_OF_A_SUCCESS]
+        url = url[:KEPT_URL_CHARACTERS_PER_SUCCESS]
     return Attempt(
         number=number,
         date=began,

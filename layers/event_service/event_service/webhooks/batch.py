@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final
 
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
@@ -17,17 +17,8 @@ from event_service.delivery.receiver_health import EndpointHealth
 from event_service.webhooks.ports import Snapshot
 from event_service.webhooks.verdict import Verdict
 
-_T = TypeVar("_T")
-
 REQUESTS_TO_ONE_ENDPOINT: Final = 10
 """At once, in one invocation of the shared lane."""
-
-
-class InThread(Protocol):
-    """Runs blocking code beside the event loop."""
-
-    def __call__(self, function: Callable[..., _T], /, *arguments: Any) -> Awaitable[_T]:
-        """What the function returns or raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,6 @@ class DeliveryReport:
         limited: answers that said that the receiver is asked too often.
         dropped: attempts that the log had already.
         discarded: deliveries that will never be made.
-        postponed: handed back for want of time.
         disabled: endpoints that were disabled.
         lanes_begun: endpoints that went to a lane of their own.
         by_workspace: ``attempts`` by workspace.
@@ -64,7 +54,6 @@ class DeliveryReport:
     limited: int = 0
     dropped: int = 0
     discarded: int = 0
-    postponed: int = 0
     disabled: int = 0
     lanes_begun: int = 0
     by_workspace: dict[str, dict[DeliveryStatus, int]] = field(default_factory=dict)

@@ -14,12 +14,13 @@ from typing import Final
 from event_service.base.clock import Clock
 from event_service.base.dates import from_stored
 from event_service.base.errors import DomainError, Unavailable
+from event_service.base.threads import InThread
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.delivery.attempt import LogKey, LogRecord, discarded_record
 from event_service.delivery.messages import ON_ITS_WAY, WebhookMessage, parse_webhook_queue
 from event_service.delivery.ports import DeliveryLog
 from event_service.webhooks.attempt import CUT_SECONDS, RECORD_SECONDS, Attempts, to_backlog
-from event_service.webhooks.batch import Batch, DeliveryReport, InThread, Outcome, Received, Result, Task
+from event_service.webhooks.batch import Batch, DeliveryReport, Outcome, Received, Result, Task
 from event_service.webhooks.lane_switch import LaneSwitch
 from event_service.webhooks.ports import EndpointState, Snapshot
 from event_service.webhooks.record import Recorder
@@ -32,7 +33,12 @@ UNFINISHED_AFTER: Final = timedelta(minutes=5)
 
 
 class WebhookDelivery:
-    """The use case behind the webhook queue. One for a process and its event loop."""
+    """The use case behind the webhook queue. One for a process and its event loop.
+
+    Example::
+
+        report = await delivery.deliver([Received(record["body"], receive_count=1)], time_left)
+    """
 
     def __init__(
         self,

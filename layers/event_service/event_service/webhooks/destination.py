@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from event_service.base.errors import BadUserInput
 from event_service.base.problems import Problems
-from event_service.configuration.destinations import Feature, Outlet, Settings
-from event_service.configuration.endpoint import EndpointType
+from event_service.configuration.destinations import Feature, Records
+from event_service.configuration.endpoint import EndpointType, Settings
 
 METHODS: Final = ("POST", "PUT", "PATCH")
 """Those that carry a body."""
@@ -20,7 +21,7 @@ class WebhookDestination:
 
     type = EndpointType.WEB_HOOK
     creation = "createWebhookEndpoint"
-    outlet = Outlet.QUEUE
+    records = Records.ATTEMPTS
     lacks: Mapping[Feature, str] = {}
 
     def __init__(self, check_url: Callable[[str], object]) -> None:
@@ -34,17 +35,17 @@ class WebhookDestination:
         method = DEFAULT_METHOD if given.method is None else given.method
         if given.url is None:
             raise BadUserInput("url: it is missing; a WEB_HOOK endpoint needs one.")
-        return self.changed_settings(Settings(given.url, method))
+        return self.changed_settings(replace(given, method=method))
 
     def changed_settings(self, given: Settings) -> Settings:
         problems = Problems()
-        method, url = given.method, given.url
+        method = given.method
         if method is not None:
             method = problems.collect(lambda: parse_method(given.method or ""), "")
-        if url is not None:
+        if given.url is not None:
             problems.collect(lambda: self._check_url(given.url or ""), None)
         problems.refuse()
-        return Settings(url, method)
+        return replace(given, method=method)
 
 
 def parse_method(value: str) -> str:

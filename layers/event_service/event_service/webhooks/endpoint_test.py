@@ -8,11 +8,12 @@ from typing import Final
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
+from event_service.base.threads import InThread
 from event_service.delivery.attempt import Attempt
 from event_service.delivery.messages import WebhookMessage
 from event_service.events.event import RESERVED_TYPE_PREFIX, Event
 from event_service.webhooks.attempt import Attempts, attempt_of
-from event_service.webhooks.batch import Batch, DeliveryReport, InThread, Task
+from event_service.webhooks.batch import Batch, DeliveryReport, Task
 from event_service.webhooks.ports import SnapshotReader
 
 TEST_TYPE: Final = f"{RESERVED_TYPE_PREFIX}endpoint.test"
@@ -23,7 +24,7 @@ class NotTestable(Exception):
 
 
 class EndpointTests:
-    """Sends test events."""
+    """Sends one unlogged test event to an endpoint and tells the attempt."""
 
     def __init__(self, snapshots: SnapshotReader, attempts: Attempts, clock: Clock, in_thread: InThread = asyncio.to_thread) -> None:
         self._snapshots = snapshots

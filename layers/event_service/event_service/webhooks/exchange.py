@@ -9,11 +9,11 @@ from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.url import WebhookUrl
 
 # How much of a response body the log keeps: enough of a failure to understand it.
-KEPT_BYTES_OF_A_FAILURE = 16 * 1024
-KEPT_BYTES_OF_A_SUCCESS = 256
+KEPT_BYTES_PER_FAILURE = 16 * 1024
+KEPT_BYTES_PER_SUCCESS = 256
 KEPT_CHARACTERS_OF_HEADERS = 2_048
 """Of a failure: names and values together."""
-KEPT_CHARACTERS_OF_A_HEADER = 512
+KEPT_CHARACTERS_PER_HEADER = 512
 MASKED_HEADERS = frozenset(("set-cookie", "set-cookie2", "authorization", "proxy-authorization"))
 """A session that a receiver opens is nobody else's business; its log is read by everybody in the workspace."""
 MASK = "(masked)"
@@ -67,7 +67,7 @@ class WebhookAnswer:
 
 def kept_bytes(status: int) -> int:
     """How many bytes of the body of an answer with this status the log keeps."""
-    return KEPT_BYTES_OF_A_SUCCESS if 200 <= status <= 299 else KEPT_BYTES_OF_A_FAILURE
+    return KEPT_BYTES_PER_SUCCESS if 200 <= status <= 299 else KEPT_BYTES_PER_FAILURE
 
 
 def body_text(raw: bytes, content_encoding: str | None, limit: int) -> str:
@@ -100,7 +100,7 @@ def kept_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], .
     left = KEPT_CHARACTERS_OF_HEADERS
     for given_name, given_value in headers:
         name = _printable(given_name).lower()
-        value = MASK if name in MASKED_HEADERS else _printable(given_value[:KEPT_CHARACTERS_OF_A_HEADER])
+        value = MASK if name in MASKED_HEADERS else _printable(given_value[:KEPT_CHARACTERS_PER_HEADER])
         left -= len(name) + len(value)
         if left < 0:
             break

@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from event_service.base.clock import Clock
+from event_service.base.threads import InThread
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.receiver_health import DISABLE_AFTER, EndpointHealth, after_failure, after_success
 from event_service.events.event import RESERVED_TYPE_PREFIX
-from event_service.webhooks.batch import Batch, InThread, Result
+from event_service.webhooks.batch import Batch, Result
 from event_service.webhooks.lane_switch import LaneSwitch
 from event_service.webhooks.ports import EndpointActions, EndpointState
 from event_service.webhooks.verdict import Outcome as Decision

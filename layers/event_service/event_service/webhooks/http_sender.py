@@ -47,8 +47,8 @@ CONNECTIONS_TO_ONE_ENDPOINT = 10
 # The log keeps 256 bytes of a success and its status has decided already: a body that trickles in must not hold a slot.
 SUCCESS_BODY_SECONDS = 1.0
 # A longer or later rest is not read to save a connection: a new one is cheaper.
-DRAINED_BYTES = 64 * 1024
-DRAIN_SECONDS = 0.25
+READ_REST_BYTES = 64 * 1024
+READ_REST_SECONDS = 0.25
 
 _READ_BUFFER_BYTES = 16 * 1024
 _KEPT_HEADERS = ("retry-after", "webhook-delivery")
@@ -287,10 +287,10 @@ async def _read_body(response: aiohttp.ClientResponse, progress: Progress) -> No
         chunk = await content.readany()
         read += len(chunk)
         body += chunk[: limit - len(body)]
-    if not content.at_eof() and (response.content_length or 0) <= DRAINED_BYTES:
+    if not content.at_eof() and (response.content_length or 0) <= READ_REST_BYTES:
         with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while read <= DRAINED_BYTES and not content.at_eof():
+            async with asyncio.timeout(READ_REST_SECONDS):
+                while read <= READ_REST_BYTES and not content.at_eof():
                     read += len(await content.readany())
     progress.body_is_cut = read > limit or not content.at_eof()
     if not content.at_eof():

@@ -11,13 +11,14 @@ from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date, from_stored
+from event_service.base.threads import InThread
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery.attempt import LogKey, LogRecord, PendingAttempt, discarded_record
 from event_service.delivery.lane import Lane
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import BacklogRow
 from event_service.delivery.service_events import OperationalEvents
-from event_service.webhooks.batch import Batch, InThread, Outcome, Result, Task
+from event_service.webhooks.batch import Batch, Outcome, Result, Task
 from event_service.webhooks.ports import DeliveryStores, EventTexts, SnapshotReader
 from event_service.webhooks.record import Recorder
 

@@ -18,11 +18,12 @@ from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import DomainError, Unavailable
+from event_service.base.threads import InThread
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery.lane import Look, Trouble
 from event_service.delivery.lanes import Looks
 from event_service.delivery.receiver_health import in_lane
-from event_service.webhooks.batch import Batch, InThread
+from event_service.webhooks.batch import Batch
 from event_service.webhooks.ports import EndpointState
 from event_service.webhooks.verdict import Outcome, Verdict
 

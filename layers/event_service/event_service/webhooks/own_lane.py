@@ -17,10 +17,11 @@ from typing import Final
 
 from event_service.base.clock import Clock
 from event_service.base.errors import DomainError, Unavailable
+from event_service.base.threads import InThread
 from event_service.delivery.lane import LEASE_SECONDS, Lane, Look, Trouble
 from event_service.delivery.receiver_health import in_lane
 from event_service.webhooks.attempt import RECORD_SECONDS, Attempts
-from event_service.webhooks.batch import Batch, DeliveryReport, InThread
+from event_service.webhooks.batch import Batch, DeliveryReport
 from event_service.webhooks.lane_rows import LaneRows, RowReader
 from event_service.webhooks.pace import Pace
 from event_service.webhooks.ports import DeliveryStores, EndpointState, Snapshot
@@ -42,7 +43,6 @@ class LaneReport:
 
     failed: set[int] = field(default_factory=set)
     turns: int = 0
-    calmed: int = 0
     delivery: DeliveryReport = field(default_factory=DeliveryReport)
 
 
@@ -121,7 +121,7 @@ class OwnLanes:
             now = self._clock()
             lanes = await self._in_thread(self._state.lanes.read, [look.endpoint_id])
             lane = lanes.get(look.endpoint_id) or Lane(look.workspace_id, look.endpoint_id)
-            if lane.is_held(now):
+            if lane.is_leased(now):
                 if lane.again or await self._in_thread(self._state.lanes.ask_again, lane):
                     return None
                 continue
@@ -156,7 +156,7 @@ class OwnLanes:
             await rows.read()
             await self._keep_in_lane(batch, lane)
             if await self._work(lane, rows, turn, batch):
-                await self._calm(report, batch, lane, rows, pace)
+                await self._calm(batch, lane, rows, pace)
                 await self._let_go(look, replace(lane, pace=pace.written()), rows, turn)
         finally:
             # Whatever failed: answers that are still to come are recorded, and the bytes are there for other lanes.
@@ -195,7 +195,7 @@ class OwnLanes:
         if fresh is not None and await self._in_thread(self._state.health.put, lane.workspace_id, fresh, known):
             batch.health[lane.endpoint_id] = fresh
 
-    async def _calm(self, report: LaneReport, batch: Batch, lane: Lane, rows: LaneRows, pace: Pace) -> None:
+    async def _calm(self, batch: Batch, lane: Lane, rows: LaneRows, pace: Pace) -> None:
         """Back to the shared lane, when nothing waits and the receiver has been well for a while."""
         known = batch.health.get(lane.endpoint_id)
         in_own_lane = known is not None and known.own_lane
@@ -210,7 +210,6 @@ class OwnLanes:
             if not done:
                 return
         await self._in_thread(self._state.lanes.calm, lane)
-        report.calmed += 1
 
     async def _let_go(self, look: Look, lane: Lane, rows: LaneRows, turn: Turn) -> None:
         now = self._clock()

@@ -1,6 +1,6 @@
-"""How fast the owner of a lane sends: what it learns of the receiver and what follows from it. Pure; times in seconds.
+"""How fast the owner of a lane sends: what it finds out about the receiver and what follows from it. Pure; times in seconds.
 
-Three things are learnt:
+Three things are found out:
 
 * *How many requests at once.* The window grows with each answer while answers come as quickly as before, doubling at first, and
   is halved when at least half of the answers are failures. One failure among many changes nothing.
@@ -12,12 +12,11 @@ Three things are learnt:
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from dataclasses import asdict, dataclass
 from typing import Final
 
-FIRST_WINDOW: Final = 8.0
+from event_service.delivery.lane import FIRST_WINDOW, PaceState
+
 TROUBLED_WINDOW: Final = 4.0
 """Of a lane that begins because its receiver is slow or fails."""
 EPOCH_ANSWERS: Final = 10
@@ -60,27 +59,6 @@ WELL_SECONDS: Final = 30.0
 SLOW_SECONDS: Final = 2.0
 
 
-@dataclass(slots=True)
-class Learnt:
-    """What outlives an owner; times are of the wall clock."""
-
-    window: float = FIRST_WINDOW
-    threshold: float = 1e9
-    quickest: float = 0.0
-    rate: float | None = None
-    starting: bool = False
-    ceiling: float = 0.0
-    limited_at: float = 0.0
-    wish: float = 0.0
-    active: float = 0.0
-    """Seconds of sending since the last 429."""
-    rests: int = 0
-    well_since: float = 0.0
-    credit: float = 1.0
-    """Requests that may be opened at once; as of ``credit_at``. The next owner goes on where this one was."""
-    credit_at: float = 0.0
-
-
 class Pace:
     """The pace of one lane, in the hands of its owner."""
 
@@ -89,45 +67,45 @@ class Pace:
         Args:
             maximum: requests open at once, at most.
             now: the time.
-            written: what the owner before has learnt.
+            written: what the owner before found out.
             troubled: the receiver is known to be slow or to fail.
             limited: it has just said that it is asked too often.
         """
         self._maximum = maximum
-        self.learnt = Learnt(**json.loads(written)) if written else Learnt(TROUBLED_WINDOW if troubled else FIRST_WINDOW)
+        self.state = PaceState.read(written) if written else PaceState(TROUBLED_WINDOW if troubled else FIRST_WINDOW)
         self.open = 0
         self._inherited: list[float] = []
-        self.learnt.credit_at = self.learnt.credit_at or now
+        self.state.credit_at = self.state.credit_at or now
         self._opened_at = now
         self._decreased_at = 0.0
         self._began = now
         self._taken: deque[float] = deque()
         self._answers: list[tuple[bool, float]] = []
         self._failures_in_row = 0
-        if limited and self.learnt.rate is None:
+        if limited and self.state.rate is None:
             self._limit(now)
-        if self.learnt.rate is not None and now - self.learnt.limited_at > LIMIT_REMEMBERED_SECONDS:
-            self.learnt.rate = None
-        self._knew_ceiling = self.learnt.ceiling > 0.0
+        if self.state.rate is not None and now - self.state.limited_at > LIMIT_REMEMBERED_SECONDS:
+            self.state.rate = None
+        self._knew_ceiling = self.state.ceiling > 0.0
 
     def written(self) -> str:
         """What the next owner goes on with."""
-        return json.dumps(asdict(self.learnt), separators=(",", ":"))
+        return self.state.text()
 
     # -- asking ----------------------------------------------------------------------------------------------------------
 
     def wait(self, now: float) -> float | None:
         """Seconds until one more request may be opened: 0 for now, ``None`` for when one that is open has ended."""
         self._inherited = [until for until in self._inherited if until > now]
-        if self.open + len(self._inherited) >= max(1, int(min(self.learnt.window, self._maximum))):
+        if self.open + len(self._inherited) >= max(1, int(min(self.state.window, self._maximum))):
             return None if self.open else 1.0
-        rate = self.learnt.rate
+        rate = self.state.rate
         if rate is None:
             return 0.0
         if self._failures_in_row and self.open:
             return None  # it said 429 a moment ago: one at a time shows whether it still does
         self._accrue(now, rate)
-        return 0.0 if self.learnt.credit >= 1.0 else (1.0 - self.learnt.credit) / rate
+        return 0.0 if self.state.credit >= 1.0 else (1.0 - self.state.credit) / rate
 
     def inherit(self, until: float) -> None:
         """An owner before has a request open, until then at most."""
@@ -136,37 +114,37 @@ class Pace:
     def opened(self, now: float) -> None:
         """A request was opened."""
         self.open += 1
-        if self.learnt.rate is not None:
-            self._accrue(now, self.learnt.rate)
-            self.learnt.credit -= 1.0
-            self._increase(now, self.learnt.rate)
+        if self.state.rate is not None:
+            self._accrue(now, self.state.rate)
+            self.state.credit -= 1.0
+            self._increase(now, self.state.rate)
 
     def paused(self, since: float, until: float) -> None:
         """Nothing was sent meanwhile, because the receiver asked for it."""
-        self.learnt.wish = until - since
+        self.state.wish = until - since
 
     def _accrue(self, now: float, rate: float) -> None:
-        passed = max(0.0, now - self.learnt.credit_at)
-        self.learnt.credit_at = now
+        passed = max(0.0, now - self.state.credit_at)
+        self.state.credit_at = now
         # What was not sent during a short pause may follow it, as most limits allow.
-        self.learnt.credit = min(self.learnt.credit + rate * passed, max(1.0, CATCH_UP_SECONDS * rate))
+        self.state.credit = min(self.state.credit + rate * passed, max(1.0, CATCH_UP_SECONDS * rate))
 
     def _increase(self, now: float, rate: float) -> None:
         """Asks for a little more, for the time in which requests were sent: a quiet hour says nothing about the limit."""
-        learnt = self.learnt
+        state = self.state
         active = min(now - self._opened_at, 2.0 / rate)
         self._opened_at = now
-        learnt.active += active
-        near = BELOW_CEILING * learnt.ceiling
-        if learnt.starting:
-            learnt.rate = rate * STARTING_INCREASE**active
+        state.active += active
+        near = BELOW_CEILING * state.ceiling
+        if state.starting:
+            state.rate = rate * STARTING_INCREASE**active
         elif rate < near:
-            learnt.rate = min(near, rate + RETURN_PER_SECOND * learnt.ceiling * active)
+            state.rate = min(near, rate + RETURN_PER_SECOND * state.ceiling * active)
         else:
-            beyond = learnt.active - max(PLATEAU_SECONDS, PLATEAU_REQUESTS / rate, PLATEAU_WISHES * learnt.wish)
+            beyond = state.active - max(PLATEAU_SECONDS, PLATEAU_REQUESTS / rate, PLATEAU_WISHES * state.wish)
             if beyond > 0.0:
                 increase = min(INCREASE_PER_SECOND * (1.0 + beyond / INCREASE_DOUBLES_SECONDS), MAXIMUM_INCREASE)
-                learnt.rate = rate * (1.0 + increase * min(1.0, rate / STEADY_RATE)) ** active
+                state.rate = rate * (1.0 + increase * min(1.0, rate / STEADY_RATE)) ** active
 
     # -- learning --------------------------------------------------------------------------------------------------------
 
@@ -185,65 +163,65 @@ class Pace:
             self._limit(now)
             return
         self._answers.append((succeeded, seconds))
-        learnt = self.learnt
+        state = self.state
         if succeeded:
             self._failures_in_row = 0
-            learnt.rests = 0
+            state.rests = 0
             self._taken.append(now)
             while self._taken[0] < now - MEASURED_SECONDS_AT_MOST:
                 self._taken.popleft()
             if seconds < SLOW_SECONDS:
-                learnt.well_since = learnt.well_since or now
+                state.well_since = state.well_since or now
                 self._widen(seconds)
             else:
-                learnt.well_since = 0.0
+                state.well_since = 0.0
                 self._widen(seconds)
         else:
             self._failures_in_row += 1
         # The more are open at once, the more answers it takes to tell a bad moment from a bad receiver.
-        enough = max(EPOCH_ANSWERS, learnt.window)
-        in_row = max(FAILURES_IN_ROW, learnt.window / 4)
+        enough = max(EPOCH_ANSWERS, state.window)
+        in_row = max(FAILURES_IN_ROW, state.window / 4)
         if len(self._answers) >= enough or self._failures_in_row >= in_row:
             self._judge()
 
     def _widen(self, seconds: float) -> None:
-        learnt = self.learnt
-        learnt.quickest = seconds if not learnt.quickest else min(seconds, learnt.quickest)
-        if self.open + 1 < learnt.window * 0.7 or seconds > SLOWER * max(learnt.quickest, 0.02):
+        state = self.state
+        state.quickest = seconds if not state.quickest else min(seconds, state.quickest)
+        if self.open + 1 < state.window * 0.7 or seconds > SLOWER * max(state.quickest, 0.02):
             return  # it is not the window that holds us back
-        learnt.window += 1.0 if learnt.window < learnt.threshold else 1.0 / learnt.window
-        learnt.window = min(learnt.window, float(self._maximum))
+        state.window += 1.0 if state.window < state.threshold else 1.0 / state.window
+        state.window = min(state.window, float(self._maximum))
 
     def _judge(self) -> None:
         failed = sum(not succeeded for succeeded, _ in self._answers)
         if failed >= FAILURE_SHARE * len(self._answers):
-            self.learnt.window = max(1.0, self.learnt.window / 2)
-            self.learnt.threshold = max(FIRST_WINDOW, self.learnt.window)
-            self.learnt.well_since = 0.0
+            self.state.window = max(1.0, self.state.window / 2)
+            self.state.threshold = max(FIRST_WINDOW, self.state.window)
+            self.state.well_since = 0.0
         self._answers.clear()
 
     def _limit(self, now: float) -> None:
-        learnt = self.learnt
-        learnt.well_since = 0.0
-        if learnt.rate is None:
+        state = self.state
+        state.well_since = 0.0
+        if state.rate is None:
             measured = self._measured(now)
-            learnt.rate, learnt.starting = max(FIRST_RATE, measured), measured == 0.0
-            self.learnt.credit = 0.0
+            state.rate, state.starting = max(FIRST_RATE, measured), measured == 0.0
+            self.state.credit = 0.0
         elif now - self._decreased_at > 1.0:
             # Of the answers to one burst the first one counts.
             self._decreased_at = now
-            learnt.starting = False
+            state.starting = False
             # What was measured lately may be too short to trust: one 429 takes a fifth at most, and the next one follows soon.
-            measured = self._measured(now) if now - self._began >= MEASURED_SECONDS or not self._knew_ceiling else learnt.rate
-            lowered = min(max(measured, MOST_DECREASE * learnt.rate), DECREASE * learnt.rate)
-            learnt.rate = max(LEAST_RATE, lowered)
-            learnt.ceiling = learnt.rate / DECREASE
-        self.learnt.credit = min(self.learnt.credit, 0.0)
-        learnt.limited_at, learnt.active = now, 0.0
+            measured = self._measured(now) if now - self._began >= MEASURED_SECONDS or not self._knew_ceiling else state.rate
+            lowered = min(max(measured, MOST_DECREASE * state.rate), DECREASE * state.rate)
+            state.rate = max(LEAST_RATE, lowered)
+            state.ceiling = state.rate / DECREASE
+        self.state.credit = min(self.state.credit, 0.0)
+        state.limited_at, state.active = now, 0.0
 
     def _measured(self, now: float) -> float:
         """What the receiver took a second, lately."""
-        span = max(MEASURED_SECONDS, MEASURED_ANSWERS / (self.learnt.rate or STEADY_RATE))
+        span = max(MEASURED_SECONDS, MEASURED_ANSWERS / (self.state.rate or STEADY_RATE))
         span = min(span, MEASURED_SECONDS_AT_MOST, now - self._began)
         if span < 1.0:
             return 0.0
@@ -254,15 +232,15 @@ class Pace:
 
     def rest(self) -> float | None:
         """Seconds to leave the receiver alone, when nobody seems to be there; ``None`` when there is no reason to."""
-        learnt = self.learnt
+        state = self.state
         # Once the receiver has been left alone, one request that fails says that nobody is there yet.
-        enough = 1 if learnt.rests else FAILURES_IN_ROW
-        if self.open or self._failures_in_row < enough or learnt.window > 1.0 or learnt.rate is not None:
+        enough = 1 if state.rests else FAILURES_IN_ROW
+        if self.open or self._failures_in_row < enough or state.window > 1.0 or state.rate is not None:
             return None
-        learnt.rests += 1
-        return min(FIRST_REST_SECONDS * 2.0 ** (learnt.rests - 1), MAXIMUM_REST_SECONDS)
+        state.rests += 1
+        return min(FIRST_REST_SECONDS * 2.0 ** (state.rests - 1), MAXIMUM_REST_SECONDS)
 
     def is_well(self, now: float) -> bool:
         """Whether the endpoint may go back to the shared lane."""
-        learnt = self.learnt
-        return learnt.rate is None and bool(learnt.well_since) and now - learnt.well_since >= WELL_SECONDS
+        state = self.state
+        return state.rate is None and bool(state.well_since) and now - state.well_since >= WELL_SECONDS

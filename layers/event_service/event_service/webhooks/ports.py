@@ -61,7 +61,7 @@ class Sender(Protocol):
     """Makes one request."""
 
     async def send(self, request: WebhookRequest) -> WebhookAnswer:
-        """Whatever the receiver does ends in the answer."""
+        """Sends a request within its deadline; every failure is an answer, none is raised."""
 
 
 class EventTexts(Protocol):

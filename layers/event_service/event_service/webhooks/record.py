@@ -23,13 +23,14 @@ from typing import Final
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import DomainError, Unavailable
+from event_service.base.threads import InThread
 from event_service.configuration.endpoint import EndpointStatus
 from event_service.delivery.attempt import DeliveryStatus, PendingAttempt
 from event_service.delivery.lane import MAXIMUM_CONTINUATIONS, MAXIMUM_QUEUE_DELAY_SECONDS
 from event_service.delivery.lanes import reminder_for
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.ports import BacklogRow, WebhookQueue
-from event_service.webhooks.batch import Batch, InThread, Outcome, Result
+from event_service.webhooks.batch import Batch, Outcome, Result
 from event_service.webhooks.health import HealthTracking, event_type_of, is_of_service
 from event_service.webhooks.ports import DeliveryStores, EndpointActions
 
@@ -78,7 +79,6 @@ class Recorder:
             report.limited += one.verdict is not None and one.verdict.limited
             report.to_backlog += one.outcome in (Outcome.BACKLOG, Outcome.CUT)
             report.cut += one.outcome is Outcome.CUT
-            report.postponed += one.outcome is Outcome.POSTPONED
         return True
 
     async def _done(self, step: Callable[[Batch, Sequence[Result]], Awaitable[None]], batch: Batch, group: Sequence[Result]) -> bool:

@@ -42,7 +42,7 @@ class Recording:
         self._idle.set()
 
     def add(self, result: Result) -> None:
-        """One more result."""
+        """Queues a result; it is written with those that end at the same time."""
         self._finished.append(result)
         self._idle.clear()
         self._some.set()

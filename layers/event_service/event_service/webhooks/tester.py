@@ -20,7 +20,8 @@ from event_service.delivery.ports import TestsMade
 SLACK_SECONDS: Final = 5
 """For a cold start of the webhook function, beside the attempt's own deadline."""
 MAXIMUM_SECONDS: Final = 20
-"""The caller's own time ends: API Gateway waits 30 s. With a longer deadline a slow receiver cannot be tested."""
+"""The caller's own time ends after :data:`~event_service.base.allowance.GATEWAY_SECONDS`.
+With a longer deadline a slow receiver cannot be tested."""
 
 
 TESTS_PER_MINUTE: Final = 30

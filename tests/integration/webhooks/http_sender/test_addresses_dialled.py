@@ -79,7 +79,7 @@ async def test_the_last_look_is_at_what_is_dialled(make_sender: MakeSender, monk
     assert target.connections == 0
 
 
-async def test_of_many_addresses_all_are_judged_and_the_first_ones_dialled(make_sender: MakeSender) -> None:
+async def test_many_addresses_are_all_judged_and_the_first_ones_dialled(make_sender: MakeSender) -> None:
     many = [f"127.0.{third}.{fourth}" for third in range(1, 4) for fourth in range(1, 255)]
 
     async with receiver(answering(OK)) as target:

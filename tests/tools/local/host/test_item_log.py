@@ -69,7 +69,7 @@ def test_a_line_that_was_cut_by_a_kill_costs_that_change_only(path: Path) -> Non
     assert Table(path).log.unreadable == 0, "a start rewrites the log"
 
 
-def test_it_is_rewritten_when_most_of_it_is_outdated(path: Path) -> None:
+def test_the_log_is_rewritten_when_most_of_it_is_outdated(path: Path) -> None:
     table = Table(path, rewrite_bytes=10_000)
     for number in range(2_000):
         table.put("a", {"n": {"N": str(number)}})

@@ -88,7 +88,7 @@ def _invoke(process: Process, event: Any = None, seconds: float = SECONDS) -> di
     return process.invoke(event, {}, seconds)
 
 
-def test_it_answers_each_invocation_with_its_own_log(start: Start) -> None:
+def test_a_process_answers_each_invocation_with_its_own_log(start: Start) -> None:
     process = start("    print('saw', event)\n    print('second line')\n    return {'n': event}\n")
 
     answers = [_invoke(process, number) for number in range(3)]

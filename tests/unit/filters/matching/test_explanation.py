@@ -114,7 +114,7 @@ def test_the_sentence_says_what_was_found_and_what_was_wanted(
     assert [failed.sentence for failed in Explainer(condition).explain(event).failed] == sentences
 
 
-def test_of_several_alternatives_the_nearest_is_explained() -> None:
+def test_the_nearest_of_several_alternatives_is_explained() -> None:
     pattern = {"type": ["a"], "$or": [{"b": [1], "c": [1]}, {"d": [{"numeric": ["<", 5]}]}]}
 
     explanation = Explainer({"pattern": pattern}).explain({"type": "a", "b": 2, "c": 2, "d": 9})

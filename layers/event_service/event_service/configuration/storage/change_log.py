@@ -13,6 +13,7 @@ from pynamodb.models import Model
 
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key, TransactionCanceled, Write
 from event_service.base.errors import RateLimited, TooLarge, Unavailable
+from event_service.base.formats import check_format
 from event_service.base.identifiers import new_id
 from event_service.configuration.change_note import NO_NOTE, note_from_json, note_to_json
 from event_service.configuration.changes import (
@@ -23,7 +24,7 @@ from event_service.configuration.changes import (
     operations_from_json,
     operations_to_json,
 )
-from event_service.configuration.codec import FORMAT, check_format
+from event_service.configuration.codec import FORMAT
 from event_service.configuration.ports import Beside
 from event_service.configuration.storage.secrets import SecretItem, remembering, secret_item
 
@@ -34,7 +35,7 @@ MAXIMUM_CHANGE_BYTES = 380_000
 
 
 class ChangeItem(Model):
-    """One change set."""
+    """Row of one change set; key: workspace and version."""
 
     class Meta:
         """The table's logical name."""
@@ -67,7 +68,7 @@ class DynamoChangeLog:
         if not page.items:
             return None
         row = ChangeItem.from_raw_data(page.items[0])
-        check_format({"format": row.format})
+        check_format(row.format, FORMAT, "a change set")
         return Head(workspace_id, int(row.version), counts_from_json(json.loads(row.counts)), bool(row.applied))
 
     def append(self, change: ChangeSet, beside: Beside | None = None) -> bool:
@@ -152,7 +153,7 @@ class DynamoChangeLog:
 
 def _change(item: AttributeMap) -> ChangeSet:
     row = ChangeItem.from_raw_data(item)
-    check_format({"format": row.format})
+    check_format(row.format, FORMAT, "a change set")
     return ChangeSet(
         workspace_id=row.workspace_id,
         version=int(row.version),

@@ -7,7 +7,6 @@ named in one place.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -119,8 +118,7 @@ def event_filter_item(event_filter: EventFilter, version: int) -> AttributeMap:
     fields = codec.event_filter_fields(event_filter)
     return typed(
         {
-            **codec.without_none(fields),
-            "condition": json.dumps(event_filter.condition, ensure_ascii=False, separators=(",", ":")),
+            **codec.without_none(codec.flat(fields)),
             "version": version,
             "creationKey": f"{fields['created']}#{event_filter.id}",
             "modificationKey": f"{fields['modified']}#{event_filter.id}",
@@ -130,8 +128,7 @@ def event_filter_item(event_filter: EventFilter, version: int) -> AttributeMap:
 
 def event_filter_of(item: AttributeMap) -> EventFilter:
     """Reads the stored form of one that is no tombstone."""
-    fields = plain(item)
-    return codec.event_filter_of({**fields, "condition": json.loads(fields["condition"])})
+    return codec.event_filter_of(plain(item))
 
 
 def is_deleted(item: AttributeMap) -> bool:
@@ -161,8 +158,9 @@ def _typed(value: Any) -> dict[str, Any]:
 
 
 def plain(item: AttributeMap) -> dict[str, Any]:
-    """The attributes of an item without their types; numbers stay text."""
+    """The attributes of an item without their types: what :func:`typed` made."""
     fields: dict[str, Any] = {}
     for name, attribute in item.items():
-        (fields[name],) = attribute.values()
+        ((kind, value),) = attribute.items()
+        fields[name] = int(value) if kind == "N" else value
     return fields

@@ -49,7 +49,8 @@ TOMBSTONE_LIFE: Final = timedelta(hours=24)
 WRITERS: Final = 16
 """Threads that write the rows of one change, fewer than the connections in the pool."""
 WRITE_SECONDS: Final = 8.0
-"""One attempt at the rows of a change ends after that; the next one goes on where it ended. API Gateway waits 30 s."""
+"""One attempt at the rows of a change ends after that; the next one goes on where it ended. The caller is answered within
+:data:`~event_service.base.allowance.GATEWAY_SECONDS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pynamodb.models import Model
 from event_service.aws.dynamodb import AttributeMap, Database, Key
 from event_service.base.clock import Clock
 from event_service.base.page import just_before
+from event_service.configuration import codec
 from event_service.configuration.changes import ChangeSet
 from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.configuration.ports import EndpointPage, EventFilterPage, RoutingRows
@@ -26,11 +27,12 @@ from event_service.configuration.storage.items import (
     event_filter_of,
     is_deleted,
     linked_ids,
+    plain,
 )
 from event_service.configuration.storage.row_writer import RowWriter
 from event_service.filters.event_filter import EventFilter
 
-TRIES_OF_A_LOAD: Final = 5
+TRIES_PER_LOAD: Final = 5
 """Of each page: one that fails to the end costs all pages before it."""
 SKIPPED_IN_ONE_READ: Final = 200
 """Up to this offset a page is read with what it skips; beyond, what is skipped is only counted, not transferred."""
@@ -86,7 +88,7 @@ class DynamoConfigurationRows:
             key = EventFilterItem.modification_key if page.by_modification else EventFilterItem.creation_key
             condition &= key.between(*_behind(page.after, descending=page.descending))
         # The indexes hold keys alone: with whole rows, 100,000 conditions of 32 KB would fill the 10 GB that DynamoDB gives the
-        # items of one key in a table with local indexes.
+        # items of one key in a table with local indexes (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html).
         keys = self._page(EventFilterItem, condition, index, page.offset, page.limit, descending=page.descending)
         ids = [key["id"]["S"] for key in keys]
         found = self.event_filters(workspace_id, ids)
@@ -108,7 +110,7 @@ class DynamoConfigurationRows:
                 LinksItem,
                 (LinksItem.workspace_id == workspace_id) & LinksItem.side.startswith("endpoint#"),
                 consistent=True,
-                tries=TRIES_OF_A_LOAD,
+                tries=TRIES_PER_LOAD,
             )
             if "ids" in item
         }
@@ -116,16 +118,16 @@ class DynamoConfigurationRows:
             EndpointItem,
             EndpointItem.workspace_id == workspace_id,
             index="by_creation",
-            attributes=["id", "type", "matchesNothing"],
+            attributes=["id", *codec.ROUTED],
             consistent=True,
-            tries=TRIES_OF_A_LOAD,
+            tries=TRIES_PER_LOAD,
         ):
             endpoint_id = item["id"]["S"]
-            endpoints[endpoint_id] = EndpointType(item["type"]["S"])
-            if "matchesNothing" in item:
+            endpoints[endpoint_id], matches_nothing = codec.endpoint_type_of(plain(item))
+            if matches_nothing:
                 matching_nothing.add(endpoint_id)
         own = EventFilterItem.workspace_id == workspace_id
-        items = self._database.query_all(EventFilterItem, own, consistent=True, tries=TRIES_OF_A_LOAD)
+        items = self._database.query_all(EventFilterItem, own, consistent=True, tries=TRIES_PER_LOAD)
         event_filters = (event_filter_of(item) for item in items if not is_deleted(item))
         return RoutingRows(endpoints, {one.id: one for one in event_filters}, links, frozenset(matching_nothing))
 

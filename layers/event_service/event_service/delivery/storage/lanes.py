@@ -68,13 +68,13 @@ class DynamoLaneStore:
         return claimed if self._update(lane.endpoint_id, actions, unchanged & free, token) else None
 
     def ask_again(self, lane: Lane) -> bool:
-        return self._update(lane.endpoint_id, [LaneItem.again.set(True)], self._held_by(lane))
+        return self._update(lane.endpoint_id, [LaneItem.again.set(True)], self._leased_by(lane))
 
     def set_ending(self, lane: Lane, ending: bool) -> bool:
-        return self._update(lane.endpoint_id, [LaneItem.ending.set(ending)], self._held_by(lane))
+        return self._update(lane.endpoint_id, [LaneItem.ending.set(ending)], self._leased_by(lane))
 
     def release(self, lane: Lane, next_at: datetime | None) -> bool:
-        condition = self._held_by(lane)
+        condition = self._leased_by(lane)
         if not lane.again:
             condition &= LaneItem.again == False  # noqa: E712 - PynamoDB builds a condition from it
         next_action = LaneItem.next_at.remove() if next_at is None else LaneItem.next_at.set(format_date(next_at))
@@ -104,14 +104,14 @@ class DynamoLaneStore:
         return self._update(endpoint_id, actions, condition)
 
     def calm(self, lane: Lane) -> None:
-        self._update(lane.endpoint_id, [LaneItem.trouble.remove(), LaneItem.not_before.remove()], self._held_by(lane))
+        self._update(lane.endpoint_id, [LaneItem.trouble.remove(), LaneItem.not_before.remove()], self._leased_by(lane))
 
     def reset(self, endpoint_id: str) -> None:
         actions = [LaneItem.next_at.remove(), LaneItem.not_before.remove(), LaneItem.pace.remove()]
         self._update(endpoint_id, actions, LaneItem.bucket.exists())
 
     @staticmethod
-    def _held_by(lane: Lane) -> Condition:
+    def _leased_by(lane: Lane) -> Condition:
         condition: Condition = (LaneItem.token == lane.token) & LaneItem.lease_until.exists()
         return condition
 

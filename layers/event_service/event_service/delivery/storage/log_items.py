@@ -21,21 +21,23 @@ KEPT_BEYOND_THE_EVENT: Final = timedelta(days=1)
 """So that the record of an event that expired before it could be sent is still seen."""
 INLINE_BYTES: Final = 500
 """Texts of a failed attempt that are longer stand in an item of their own. All records of one event share a partition key, which takes
-1,000 kilobytes a second: an error page of 16 KiB would take the place of the records of sixteen other endpoints."""
+1,000 kilobytes a second (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html): an
+error page of 16 KiB would take the place of the records of sixteen other endpoints."""
 TEXTS: Final = ("body", "headers", "explanation", "url")
 """:mod:`event_service.delivery.codec` names them."""
 WIDE_MARKS: Final = ("!", "~")
 """Sort keys of the two rows that say that an event is wide. Ids of endpoints lie between them, so that a list from either end meets one
 of them first."""
 _INDEX_ID_BYTES: Final = 900
-"""DynamoDB takes 1,024 bytes of sort key; the date before the id takes 33."""
+"""DynamoDB takes 1,024 bytes of sort key (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html);
+the date before the id takes 33."""
 
 
 class ByEndpointIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """The deliveries of one endpoint in order of acceptance."""
 
     class Meta:
-        """The index."""
+        """Name and projection of ``by_endpoint``."""
 
         index_name = "by_endpoint"
         projection = KeysOnlyProjection()

@@ -21,7 +21,7 @@ _DATE_CHARACTERS: Final = 32
 
 
 class ReminderItem(Model):
-    """One reminder."""
+    """Says from when on the scheduler must ask for a lane."""
 
     class Meta:
         """The table's logical name."""

@@ -1,6 +1,7 @@
 """The stored form of an event: JSON ``[type, date, creationDate, agentId, cameraId, data]``, compressed where that is
 shorter.
 
+This is format 1, and has no number: it begins with text. A later form begins with its number, which this release refuses.
 ``data`` stands last, so that a reader who does not show it reads the beginning alone: a list of a thousand events of
 256 KiB each is then a few hundred kilobytes of work instead of 256 MB.
 """
@@ -14,8 +15,10 @@ from typing import Any, Final
 
 from event_service.base import json_values
 from event_service.base.dates import format_date, from_stored
+from event_service.base.formats import check_format
 from event_service.events.event import Event
 
+FORMAT: Final = 1
 # zlib's first byte; JSON text begins with a bracket.
 _COMPRESSED: Final = 0x78
 _HEAD_BYTES: Final = 8_192
@@ -33,12 +36,18 @@ def pack(event: Event) -> bytes:
 
 
 def unpack(workspace_id: str, event_id: str, body: bytes, *, with_data: bool = True) -> tuple[Event, int]:
-    """The event in a body, and the bytes of its JSON; without data they are 0, and ``data`` is ``{}``."""
+    """The event in a body, and the bytes of its JSON; without data they are 0, and ``data`` is ``{}``.
+
+    Raises:
+        ValueError: a newer release wrote it.
+    """
     if with_data:
         plain = zlib.decompress(body) if body[0] == _COMPRESSED else body
         parts, size = json.loads(plain), len(plain)
     else:
         parts, size = [*_head(body), {}], 0
+    if not isinstance(parts[0], str):
+        check_format(parts[0], FORMAT, "an event")
     event_type, date, created, agent_id, camera_id, data = parts
     event = Event(
         id=event_id,

@@ -23,7 +23,7 @@ from event_service.base.errors import DomainError, Unavailable
 from event_service.base.identifiers import shard_of
 from event_service.base.threads import ContextThreads
 from event_service.events.event import Event
-from event_service.events.ports import SHARDS, Owner, PutOutcome, StoredEvent, Track, TrackKey
+from event_service.events.ports import SHARDS, Publisher, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.sort_key import activity_id, cut_id, expiry, indexed_profile_ids, sort_key
 from event_service.events.storage.codec import delivered_text, pack, unpack
 
@@ -45,6 +45,8 @@ MAXIMUM_ROWS_FORGOTTEN: Final = 500
 
 
 class EventItem(Model):
+    """Row of one event; its body is written and read by :mod:`event_service.events.storage.codec`."""
+
     class Meta:
         """The table's logical name."""
 
@@ -135,7 +137,7 @@ class DynamoEventStore:
                 found[event_id] = delivered_text(workspace_id, event_id, bytes(raw["body"]["B"]))
         return found
 
-    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Owner]:
+    def owners(self, keys: Collection[tuple[str, str]], *, consistent: bool = True) -> dict[tuple[str, str], Publisher]:
         now = self._clock().timestamp()
         wanted = {f"{workspace_id}#{event_id}": (workspace_id, event_id) for workspace_id, event_id in keys}
         found = self._database.batch_get(
@@ -154,7 +156,7 @@ class DynamoEventStore:
     def put_if_absent(self, events: Sequence[Event], nonce: str, *, rows_later: bool = False) -> PutOutcome:
         late = {event.id for event in events if self._tracks(event)} if rows_later else self._write_some_rows(events)
         end = self._monotonic() + STORING_SECONDS
-        taken: dict[str, Owner] = {}
+        taken: dict[str, Publisher] = {}
         failed: list[str] = []
         needless: list[EventIndexItem] = []
 
@@ -278,8 +280,8 @@ def _batched(values: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
         yield some
 
 
-def _owner(raw: AttributeMap) -> Owner:
-    return Owner(bytes(raw["nonce"]["B"]).hex(), rows_missing="rowsMissing" in raw)
+def _owner(raw: AttributeMap) -> Publisher:
+    return Publisher(bytes(raw["nonce"]["B"]).hex(), rows_missing="rowsMissing" in raw)
 
 
 def _stored(workspace_id: str, raw: AttributeMap, *, with_data: bool = True) -> StoredEvent:

@@ -19,7 +19,7 @@ from event_service.filters.patterns.path_tree import PathNode
 from event_service.filters.patterns.pattern import FieldCondition
 from event_service.filters.patterns.wording import VALUES_SHOWN, entries_of, listed, plain_value, refusal, shown, wish
 
-STEPS_OF_AN_EXPLANATION: Final = 2 * STEPS_PER_FILTER
+STEPS_PER_EXPLANATION: Final = 2 * STEPS_PER_FILTER
 """A verdict ends with the first clause that fails; an explanation asks all of them."""
 
 
@@ -100,7 +100,7 @@ class Explainer:
 
         Args:
             event: the delivered event, as ``json.loads`` makes it.
-            budget: what the work may cost, :data:`STEPS_OF_AN_EXPLANATION` when ``None``.
+            budget: what the work may cost, :data:`STEPS_PER_EXPLANATION` when ``None``.
         """
         nearest, complete = self._nearest(event, budget)
         return Explanation(self._in_words(event, nearest), complete)
@@ -116,7 +116,7 @@ class Explainer:
         """The nearest alternative, and whether the budget sufficed to find it."""
         fields = EventFields(event, self._wanted)
         add_listed_values(event, fields)
-        nearest = _Nearest(fields, Budget(STEPS_OF_AN_EXPLANATION) if budget is None else budget)
+        nearest = _Nearest(fields, Budget(STEPS_PER_EXPLANATION) if budget is None else budget)
         try:
             for alternative in self._alternatives:
                 nearest.consider(alternative)

@@ -99,16 +99,16 @@ class Intervals(Generic[W]):
     def holding(self, number: float) -> list[W]:
         """Who waits for ``number``."""
         position = order(number)
-        held: list[W] = []
+        waiting: list[W] = []
         for level in self._forks_by_level:
             fork = self._forks.get((level, position >> level))
             if fork is None:
                 continue
             if level and position >> (level - 1) & 1:
-                held += fork.by_high.waiters[bisect_left(fork.by_high.bounds, (position, -1)) :]
+                waiting += fork.by_high.waiters[bisect_left(fork.by_high.bounds, (position, -1)) :]
             else:
-                held += fork.by_low.waiters[: bisect_right(fork.by_low.bounds, (position, _BEYOND))]
-        return held
+                waiting += fork.by_low.waiters[: bisect_right(fork.by_low.bounds, (position, _BEYOND))]
+        return waiting
 
 
 def _place(bounds: _Bounds) -> tuple[int, int]:

@@ -30,7 +30,7 @@ ADVANTAGE_OF_LONGER_RUN = 4
 CHARACTERS_COPIED = 256
 ASCII_CHARACTERS_FOLDED = 128
 OTHER_CHARACTERS_FOLDED = 4
-CHARACTERS_SEARCHED_FOR_A_RUN = 32
+CHARACTERS_SEARCHED_PER_RUN = 32
 RUNS_CUT = 2
 
 
@@ -244,7 +244,7 @@ class WildcardTable(Generic[W]):
     def _present(self, text: str, budget: Budget) -> Collection[str]:
         """The runs somebody waits behind that ``text`` holds, and perhaps others."""
         guards, size = self._guarded.guards(), len(text)
-        searching = len(guards) * (1 + size // CHARACTERS_SEARCHED_FOR_A_RUN)
+        searching = len(guards) * (1 + size // CHARACTERS_SEARCHED_PER_RUN)
         cutting = 1 + size * len(self._guarded.lengths) // RUNS_CUT
         budget.spend(min(searching, cutting))
         if searching <= cutting:

@@ -12,7 +12,7 @@ from event_service.filters.matching.intervals import Intervals
 from event_service.filters.matching.postings import Postings
 from event_service.filters.patterns.event_fields import FieldValues, Key
 from event_service.filters.patterns.ip_addresses import Address, first_address
-from event_service.filters.patterns.predicates import STEPS_TO_READ_AN_ADDRESS, AnythingBut, Exactly, InNetwork, InRange, SameAddress
+from event_service.filters.patterns.predicates import STEPS_PER_ADDRESS, AnythingBut, Exactly, InNetwork, InRange, SameAddress
 
 W = TypeVar("W", bound=Hashable)
 
@@ -107,13 +107,13 @@ class NetworkTable(Generic[W]):
 
 def _addresses(values: FieldValues, budget: Budget) -> set[Address]:
     if values.known_addresses is None:
-        budget.spend(STEPS_TO_READ_AN_ADDRESS * len(values.places))
+        budget.spend(STEPS_PER_ADDRESS * len(values.places))
     budget.spend(len(values.addresses))
     return set(values.addresses.values())
 
 
 class RangeTable(Generic[W]):
-    """Numeric ranges."""
+    """Finds which conditions wait for a range that contains a number."""
 
     __slots__ = ("_intervals",)
 
@@ -134,9 +134,9 @@ class RangeTable(Generic[W]):
         for number in (values.sole,) if values.sole is not None else values.numbers:
             if isinstance(number, float):
                 budget.spend(1 + 2 * self._intervals.levels)
-                held = self._intervals.holding(number)
-                budget.spend(len(held) // WAITERS_PER_STEP)
-                found.update(held)
+                waiting = self._intervals.holding(number)
+                budget.spend(len(waiting) // WAITERS_PER_STEP)
+                found.update(waiting)
 
 
 _waiters_of: Callable[[Any], Collection[Any]] = attrgetter("waiters")

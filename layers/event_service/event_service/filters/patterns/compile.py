@@ -16,9 +16,11 @@ from event_service.filters.patterns.pattern import FieldCondition, Pattern, path
 from event_service.filters.patterns.pattern_json import Pairs, as_object, below, mentions, read_pattern
 from event_service.filters.patterns.predicates import Exactly, OneOf, Predicate
 
-# `$or` multiplies: three of ten branches each are 1,000 alternatives. EventBridge has the same limit.
+# `$or` multiplies: three of ten branches each are 1,000 alternatives. EventBridge has the same limit
+# (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html).
 MAXIMUM_ALTERNATIVES = 1_000
-# What one alternative may ask; the rule engine of EventBridge has the same limit.
+# What one alternative may ask; the rule engine of EventBridge has the same limit
+# (https://github.com/aws/event-ruler).
 MAXIMUM_FIELDS = 256
 MAXIMUM_FAULTS_REPORTED = 10
 

@@ -125,7 +125,7 @@ class FieldValues:
         return not self.outside
 
     def add(self, key: Key, place: Place) -> None:
-        """Adds one value."""
+        """Notes a leaf under its key, so that tables find it without walking the event."""
         places = self.places.get(key)
         if places is None:
             if self.places:

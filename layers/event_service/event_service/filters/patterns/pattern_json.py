@@ -10,7 +10,7 @@ from event_service.base.errors import BadUserInput
 from event_service.filters.patterns.faults import Fault, PatternError
 from event_service.filters.patterns.numbers import WrittenNumber
 
-# What EventBridge grants at most (its quota is 2,048 and can be raised to this).
+# What EventBridge grants at most: its quota is 2,048 and can be raised to this (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html).
 MAXIMUM_PATTERN_CHARACTERS = 4_096
 
 

@@ -19,7 +19,7 @@ from event_service.filters.patterns.ip_addresses import Address, first_address, 
 CHARACTERS_PER_STEP = 512
 """Pairs of a pattern's and a text's character that a search for a piece of text compares in one step at worst."""
 
-STEPS_TO_READ_AN_ADDRESS = 6
+STEPS_PER_ADDRESS = 6
 
 
 def salted_hash(keys: Iterable[Key | float]) -> int:
@@ -33,7 +33,7 @@ def salted_hash(keys: Iterable[Key | float]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """Base of all predicates."""
+    """Judges one value of a field, and states what that costs."""
 
     def accepts(self, key: Key) -> bool:
         """Whether the value fulfils the predicate."""
@@ -135,7 +135,7 @@ class AddressPredicate(Predicate):
 
     def cost(self, values: FieldValues) -> int:
         known = values.known_addresses
-        return 1 + (STEPS_TO_READ_AN_ADDRESS * len(values.places) if known is None else 2 * len(known))
+        return 1 + (STEPS_PER_ADDRESS * len(values.places) if known is None else 2 * len(known))
 
 
 @dataclass(frozen=True, slots=True)

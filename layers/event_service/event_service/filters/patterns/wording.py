@@ -37,7 +37,7 @@ from event_service.filters.patterns.predicates import (
 VALUES_SHOWN: Final = 10
 CHARACTERS_SHOWN: Final = 200
 """Of one text in a sentence."""
-NAMES_IN_A_SENTENCE: Final = 3
+NAMES_PER_SENTENCE: Final = 3
 _LITERALS: Final[dict[Key, Any]] = {TRUE: True, FALSE: False, NULL: None}
 
 
@@ -143,8 +143,8 @@ def shown(value: Any) -> str:
 
 def listed(values: Sequence[str], joined_by: str = "or") -> str:
     """Some of several things, in a sentence."""
-    more = len(values) - NAMES_IN_A_SENTENCE
-    *some, last = [*values[:NAMES_IN_A_SENTENCE], *([f"{more:,} more"] if more > 0 else [])]
+    more = len(values) - NAMES_PER_SENTENCE
+    *some, last = [*values[:NAMES_PER_SENTENCE], *([f"{more:,} more"] if more > 0 else [])]
     return f"{', '.join(some)} {joined_by} {last}" if some else last
 
 

@@ -19,13 +19,14 @@ from event_service.access.storage.tokens import TokenItem, token_of
 from event_service.access.token import Token
 from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, Key
 from event_service.base.dates import format_date, from_stored
+from event_service.base.formats import check_format
 from event_service.base.threads import ContextThreads
 from event_service.configuration.storage.items import EndpointByIdItem, EventFilterItem, endpoint_of, event_filter_of, is_deleted
 from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.destination import SocketDestination
-from event_service.sockets.ports import Counted, GroupState, Handshake, LogHead, Owner, Situation
-from event_service.sockets.storage.log import HeadItem, check_format, head_key, head_of
+from event_service.sockets.ports import Counted, GroupState, Handshake, LogHead, RowPlace, Situation
+from event_service.sockets.storage.log import HeadItem, head_key, head_of
 
 _WRITERS: Final = 8
 FORMAT: Final = 2
@@ -181,7 +182,7 @@ class DynamoConnectionStore:
             )
         self._database.batch_write(rows)
 
-    def owner(self, connection_id: str) -> Owner | None:
+    def owner(self, connection_id: str) -> RowPlace | None:
         item = self._database.get(LookUpItem, _look_up_key(connection_id), _LOOK_UP)
         if item is None:
             return None
@@ -190,7 +191,7 @@ class DynamoConnectionStore:
         if workspace_id is not None:
             connected_at = datetime.fromtimestamp(int(item.expires_at), UTC) - ROW_LIFE
             counted = Counted(item.owner, workspace_id, item.token_hash, connected_at)
-        return Owner(item.owner, int(item.group), counted)
+        return RowPlace(item.owner, int(item.group), counted)
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
         condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
@@ -214,7 +215,7 @@ class DynamoConnectionStore:
         found = self._database.batch_get(keys, consistent=False)
         return {int(raw["endpointId"]["S"].rpartition("#")[2]): _group(raw).cursor for _, raw in found}
 
-    def find(self, owners: Collection[tuple[Owner, str]]) -> list[Connection]:
+    def find(self, owners: Collection[tuple[RowPlace, str]]) -> list[Connection]:
         keys = [Key(ConnectionItem, _group_key(owner.endpoint_id, owner.group), connection_id) for owner, connection_id in owners]
         return [_connection(raw) for _, raw in self._database.batch_get(keys)]
 
@@ -266,7 +267,7 @@ class DynamoConnectionStore:
     def save_cursor(self, endpoint_id: str, group: int, cursor: int) -> None:
         self._database.update(Key(GroupItem, _group_key(endpoint_id, group), GroupItem.KEY), [GroupItem.cursor.set(cursor)])
 
-    def forget(self, connections: Collection[tuple[Owner, str]]) -> None:
+    def forget(self, connections: Collection[tuple[RowPlace, str]]) -> None:
         keys: list[Key] = []
         for owner, connection_id in connections:
             keys.append(Key(ConnectionItem, _group_key(owner.endpoint_id, owner.group), connection_id))
@@ -340,7 +341,7 @@ def _stored_date(value: str | None) -> datetime | None:
 
 def _connection(raw: AttributeMap) -> Connection:
     item = ConnectionItem.from_raw_data(raw)
-    check_format(item.format, FORMAT)
+    check_format(item.format, FORMAT, "a connection")
     endpoint_id, _, group = item.group_key.rpartition("#")
     return Connection(
         endpoint_id=endpoint_id,

@@ -1,7 +1,7 @@
 """The logs of WEB_SOCKET endpoints in DynamoDB.
 
 Three kinds of items share the table, each under a partition key of its own, so that no partition takes all writes of a
-busy endpoint: segments under the endpoint's id and their block of sequences, the head, and the markers. The head has no
+busy endpoint: segments under the endpoint's id and their block of sequences, the head, and the rows of appended messages. The head has no
 expiry: the numbering must go on for as long as the endpoint exists.
 """
 
@@ -21,10 +21,11 @@ from pynamodb.models import Model
 from event_service.aws.dynamodb import ConditionFailed, Database, Key, TransactionCanceled, Write
 from event_service.base.clock import Clock
 from event_service.base.errors import RateLimited
+from event_service.base.formats import check_format
 from event_service.sockets.log import CLOCK_MARGIN, block_of
 from event_service.sockets.ports import AlreadyAppended, LogHead, Segment, SequencesTaken
 
-MARKER_LIFE: Final = timedelta(days=15)
+APPENDED_LIFE: Final = timedelta(days=15)
 """A routing message can come again for 14 days, the longest that a queue keeps one."""
 FORMAT: Final = 2
 """Of heads and segments; a reader that meets a newer one fails instead of guessing."""
@@ -46,7 +47,7 @@ class HeadItem(Model):
     kept_until = NumberAttribute(attr_name="keptUntil")
     turn = NumberAttribute()
     arrivals = NumberAttribute()
-    quiet = BooleanAttribute(null=True)
+    nobody_connected = BooleanAttribute(null=True, attr_name="nobodyConnected")
     groups = NumberAttribute()
     wide = NumberAttribute()
     wide_until = NumberAttribute(null=True, attr_name="wideUntil")
@@ -76,7 +77,7 @@ class SegmentItem(Model):
     format = NumberAttribute(attr_name="v", default_for_new=FORMAT)
 
 
-class MarkerItem(Model):
+class AppendedItem(Model):
     """That a routing message is in an endpoint's log."""
 
     class Meta:
@@ -98,28 +99,22 @@ def head_of(item: HeadItem) -> LogHead:
     """Reads the stored form.
 
     Raises:
-        ValueError: a newer version of the code wrote it.
+        ValueError: a newer release wrote it.
     """
-    check_format(item.format, FORMAT)
+    check_format(item.format, FORMAT, "a head of a socket's log")
     return LogHead(
         next=int(item.next),
         floor=int(item.floor),
         kept_until=_moment(item.kept_until),
         turn=int(item.turn),
         arrivals=int(item.arrivals),
-        quiet=bool(item.quiet),
+        nobody_connected=bool(item.nobody_connected),
         groups=int(item.groups),
         wide=int(item.wide),
         wide_until=_optional_moment(item.wide_until),
         appended_at=_optional_moment(item.appended_at),
         slow_until=_optional_moment(item.slow_until),
     )
-
-
-def check_format(found: float, known: int) -> None:
-    """Raises ``ValueError`` for a stored form that is newer than this code."""
-    if found > known:
-        raise ValueError(f"a stored item of format {int(found)}; this version reads up to {known}")
 
 
 class DynamoSocketLogStore:
@@ -144,7 +139,7 @@ class DynamoSocketLogStore:
             kept_until=_epoch(head.kept_until),
             turn=head.turn,
             arrivals=head.arrivals,
-            quiet=head.quiet or None,
+            nobody_connected=head.nobody_connected or None,
             groups=head.groups,
             wide=head.wide,
             wide_until=None if head.wide_until is None else _epoch(head.wide_until),
@@ -168,14 +163,14 @@ class DynamoSocketLogStore:
         return self._change(endpoint_id, [HeadItem.next.add(number), HeadItem.appended_at.set(_epoch(now))], condition)
 
     def arrive(self, endpoint_id: str, kept_until: datetime) -> LogHead | None:
-        actions = [HeadItem.arrivals.add(1), HeadItem.kept_until.set(_epoch(kept_until)), HeadItem.quiet.remove()]
+        actions = [HeadItem.arrivals.add(1), HeadItem.kept_until.set(_epoch(kept_until)), HeadItem.nobody_connected.remove()]
         return self._change(endpoint_id, actions, HeadItem.kept_until > _epoch(self._clock()))
 
     def take_turn(self, endpoint_id: str) -> LogHead | None:
         return self._change(endpoint_id, [HeadItem.turn.add(1)], HeadItem.key.exists())
 
-    def set_quiet(self, endpoint_id: str, arrivals: int) -> None:
-        self._change(endpoint_id, [HeadItem.quiet.set(True)], HeadItem.arrivals == arrivals)
+    def set_nobody_connected(self, endpoint_id: str, arrivals: int) -> None:
+        self._change(endpoint_id, [HeadItem.nobody_connected.set(True)], HeadItem.arrivals == arrivals)
 
     def resize(self, endpoint_id: str, groups: int, wide: int, wide_until: datetime) -> None:
         actions = [HeadItem.groups.set(groups), HeadItem.wide.set(wide), HeadItem.wide_until.set(_epoch(wide_until))]
@@ -192,10 +187,11 @@ class DynamoSocketLogStore:
         return head_of(HeadItem.from_raw_data(item))
 
     def append(self, endpoint_id: str, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
-        expires_at = _epoch(self._clock() + MARKER_LIFE)
+        expires_at = _epoch(self._clock() + APPENDED_LIFE)
         writes = [Write.put(_segment_item(endpoint_id, segment), SegmentItem.block.does_not_exist()) for segment in segments]
         writes.extend(
-            Write.put(MarkerItem(f"{endpoint_id}#{nonce}", 0, expires_at=expires_at), MarkerItem.key.does_not_exist()) for nonce in nonces
+            Write.put(AppendedItem(f"{endpoint_id}#{nonce}", 0, expires_at=expires_at), AppendedItem.key.does_not_exist())
+            for nonce in nonces
         )
         try:
             self._database.transact(writes)
@@ -210,7 +206,7 @@ class DynamoSocketLogStore:
             raise RateLimited("The log is written by someone else at this moment.") from error
 
     def marked(self, endpoint_id: str, nonces: Collection[str]) -> set[str]:
-        found = self._database.batch_get(Key(MarkerItem, f"{endpoint_id}#{nonce}", 0) for nonce in nonces)
+        found = self._database.batch_get(Key(AppendedItem, f"{endpoint_id}#{nonce}", 0) for nonce in nonces)
         return {item["endpointId"]["S"].rpartition("#")[2] for _, item in found}
 
     def seal(self, endpoint_id: str, segments: Sequence[Segment]) -> bool:
@@ -269,7 +265,7 @@ def _segment_item(endpoint_id: str, segment: Segment) -> SegmentItem:
 
 
 def _segment(item: SegmentItem) -> Segment:
-    check_format(item.format, FORMAT)
+    check_format(item.format, FORMAT, "a segment of a socket's log")
     ids: bytes | None = item.ids  # PynamoDB's types do not know which attributes may be missing
     event_ids = tuple(zlib.decompress(ids).decode().split("\n")) if ids is not None else ()
     configuration: float | None = item.configuration  # as above

@@ -15,7 +15,7 @@ from event_service.webhooks.addresses import AddressGuard
 from event_service.webhooks.sending import progress
 
 # All answers to a look-up are judged; of hundreds only the first ones are dialled.
-DIALLED_ADDRESSES_OF_A_FAMILY = 4
+DIALLED_ADDRESSES_PER_FAMILY = 4
 # getaddrinfo blocks a thread, for 10 s and more when a name server is silent. Slow names must not fill the pool.
 _LOOKUP_THREADS = 32
 
@@ -97,8 +97,8 @@ class VettingResolver(AbstractResolver):
 
 
 def _first_of_each_family(addresses: list[str]) -> list[str]:
-    ipv6 = [address for address in addresses if ":" in address][:DIALLED_ADDRESSES_OF_A_FAMILY]
-    ipv4 = [address for address in addresses if ":" not in address][:DIALLED_ADDRESSES_OF_A_FAMILY]
+    ipv6 = [address for address in addresses if ":" in address][:DIALLED_ADDRESSES_PER_FAMILY]
+    ipv4 = [address for address in addresses if ":" not in address][:DIALLED_ADDRESSES_PER_FAMILY]
     return [address for address in addresses if address in ipv6 or address in ipv4]
 
 

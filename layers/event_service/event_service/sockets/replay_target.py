@@ -1,22 +1,18 @@
-"""Where a replay puts events: into the backlog of a webhook, or into the log of a socket."""
+"""Replaying to sockets: events are appended to the log of the endpoint again."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from event_service.base.clock import Clock
-from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput, RateLimited
 from event_service.configuration.endpoint import Endpoint
-from event_service.delivery.attempt import DeliveryStatus
-from event_service.delivery.messages import ON_ITS_WAY
-from event_service.delivery.ports import BacklogRow, DeliveryLog
-from event_service.delivery.resending import Resending, row_again
+from event_service.delivery.replay_target import Chosen, Receiver
 from event_service.events.event import Event
 from event_service.sockets.log import Routed, SocketLog, log_is_off
 from event_service.sockets.places import SocketPlaces
@@ -32,84 +28,6 @@ READS_TO_THE_END: Final = 50
 appended is seen. In a longer one an event is looked for in the minute after its acceptance."""
 MAXIMUM_LOGGED: Final = 200_000
 """Ids that are remembered, about 100 bytes each. They come in the order of time, as events do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Events that are to be sent; ``send`` does it, and may raise ``RateLimited`` or ``Unavailable``."""
-
-    count: int
-    send: Callable[[], None]
-
-
-class Receiver(Protocol):
-    """One endpoint, during one call."""
-
-    def choose(self, events: Sequence[Event]) -> Chosen:
-        """Those of the events that are wanted; they come in the order of acceptance."""
-
-
-class ReplayTarget(Protocol):
-    """A kind of endpoints."""
-
-    def open(self, endpoint: Endpoint, since: datetime, *, missing_only: bool, run_id: str) -> Receiver:
-        """Begins with one endpoint.
-
-        Args:
-            endpoint: of this kind.
-            since: events from this moment on will come.
-            missing_only: leave out what the endpoint has, or will get.
-            run_id: equal for tries of one step.
-
-        Raises:
-            BadUserInput: it can be sent nothing now.
-        """
-
-
-# -- webhooks ----------------------------------------------------------------------------------------------------------
-
-
-class WebhookTarget:
-    """Through the backlog: each receiver gets them at its own pace, in its own lane."""
-
-    def __init__(self, log: DeliveryLog, resending: Resending, clock: Clock) -> None:
-        self._log = log
-        self._resending = resending
-        self._clock = clock
-
-    def open(self, endpoint: Endpoint, since: datetime, *, missing_only: bool, run_id: str) -> Receiver:  # noqa: ARG002 - see ReplayTarget
-        return _Webhook(self._log, self._resending, self._clock, endpoint, missing_only)
-
-
-@dataclass(frozen=True, slots=True)
-class _Webhook:
-    log: DeliveryLog
-    resending: Resending
-    clock: Clock
-    endpoint: Endpoint
-    missing_only: bool
-
-    def choose(self, events: Sequence[Event]) -> Chosen:
-        rows = self._rows(events)
-        return Chosen(len(rows), lambda: self.resending.send(rows))
-
-    def _rows(self, events: Sequence[Event]) -> list[BacklogRow]:
-        endpoint = self.endpoint
-        log = self.log.deliveries(endpoint.workspace_id, [(endpoint.id, event.id) for event in events]) if events else {}
-        under_way = (DeliveryStatus.DELIVERED, DeliveryStatus.PENDING) if self.missing_only else ()
-        young = self.clock() - ON_ITS_WAY
-        rows: list[BacklogRow] = []
-        for event in events:
-            delivery = log.get((endpoint.id, event.id))
-            if delivery is None and self.missing_only and event.created > young:
-                # It may be on its way: whether it was is looked up once it would have arrived.
-                rows.append(replace(row_again(endpoint.id, event, None), at=format_date(event.created + ON_ITS_WAY)))
-            elif delivery is None or delivery.status not in under_way:
-                rows.append(row_again(endpoint.id, event, delivery))
-        return rows
-
-
-# -- sockets -----------------------------------------------------------------------------------------------------------
 
 
 class SocketTarget:
