@@ -7,7 +7,7 @@ import bisect
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,9 @@ from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
 from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, LogKey, LogRecord, delivery_of
 from event_service.delivery.lane import Lane, Trouble
-from event_service.delivery.ports import REMINDER_SHARDS, BacklogRow, DeliveryRef, DeliveryRefPage, Reminder
+from event_service.delivery.ports import REMINDER_SHARDS, BacklogRow, DeliveryPlace, DeliveryRef, DeliveryRefPage, Reminder
 from event_service.delivery.receiver_health import EndpointHealth
-from event_service.delivery.storage.log_items import KEPT_BEYOND_THE_EVENT
+from event_service.delivery.storage.log_items import KEPT_BEYOND_THE_EVENT, place_of
 
 if TYPE_CHECKING:
     from tests.fakes.key_meter import KeyMeter
@@ -58,6 +58,10 @@ def batches(number: int, size: int) -> int:
     return math.ceil(number / size)
 
 
+def _owner(record: LogRecord) -> tuple[str, DeliveryPlace]:
+    return record.delivery.workspace_id, place_of(record)
+
+
 class FakeDeliveryLog:
     """The log in memory."""
 
@@ -71,17 +75,28 @@ class FakeDeliveryLog:
         """Deliveries that were asked for by their keys."""
         self.wide: dict[tuple[str, str], int] = {}
         """Shards of the events that are marked as wide."""
+        self.listed: set[tuple[DeliveryStatus, str, DeliveryPlace]] = set()
+        """Lists by status: (status, workspace id, place)."""
+        self.missing: set[LogKey] = set()
+        """The last records of deliveries that were in no list of their status at any moment."""
+        self.places_read = 0
         self._of_delivery: dict[tuple[str, str, str], dict[int, LogRecord]] = defaultdict(dict)
 
     def write(self, records: Sequence[LogRecord]) -> None:
         def put(number: int) -> None:
-            for record in list(records)[:number]:
+            some = list(records)[:number]
+            # First the places in lists by status, and what leaves a list last.
+            self.listed.update((record.status, *_owner(record)) for record in some if record.adds_to_list)
+            for record in some:
                 key = record.log_key
                 if record.is_failure and key in self.records and self.records[key].status is DeliveryStatus.DELIVERED:
                     continue
                 self.records[key] = record
                 self._of_delivery[key[:3]][record.number] = record
                 self.writes.append(key)
+            self.missing |= self.not_listed(records)
+            if number == len(records):
+                self.listed.difference_update((status, *_owner(record)) for record in some for status in record.leaves_lists)
 
         keys = [record.log_key for record in records]
         assert len(set(keys)) == len(keys), "BatchWriteItem refuses equal keys"
@@ -89,8 +104,47 @@ class FakeDeliveryLog:
         if self._aws.meter is not None:
             self._aws.meter.log_written(records)
         failures = sum(record.is_failure for record in records)
-        calls = failures + batches(len(records) - failures, 25)
+        first = len(records) - failures + sum(record.adds_to_list for record in records)
+        last = sum(len(record.leaves_lists) for record in records)
+        calls = failures + batches(first, 25) + batches(last, 25)
         self._aws.call("log.write", lambda: put(len(records)), lambda share: put(len(records) // share), calls)
+
+    def not_listed(self, records: Iterable[LogRecord] | None = None) -> set[LogKey]:
+        """The records by which a delivery has a status whose list does not have it."""
+        found: set[LogKey] = set()
+        for owner in {record.log_key[:3] for record in (self.records.values() if records is None else records)}:
+            last = list(self._of_delivery[owner].values())
+            status = delivery_of(last).status
+            if status is not DeliveryStatus.DELIVERED and (status, *_owner(last[0])) not in self.listed:
+                found.add(last[-1].log_key)
+        return found
+
+    def places(
+        self,
+        workspace_id: str,
+        statuses: Collection[DeliveryStatus],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        descending: bool = True,
+        after: DeliveryPlace | None = None,
+        expected: int = 100,
+    ) -> Iterator[DeliveryPlace]:
+        del expected
+        expired = format_date(self._clock() - self._retention)
+        low, high = format_date(since) if since else "", format_date(until) if until else "~"
+        found: set[DeliveryPlace] = set()
+        for status, workspace, place in self.listed:
+            if status is DeliveryStatus.PENDING and place.accepted_at <= expired:
+                wanted = DeliveryStatus.DISCARDED in statuses
+            else:
+                wanted = status in statuses
+            behind = after is None or (place < after if descending else place > after)
+            if wanted and workspace == workspace_id and low <= place.accepted_at < high and behind:
+                found.add(place)
+        for place in sorted(found, reverse=descending):
+            self.places_read += 1
+            yield place
 
     def mark(self, keys: Iterable[DeliveryKey]) -> None:
         self._aws.call("wide.mark", lambda: self.wide.update({key.event: key.log_shards for key in keys}))

@@ -12,7 +12,7 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus, Endpo
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.lanes import Looks
-from event_service.delivery.ports import BacklogRow
+from event_service.delivery.ports import BacklogRow, ReadableLog
 from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
@@ -57,7 +57,7 @@ class World:
         self.existing = {self.hook.id: self.hook, self.socket.id: self.socket}
         self.tick = 0.0
         self.deliveries = DeliveryHistory(
-            log=self.log,
+            readable=ReadableLog(self.log, self.log),
             resending=self.resending,
             store=self.store,
             accepted=self,

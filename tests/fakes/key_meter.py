@@ -18,7 +18,7 @@ from datetime import timedelta
 from event_service.delivery.attempt import LogKey, LogRecord
 from event_service.delivery.ports import BACKLOG_SHARDS, BacklogRow, Reminder
 from event_service.delivery.storage.backlog import place_of_row
-from event_service.delivery.storage.log_items import items_of, log_key
+from event_service.delivery.storage.log_items import items_of, left_entries, list_entry, log_key
 from event_service.delivery.storage.reminders import place_of_reminder
 from tests.fakes.partitions import Partition, PartitionedConnection, PartitionLimits
 from tests.support.metering import Item, read_units, write_units
@@ -48,9 +48,12 @@ class KeyMeter:
 
     def log_written(self, records: Iterable[LogRecord]) -> None:
         for record in records:
-            for item in items_of(record, self._retention):
+            items = items_of(record, self._retention)
+            for item in (*items, list_entry(record, items[0]) if record.adds_to_list else None):
                 if item is not None:
                     self._wrote("DeliveriesTable", item)
+            for key in left_entries(record):
+                self._took("DeliveriesTable", str(key.hash), 1, write=True)
 
     def log_read(self, keys: Iterable[LogKey]) -> None:
         for key in keys:

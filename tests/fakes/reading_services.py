@@ -9,6 +9,7 @@ from event_service.base.dates import format_date
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryHistory
+from event_service.delivery.ports import ReadableLog
 from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event
 from event_service.events.reading import EventsReading
@@ -33,7 +34,7 @@ class ReadingServices(FakeServices):
         self.log = self.world.log
         self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now, lambda: 0.0)
         self._history = DeliveryHistory(
-            log=self.log,
+            readable=ReadableLog(self.log, self.log),
             resending=self.world.resending,
             store=self.store,
             accepted=self._reading,

@@ -626,13 +626,15 @@ def resending() -> Resending:
 def deliveries() -> DeliveryHistory:
     """The delivery log as its owner sees it, sending again, and testing. For the GraphQL API."""
     from event_service.delivery.history import DeliveryHistory
+    from event_service.delivery.ports import ReadableLog
+    from event_service.delivery.storage.lists_by_status import DynamoUnfinishedDeliveries
     from event_service.delivery.storage.tests_made import DynamoTestsMade
     from event_service.webhooks.tester import LambdaEndpointTester, LimitedTester
 
     settings = get_settings()
     tester = LambdaEndpointTester(settings.webhook_function, settings.region, settings.aws_endpoint_url, settings.webhook_timeout_seconds)
     return DeliveryHistory(
-        log=delivery_log(),
+        readable=ReadableLog(delivery_log(), DynamoUnfinishedDeliveries(database(), clock, settings.event_retention_days)),
         resending=resending(),
         store=event_store(),
         accepted=events_reading(),

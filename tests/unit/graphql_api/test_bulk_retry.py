@@ -75,7 +75,7 @@ def test_what_failed_to_an_endpoint_is_counted_and_then_started_again(failed: Fa
 @pytest.mark.parametrize(
     ("filters", "count", "skipped"),
     [
-        ("{}", 8, 1),
+        ("{}", 8, 2),
         ("{statusCode: {exact: 503}}", 3, 0),
         ("{eventType: {exact: IDENTIFICATION}}", 6, 0),
         ("{eventType: {exact: b}}", 0, 0),

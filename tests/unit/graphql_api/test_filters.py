@@ -375,9 +375,9 @@ def test_each_filter_of_deliveries_finds_its_own(filters: str, expected: list[in
 def test_a_rare_delivery_is_found_step_by_step(endpoint: bool, stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "EXAMINED_PER_ROUND", 50)
     for number in range(180):
-        status = DeliveryStatus.FAILED if number == 0 else DeliveryStatus.DELIVERED
-        stocked.services.delivery(stocked.services.event(f"e-{number:03d}", number), stocked.hook, status)
-    filters = f'status: {{exact: FAILED}}, endpointId: {{exact: "{stocked.hook}"}}' if endpoint else "status: {exact: FAILED}"
+        code = 503 if number == 0 else 200
+        stocked.services.delivery(stocked.services.event(f"e-{number:03d}", number), stocked.hook, status_code=code)
+    filters = f'statusCode: {{exact: 503}}, endpointId: {{exact: "{stocked.hook}"}}' if endpoint else "statusCode: {exact: 503}"
 
     pages = walk(stocked, "deliveries", f"first: 10 filters: {{{filters}}}")
 
@@ -396,6 +396,20 @@ def test_a_rare_type_of_deliveries_is_found_step_by_step(stocked: Stocked, monke
     assert [len(page) for page in pages] == [0, 0, 0, 1]
     refused = stocked.door.ask('{ deliveries(filters: {eventType: {startsWith: "r"}}) { collectionItems { id } } }')
     assert "give exact or in" in refused.error["message"]
+
+
+@pytest.mark.parametrize("endpoint", [True, False])
+@pytest.mark.parametrize("healthy", [10, 1_500])
+def test_a_delivery_that_did_not_succeed_is_found_at_once(healthy: int, endpoint: bool, stocked: Stocked) -> None:
+    for number in range(healthy):
+        status = DeliveryStatus.FAILED if number in (0, 2) else DeliveryStatus.DELIVERED
+        stocked.services.delivery(stocked.services.event(f"e-{number:04d}", number / 100), stocked.hook, status)
+    filters = f'status: {{exact: FAILED}}, endpointId: {{exact: "{stocked.hook}"}}' if endpoint else "status: {exact: FAILED}"
+
+    page = stocked.door.ask(f"{{ deliveries(first: 1 filters: {{{filters}}}) {{ collectionItems {{ eventId }} hasNextPage }} }}").data
+
+    assert page["deliveries"] == {"collectionItems": [{"eventId": "e-0002"}], "hasNextPage": True}
+    assert (stocked.services.log.places_read, stocked.services.log.reads) == (2, 2)
 
 
 def test_deliveries_without_conditions_fill_a_page_of_any_size(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:

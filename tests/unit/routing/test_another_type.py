@@ -21,6 +21,7 @@ from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus,
 from event_service.delivery.history import DeliveryHistory, DeliveryQuery
 from event_service.delivery.lanes import Looks
 from event_service.delivery.outlet import RoutedEvents
+from event_service.delivery.ports import ReadableLog
 from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
@@ -132,7 +133,7 @@ class Scene:
         looks = Looks(FakeQueue(aws, VirtualClock(), "looks"), FakeReminderStore(aws), self.clock)
         self.resending = Resending(self.backlog, looks, self.attempts)
         self.history = DeliveryHistory(
-            log=self.attempts,
+            readable=ReadableLog(self.attempts, self.attempts),
             resending=self.resending,
             store=self.store,
             accepted=self,

@@ -318,6 +318,7 @@ class Scenario:
             if not expired and (delivery is None or delivery.status is not DeliveryStatus.FAILED):
                 lost.append((endpoint_id, event_id))
         assert not lost
+        assert not world.log.not_listed()
         assert [one for one in world.illegal_after if one >= in_flight_seconds] == []
         ids: dict[tuple[str, str], set[str]] = {}
         for one in world.receivers.receptions:

@@ -135,6 +135,8 @@ def test_each_event_is_taken_once_in_whatever_order_invocations_meet() -> None:
         deliveries = [world.log.delivery(WORKSPACE, *one) for one in world.accepted]
         assert {one and one.status for one in deliveries} == {DeliveryStatus.DELIVERED}, f"seed {seed}"
         assert not world.backlog.rows, f"seed {seed}"
+        assert not world.log.missing, f"seed {seed}"
+        assert not world.log.listed, f"seed {seed}"
         assert world.endpoints[scene.sick.id].status is EndpointStatus.ENABLED
         met["requests"] += len(world.receivers.receptions)
         met["turns"] += world.aws.calls["lanes.claim"]

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from event_service.base.errors import BadUserInput
 
@@ -87,6 +87,18 @@ def parse_delivery_id(value: str) -> tuple[str, str] | None:
         return None
     endpoint_id = str(uuid.UUID(bytes=raw[:16]))
     return (endpoint_id, event_id) if delivery_id(endpoint_id, event_id) == value else None
+
+
+def parse_delivery_ids(ids: Sequence[str]) -> list[str]:
+    """The ids of deliveries that a call names, each once. Nothing is said of their form.
+
+    Raises:
+        BadUserInput: none, or more than 100.
+    """
+    wanted = list(dict.fromkeys(ids))
+    if not ids or len(ids) > MAXIMUM_IDS_PER_CALL:
+        raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_PER_CALL}.")
+    return wanted
 
 
 def shard_of(key: str, shards: int) -> int:

@@ -46,6 +46,10 @@ class DeliveryStatus(StrEnum):
     DISCARDED = "DISCARDED"
 
 
+UNFINISHED: Final = (DeliveryStatus.PENDING, DeliveryStatus.FAILED, DeliveryStatus.DISCARDED)
+"""Each has a list of its own, so that the few deliveries that did not succeed are found among all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryKey:
     """Which delivery: one event at one endpoint.
@@ -115,6 +119,13 @@ class PendingAttempt:
         own = self.log_key
         return [own, (*own[:3], self.number - 1, own[4])] if self.number > self.begun else [own]
 
+    @property
+    def lists(self) -> tuple[DeliveryStatus, ...]:
+        """The lists by status that may have the delivery before this attempt is made. A single one has it for certain."""
+        if self.number > self.begun or (self.listed and self.begun == 1):
+            return (DeliveryStatus.PENDING,)
+        return UNFINISHED if self.listed else ()
+
     def is_superfluous(self, recorded: Mapping[LogKey, LogRecord]) -> bool:
         """Whether the attempt before it has succeeded after all."""
         before = [recorded[key] for key in self.log_keys[1:] if key in recorded]
@@ -173,6 +184,7 @@ class LogRecord:
         schedule_start: the attempt with which the schedule of retries began: 1, or a later one after a retry or replay.
         disable_reason: set when this attempt is why the endpoint was disabled.
         listed: whether lists find the delivery by this record. One of its records is enough; the first has it.
+        lists: as :attr:`PendingAttempt.lists`; it is not stored.
     """
 
     delivery: DeliveryKey
@@ -184,6 +196,17 @@ class LogRecord:
     schedule_start: int = 1
     disable_reason: str | None = None
     listed: bool = False
+    lists: tuple[DeliveryStatus, ...] = field(default=(), compare=False)
+
+    @property
+    def adds_to_list(self) -> bool:
+        """Whether the list of its status may not have the delivery yet."""
+        return self.status is not DeliveryStatus.DELIVERED and self.lists != (self.status,)
+
+    @property
+    def leaves_lists(self) -> tuple[DeliveryStatus, ...]:
+        """The lists by status that may have the delivery and are not to have it any more."""
+        return tuple(status for status in self.lists if status is not self.status)
 
     @property
     def is_failure(self) -> bool:
@@ -241,7 +264,7 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
     last = ordered[-1]
     unsent = ordered[0] if ordered[0].attempt is None else None
     # By number and not by date: two workers' clocks differ.
-    if unsent is not None and (last.attempt is None or unsent.waits_for > last.number):
+    if unsent is not None and (last.attempt is None or unsent.waits_for > last.number or _was_discarded_after(unsent, last)):
         last = unsent
     ends = [record.date + timedelta(milliseconds=record.attempt.duration_ms if record.attempt else 0) for record in ordered]
     return Delivery(
@@ -260,6 +283,12 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
     )
 
 
+def _was_discarded_after(unsent: LogRecord, last: LogRecord) -> bool:
+    """Whoever made the attempt died before asking for the next, and what was left to ask for it was discarded."""
+    is_same = unsent.waits_for == last.number
+    return is_same and unsent.status is DeliveryStatus.DISCARDED and last.status is DeliveryStatus.PENDING
+
+
 def discarded_record(attempt: PendingAttempt, now: datetime) -> LogRecord:
     """That a delivery will never be made."""
     return LogRecord(
@@ -270,11 +299,16 @@ def discarded_record(attempt: PendingAttempt, now: datetime) -> LogRecord:
         schedule_start=attempt.schedule_start,
         # The record by which lists found the delivery may be about to expire.
         listed=True,
+        # The attempt may have been made, and ended as FAILED: then the delivery stays in that list.
+        lists=attempt.lists[:1],
     )
 
 
-def cancelled_record(delivery: DeliveryKey, number: int, now: datetime) -> LogRecord:
-    """Stands in the log where attempt ``number`` would: whoever is about to make that one finds it made."""
+def cancelled_record(
+    delivery: DeliveryKey, number: int, now: datetime, lists: tuple[DeliveryStatus, ...] = (DeliveryStatus.PENDING,)
+) -> LogRecord:
+    """Stands in the log where attempt ``number`` would: whoever is about to make that one finds it made. ``lists`` are as
+    :attr:`PendingAttempt.lists`."""
     explanation = "The delivery was cancelled; no request was made."
     return LogRecord(
         delivery=delivery,
@@ -284,4 +318,5 @@ def cancelled_record(delivery: DeliveryKey, number: int, now: datetime) -> LogRe
         schedule_start=number,
         # The record by which lists found the delivery may be about to expire.
         listed=True,
+        lists=lists,
     )

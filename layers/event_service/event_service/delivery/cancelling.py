@@ -16,11 +16,11 @@ from typing import Final, Protocol
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import NotFound, TooLarge
-from event_service.base.identifiers import parse_delivery_id, parse_uuids
+from event_service.base.identifiers import parse_delivery_id, parse_delivery_ids, parse_uuids
 from event_service.base.page import Page
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, PendingAttempt, cancelled_record
-from event_service.delivery.history import DeliveryQuery, parse_delivery_ids
+from event_service.delivery.history import DeliveryQuery
 from event_service.delivery.ports import BacklogStore, DeliveryLog
 
 MAXIMUM_DELIVERIES: Final = 2_000
@@ -156,7 +156,7 @@ class Cancelling:
                     known = newest.get(row.attempt.delivery)
                     if known is None or known.number < row.attempt.number:
                         newest[row.attempt.delivery] = row.attempt
-                self._log.write([cancelled_record(one.delivery, one.number, self._clock()) for one in newest.values()])
+                self._log.write([cancelled_record(one.delivery, one.number, self._clock(), one.lists) for one in newest.values()])
                 self._backlog.delete(rows)
                 count += len(newest)
         return count

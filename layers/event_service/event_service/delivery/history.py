@@ -1,30 +1,30 @@
 """Deliveries as their owner sees them: reading the log, sending again, and testing an endpoint.
 
 Lists have the order of acceptance of the events, ties by event and endpoint id. The log is keyed by event and indexed by
-endpoint, so one delivery, those of one event and those of one endpoint are found directly; all of a workspace are found
-by walking its events.
+endpoint, so one delivery, those of one event and those of one endpoint are found directly. Those that did not succeed stand in lists
+by status; all of a workspace are found by walking its events.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, from_stored
 from event_service.base.errors import BadUserInput, NotFound, TooLarge
-from event_service.base.identifiers import MAXIMUM_IDS_PER_CALL, parse_delivery_id, parse_uuid
+from event_service.base.identifiers import parse_delivery_id, parse_delivery_ids, parse_uuid
 from event_service.base.look_through import EXAMINED_PER_ROUND
 from event_service.base.page import Page, place
 from event_service.base.threads import ContextThreads
 from event_service.configuration.destinations import Destinations, Feature
 from event_service.configuration.endpoint import Endpoint
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus
-from event_service.delivery.place import DeliveryPlace, place_of
-from event_service.delivery.ports import DeliveryLog
+from event_service.delivery.places import event_at, is_ahead_of, of_one_endpoint, place_of, read_delivery_place
+from event_service.delivery.ports import DeliveryPlace, ReadableLog
 from event_service.delivery.resending import Resending, row_again
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
@@ -78,6 +78,13 @@ class DeliveryQuery:
         """Whether each delivery has to be looked at."""
         return any(one is not None for one in (self.status, self.statuses, self.status_code, self.event_types))
 
+    @property
+    def wanted_statuses(self) -> set[DeliveryStatus] | None:
+        """Those that a delivery may have; ``None``: any."""
+        if self.status is None:
+            return None if self.statuses is None else set(self.statuses)
+        return {self.status} if self.statuses is None or self.status in self.statuses else set()
+
     def matches(self, delivery: Delivery) -> bool:
         """Whether it meets what can be seen of it alone."""
         return (
@@ -122,7 +129,7 @@ class DeliveryHistory:
     def __init__(
         self,
         *,
-        log: DeliveryLog,
+        readable: ReadableLog,
         resending: Resending,
         store: EventStore,
         accepted: AcceptedEvents,
@@ -131,7 +138,7 @@ class DeliveryHistory:
         tester: EndpointTester,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log = log
+        self._log, self._unfinished = readable.log, readable.unfinished
         self._resending = resending
         self._store = store
         self._accepted = accepted
@@ -201,26 +208,18 @@ class DeliveryHistory:
 
     def _candidates(self, workspace_id: str, query: DeliveryQuery) -> Iterator[Delivery]:
         check = self._deadline()
-        after = None if query.after is None else DeliveryPlace.read(query.after)
-        keys = self._named(query)
+        after = None if query.after is None else read_delivery_place(query.after)
+        keys = _named(query)
         if keys is not None:
             return iter(self._log.deliveries(workspace_id, keys).values()) if keys and after is None else iter(())
         if query.event_id is not None:
             return self._of_event(workspace_id, query.event_id, after.endpoint_id if after else None, descending=query.descending)
+        statuses = query.wanted_statuses
+        if statuses is not None and DeliveryStatus.DELIVERED not in statuses:
+            return self._of_statuses(workspace_id, query, statuses, after, check)
         if query.endpoint_id is not None:
             return self._of_endpoint(workspace_id, query, after, check)
         return self._of_workspace(workspace_id, query, after, check)
-
-    @staticmethod
-    def _named(query: DeliveryQuery) -> list[tuple[str, str]] | None:
-        """The one delivery that a query names; none when what it names contradicts itself; ``None`` when it names none."""
-        endpoint_id, event_id = query.endpoint_id, query.event_id
-        if query.id is not None:
-            named = parse_delivery_id(query.id)
-            if named is None or endpoint_id not in (None, named[0]) or event_id not in (None, named[1]):
-                return []
-            return [named]
-        return [(endpoint_id, event_id)] if endpoint_id is not None and event_id is not None else None
 
     def _of_event(self, workspace_id: str, event_id: str, after: str | None, *, descending: bool) -> Iterator[Delivery]:
         while True:
@@ -253,6 +252,32 @@ class DeliveryHistory:
             if position is None:
                 return
 
+    def _of_statuses(
+        self,
+        workspace_id: str,
+        query: DeliveryQuery,
+        statuses: Collection[DeliveryStatus],
+        after: DeliveryPlace | None,
+        check: Callable[[], None],
+    ) -> Iterator[Delivery]:
+        size = min(query.offset + query.limit + 1, DELIVERIES_IN_ONE_READ)
+        since, until, descending = query.since, query.until, query.descending
+        places = self._unfinished.places(
+            workspace_id, statuses, since=since, until=until, descending=descending, after=after, expected=size
+        )
+        end: list[DeliveryPlace] = []
+        if query.endpoint_id is not None:
+            places = of_one_endpoint(places, query.endpoint_id, end)
+        while some := list(itertools.islice(places, size)):
+            check()
+            keys = [(place.endpoint_id, place.event_id) for place in some]
+            found = self._log.deliveries(workspace_id, keys)
+            yield from (found[key] for key in keys if key in found)
+            # More are needed: some have another status by now, or they are counted.
+            size = min(2 * size, DELIVERIES_IN_ONE_READ)
+        if end:
+            yield from self._of_endpoint(workspace_id, query, end[0], check)
+
     def _of_workspace(
         self, workspace_id: str, query: DeliveryQuery, after: DeliveryPlace | None, check: Callable[[], None]
     ) -> Iterator[Delivery]:
@@ -267,10 +292,10 @@ class DeliveryHistory:
             )
         events = self._accepted.accepted(workspace_id, since, until, descending=descending)
         if after is not None:
-            events = itertools.dropwhile(after.is_ahead_of(descending=descending), events)
+            events = itertools.dropwhile(is_ahead_of(after, descending=descending), events)
 
         def read(entry: tuple[datetime, str]) -> list[Delivery]:
-            behind = after.endpoint_id if after is not None and after.event == entry else None
+            behind = after.endpoint_id if after is not None and event_at(after) == entry else None
             return list(self._of_event(workspace_id, entry[1], behind, descending=descending))
 
         with ContextThreads(max_workers=EVENTS_SIDE_BY_SIDE) as threads:
@@ -349,16 +374,15 @@ class DeliveryHistory:
         return self._tester.test(workspace_id, endpoint.id)
 
 
-def parse_delivery_ids(ids: Sequence[str]) -> list[str]:
-    """Each once.
-
-    Raises:
-        BadUserInput: none, or more than 100.
-    """
-    wanted = list(dict.fromkeys(ids))
-    if not ids or len(ids) > MAXIMUM_IDS_PER_CALL:
-        raise BadUserInput(f"ids: {len(ids)} ids were given; give 1 to {MAXIMUM_IDS_PER_CALL}.")
-    return wanted
+def _named(query: DeliveryQuery) -> list[tuple[str, str]] | None:
+    """The one delivery that a query names; none when what it names contradicts itself; ``None`` when it names none."""
+    endpoint_id, event_id = query.endpoint_id, query.event_id
+    if query.id is not None:
+        named = parse_delivery_id(query.id)
+        if named is None or endpoint_id not in (None, named[0]) or event_id not in (None, named[1]):
+            return []
+        return [named]
+    return [(endpoint_id, event_id)] if endpoint_id is not None and event_id is not None else None
 
 
 def _in_groups(entries: Iterable[_Entry], size: int) -> Iterator[list[_Entry]]:

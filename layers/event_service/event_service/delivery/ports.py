@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from event_service.delivery.attempt import Delivery, DeliveryKey, LogKey, LogRecord, PendingAttempt
+from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, LogKey, LogRecord, PendingAttempt
 from event_service.delivery.lane import Lane, Look, Trouble
 from event_service.delivery.messages import WebhookMessage
 from event_service.delivery.receiver_health import EndpointHealth
 
 LOG_SHARDS = 16
 """Partition keys of the list of one endpoint's deliveries: 1,000 new ones a second each."""
+STATUS_SHARDS = 16
+"""Partition keys of each list by status of one workspace: 1,000 deliveries that begin to fail, or end so, a second each."""
 REMINDER_SHARDS = 8
 """Partition keys of the reminders of all endpoints."""
 BACKLOG_SHARDS = 2
@@ -39,6 +41,33 @@ class DeliveryRefPage:
 
     refs: list[DeliveryRef]
     position: str | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DeliveryPlace:
+    """Where a delivery stands in every list that has it. ``accepted_at`` is a stored date."""
+
+    accepted_at: str
+    event_id: str
+    endpoint_id: str
+
+
+class UnfinishedDeliveries(Protocol):
+    """Deliveries that did not succeed yet, or at all, by their status."""
+
+    def places(
+        self,
+        workspace_id: str,
+        statuses: Collection[DeliveryStatus],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        descending: bool = True,
+        after: DeliveryPlace | None = None,
+        expected: int = 100,
+    ) -> Iterator[DeliveryPlace]:
+        """All that may have one of ``statuses``, in the order of their places, behind ``after``; strongly consistent. None is
+        missing; some may have another status by now, or be gone. ``expected`` is about how many will be taken."""
 
 
 class WideEvents(Protocol):
@@ -85,6 +114,14 @@ class DeliveryLog(Protocol):
         ``descending`` is false; of those accepted in ``[since, until)`` and behind ``position``: that of a page, or the
         acceptance of any entry, ``#`` and its event id. It may lag by seconds. A page is shorter than
         ``limit`` only at the end. An endpoint of another workspace has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableLog:
+    """What lists of deliveries are read from."""
+
+    log: DeliveryLog
+    unfinished: UnfinishedDeliveries
 
 
 @dataclass(frozen=True, slots=True)

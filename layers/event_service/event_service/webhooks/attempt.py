@@ -138,6 +138,7 @@ class Attempts:
             schedule_start=attempt.schedule_start,
             disable_reason=verdict.disable_reason,
             listed=not attempt.listed,
+            lists=attempt.lists,
         )
         _tell_of_attempt(attempt, status, answer)
         return Result(task, Outcome.ATTEMPTED, record, verdict, delay, (now - began).total_seconds())
@@ -159,6 +160,7 @@ def to_backlog(task: Task, now: datetime, outcome: Outcome = Outcome.BACKLOG) ->
         waits_for=attempt.number,
         schedule_start=attempt.schedule_start,
         listed=True,
+        lists=attempt.lists,
     )
     return Result(task, outcome, record)
 

@@ -20,8 +20,8 @@ from event_service.aws.dynamodb import AttributeMap, ConditionFailed, Database, 
 from event_service.base.clock import Clock
 from event_service.base.dates import FIRST_YEAR, LAST_YEAR, format_date
 from event_service.base.threads import ContextThreads
-from event_service.delivery.attempt import Delivery, DeliveryStatus, LogRecord, delivery_of
-from event_service.delivery.ports import LOG_SHARDS, DeliveryRef, DeliveryRefPage
+from event_service.delivery.attempt import UNFINISHED, Delivery, DeliveryStatus, LogRecord, delivery_of
+from event_service.delivery.ports import LOG_SHARDS, DeliveryPlace, DeliveryRef, DeliveryRefPage
 from event_service.delivery.storage.log_items import (
     TEXTS,
     ByEndpointIndex,
@@ -32,6 +32,9 @@ from event_service.delivery.storage.log_items import (
     is_mark,
     items_of,
     key_of_delivery,
+    left_entries,
+    list_entry,
+    list_entry_key,
     read_event_key,
     record_of,
     shard_key,
@@ -61,17 +64,22 @@ class DynamoDeliveryLog:
 
     def write(self, records: Sequence[LogRecord]) -> None:
         parts = [items_of(record, self._retention) for record in records]
-        # First the texts: a record that is there is complete.
-        texts = [text for _, text in parts if text is not None]
+        # First the texts and the places in lists by status: a record that is there is complete, and found by its status. A record without
+        # an attempt goes with its place: if only one of them is written, whoever wrote them does so again.
+        before = [text for _, text in parts if text is not None]
+        before += [list_entry(record, item) for (item, _), record in zip(parts, records, strict=True) if record.adds_to_list]
         kept = [item for (item, _), record in zip(parts, records, strict=True) if not record.is_failure]
-        if texts or kept:
-            self._database.batch_put(LogItem, [*texts, *kept])
+        if before or kept:
+            self._database.batch_put(LogItem, [*before, *kept])
         failures = [item for (item, _), record in zip(parts, records, strict=True) if record.is_failure]
         if len(failures) == 1:
             self._put_failure(failures[0])
         elif failures:
             with ContextThreads(max_workers=READERS) as threads:
                 list(threads.map(self._put_failure, failures))
+        left = [key for record in records for key in left_entries(record)]
+        if left:
+            self._database.batch_write(deletes=left)
 
     def _put_failure(self, item: AttributeMap) -> None:
         """One by one, because a batch knows no conditions. Of two copies of a message in flight at once one may have succeeded: the
@@ -90,8 +98,14 @@ class DynamoDeliveryLog:
             condition = LogItem.event_key == shard_key(workspace_id, event_id, shard, shards)
             items.extend(self._database.query_all(LogItem, condition, consistent=True))
         texts = [Key(LogItem, *text_key(item)) for item in items if "apart" in item]
-        # First the texts: their place is known from the record only. And the marks last: they say where the records are.
-        self._database.batch_write(deletes=texts)
+        places = {(item["accepted"]["S"], item["attemptKey"]["S"].partition("#")[0]) for item in items}
+        listed = [
+            list_entry_key(workspace_id, status, DeliveryPlace(accepted_at, event_id, endpoint_id))
+            for accepted_at, endpoint_id in places
+            for status in UNFINISHED
+        ]
+        # First what is known from the records only. And the marks last: they say where the records are.
+        self._database.batch_write(deletes=[*texts, *listed])
         for some in (items, marks):
             self._database.batch_write(deletes=[Key(LogItem, item["eventKey"]["S"], item["attemptKey"]["S"]) for item in some])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from event_service.base.dates import from_stored
 from event_service.base.identifiers import shard_of
 from event_service.delivery import codec
 from event_service.delivery.attempt import DeliveryStatus, LogRecord
-from event_service.delivery.ports import LOG_SHARDS
+from event_service.delivery.ports import LOG_SHARDS, STATUS_SHARDS, DeliveryPlace
 
 KEPT_BEYOND_THE_EVENT: Final = timedelta(days=1)
 """So that the record of an event that expired before it could be sent is still seen."""
@@ -56,10 +57,10 @@ class LogItem(Model):
 
     event_key = UnicodeAttribute(hash_key=True, attr_name="eventKey")
     """``<workspace id>#<event id>``; ``shard#<shard>/<shards>#<workspace id>#<event id>`` for a wide event; or
-    ``text#<workspace id>#<endpoint id>#<event id>`` for the texts of failed attempts. Ids of events may hold anything, but no workspace
-    has such a name."""
+    ``text#<workspace id>#<endpoint id>#<event id>`` for the texts of failed attempts; or ``list#<status>#<workspace id>#<shard>`` for a
+    part of a list by status. Ids of events may hold anything, but no workspace has such a name."""
     attempt_key = UnicodeAttribute(range_key=True, attr_name="attemptKey")
-    """``<endpoint id>#<attempt, 4 digits>``; 0000 is the record without an attempt."""
+    """``<endpoint id>#<attempt, 4 digits>``; 0000 is the record without an attempt. In a list by status, the place of the delivery."""
     endpoint_shard = UnicodeAttribute(attr_name="endpointShard", null=True)
     endpoint_key = UnicodeAttribute(attr_name="endpointKey", null=True)
     expires_at = NumberAttribute(attr_name="expiresAt")
@@ -113,6 +114,24 @@ def endpoint_partition(workspace_id: str, endpoint_id: str, shard: int) -> str:
     return f"{workspace_id}#{endpoint_id}#{shard}"
 
 
+def list_key(workspace_id: str, status: DeliveryStatus, shard: int) -> str:
+    """Where a part of a list by status stands."""
+    return f"list#{status.value}#{workspace_id}#{shard}"
+
+
+def place_key(place: DeliveryPlace) -> str:
+    """The sort key of a delivery in a list by status, in the order of places. Ids that are cut may be cut to the same."""
+    shown = cut(place.event_id)
+    digest = "" if shown == place.event_id else f"\0{hashlib.blake2b(place.event_id.encode(), digest_size=8).hexdigest()}"
+    return f"{place.accepted_at}#{shown}\0{place.endpoint_id}{digest}"
+
+
+def list_entry_key(workspace_id: str, status: DeliveryStatus, place: DeliveryPlace) -> Key:
+    """Where a delivery stands in a list by status. By event and endpoint, since many may fail of one of either."""
+    shard = shard_of(f"{place.endpoint_id}#{place.event_id}", STATUS_SHARDS)
+    return Key(LogItem, list_key(workspace_id, status, shard), place_key(place))
+
+
 def cut(event_id: str) -> str:
     """As much of an event's id as an index takes."""
     if len(event_id) * 4 <= _INDEX_ID_BYTES:
@@ -137,6 +156,33 @@ def items_of(record: LogRecord, retention: timedelta) -> tuple[AttributeMap, Att
         item["endpointShard"] = {"S": endpoint_partition(key.workspace_id, key.endpoint_id, shard_of(key.event_id, LOG_SHARDS))}
         item["endpointKey"] = {"S": f"{key.accepted_at}#{cut(key.event_id)}"}
     return _parted(item | codec.record_attributes(record), record)
+
+
+def list_entry(record: LogRecord, item: AttributeMap) -> AttributeMap:
+    """The entry of the list of a record's status; ``item`` is the record's own."""
+    place = place_of(record)
+    key = list_entry_key(record.delivery.workspace_id, record.status, place)
+    entry: AttributeMap = {"eventKey": {"S": key.hash}, "attemptKey": {"S": key.range}, "expiresAt": item["expiresAt"]}
+    return entry if cut(place.event_id) == place.event_id else entry | {"eventId": {"S": place.event_id}}
+
+
+def left_entries(record: LogRecord) -> list[Key]:
+    """The entries of lists by status that a record takes its delivery from."""
+    return [list_entry_key(record.delivery.workspace_id, status, place_of(record)) for status in record.leaves_lists]
+
+
+def place_of(record: LogRecord) -> DeliveryPlace:
+    """Where the delivery of a record stands in lists."""
+    return DeliveryPlace(record.delivery.accepted_at, record.delivery.event_id, record.delivery.endpoint_id)
+
+
+def read_list_entry(item: AttributeMap) -> DeliveryPlace:
+    """Reads what :func:`list_entry` made."""
+    accepted_at, _, ids = item["attemptKey"]["S"].partition("#")
+    if "eventId" in item:
+        return DeliveryPlace(accepted_at, item["eventId"]["S"], ids.split("\0")[-2])
+    event_id, _, endpoint_id = ids.rpartition("\0")
+    return DeliveryPlace(accepted_at, event_id, endpoint_id)
 
 
 def _parted(item: AttributeMap, record: LogRecord) -> tuple[AttributeMap, AttributeMap | None]:
