@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from event_service.base.page import Page
     from event_service.configuration.endpoint import Endpoint
     from event_service.delivery.attempt import Delivery
-    from event_service.delivery.history import DeliveryQuery
     from event_service.delivery.lane import Lane
+    from event_service.delivery.lists import DeliveryQuery
     from event_service.delivery.receiver_health import EndpointHealth
     from event_service.delivery.receiver_reports import LastHour
     from event_service.events.event import Event

@@ -28,7 +28,8 @@ from event_service.counting.seen_types import EventTypes
 from event_service.counting.statistics import Statistics
 from event_service.delivery.attempt import Attempt, Delivery, FailureClass, LogRecord
 from event_service.delivery.cancelling import Cancelling
-from event_service.delivery.history import DeliveryHistory, DeliveryQuery
+from event_service.delivery.history import DeliveryHistory
+from event_service.delivery.lists import DeliveryQuery
 from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event

@@ -17,7 +17,7 @@ from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.types import DeliveryOutput, EndpointOutput, EventFiltersOutput, EventOutput
 
 if TYPE_CHECKING:
-    from event_service.delivery.history import DeliveryQuery
+    from event_service.delivery.lists import DeliveryQuery
 
 T = TypeVar("T")
 

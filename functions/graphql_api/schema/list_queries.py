@@ -29,7 +29,7 @@ from functions.graphql_api.schema.inputs import (
 from functions.graphql_api.schema.types import Ordering
 
 if TYPE_CHECKING:
-    from event_service.delivery.history import DeliveryQuery
+    from event_service.delivery.lists import DeliveryQuery
     from event_service.events.reading import DateRange, EventQuery
 
 MAXIMUM_VALUES = 100
@@ -107,7 +107,7 @@ def event_query(filters: EventFilters | None, order: EventOrder | None, span: Sp
 
 
 def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None, span: Span, problems: Problems) -> DeliveryQuery:
-    from event_service.delivery.history import DeliveryQuery
+    from event_service.delivery.lists import DeliveryQuery
 
     given = filters or DeliveryFilters()
     since, until = (None, None) if given.creation_date is None else _date_range(given.creation_date).bounds()

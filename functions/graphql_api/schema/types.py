@@ -89,7 +89,7 @@ class EndpointOutput:
     @strawberry.field(description="The latest first. A WEB_SOCKET endpoint has none.")
     async def deliveries(self, info: Info, status: DeliveryStatus | None = None, first: First = None, after: After = None) -> Deliveries:
         """The pages of all endpoints of the result are read together."""
-        from event_service.delivery.history import DeliveryQuery
+        from event_service.delivery.lists import DeliveryQuery
         from functions.graphql_api.schema.collections import deliveries_below
 
         return deliveries_below(info, DeliveryQuery(endpoint_id=self.id, status=status), first, after)
@@ -186,7 +186,7 @@ class EventOutput:
     @strawberry.field(description="Its ways to WEB_HOOK endpoints.")
     async def deliveries(self, info: Info, first: First = None, after: After = None) -> Deliveries:
         """The pages of all events of the result are read together."""
-        from event_service.delivery.history import DeliveryQuery
+        from event_service.delivery.lists import DeliveryQuery
         from functions.graphql_api.schema.collections import deliveries_below
 
         return deliveries_below(info, DeliveryQuery(event_id=self.id), first, after)

@@ -11,7 +11,7 @@ from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavaila
 from event_service.base.identifiers import delivery_id, new_id
 from event_service.delivery import history as module
 from event_service.delivery.attempt import Delivery, DeliveryStatus
-from event_service.delivery.history import DeliveryQuery
+from event_service.delivery.lists import DeliveryQuery
 from tests.fakes.history import FOREIGN, WORKSPACE, World
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from event_service.base.page import Page
 from event_service.delivery.attempt import Delivery, DeliveryStatus
-from event_service.delivery.history import DeliveryQuery
+from event_service.delivery.lists import DeliveryQuery
 from event_service.events.event import Event
 from functions.graphql_api import limits
 from tests.fakes.reading_services import ReadingServices

@@ -18,8 +18,9 @@ from event_service.configuration.endpoint import Endpoint, EndpointType, Setting
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
-from event_service.delivery.history import DeliveryHistory, DeliveryQuery
+from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.lanes import Looks
+from event_service.delivery.lists import DeliveryQuery
 from event_service.delivery.outlet import RoutedEvents
 from event_service.delivery.ports import ReadableLog
 from event_service.delivery.replay_target import ReplayTargets

@@ -15,7 +15,7 @@ from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery import cancelling as module
 from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, PendingAttempt
 from event_service.delivery.cancelling import Cancelling
-from event_service.delivery.history import DeliveryQuery
+from event_service.delivery.lists import DeliveryQuery
 from event_service.delivery.ports import BacklogRow
 from event_service.explain.sentences import of_delivery
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest

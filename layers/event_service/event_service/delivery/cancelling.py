@@ -20,7 +20,7 @@ from event_service.base.identifiers import parse_delivery_id, parse_delivery_ids
 from event_service.base.page import Page
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus, PendingAttempt, cancelled_record
-from event_service.delivery.history import DeliveryQuery
+from event_service.delivery.lists import DeliveryQuery
 from event_service.delivery.ports import BacklogStore, DeliveryLog
 
 MAXIMUM_DELIVERIES: Final = 2_000

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from event_service.base.page import Page
 from event_service.configuration.destinations import Destinations, Feature
 from event_service.delivery.attempt import Delivery, DeliveryStatus
-from event_service.delivery.history import DeliveryQuery
+from event_service.delivery.lists import DeliveryQuery
 from event_service.events.event import Event
 from event_service.events.ports import EventStore
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget

@@ -11,7 +11,7 @@ from event_service.base.dates import format_date, from_stored
 from event_service.base.page import read_place
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.cancelling import Cancelling
-from event_service.delivery.history import DeliveryQuery
+from event_service.delivery.lists import DeliveryQuery
 from event_service.jobs.job import Job, JobKind, StepDone
 from event_service.jobs.ports import Step
 from event_service.routing.bulk_retry import BulkRetry
