@@ -10,6 +10,7 @@ import pytest
 from event_service.base.errors import BadUserInput, NotFound, TooLarge, Unavailable
 from event_service.base.identifiers import delivery_id, new_id
 from event_service.delivery import history as module
+from event_service.delivery import lists
 from event_service.delivery.attempt import Delivery, DeliveryStatus
 from event_service.delivery.lists import DeliveryQuery
 from tests.fakes.history import FOREIGN, WORKSPACE, World
@@ -92,7 +93,7 @@ def test_deliveries_are_found_by_the_type_of_their_event(world: World, monkeypat
 
 
 def test_a_list_of_one_endpoint_goes_on_over_the_pages_of_the_index(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DELIVERIES_IN_ONE_READ", 3)
+    monkeypatch.setattr(lists, "DELIVERIES_IN_ONE_READ", 3)
     for number in range(10):
         world.record(world.event(f"e{number}", number), DeliveryStatus.DELIVERED)
     query = DeliveryQuery(endpoint_id=world.hook.id, offset=2, limit=7)
