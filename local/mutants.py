@@ -1,7 +1,7 @@
 """`make mutants`: whether a test fails when the code is changed. Not part of `make test`: a change takes seconds, and there are thousands.
 
 mutmut makes the changes, one at a time: another comparison, another number, a call left out. A change that no test notices *survived*:
-it is printed as a difference, and belongs into a test, or with a reason into the decision about mutation testing.
+it is printed as a difference, and belongs into a test, or with a reason into decision 0101.
 
 It works on a copy in ``.local/mutants`` whose package is in ``src``, where mutmut looks for it, with the unit tests of the packages. What
 survives them may be tried with the slow ones as well (``SLOW=1``), which kill a worker at each await or simulate minutes of load: an hour.
