@@ -60,6 +60,14 @@ def test_a_record_without_an_attempt_counts_while_nothing_newer_was_tried() -> N
     assert delivery_of([waiting]).status is DeliveryStatus.PENDING
 
 
+def test_a_discarded_copy_of_an_earlier_message_ends_the_delivery() -> None:
+    """Its endpoint was deleted: whatever else waited for it is not sent either."""
+    discarded = discarded_record(PendingAttempt(KEY, number=1), LATER)
+    assert delivery_of([discarded, record(1), record(2)]).status is DeliveryStatus.DISCARDED
+    assert delivery_of([discarded, record(1), record(2, DeliveryStatus.DELIVERED)]).status is DeliveryStatus.DELIVERED
+    assert delivery_of([discarded, record(1), record(2, DeliveryStatus.FAILED)]).status is DeliveryStatus.FAILED
+
+
 def test_a_discarded_delivery_is_listed_and_keeps_its_schedule() -> None:
     attempt = PendingAttempt(KEY, number=4, schedule_start=3)
     made = discarded_record(attempt, LATER)

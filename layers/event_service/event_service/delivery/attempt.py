@@ -264,7 +264,7 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
     last = ordered[-1]
     unsent = ordered[0] if ordered[0].attempt is None else None
     # By number and not by date: two workers' clocks differ.
-    if unsent is not None and (last.attempt is None or unsent.waits_for > last.number or _was_discarded_after(unsent, last)):
+    if unsent is not None and (last.attempt is None or unsent.waits_for > last.number or _was_discarded(unsent, last)):
         last = unsent
     ends = [record.date + timedelta(milliseconds=record.attempt.duration_ms if record.attempt else 0) for record in ordered]
     return Delivery(
@@ -283,10 +283,10 @@ def delivery_of(records: Iterable[LogRecord]) -> Delivery:
     )
 
 
-def _was_discarded_after(unsent: LogRecord, last: LogRecord) -> bool:
-    """Whoever made the attempt died before asking for the next, and what was left to ask for it was discarded."""
-    is_same = unsent.waits_for == last.number
-    return is_same and unsent.status is DeliveryStatus.DISCARDED and last.status is DeliveryStatus.PENDING
+def _was_discarded(unsent: LogRecord, last: LogRecord) -> bool:
+    """Whether nothing is sent any more, although the last attempt asked for another: its endpoint is deleted, or its event has expired, and
+    neither comes back. The message that was discarded may have been a late copy of an earlier one."""
+    return unsent.status is DeliveryStatus.DISCARDED and last.status is DeliveryStatus.PENDING
 
 
 def discarded_record(attempt: PendingAttempt, now: datetime) -> LogRecord:
