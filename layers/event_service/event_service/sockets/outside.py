@@ -34,7 +34,7 @@ def _nobody_notes(closed: Connection, head: LogHead) -> None:
 
 
 def _no_filters() -> ConnectionFilters:
-    raise NotImplementedError("a connection has an event filter, and nobody reads them")
+    raise RuntimeError("a connection has an event filter, but this Outside was made without `filters`")
 
 
 async def _at_any_pace() -> None:
