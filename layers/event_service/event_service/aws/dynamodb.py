@@ -272,8 +272,9 @@ class Database:
 
     def batch_write(self, puts: Iterable[Model] = (), deletes: Iterable[Key] = (), *, tries: int = BATCH_TRIES) -> None:
         """Puts and deletes, 25 a call and up to 8 calls at once, without conditions. Of several with one key the last
-        counts, since AWS refuses a batch with equal keys. Each call is made up to ``tries`` times. Not atomic: after an error
-        some are done."""
+        counts, since AWS refuses a batch with equal keys
+        (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html). Each call is made up to
+        ``tries`` times. Not atomic: after an error some are done."""
         writes: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
         for item in puts:
             self._add_write(writes, type(item), {"PutRequest": {"Item": item.serialize()}})

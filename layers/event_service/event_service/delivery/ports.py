@@ -225,9 +225,11 @@ class WebhookQueue(Protocol):
     """Webhook delivery's queue, of the shared lane."""
 
     def send(self, messages: Sequence[tuple[WebhookMessage, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
-        """Sends messages, each with its delay in seconds (at most 900), in as few calls as SQS allows, and tries again what
-        failed, for as long as ``time_left()`` (in seconds) allows it. Does not raise: returns the positions of those that
-        may not have been sent."""
+        """Sends messages, each with its delay in seconds, in as few calls as SQS allows, and tries again what failed, for as long
+        as ``time_left()`` (in seconds) allows it. Does not raise: returns the positions of those that may not have been sent.
+
+        A delay is at most 900 s
+        (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html)."""
 
 
 class LookQueue(Protocol):
