@@ -44,8 +44,8 @@ from event_service.sockets.replay_target import SocketTarget
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.queue import SqsBacklogQueue
 from event_service.webhooks.replay_target import WebhookTarget
-from tests.fakes.configuration_store import destinations
 from tests.support.metering import Ledger
+from tests.wiring import destinations
 from tests.world import RETENTION_DAYS, WORKSPACE, World, token
 
 EVENTS: Final = 1_000

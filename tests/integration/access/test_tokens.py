@@ -160,7 +160,7 @@ def test_what_is_remembered_is_bounded(tokens: Tokens) -> None:
     [(None, None, None), (5, None, 45), (None, 3, 43), (5, 3, 43), (3, 5, 43)],
     ids=["valid for ever", "expires", "revoked", "revoked first", "expired first"],
 )
-def test_every_field_of_a_token_comes_back_and_its_row_goes_when_it_cannot_be_restored(
+def test_every_field_of_a_token_comes_back_until_it_cannot_be_restored(
     database: Database, expires: int | None, revoked: int | None, removed_after: int | None
 ) -> None:
     def day(number: int | None) -> datetime | None:

@@ -25,6 +25,7 @@ from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.tests_made import DynamoTestsMade
 from event_service.webhooks.storage.context import DynamoSnapshotReader
+from tests import builders
 from tests.integration.conftest import REGION
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -111,7 +112,12 @@ def test_a_failure_is_recorded_although_its_key_is_throttled_for_a_moment(databa
 
 def an_endpoint(endpoint_id: str = ENDPOINT, **changes: Any) -> Endpoint:
     url, enabled = "https://a.example.org", EndpointStatus.ENABLED
-    return replace(Endpoint(endpoint_id, WORKSPACE, EndpointType.WEB_HOOK, "n", url, "PUT", enabled, None, NOW, NOW), **changes)
+    return replace(
+        builders.a_webhook(
+            id=endpoint_id, workspace_id=WORKSPACE, name="n", url=url, method="PUT", status=enabled, created=NOW, modified=NOW
+        ),
+        **changes,
+    )
 
 
 def change(version: int, *operations: Operation) -> ChangeSet:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.mark.parametrize("rate", [1.0, 50.0, 1_000.0])
 @pytest.mark.parametrize("others", [[], [slow], [stuck, silent, distant]], ids=["healthy", "slow", "bad"])
-def test_at_most_one_wake_up_waits_for_a_group(rate: float, others: list[Behaviour]) -> None:
+def test_wake_ups_that_wait_for_a_group_are_at_most_one(rate: float, others: list[Behaviour]) -> None:
     found = scenarios.depth(rate, [quick, *others], 40.0 if rate < 1_000 else 10.0)
 
     assert found.most_per_group <= 2

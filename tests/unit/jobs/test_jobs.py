@@ -114,7 +114,7 @@ def test_a_copy_of_a_message_does_no_step_twice() -> None:
     assert scene.now(job).count == 12
 
 
-def test_a_process_that_dies_before_it_asks_for_the_next_step_loses_nothing() -> None:
+def test_a_process_that_dies_before_asking_for_the_next_step_loses_nothing() -> None:
     scene = Scene()
     job = scene.start()
     scene.queue.error = Unavailable("?")

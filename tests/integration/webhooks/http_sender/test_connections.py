@@ -80,7 +80,7 @@ async def test_a_connection_is_used_again(make_sender: MakeSender) -> None:
     assert (len(target.requests), target.connections) == (20, 1)
 
 
-async def test_at_most_ten_requests_go_to_one_endpoint_at_a_time(make_sender: MakeSender) -> None:
+async def test_requests_to_one_endpoint_are_at_most_ten_at_a_time(make_sender: MakeSender) -> None:
     busy = most_busy = 0
 
     async def script(conversation: Conversation) -> None:
