@@ -9,7 +9,7 @@ from ministack.services import lambda_svc, sqs  # type: ignore[import-not-found]
 PAUSE_SECONDS: Final = 0.2
 """After a batch whose function failed. Its messages stay invisible as on AWS; the others need not wait for that."""
 LOOK_SECONDS: Final = 0.002
-"""Between two looks at the queues when the first found nothing. MiniStack takes 0.05 s, and looks whenever a batch has ended: from 20 events
+"""Between two looks at the queues when the first found nothing. MiniStack takes 0.05 s, and looks whenever a batch ends: from 20 events
 a second on, most of them waited for that."""
 
 
