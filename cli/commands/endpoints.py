@@ -131,7 +131,7 @@ def resume(
     ids: Ids,
     discard_waiting: Annotated[bool, typer.Option("--discard-waiting", help="Discard what waited instead of sending it.")] = False,
 ) -> None:
-    """Send what waited and go on; also re-enables endpoints that the service disabled."""
+    """Send the backlog and go on; also re-enables endpoints that the service disabled."""
     _each_group(context, documents.RESUME_ENDPOINTS, ids, "Resumed", discardWaiting=discard_waiting or None)
 
 

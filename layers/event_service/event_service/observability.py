@@ -76,7 +76,7 @@ class Metric(StrEnum):
     FAILED = "Failed"
     """Deliveries given up."""
     DISCARDED = "Discarded"
-    """Deliveries whose endpoint or event is no more."""
+    """Deliveries whose endpoint or event no longer exists."""
     DISABLED = "Disabled"
     """Endpoints that the service turned off."""
     REPEATS_DROPPED = "RepeatsDropped"

@@ -131,7 +131,7 @@ class BacklogRow:
     Attributes:
         attempt: the attempt to make.
         at: its place, and not to be made before: the acceptance of the event, or when a retry is due; a stored date.
-        live: it came from the shared lane just now, and does not queue behind what waited for long.
+        live: it came from the shared lane just now, and does not queue behind an old backlog.
     """
 
     attempt: PendingAttempt
