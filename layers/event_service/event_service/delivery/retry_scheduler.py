@@ -37,7 +37,12 @@ class RetryReport:
 
 
 class RetryScheduler:
-    """Hands on reminders that are due; one run a minute."""
+    """Hands on reminders that are due; one run a minute.
+
+    Example::
+
+        report = scheduler.run(time_left)
+    """
 
     def __init__(self, reminders: ReminderStore, queue: LookQueue, clock: Clock) -> None:
         self._reminders = reminders

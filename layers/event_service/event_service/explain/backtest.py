@@ -104,7 +104,12 @@ class _OutOfTime(Exception):
 
 
 class Backtest:
-    """The use case behind ``matchEvents``."""
+    """The use case behind ``matchEvents``.
+
+    Example::
+
+        page = backtest.page(workspace_id, question)
+    """
 
     def __init__(
         self,

@@ -90,7 +90,12 @@ class DestinationPage:
 
 
 class Explanations:
-    """The use cases behind ``explainDelivery`` and ``event.destinations``."""
+    """The use cases behind ``explainDelivery`` and ``event.destinations``.
+
+    Example::
+
+        explained = explanations.explain(workspace_id, event_id, endpoint_id)
+    """
 
     def __init__(
         self,

@@ -55,7 +55,12 @@ class LastMatch:
 
 
 class LastMatches:
-    """The use case behind ``lastMatch``."""
+    """The use case behind ``lastMatch``.
+
+    Example::
+
+        (match,) = last_matches.find(workspace_id, [event_filter.condition])
+    """
 
     def __init__(
         self,

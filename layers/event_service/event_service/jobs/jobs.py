@@ -33,7 +33,13 @@ class JobPage:
 
 
 class Jobs:
-    """The use cases behind ``job``, ``jobs`` and ``cancelJob``, and how mutations start a job."""
+    """The use cases behind ``job``, ``jobs`` and ``cancelJob``, and how mutations start a job.
+
+    Example::
+
+        job = jobs.start(workspace_id, JobKind.REPLAY_EVENTS, {"endpointId": endpoint_id}, done_so_far)
+        jobs.cancel(workspace_id, job.id)
+    """
 
     def __init__(self, store: JobStore, queue: JobQueue, clock: Clock) -> None:
         self._store = store

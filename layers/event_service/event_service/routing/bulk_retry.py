@@ -56,7 +56,12 @@ class Retried:
 
 
 class BulkRetry:
-    """The use case behind ``retryDeliveries`` by filters."""
+    """The use case behind ``retryDeliveries`` by filters.
+
+    Example::
+
+        retried = bulk_retry.retry(workspace_id, DeliveryQuery(endpoint_id=endpoint_id), dry_run=True)
+    """
 
     def __init__(
         self,

@@ -70,7 +70,12 @@ class _Run:
 
 
 class Replay:
-    """The use case behind ``replayEvents``."""
+    """The use case behind ``replayEvents``.
+
+    Example::
+
+        count, go_on_from = replay.replay(workspace_id, endpoint_id, since, until, dry_run=True)
+    """
 
     def __init__(
         self,

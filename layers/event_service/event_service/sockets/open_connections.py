@@ -60,7 +60,13 @@ class OpenConnection:
 
 
 class OpenConnections:
-    """The use cases behind ``endpoint.connections`` and ``closeConnections``."""
+    """The use cases behind ``endpoint.connections`` and ``closeConnections``.
+
+    Example::
+
+        page = open_connections.page(workspace_id, endpoint_id, 100, None)
+        open_connections.close(workspace_id, [one.id for one in page.items])
+    """
 
     def __init__(
         self,
