@@ -198,9 +198,8 @@ def invocation(context: Any, **ids: str | None) -> Iterator[Metrics]:
             yield _metrics
         except BaseException as error:
             _metrics.count(Metric.FAULTS)
-            # Before it leaves: the runtime reports it with `log_level` and not `level`, so that Lambda's filter takes its
-            # report for an INFO line and drops it where only warnings are kept
-            # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html).
+            # Before it leaves: the runtime reports it with `log_level` and not `level`. Lambda's filter takes that for an INFO line and may
+            # drop it (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html).
             _LOG.error("the invocation failed", exc_info=error)
             raise
         finally:

@@ -43,6 +43,8 @@ from tests.unit.sockets.interleaving import Scheduler
 from tests.unit.sockets.scene import ENDPOINT, FILTER, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
 from tests.wiring import SocketUseCases
 
+pytestmark = pytest.mark.long
+
 MESSAGES = 5
 FILTERED = [3, 4, 8]
 """Which events the filter of one client matches."""
