@@ -36,7 +36,7 @@ from event_service.delivery.retry_scheduler import RetryScheduler
 from event_service.delivery.service_events import OperationalEvents
 from event_service.events.ports import EventStore
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.bulk_retry import BulkRetry
+from event_service.routing.bulk_retry import BulkRetry, Deliveries
 from event_service.routing.endpoint_routing import EndpointsAndFilters
 from event_service.routing.fan_out import CALLS_PER_INVOCATION
 from event_service.routing.ports import RefusedFilterReports, RoutingMessages
@@ -231,6 +231,24 @@ class SocketUseCases:
 # -- reading deliveries, and sending again -----------------------------------------------------------------------------
 
 
+def new_bulk_retry(
+    deliveries: Deliveries,
+    store: EventStore,
+    endpoints: EndpointsAndFilters,
+    registered: Destinations | None = None,
+    monotonic: Callable[[], float] = lambda: 0.0,
+) -> BulkRetry:
+    """Retrying many deliveries at once."""
+    return BulkRetry(
+        deliveries=deliveries,
+        store=store,
+        endpoints=endpoints,
+        destinations=registered or destinations(),
+        make_matcher=Matcher,
+        monotonic=monotonic,
+    )
+
+
 class HistoryUseCases:
     """Deliveries as their owner sees them, retrying many at once, and replays."""
 
@@ -266,14 +284,7 @@ class HistoryUseCases:
             tester=tester,
             monotonic=monotonic,
         )
-        self.bulk_retry = BulkRetry(
-            deliveries=self.deliveries,
-            store=store,
-            endpoints=endpoints,
-            destinations=self._destinations,
-            make_matcher=Matcher,
-            monotonic=monotonic,
-        )
+        self.bulk_retry = new_bulk_retry(self.deliveries, store, endpoints, self._destinations, monotonic)
 
     def replay_to(self, targets: Mapping[EndpointType, ReplayTarget]) -> Replay:
         """The replay, to endpoints of these types."""

@@ -60,7 +60,7 @@ from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLan
 from tests.fakes.events import FakeEventStore
 from tests.fakes.jobs import FakeJobQueue, FakeJobStore
 from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables
-from tests.wiring import destinations
+from tests.wiring import destinations, new_bulk_retry
 
 
 class FakeTokenStore:
@@ -385,13 +385,7 @@ class FakeServices:
 
     def bulk_retry(self) -> BulkRetry:
         """Over events that are not there: what it finds it skips."""
-        return BulkRetry(
-            deliveries=self.deliveries(),
-            store=FakeEventStore(self.clock),
-            endpoints=self._configuration,
-            destinations=destinations(),
-            make_matcher=Matcher,
-        )
+        return new_bulk_retry(self.deliveries(), FakeEventStore(self.clock), self._configuration)
 
     def monotonic(self) -> float:
         """Time in which each look takes ``seconds_per_look``."""
