@@ -18,6 +18,7 @@ import asyncio
 import functools
 import re
 import select
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any, cast
 
@@ -33,6 +34,7 @@ from event_service.webhooks.sending import progress
 
 MAXIMUM_HEADER_LINE_BYTES = 8190
 MAXIMUM_HEADERS = 100
+_READ_BUFFER_BYTES = 16 * 1024
 _MAXIMUM_HEAD_BYTES = (MAXIMUM_HEADERS + 1) * (MAXIMUM_HEADER_LINE_BYTES + 2)
 
 # The parser takes a bare LF for the end of a line, as RFC 9112, section 2.2, allows.
@@ -223,7 +225,12 @@ def _announced_bytes(message: RawResponseMessage) -> int | None:
 
 
 class ExactRequest(aiohttp.ClientRequest):
-    """aiohttp's request, which tells the connection when it is written and sends the target as it was given."""
+    """aiohttp's request, which tells the connection when it is written, and sends the target and the headers as they were given."""
+
+    _skip_auto_headers = CIMultiDict({"content-type": None})
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        """aiohttp would add headers that were not given."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Writes the request.
@@ -259,7 +266,7 @@ class _Target(str):
 
 
 class ReceiverConnector(aiohttp.TCPConnector):
-    """aiohttp's pool, which hands out no connection that received anything while it was idle.
+    """aiohttp's pool, which hands out no connection that received anything while it was idle, and sends over them.
 
     It notes in the attempt's progress that there is a connection; aiohttp's own tracing costs a tenth of a delivery.
     """
@@ -267,6 +274,37 @@ class ReceiverConnector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._factory = cast("Any", functools.partial(ReceiverConnection, loop=asyncio.get_running_loop()))
+
+    async def ask(self, request: ExactRequest, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:  # noqa: ASYNC109 - aiohttp's
+        """Sends a request, and reads the head of its answer.
+
+        As aiohttp's ``ClientSession`` does, without what that looks at for each request: cookies, redirects, proxies, credentials,
+        defaults. That is a fifth of its time.
+
+        Raises:
+            aiohttp.ClientError: no valid head came.
+            TimeoutError: no connection came about in time.
+        """
+        connection = await self.connect(request, [], timeout)
+        try:
+            _protocol(connection).set_response_params(
+                read_until_eof=True,
+                auto_decompress=False,
+                read_bufsize=_READ_BUFFER_BYTES,
+                max_line_size=MAXIMUM_HEADER_LINE_BYTES,
+                max_field_size=MAXIMUM_HEADER_LINE_BYTES,
+                max_headers=MAXIMUM_HEADERS,
+            )
+            response = await request.send(connection)
+            try:
+                await response.start(connection)
+            except BaseException:
+                response.close()
+                raise
+        except BaseException:
+            connection.close()
+            raise
+        return response
 
     async def connect(
         self,
