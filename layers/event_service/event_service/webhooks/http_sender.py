@@ -162,8 +162,11 @@ class HttpSender:
         failure: FailureClass | None = None
         explanation: str | None = None
         try:
-            async with asyncio.timeout(deadline):
+            if request.ended_by_caller:
                 await self._exchange(connector, request, progress)
+            else:
+                async with asyncio.timeout(deadline):
+                    await self._exchange(connector, request, progress)
         except TimeoutError:
             failure, explanation = FailureClass.TIMEOUT, self._explain_timeout(progress, request.url.host, deadline)
         except (aiohttp.ClientError, OSError) as error:
@@ -206,8 +209,9 @@ class HttpSender:
             request.method,
             # already encoded: yarl would decode and encode again, and the receiver would see another target
             URL(request.url.normalised, encoded=True),
-            data=request.body,
-            headers={**request.headers, "accept-encoding": "identity"},
+            progress.target,
+            {**request.headers, "accept": "*/*", "accept-encoding": "identity"},
+            request.body,
         )
         async with await connector.ask(written, self._timeout) as response:
             progress.phase = "body"

@@ -32,6 +32,7 @@ async def test_the_request_on_the_wire_is_exactly_this(make_sender: MakeSender, 
         "content-type: application/json",
         "user-agent: event-service",
         "webhook-id: msg_abc",
+        "accept: */*",
         "accept-encoding: identity",
         f"Content-Length: {len(BODY)}",
     ]
