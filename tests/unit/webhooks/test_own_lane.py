@@ -382,6 +382,7 @@ async def test_five_days_without_a_success_warn_three_times_and_then_disable() -
     told = [one for one in world.published.values() if one.type.startswith("event-service.endpoint")]
     assert [one.type.rpartition(".")[2] for one in told] == ["failing", "failing", "failing", "disabled"]
     assert all(one.data["endpointId"] == endpoint.id for one in told)
+    assert world.aws.calls["publish"] == len(world.published), "something was told twice"
 
 
 async def test_health_is_written_when_a_retry_fails_and_cleared_by_one_success() -> None:

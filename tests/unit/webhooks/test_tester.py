@@ -42,6 +42,7 @@ def test_the_attempt_is_what_the_function_says() -> None:
     stub.add_response("invoke", answer(ATTEMPT), {"FunctionName": "function:live", "Payload": payload})
     with stub:
         attempt = made.test("w", "e")
+    assert attempt.number == 1
     assert (attempt.failure, attempt.error, attempt.duration_ms) == (FailureClass.TIMEOUT, "timeout: It took too long.", 7)
 
 
