@@ -3,7 +3,7 @@
 A batch of webhook deliveries is one read, and one write for each 25 records. The SDK takes a millisecond of processor time for each of
 them: it walks every attribute by the service's model, asks its rules for the endpoint and runs its events. Strings, numbers, booleans
 and what is made of them look the same in the SDK's form and in DynamoDB's JSON, so here a call is one ``json.dumps``, one signature, one
-request over a connection that is kept, and one ``json.loads`` (decision 0102 in docs/decisions).
+request over a connection that is kept, and one ``json.loads`` (decision 0103 in docs/decisions).
 
 Only what succeeds ends here. Whoever gets no answer makes the same call with the SDK, whose retries, errors and time-outs hold then: both
 operations may be done twice.
