@@ -1,7 +1,7 @@
 """Sends webhooks over HTTP, to receivers that may be slow, broken or hostile.
 
-aiohttp does the protocol: measured, it takes a tenth of httpx's CPU, and its parser in C
-is the one that others attack and repair. Importing this module imports aiohttp, which costs more than all the rest of the
+aiohttp's connections and parser do the protocol: measured, they take a tenth of httpx's CPU, and the parser in C
+is the one that others attack and repair. Its session is left out (decision 0104). Importing this module imports aiohttp, which costs more than all the rest of the
 delivery function: only what delivers webhooks may import it.
 
 What is ours here is everything that a receiver could abuse:
@@ -29,7 +29,7 @@ from yarl import URL
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.addresses import AddressGuard
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest, body_text, kept_bytes, kept_headers
-from event_service.webhooks.sending.connection import ExactRequest, ReceiverConnector
+from event_service.webhooks.sending.connection import Answer, ExactRequest, ReceiverConnector
 from event_service.webhooks.sending.failures import explain, explain_malformed
 from event_service.webhooks.sending.name_lookup import BlockedAddress, Lookup, SystemLookup, VettingResolver, vet_address
 from event_service.webhooks.sending.progress import Progress, current
@@ -213,21 +213,24 @@ class HttpSender:
             {**request.headers, "accept": "*/*", "accept-encoding": "identity"},
             request.body,
         )
-        async with await connector.ask(written, self._timeout) as response:
+        answer = await connector.ask(written, self._timeout)
+        try:
             progress.phase = "body"
-            progress.status = response.status
-            progress.content_encoding = response.headers.get("content-encoding")
+            progress.status = answer.status
+            progress.content_encoding = answer.headers.get("content-encoding")
             progress.headers = tuple(
                 (name, value[:_KEPT_HEADER_CHARACTERS])
                 for name in _KEPT_HEADERS
-                if name in response.headers
-                for value in response.headers.getall(name)[:_KEPT_HEADER_VALUES]
+                if name in answer.headers
+                for value in answer.headers.getall(name)[:_KEPT_HEADER_VALUES]
             )
-            if 200 <= response.status <= 299:
-                await _read_success(response, progress)
+            if 200 <= answer.status <= 299:
+                await _read_success(answer, progress)
             else:
-                progress.failure_headers = kept_headers(response.headers.items())
-                await _read_body(response, progress)
+                progress.failure_headers = kept_headers(answer.headers.items())
+                await _read_body(answer, progress)
+        finally:
+            answer.release()
 
     def _explain_timeout(self, progress: Progress, host: str, deadline: float) -> str:
         connecting, whole = f"{min(self._connect_seconds, deadline):g} s", f"{deadline:g} s"
@@ -246,35 +249,31 @@ class _Slots:
     users: int = 0
 
 
-async def _read_success(response: aiohttp.ClientResponse, progress: Progress) -> None:
+async def _read_success(answer: Answer, progress: Progress) -> None:
     """Reads what there is of a success, for a short while: the verdict does not depend on it."""
-    if response.content.at_eof():
+    if answer.content.at_eof():
         progress.body_is_cut = False
         return
-    if response.content.is_eof():
+    if answer.content.is_eof():
         # All of it came with the headers, as with most receivers: there is nothing to wait for.
-        await _read_body(response, progress)
+        await _read_body(answer, progress)
         return
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(SUCCESS_BODY_SECONDS):
-            await _read_body(response, progress)
-    except TimeoutError:
-        response.close()
+            await _read_body(answer, progress)
 
 
-async def _read_body(response: aiohttp.ClientResponse, progress: Progress) -> None:
+async def _read_body(answer: Answer, progress: Progress) -> None:
     """Keeps the start of the body, then reads the rest only if that is a cheap way to use the connection again."""
-    limit = kept_bytes(response.status)
-    body, content, read = progress.body, response.content, 0
+    limit = kept_bytes(answer.status)
+    body, content, read = progress.body, answer.content, 0
     while read < limit and not content.at_eof():
         chunk = await content.readany()
         read += len(chunk)
         body += chunk[: limit - len(body)]
-    if not content.at_eof() and (response.content_length or 0) <= READ_REST_BYTES:
+    if not content.at_eof() and answer.announced_bytes <= READ_REST_BYTES:
         with suppress(TimeoutError):
             async with asyncio.timeout(READ_REST_SECONDS):
                 while read <= READ_REST_BYTES and not content.at_eof():
                     read += len(await content.readany())
     progress.body_is_cut = read > limit or not content.at_eof()
-    if not content.at_eof():
-        response.close()

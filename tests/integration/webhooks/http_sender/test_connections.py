@@ -136,6 +136,22 @@ async def test_waiting_for_a_free_connection_does_not_count_against_the_receiver
     assert [answer.status for answer in answers] == [200] * 80
 
 
+async def test_a_receiver_that_answers_before_it_has_read_everything_is_dialled_anew(make_sender: MakeSender) -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.reader.readuntil(b"\r\n\r\n")
+        await conversation.send(b"HTTP/1.1 413 X\r\ncontent-length: 0\r\n\r\n")
+        await asyncio.sleep(60)
+
+    async with receiver(script) as target:
+        sending = make_sender()
+        url = f"http://127.0.0.1:{target.port}/"
+        # More than the kernel takes for a receiver that reads nothing.
+        answers = [await sending(url, body=b"x" * 32_000_000) for _ in range(2)]
+
+    assert [(answer.status, answer.failure) for answer in answers] == [(413, None), (413, None)]
+    assert target.connections == 2
+
+
 async def test_an_idle_connection_that_the_receiver_closed_is_not_a_failure(make_sender: MakeSender) -> None:
     send = make_sender()
 
@@ -325,3 +341,17 @@ async def test_a_request_cannot_have_more_time_than_the_sender_gives(make_sender
         answer = await send.sender.send(WebhookRequest("endpoint-1", url, "POST", HEADERS, BODY, deadline_seconds=60))
 
     assert answer.explanation == "The receiver took the request but did not send complete response headers within 0.2 s."
+
+
+async def test_whoever_ends_a_request_itself_is_not_bound_to_the_sender_s_deadline(make_sender: MakeSender) -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.request()
+        await asyncio.sleep(0.3)
+        await conversation.send(OK)
+
+    async with receiver(script) as target:
+        sending = make_sender(deadline=0.1)
+        url = parse_webhook_url(f"http://127.0.0.1:{target.port}/", LOCAL)
+        answer = await sending.sender.send(WebhookRequest("endpoint-1", url, "POST", HEADERS, BODY, ended_by_caller=True))
+
+    assert (answer.status, answer.failure) == (200, None)

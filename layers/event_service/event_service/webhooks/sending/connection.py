@@ -25,8 +25,7 @@ from typing import Any, cast
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.helpers import TimerNoop
-from aiohttp.http import HttpVersion11, RawResponseMessage, StreamWriter
+from aiohttp.http import HttpVersion11, RawResponseMessage
 from aiohttp.http_writer import _serialize_headers  # it refuses line breaks in headers
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -50,7 +49,6 @@ _TLS_ALERT = b"\x15"
 """The first byte of the record by which a TLS server refuses what is no TLS (RFC 8446, section 5.1)."""
 _SWITCHING_PROTOCOLS = 101
 _NO_BODY = (204, 304)
-_NO_TIMER = TimerNoop()
 
 
 class UnaskedAnswer(aiohttp.ClientError):
@@ -233,7 +231,7 @@ def _announced_bytes(message: RawResponseMessage) -> int | None:
 
 
 class ExactRequest(aiohttp.ClientRequest):
-    """A request that leaves as it was given, and in one piece. Of aiohttp's own it has what the connector and the response read.
+    """A request that leaves as it was given, and in one piece. Of aiohttp's own it has what the connector reads.
 
     aiohttp's constructor prepares cookies, credentials, proxies, compression and headers that were not given, and its ``send`` starts a
     task that writes the body: together a tenth of a delivery.
@@ -251,20 +249,18 @@ class ExactRequest(aiohttp.ClientRequest):
         self.method = method
         self.url = self.original_url = url
         self.headers = CIMultiDict({"Host": url.host_port_subcomponent or "", **headers, "Content-Length": str(len(body))})
-        self.loop = asyncio.get_running_loop()
         self.server_hostname = self.proxy = self.proxy_auth = self.proxy_headers = None
         self._ssl = True  # as the connector has it
         self._target = target
         self._bytes = body
 
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+    def write(self, connection: ReceiverConnection) -> None:
         """Writes the request.
 
         Raises:
             UnaskedAnswer: something arrived on a new connection before. (On one from the pool, the connector has looked.)
             aiohttp.ClientOSError: the connection was lost.
         """
-        connection = _protocol(conn)
         if not connection.used and connection.spoiled():
             raise UnaskedAnswer
         if connection.transport is None or connection.transport.is_closing():
@@ -272,18 +268,27 @@ class ExactRequest(aiohttp.ClientRequest):
         connection.expect_answer()
         # Without waiting until all of it has left: a receiver may answer before it has read everything.
         connection.transport.write(_serialize_headers(f"{self.method} {self._target} HTTP/1.1", self.headers) + self._bytes)
-        return aiohttp.ClientResponse(
-            self.method,
-            self.url,
-            writer=None,
-            continue100=None,
-            timer=_NO_TIMER,
-            request_info=self.request_info,
-            traces=[],
-            loop=self.loop,
-            session=cast("aiohttp.ClientSession", None),
-            stream_writer=StreamWriter(connection, self.loop),
-        )
+
+
+class Answer:
+    """An answer whose head was read. Whoever has it releases it."""
+
+    __slots__ = ("_connection", "content", "headers", "status")
+
+    def __init__(self, connection: Connection, message: RawResponseMessage, content: StreamReader) -> None:
+        self._connection = connection
+        self.status = message.code
+        self.headers = message.headers
+        self.content = content
+
+    @property
+    def announced_bytes(self) -> int:
+        """The length of the body by its header; 0 where that says nothing."""
+        return int(self.headers.get("content-length", 0))
+
+    def release(self) -> None:
+        """Gives the connection back to the pool if the body was read to its end, else closes it."""
+        self._connection.release()
 
 
 class ReceiverConnector(aiohttp.TCPConnector):
@@ -296,7 +301,7 @@ class ReceiverConnector(aiohttp.TCPConnector):
         super().__init__(**options)
         self._factory = cast("Any", functools.partial(ReceiverConnection, loop=asyncio.get_running_loop()))
 
-    async def ask(self, request: ExactRequest, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:  # noqa: ASYNC109 - aiohttp's
+    async def ask(self, request: ExactRequest, timeout: aiohttp.ClientTimeout) -> Answer:  # noqa: ASYNC109 - aiohttp's
         """Sends a request, and reads the head of its answer.
 
         As aiohttp's ``ClientSession`` does, without what that looks at for each request: cookies, redirects, proxies, credentials,
@@ -308,7 +313,8 @@ class ReceiverConnector(aiohttp.TCPConnector):
         """
         connection = await self.connect(request, [], timeout)
         try:
-            _protocol(connection).set_response_params(
+            protocol = _protocol(connection)
+            protocol.set_response_params(
                 read_until_eof=True,
                 auto_decompress=False,
                 read_bufsize=_READ_BUFFER_BYTES,
@@ -316,16 +322,19 @@ class ReceiverConnector(aiohttp.TCPConnector):
                 max_field_size=MAXIMUM_HEADER_LINE_BYTES,
                 max_headers=MAXIMUM_HEADERS,
             )
-            response = await request.send(connection)
-            try:
-                await response.start(connection)
-            except BaseException:
-                response.close()
-                raise
+            request.write(protocol)
+            while True:
+                message, content = await protocol.read()
+                if not 100 <= message.code <= 199 or message.code == _SWITCHING_PROTOCOLS:
+                    return Answer(connection, message, content)
+        except aiohttp.http.HttpProcessingError as error:
+            connection.close()
+            raise aiohttp.ClientResponseError(
+                request.request_info, (), status=error.code, message=error.message, headers=error.headers
+            ) from error
         except BaseException:
             connection.close()
             raise
-        return response
 
     async def connect(
         self,
