@@ -1,8 +1,8 @@
 """Sends webhooks over HTTP, to receivers that may be slow, broken or hostile.
 
-aiohttp's connections and parser do the protocol: measured, they take a tenth of httpx's CPU, and the parser in C
-is the one that others attack and repair. Its session is left out (decision 0104). Importing this module imports aiohttp, which costs more than all the rest of the
-delivery function: only what delivers webhooks may import it.
+aiohttp's connections and parser do the protocol: measured, they take a tenth of httpx's CPU, and the parser in C is the one that others
+attack and repair. Its session is left out (decision 0104). Importing this module imports aiohttp, which costs more than all the rest of
+the delivery function: only what delivers webhooks may import it.
 
 What is ours here is everything that a receiver could abuse:
 
