@@ -60,3 +60,16 @@ def test_the_pause_that_a_receiver_asked_for_makes_the_plateau_longer() -> None:
     pace.state.active = PLATEAU_WISHES * 5.0 + 1.0
     pace.opened(2.0)
     assert pace.state.rate > STEADY_RATE
+
+
+def test_of_the_answers_to_one_burst_the_first_one_counts() -> None:
+    pace = limited_at(STEADY_RATE, 0.0)
+    rates: list[float] = []
+    for now in (100.0, 100.5, 101.0, 101.5):
+        pace.opened(now)
+        pace.state.rate = rates[-1] if rates else STEADY_RATE
+        pace.answered(now, 0.1, succeeded=False, limited=True)
+        assert pace.state.rate is not None
+        rates.append(pace.state.rate)
+    assert rates[0] < STEADY_RATE
+    assert rates[0] == rates[1] == rates[2] > rates[3]

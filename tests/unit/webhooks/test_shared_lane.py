@@ -172,3 +172,25 @@ async def test_a_lane_ends_soon_after_its_backlog() -> None:
     await world.work_all()
     assert world.statuses(endpoint) == {"DELIVERED": 1}
     assert world.clock() - before < timedelta(seconds=10)
+
+
+async def test_what_comes_up_after_its_endpoint_was_disabled_joins_the_backlog() -> None:
+    world = World()
+    answered: list[int] = []
+
+    async def gone_then_slow(request: WebhookRequest) -> WebhookAnswer:
+        del request
+        answered.append(1)
+        if len(answered) > 1:
+            await asyncio.sleep(1.0)
+            return WebhookAnswer(200, None, None, 12)
+        return WebhookAnswer(410, None, None, 12)
+
+    endpoint = world.endpoint(gone_then_slow)
+    for _ in range(12):
+        world.publish(endpoint)
+    report = await world.invoke(limit=12)
+    assert report is not None
+    # Ten at once; the one that took the place of the first had begun before its answer was recorded.
+    assert (len(answered), report.to_backlog, report.failed) == (11, 1, set())
+    assert world.statuses(endpoint) == {"FAILED": 1, "DELIVERED": 10, "PENDING": 1}
