@@ -9,8 +9,10 @@ from datetime import timedelta
 
 import pytest
 
+from event_service.base.dates import format_date
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import FailureClass, LogKey
+from event_service.delivery.messages import WebhookMessage
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from event_service.webhooks.ports import Snapshot
@@ -194,3 +196,33 @@ async def test_what_comes_up_after_its_endpoint_was_disabled_joins_the_backlog()
     # Ten at once; the one that took the place of the first had begun before its answer was recorded.
     assert (len(answered), report.to_backlog, report.failed) == (11, 1, set())
     assert world.statuses(endpoint) == {"FAILED": 1, "DELIVERED": 10, "PENDING": 1}
+
+
+@pytest.mark.parametrize(("method", "sent"), [("PUT", "PUT"), (None, "POST")])
+async def test_a_request_has_the_method_of_its_endpoint(method: str | None, sent: str) -> None:
+    world = World()
+    asked: list[str] = []
+
+    async def noting(request: WebhookRequest) -> WebhookAnswer:
+        asked.append(request.method)
+        return WebhookAnswer(200, None, None, 12)
+
+    endpoint = world.endpoint(noting)
+    world.endpoints[endpoint.id] = replace(endpoint, method=method)
+    world.publish(endpoint)
+    await world.work()
+    assert asked == [sent]
+
+
+async def test_the_trace_of_a_publish_goes_on_at_the_receiver_and_in_the_report() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    event = world.event()
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    traceparent = f"00-{trace}-b7ad6b7169203331-01"
+    message = WebhookMessage.first(WORKSPACE, endpoint.id, event.id, format_date(event.created), traceparent, event.as_json())
+    report = await world.side.delivery.deliver([Received(message.text())], world.time_left())
+    (reception,) = world.receivers.receptions
+    assert report.traceparents == [traceparent]
+    assert reception.headers["traceparent"].split("-")[1] == trace
+    assert reception.headers["traceparent"] != traceparent
