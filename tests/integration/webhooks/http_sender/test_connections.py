@@ -71,6 +71,14 @@ async def test_the_headers_of_a_failure_are_kept_with_cookies_masked(make_sender
     assert succeeded.failure_headers == ()
 
 
+@pytest.mark.parametrize(("status", "kept"), [(200, 0), (299, 0), (300, 2)])
+async def test_what_is_no_success_keeps_its_headers(make_sender: MakeSender, status: int, kept: int) -> None:
+    async with receiver(answering(b"HTTP/1.1 %d X\r\nserver: x\r\ncontent-length: 0\r\n\r\n" % status)) as target:
+        answer = await make_sender()(f"http://127.0.0.1:{target.port}/")
+
+    assert (answer.status, len(answer.failure_headers)) == (status, kept)
+
+
 async def test_a_connection_is_used_again(make_sender: MakeSender) -> None:
     send = make_sender()
 
