@@ -382,6 +382,7 @@ async def test_five_days_without_a_success_warn_three_times_and_then_disable() -
     told = [one for one in world.published.values() if one.type.startswith("event-service.endpoint")]
     assert [one.type.rpartition(".")[2] for one in told] == ["failing", "failing", "failing", "disabled"]
     assert all(one.data["endpointId"] == endpoint.id for one in told)
+    assert world.aws.calls["publish"] == len(world.published), "something was told twice"
 
 
 async def test_health_is_written_when_a_retry_fails_and_cleared_by_one_success() -> None:
@@ -649,3 +650,16 @@ async def test_an_owner_asks_the_log_again_before_it_sends_rows_of_long_ago() ->
     assert not world.backlog.rows
     # once a page, and once for as many rows as are sent in the time for which an answer counts
     assert world.aws.calls["snapshot.read"] - asked < 15
+
+
+async def test_an_unreadable_look_comes_again_and_the_others_are_served() -> None:
+    world = World()
+    endpoint = world.endpoint()
+    world.pause(endpoint)
+    world.publish(endpoint)
+    await world.work()
+    world.resume(endpoint)
+    (look,) = world.lane_queue.receive(10)
+    report = await world.lane_side.own_lanes.serve(["{}", look.text], world.time_left())
+    assert report.failed == {0}
+    assert world.statuses(endpoint) == {"DELIVERED": 1}
