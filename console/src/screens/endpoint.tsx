@@ -1,20 +1,23 @@
 import { useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
 import {
-  CloseConnections, DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, OpenConnections, PauseEndpoints, ResumeEndpoints,
+  CloseConnections, DeleteEndpoints, EndpointSecret, LinkEndpoints, OneEndpoint, OpenConnections, PauseEndpoints, ResumeEndpoints,
   RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type OpenConnection,
   type TestEndpointAnswer,
 } from "../api/documents";
 import { usePages, useQuery } from "../api/query";
+import { FilterChoice } from "../parts/choices";
 import { Action, attempt, Confirmed, Dialog, Field, More, Tabs } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { laneSentence } from "../parts/lane";
 import { Head } from "../parts/page";
 import { Receiving } from "../parts/receiving";
+import { place, Rows } from "../parts/rows";
+import { Stat } from "../parts/stat";
 import { Empty, Failed, Loading, Message, Problems } from "../parts/states";
 import { Status } from "../parts/status";
 import { Code, duration, Id, relative, Text, Time } from "../parts/text";
-import { wantNames } from "../state/endpoint-names";
+import { endpointNames } from "../state/names";
 import { say } from "../state/notices";
 import { go, link, route } from "../state/route";
 import { changesOf } from "./changes";
@@ -237,56 +240,37 @@ function Connections({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
-/** Characters that fit at full size. */
-const LONG = 7;
-
-export function Stat({ label, number }: { label: string; number: number | string }) {
-  const text = typeof number === "number" ? number.toLocaleString("en") : number;
-  return (
-    <div class="stat">
-      <div class={text.length > LONG ? "number long" : "number"}>{text}</div>
-      <div class="label">{label}</div>
-    </div>
-  );
-}
-
 function Filters({ endpoint, reload }: Part) {
-  const filters = useQuery(EventFilters, { first: 200 });
-  const all = filters.answer?.eventsFilters.collectionItems ?? [];
-  const linked = new Set(endpoint.eventFilters.map((one) => one.id));
-  if (filters.error) return <Failed error={filters.error} again={filters.reload} />;
-  if (!filters.answer) return <Loading what="event filters" />;
+  const linked = endpoint.eventFilters;
   const unlink = async (eventFiltersId: string) => { await call(UnlinkEndpoints, { endpointIds: [endpoint.id], eventFiltersId }); await reload(); };
   const linkTo = async (eventFiltersId: string) => { await call(LinkEndpoints, { endpointIds: [endpoint.id], eventFiltersId }); await reload(); };
-  const row = (one: { id: string; name: string }, on: boolean) => (
-    <li key={one.id} style={{ "--columns": "minmax(0, 1fr) auto" }}>
-      <a class="name" href={link(["filters", one.id])}><Text value={one.name} /></a>
-      {on ? (
-        <Action run={async () => {
-          await unlink(one.id);
-          say(endpoint.eventFilters.length === 1 ? "Unlinked. With no filter the endpoint receives every event." : "Unlinked.", { undo: () => void attempt(() => linkTo(one.id)) });
-        }}>Unlink</Action>
-      ) : (
-        <Action run={async () => { await linkTo(one.id); say("Linked. It applies to what is published from now on.", { undo: () => void attempt(() => unlink(one.id)) }); }}>Link</Action>
-      )}
-    </li>
-  );
-  const others = all.filter((one) => !linked.has(one.id));
   return (
-    <div class="columns">
-      <section class="panel">
-        <header><h2>Linked</h2></header>
-        <div class="body">
-          {endpoint.eventFilters.length === 0
-            ? <p class="muted">None: this endpoint receives every event of the workspace.</p>
-            : <><p class="muted small">It receives what any of them matches.</p><ul class="rows">{endpoint.eventFilters.map((one) => row(one, true))}</ul></>}
-        </div>
-      </section>
-      <section class="panel">
-        <header><h2>Other event filters</h2><a class="button" href={link(["new-filter"], { endpoint: endpoint.id })}><Icon name="plus" />New filter</a></header>
-        <div class="body">{others.length === 0 ? <p class="muted">There is none.</p> : <ul class="rows">{others.map((one) => row(one, false))}</ul>}</div>
-      </section>
-    </div>
+    <section class="panel">
+      <header><h2>Linked event filters</h2><a class="button" href={link(["new-filter"], { endpoint: endpoint.id })}><Icon name="plus" />New filter</a></header>
+      <div class="body">
+        {linked.length === 0 ? <p class="muted">None: this endpoint receives every event of the workspace. Link a filter, and it receives what the filter matches.</p> : (
+          <>
+            <p class="muted small">It receives what any of them matches.</p>
+            <Rows label="Linked event filters" columns="minmax(0, 1fr) minmax(0, 2fr) auto" items={linked} row={(one, index) => (
+              <li key={one.id} {...place(index, linked.length)}>
+                <a class="cover name" href={link(["filters", one.id])}><Text value={one.name} /></a>
+                <div class="small mono line wide muted"><Text value={JSON.stringify(one.meta).slice(0, 300)} /></div>
+                <div class="end"><Action class="tiny above" aria-label={`Unlink ${one.name}`} run={async () => {
+                  await unlink(one.id);
+                  say(linked.length === 1 ? "Unlinked. With no filter the endpoint receives every event." : "Unlinked.", { undo: () => void attempt(() => linkTo(one.id)) });
+                }}>Unlink</Action></div>
+              </li>
+            )} />
+          </>
+        )}
+        <Field label="Link an event filter">
+          {(attributes) => <FilterChoice {...attributes} value="" none="Choose an event filter" without={linked.map((one) => one.id)} change={(id) => id && void attempt(async () => {
+            await linkTo(id);
+            say("Linked. It applies to what is published from now on.", { undo: () => void attempt(() => unlink(id)) });
+          })} />}
+        </Field>
+      </div>
+    </section>
   );
 }
 
@@ -380,7 +364,7 @@ function Settings({ endpoint, reload }: Part) {
               return;
             }
             say("Saved.", { undo: () => void attempt(() => call(UpdateEndpoint, before).then(reload)) });
-            void wantNames(true);
+            void attempt(() => endpointNames.want(true));
             await reload();
           }}>Save</Action>
         </div>
@@ -393,7 +377,7 @@ function Settings({ endpoint, reload }: Part) {
           <div class="actions">
             <Confirmed label="Delete the endpoint" title="Delete this endpoint?" icon="trash" danger run={async () => {
               await call(DeleteEndpoints, { ids: [endpoint.id] });
-              void wantNames(true);
+              void attempt(() => endpointNames.want(true));
               say("Deleted.");
               go(["endpoints"]);
             }}><p>This cannot be undone. <Text value={endpoint.name} /> gets nothing any more.</p></Confirmed>

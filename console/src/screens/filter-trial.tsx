@@ -6,11 +6,12 @@ import { Action, Field } from "../parts/controls";
 import { Chart } from "../parts/chart";
 import { Icon } from "../parts/icon";
 import { JobProgress } from "../parts/job";
-import { Message, Problems } from "../parts/states";
+import { Problems } from "../parts/states";
 import { Sentence, Text, Time } from "../parts/text";
 import { say } from "../state/notices";
 import { link } from "../state/route";
 import { settings } from "../state/session";
+import { Compared } from "./filter-compared";
 
 type Trial = MatchEventsAnswer["matchEvents"];
 
@@ -20,22 +21,24 @@ const SPANS = [{ hours: 0, text: "everything retained" }, { hours: 1, text: "the
 /** @param input null while what is written is not JSON, or nothing is written. */
 export function FilterTrial({ input, filter, pick }: { input: EventFiltersInput | null; filter: EventFilter | null; pick: (id: string) => void }) {
   const [hours, setHours] = useState(0);
-  const [endpoint, setEndpoint] = useState("");
-  const [trial, setTrial] = useState<Trial | null>(null);
+  const [trial, setTrial] = useState<{ key: string; input: EventFiltersInput; page: Trial } | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
-  const key = JSON.stringify([input, hours, endpoint]);
+  const key = JSON.stringify([input, hours]);
   const latest = useRef(key);
   latest.current = key;
+  /** Since when: a cursor belongs to its question. */
+  const asked = useRef<string | null>(null);
 
   const run = async (before: Trial | null): Promise<void> => {
     if (!input) return;
     setBusy(true);
     try {
-      const since = hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : null;
-      const page = (await call(MatchEvents, { input: { eventFiltersInput: input, endpointId: endpoint || null, since, after: before?.endCursor ?? null } })).matchEvents;
+      const since = before ? asked.current : hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : null;
+      asked.current = since;
+      const page = (await call(MatchEvents, { input: { eventFiltersInput: input, since, after: before?.endCursor ?? null } })).matchEvents;
       if (latest.current !== key) return;
-      setTrial(before ? joined(before, page) : page);
+      setTrial({ key, input, page: before ? joined(before, page) : page });
       setError(null);
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;
@@ -68,20 +71,11 @@ export function FilterTrial({ input, filter, pick }: { input: EventFiltersInput 
               </select>
             )}
           </Field>
-          {filter && filter.endpoints.length > 0 && (
-            <Field label="As the only filter of">
-              {(attributes) => (
-                <select {...attributes} value={endpoint} onChange={(event) => setEndpoint(event.currentTarget.value)}>
-                  <option value="">no endpoint</option>
-                  {filter.endpoints.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
-                </select>
-              )}
-            </Field>
-          )}
         </div>
         {!input && <p class="muted">Write a type or a pattern, and see at once which events it matches.</p>}
         {error && <Problems error={error} />}
-        {trial && <Result trial={trial} more={() => run(trial)} pick={pick} />}
+        {trial && <Result trial={trial.page} more={() => run(trial.page)} pick={pick} />}
+        {trial && <Compared key={`${trial.key} ${filter?.lastModified ?? ""} ${filter?.endpoints.length ?? 0}`} input={trial.input} filter={filter} since={asked.current} atOnce={trial.page.complete} />}
       </div>
     </section>
   );
@@ -96,9 +90,6 @@ function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>
         <strong class="big">{trial.matched.toLocaleString("en")}</strong> of {trial.examined.toLocaleString("en")} {trial.examined === 1 ? "event matches" : "events match"}
         {!trial.complete && <span class="muted">, of the newest</span>}
       </p>
-      {(trial.gained !== null || trial.lost !== null) && (
-        <Message kind="plain"><p>The endpoint would get <strong>{trial.gained ?? 0}</strong> that it does not get now, and lose <strong>{trial.lost ?? 0}</strong>.</p></Message>
-      )}
       {!trial.complete && <div class="actions"><Action run={more}>Look at older events</Action></div>}
       {starts.length > 1 && (
         <Chart title="Events over time" starts={starts} series={[
@@ -146,7 +137,6 @@ function joined(before: Trial, page: Trial): Trial {
     const known = buckets.get(one.start);
     buckets.set(one.start, known ? { ...one, examined: known.examined + one.examined, matched: known.matched + one.matched } : one);
   }
-  const sum = (a: number | null, b: number | null) => (a === null && b === null ? null : (a ?? 0) + (b ?? 0));
   return {
     ...page,
     examined: before.examined + page.examined,
@@ -154,8 +144,6 @@ function joined(before: Trial, page: Trial): Trial {
     histogram: [...buckets.values()],
     matches: [...before.matches, ...page.matches].slice(0, 50),
     nearMisses: [...before.nearMisses, ...page.nearMisses].slice(0, 50),
-    gained: sum(before.gained, page.gained),
-    lost: sum(before.lost, page.lost),
   };
 }
 

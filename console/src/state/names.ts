@@ -1,31 +1,62 @@
-// The names of endpoints by id, for lists that the API answers with ids only.
-import { signal } from "@preact/signals";
+// The names of endpoints and of event filters by id: for choices among many, and for lists that the API answers with ids only.
+import { effect, signal, type Signal } from "@preact/signals";
 import { call } from "../api/client";
-import { EndpointNames, type EndpointNamesAnswer } from "../api/documents";
+import { EndpointNames, FilterNames, type EndpointNamesAnswer, type FilterNamesAnswer } from "../api/documents";
+import type { Page } from "../api/query";
+import { token } from "./session";
 
-export type NamedEndpoint = EndpointNamesAnswer["endpoints"]["collectionItems"][number];
-
+/** As many as a workspace may have. */
 const MOST = 10_000;
 const FRESH_SECONDS = 30;
 
-export const namedEndpoints = signal<ReadonlyMap<string, NamedEndpoint>>(new Map());
-let readAt = 0;
-let reading: Promise<void> | null = null;
+export interface Named {
+  id: string;
+  name: string;
+}
 
-/** Reads the names unless they are fresh. Safe to call from every part of a screen: one read at a time. */
-export function wantNames(now = false): Promise<void> {
-  if (reading) return reading;
-  if (!now && performance.now() - readAt < FRESH_SECONDS * 1000 && readAt > 0) return Promise.resolve();
-  reading = (async () => {
-    const found = new Map<string, NamedEndpoint>();
+export class Names<One extends Named> {
+  readonly known: Signal<ReadonlyMap<string, One>> = signal(new Map());
+  private readAt = 0;
+  private reading: Promise<void> | null = null;
+
+  constructor(private readonly readPage: (after: string | null) => Promise<Page<One>>) {
+    // Another token may belong to another workspace.
+    effect(() => {
+      void token.value;
+      this.known.value = new Map();
+      this.readAt = 0;
+      this.reading = null;
+    });
+  }
+
+  /** Reads the names unless they are fresh. Safe to call from every part of a screen: one read at a time. */
+  want(now = false): Promise<void> {
+    if (this.reading) return this.reading;
+    if (!now && this.readAt > 0 && performance.now() - this.readAt < FRESH_SECONDS * 1000) return Promise.resolve();
+    const mine: Promise<void> = this.read().finally(() => {
+      if (this.reading === mine) this.reading = null;
+    });
+    this.reading = mine;
+    return mine;
+  }
+
+  private async read(): Promise<void> {
+    const asked = token.value;
+    const found = new Map<string, One>();
     let after: string | null = null;
     do {
-      const page: EndpointNamesAnswer["endpoints"] = (await call(EndpointNames, { after })).endpoints;
+      const page: Page<One> = await this.readPage(after);
       for (const one of page.collectionItems) found.set(one.id, one);
       after = page.hasNextPage ? page.endCursor : null;
     } while (after !== null && found.size < MOST);
-    namedEndpoints.value = found;
-    readAt = performance.now();
-  })().finally(() => (reading = null));
-  return reading;
+    if (token.value !== asked) return;
+    this.known.value = found;
+    this.readAt = performance.now();
+  }
 }
+
+export type NamedEndpoint = EndpointNamesAnswer["endpoints"]["collectionItems"][number];
+export type NamedFilter = FilterNamesAnswer["eventsFilters"]["collectionItems"][number];
+
+export const endpointNames = new Names<NamedEndpoint>(async (after) => (await call(EndpointNames, { after })).endpoints);
+export const filterNames = new Names<NamedFilter>(async (after) => (await call(FilterNames, { after })).eventsFilters);
