@@ -1075,6 +1075,31 @@ export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliverie
   text: "query LatestDeliveries($since: DateTime!, $first: Int!) {\n  deliveries(filters: { creationDate: { gte: $since } }, first: $first) {\n    collectionItems {\n      ...Seen\n    }\n  }\n}\n\nfragment Seen on DeliveryOutput {\n  id\n  endpointId\n  endpoint {\n    name\n    health {\n      ...Health\n    }\n  }\n  status\n  creationDate\n  attempts {\n    durationMs\n    statusCode\n  }\n}\n\nfragment Health on HealthOutput {\n  failingSince\n  disableDate\n  trouble\n  limitedTo\n  notBefore\n}",
 };
 
+export type EndpointLatelyAnswer = {
+  deliveries: {
+    collectionItems: ({
+      id: string;
+      status: DeliveryStatus;
+      creationDate: string;
+      attempts: ({
+        durationMs: number;
+        statusCode: number | null;
+      })[];
+    })[];
+    hasNextPage: boolean;
+  };
+};
+export type EndpointLatelyVariables = {
+  id: string;
+  since: string;
+  first: number;
+};
+export const EndpointLately: Operation<EndpointLatelyAnswer, EndpointLatelyVariables> = {
+  name: "EndpointLately",
+  kind: "query",
+  text: "query EndpointLately($id: ID!, $since: DateTime!, $first: Int!) {\n  deliveries(\n    filters: { endpointId: { exact: $id }, creationDate: { gte: $since } }\n    first: $first\n  ) {\n    collectionItems {\n      id\n      status\n      creationDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n    hasNextPage\n  }\n}",
+};
+
 export type WaitingDeliveriesAnswer = {
   deliveries: {
     collectionItems: Seen[];

@@ -1,6 +1,6 @@
 // An endpoint or an event filter, chosen among all of the workspace by its name.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { endpointNames, filterNames, type Named, type Names } from "../state/names";
+import { endpointNames, filterNames, MOST_NAMES, type Named, type Names } from "../state/names";
 import { Combobox, type Choice } from "./combobox";
 import { attempt } from "./controls";
 
@@ -46,7 +46,7 @@ function Of<One extends Named>({ names, choices, "aria-describedby": describedBy
   useEffect(() => {
     if (chosen.value && !names.known.value.has(chosen.value)) read();
   }, [chosen.value]);
-  return <Combobox {...chosen} describedBy={describedBy} choices={choices} open={read} reading={reading} />;
+  return <Combobox {...chosen} describedBy={describedBy} choices={choices} open={read} reading={reading} cut={names.cut.value ? MOST_NAMES : null} />;
 }
 
 const COLLATOR = new Intl.Collator("en", { numeric: true, sensitivity: "base" });

@@ -21,8 +21,9 @@ const PER_PAGE = 8;
  * @param none what it means to choose nothing.
  * @param open is called when the list is opened: the choices may be read then.
  * @param reading whether they are being read.
+ * @param cut how many are listed, where there are more.
  */
-export function Combobox({ id, describedBy, value, change, choices, none, open, reading = false }: {
+export function Combobox({ id, describedBy, value, change, choices, none, open, reading = false, cut = null }: {
   id: string;
   describedBy?: string | undefined;
   value: string;
@@ -31,6 +32,7 @@ export function Combobox({ id, describedBy, value, change, choices, none, open, 
   none: string;
   open: () => void;
   reading?: boolean;
+  cut?: number | null;
 }) {
   const list = useRef<HTMLUListElement>(null);
   const input = useRef<HTMLInputElement>(null);
@@ -137,6 +139,7 @@ export function Combobox({ id, describedBy, value, change, choices, none, open, 
           })}
         </ul>
         {shown && fitting.length === 0 && <p class="muted small">{reading ? "Reading …" : "Nothing has this name."}</p>}
+        {shown && cut !== null && <p class="muted small">The oldest {cut.toLocaleString("en")} are listed.</p>}
       </div>
       <span class="visually-hidden" role="status">{!shown ? "" : reading && choices.length === 0 ? "Reading …" : `${word ? fitting.length : choices.length} to choose from`}</span>
     </div>

@@ -2,7 +2,7 @@ import uPlot from "uplot";
 import type { Series } from "./chart";
 import { duration } from "./text";
 
-const HEIGHT = 180;
+const HEIGHT = 176;
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const DAY_SECONDS = 86_400;
@@ -38,10 +38,12 @@ export function plot(host: HTMLElement, starts: number[], series: Series[], { li
   const places = lines ? starts.map((start) => start + length / 2) : starts;
   const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { stroke: color("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
   const bars = uPlot.paths.bars?.({ size: [0.85, 40], align: 1 });
-  const when = (ticks: number[], step: number) => ticks.map((one) => (length >= DAY_SECONDS || step >= DAY_SECONDS ? DAY : CLOCK).format(one * 1000));
+  // Where the last bucket ends is not the beginning of one, and its name would not fit.
+  const when = (ticks: number[], step: number) => ticks.map((one) => one > (starts.at(-1) ?? 0) ? "" : (length >= DAY_SECONDS || step >= DAY_SECONDS ? DAY : CLOCK).format(one * 1000));
   const chart = new uPlot({
     width: Math.max(200, host.clientWidth),
     height: HEIGHT,
+    padding: [8, 12, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     hooks: { setCursor: [(self: uPlot) => {
@@ -52,7 +54,7 @@ export function plot(host: HTMLElement, starts: number[], series: Series[], { li
     // The last bucket is as wide as the others.
     scales: { x: { range: () => [starts[0] ?? 0, (starts.at(-1) ?? 1) + length] }, y: { range: (_self, _min, max) => [0, Math.max(lines ? 20 : 4, (max ?? 0) * 1.1)] } },
     axes: [
-      { ...axis, values: (_self, ticks, _axis, _space, step) => when(ticks, step), ...(length >= DAY_SECONDS ? { incrs: [1, 2, 7].map((days) => days * DAY_SECONDS) } : {}) },
+      { ...axis, size: 30, values: (_self, ticks, _axis, _space, step) => when(ticks, step), ...(length >= DAY_SECONDS ? { incrs: [1, 2, 7].map((days) => days * DAY_SECONDS) } : {}) },
       { ...axis, size: lines ? 58 : 46, incrs: lines ? MILLISECONDS : COUNTS, values: (_self, ticks) => ticks.map((one) => (lines ? duration(one) : SHORT.format(one))) },
     ],
     series: [{}, ...order.map((index) => {

@@ -11,7 +11,7 @@ import { Text } from "../parts/text";
 import { endpointNames, filterNames } from "../state/names";
 import { link } from "../state/route";
 import { settings } from "../state/session";
-import { TestResult } from "./endpoint";
+import { TestResult } from "./endpoint-overview";
 
 export function NewEndpointScreen() {
   const [type, setType] = useState<EndpointType>("WEB_HOOK");

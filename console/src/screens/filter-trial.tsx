@@ -74,16 +74,26 @@ export function FilterTrial({ input, filter, pick }: { input: EventFiltersInput 
         </div>
         {!input && <p class="muted">Write a type or a pattern, and see at once which events it matches.</p>}
         {error && <Problems error={error} />}
-        {trial && <Result trial={trial.page} more={() => run(trial.page)} pick={pick} />}
+        {trial && <Result trial={trial.page} hours={hours} more={() => run(trial.page)} />}
         {trial && <Compared key={`${trial.key} ${filter?.lastModified ?? ""} ${filter?.endpoints.length ?? 0}`} input={trial.input} filter={filter} since={asked.current} atOnce={trial.page.complete} />}
+        {trial && <Found key={`found ${trial.key}`} trial={trial.page} pick={pick} />}
       </div>
     </section>
   );
 }
 
-function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>; pick: (id: string) => void }) {
-  const buckets = [...trial.histogram].sort((a, b) => a.start.localeCompare(b.start));
-  const starts = buckets.map((one) => new Date(one.start).getTime() / 1000);
+const HOUR_SECONDS = 3600;
+/** The API counts a longer span by days. */
+const BY_HOURS_UP_TO = 72;
+const LEAST_BARS = 7;
+
+function Result({ trial, hours, more }: { trial: Trial; hours: number; more: () => Promise<void> }) {
+  const step = hours > 0 && hours <= BY_HOURS_UP_TO ? HOUR_SECONDS : 24 * HOUR_SECONDS;
+  const buckets = new Map(trial.histogram.map((one) => [new Date(one.start).getTime() / 1000, one]));
+  // Each hour or day up to now, also those without events.
+  const now = Math.floor(Date.now() / 1000 / step) * step;
+  const bars = Math.max(LEAST_BARS, 1 + Math.round((now - Math.min(now, ...buckets.keys())) / step));
+  const starts = Array.from({ length: bars }, (_, index) => now - (bars - 1 - index) * step);
   return (
     <>
       <p role="status">
@@ -91,17 +101,29 @@ function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>
         {!trial.complete && <span class="muted">, of the newest</span>}
       </p>
       {!trial.complete && <div class="actions"><Action run={more}>Look at older events</Action></div>}
-      {starts.length > 1 && (
-        <Chart title="Events over time" starts={starts} series={[
-          { label: "match", color: "--good", counts: buckets.map((one) => one.matched) },
-          { label: "do not match", color: "--strong-line", counts: buckets.map((one) => one.examined - one.matched) },
+      {trial.examined > 0 && (
+        <Chart title={`Events by ${step === HOUR_SECONDS ? "hour" : "day"}`} starts={starts} series={[
+          { label: "match", color: "--good", counts: starts.map((start) => buckets.get(start)?.matched ?? 0) },
+          { label: `do not, by ${step === HOUR_SECONDS ? "hour" : "day"}`, color: "--strong-line", counts: starts.map((start) => { const one = buckets.get(start); return one ? one.examined - one.matched : 0; }) },
         ]} />
       )}
+    </>
+  );
+}
+
+const SHOWN_FIRST = 5;
+
+/** Events that match, and those that fail in one clause. */
+function Found({ trial, pick }: { trial: Trial; pick: (id: string) => void }) {
+  const [matches, setMatches] = useState(SHOWN_FIRST);
+  const [misses, setMisses] = useState(SHOWN_FIRST);
+  return (
+    <>
       {trial.matches.length > 0 && (
         <>
           <h3>Matches</h3>
           <ul class="rows" style={{ "--columns": "minmax(0, 1fr) minmax(0, 1fr) auto" }} aria-label="Events that match">
-            {trial.matches.slice(0, 10).map((one) => (
+            {trial.matches.slice(0, matches).map((one) => (
               <li key={one.id}>
                 <a class="name" href={link(["events", one.id])}><Text value={one.type} /></a>
                 <span class="mono small muted line wide"><Text value={one.id} /></span>
@@ -109,13 +131,14 @@ function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>
               </li>
             ))}
           </ul>
+          {trial.matches.length > matches && <div class="actions"><button type="button" class="tiny" onClick={() => setMatches(Infinity)}>Show {trial.matches.length - matches} more</button></div>}
         </>
       )}
       {trial.nearMisses.length > 0 && (
         <>
           <h3>Near misses: one clause fails</h3>
           <ul class="rows" style={{ "--columns": "minmax(0, 1fr) auto" }} aria-label="Events that fail in one clause">
-            {trial.nearMisses.slice(0, 10).map((one) => (
+            {trial.nearMisses.slice(0, misses).map((one) => (
               <li key={one.event.id}>
                 <div>
                   <a class="name" href={link(["events", one.event.id])}><Text value={one.event.type} /></a> <span class="muted small"><Time at={one.event.date} /></span>
@@ -125,6 +148,7 @@ function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>
               </li>
             ))}
           </ul>
+          {trial.nearMisses.length > misses && <div class="actions"><button type="button" class="tiny" onClick={() => setMisses(Infinity)}>Show {trial.nearMisses.length - misses} more</button></div>}
         </>
       )}
     </>

@@ -110,7 +110,7 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
         All that is given must hold: the lists and the pattern.
       </Head>
       <div class="columns">
-        <form class="form" noValidate onSubmit={(event) => event.preventDefault()}>
+        <form class="form sticky" noValidate onSubmit={(event) => event.preventDefault()}>
           <Field label="Name">{(attributes) => <input {...attributes} value={name} maxLength={256} onInput={(event) => setName(event.currentTarget.value)} />}</Field>
           {LISTS.slice(0, 1).map((one) => <List key={one.key} of={one} lists={lists} change={setLists} />)}
           <details open={LISTS.slice(1).some(({ key: one }) => lists[one])}>

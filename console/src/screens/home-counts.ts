@@ -2,6 +2,7 @@
 import type { LatestDeliveriesAnswer, StatisticsAnswer } from "../api/documents";
 
 export type SeenDelivery = LatestDeliveriesAnswer["deliveries"]["collectionItems"][number];
+type Counted = Pick<SeenDelivery, "status" | "creationDate" | "attempts">;
 
 /** Of a chart: when its first bucket begins, in seconds since 1970, and how many there are. */
 export interface Steps {
@@ -38,7 +39,7 @@ export function fromStatistics(points: StatisticsAnswer["statistics"]["points"],
   };
 }
 
-export function countedHere(steps: Steps, events: readonly { creationDate: string }[], deliveries: readonly SeenDelivery[]): Counts {
+export function countedHere(steps: Steps, events: readonly { creationDate: string }[], deliveries: readonly Counted[]): Counts {
   const of = (status: string) => perStep(steps, deliveries.filter((one) => one.status === status));
   const durations = starts(steps).map((): number[] => []);
   for (const one of deliveries) durations[stepOf(steps, one.creationDate)]?.push(...durationsOf([one]));
@@ -65,7 +66,7 @@ export function perStep(steps: Steps, items: readonly { creationDate: string }[]
 }
 
 /** Of all attempts that were answered, in milliseconds. */
-export function durationsOf(deliveries: readonly SeenDelivery[]): number[] {
+export function durationsOf(deliveries: readonly Counted[]): number[] {
   return deliveries.flatMap((one) => one.attempts.filter((attempt) => attempt.statusCode !== null).map((attempt) => attempt.durationMs));
 }
 

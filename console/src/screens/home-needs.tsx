@@ -44,7 +44,7 @@ export function NeedsYou({ reload, ...given }: Given & { reload: () => Promise<v
             {needs.slice(0, SHOWN).map((one) => (
               <li key={one.id}>
                 <div class="name"><EndpointName id={one.id} name={one.name} /></div>
-                <div class="small wide"><span class="actions">{one.kind === "disabled" || one.kind === "paused" ? <Status of={one.kind === "disabled" ? "DISABLED" : "PAUSED"} /> : <span class={`badge ${BADGES[one.kind].look}`}><Icon name="warn" />{BADGES[one.kind].text}</span>}<Text value={one.text} /></span></div>
+                <div class="small wide"><span class="actions">{one.kind === "disabled" || one.kind === "paused" ? <Status of={one.kind === "disabled" ? "DISABLED" : "PAUSED"} /> : <span class={`badge ${BADGES[one.kind].look}`}><Icon name="warn" />{BADGES[one.kind].text}</span>}<Text value={capital(one.text)} /></span></div>
                 {one.kind !== "disabled" && one.kind !== "paused"
                   ? <a class="button above" href={link(["endpoints", one.id], { tab: "deliveries" })}>See why</a>
                   : <Action icon="play" run={async () => { await call(ResumeEndpoints, { ids: [one.id] }); say("Resumed. What had arrived meanwhile is being sent.", { undo: () => void attempt(async () => { await call(PauseEndpoints, { ids: [one.id] }); await reload(); }) }); await reload(); }}>Resume</Action>}
@@ -57,6 +57,8 @@ export function NeedsYou({ reload, ...given }: Given & { reload: () => Promise<v
     </section>
   );
 }
+
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 function needsOf({ off, waiting, givenUp, latest }: Given): Need[] {
   const needs = new Map(off.map((one): [string, Need] => [one.id, one.status === "DISABLED"

@@ -94,7 +94,7 @@ export function HomeScreen() {
         <Stat label="half answered within" number={time(half)} />
         <Stat label="95 % answered within" number={time(most)} />
       </div>
-      <div class="columns">
+      <div class="columns charts">
         <section class="panel">
           <header><h2>Events published</h2></header>
           <div class="body"><Chart title="Events published" starts={counts.starts} series={[{ label: "published", color: "--accent", counts: counts.published }]} /></div>
@@ -104,7 +104,7 @@ export function HomeScreen() {
           <div class="body">
             <Chart title="Deliveries to webhooks" starts={counts.starts} series={[
               { label: "delivered", color: "--good", counts: counts.delivered },
-              { label: off ? "waiting" : "attempts that failed and are made again", color: "--warn", counts: counts.retried },
+              { label: off ? "waiting" : "failed attempts, tried again", color: "--warn", counts: counts.retried },
               { label: "given up", color: "--bad", counts: counts.failed },
             ]} />
           </div>

@@ -47,7 +47,7 @@ export function Replay({ endpoint }: { endpoint: Endpoint }) {
     else setSent(answer?.count ?? 0);
   };
   return (
-    <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
+    <section class="panel">
       <header><h2>Send again</h2></header>
       <div class="body">
         <p class="muted">

@@ -5,8 +5,8 @@ import { EndpointNames, FilterNames, type EndpointNamesAnswer, type FilterNamesA
 import type { Page } from "../api/query";
 import { token } from "./session";
 
-/** As many as a workspace may have. */
-const MOST = 10_000;
+/** Read of a workspace, the oldest. */
+export const MOST_NAMES = 10_000;
 const FRESH_SECONDS = 30;
 
 export interface Named {
@@ -16,6 +16,8 @@ export interface Named {
 
 export class Names<One extends Named> {
   readonly known: Signal<ReadonlyMap<string, One>> = signal(new Map());
+  /** Whether there are more. */
+  readonly cut = signal(false);
   private readAt = 0;
   private reading: Promise<void> | null = null;
 
@@ -48,9 +50,10 @@ export class Names<One extends Named> {
       const page: Page<One> = await this.readPage(after);
       for (const one of page.collectionItems) found.set(one.id, one);
       after = page.hasNextPage ? page.endCursor : null;
-    } while (after !== null && found.size < MOST);
+    } while (after !== null && found.size < MOST_NAMES);
     if (token.value !== asked) return;
     this.known.value = found;
+    this.cut.value = after !== null;
     this.readAt = performance.now();
   }
 }
