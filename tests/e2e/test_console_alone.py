@@ -371,7 +371,36 @@ async def test_home_shows_at_once_what_the_service_counts_a_minute_late(page: Pa
     await _go(page, "?span=day")
     await page.sees("3 published")
     await page.sees("3 given up")
-    await page.sees("Counts come up to a minute late.")
+    await page.sees("20 ms half answered within")
+    await page.sees("Counted over the last day, up to a minute late.")
+
+
+async def test_home_counts_what_waits_and_what_fails_now(page: Page, stack: ConsoleStack) -> None:
+    trying = [made.delivery(number, "PENDING") for number in range(3)]
+    backlog = {**made.delivery(3, "PENDING"), "attempts": []}
+    stack.deliveries = [*trying, backlog]
+    await _go(page, "?span=day")
+    await page.sees("4 waiting now")
+    await page.sees("1 endpoint failing now")
+    await page.sees("4 waiting, by when the event was accepted")
+    await page.sees("3 deliveries are being tried again.")
+    await page.click("Numbers")
+    stack.deliveries = [made.delivery(number, "PENDING") for number in range(501)]
+    await page.sees("500 or more waiting now")
+    await page.sees("The newest 500 are looked at.")
+
+
+async def test_the_numbers_of_a_chart_are_in_a_table_and_under_the_mouse(page: Page) -> None:
+    await _go(page, "?span=weeks")
+    await page.until("document.querySelectorAll('.plot canvas').length === 4")
+    await page.click("Numbers")
+    await page.sees("From published")
+    assert await page.run("document.querySelectorAll('figure table tbody tr').length") == 7 * 3  # nothing waits in this picture
+    place = "(({left, top, width, height}) => [left + width * 0.52, top + height / 2])"
+    x, y = await page.run(f"{place}(document.querySelector('.plot .u-over').getBoundingClientRect())")
+    await page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    said = "document.querySelector('figcaption').innerText.replace('Events published:', '').replace(/\\s+/g, ' ').trim()"
+    await page.until(f"/^(0|700) published \\d+ \\w+$/.test({said})")
 
 
 async def test_a_job_shows_its_progress_and_is_cancelled(page: Page, stack: ConsoleStack) -> None:

@@ -10,7 +10,7 @@ import { place, Rows } from "../parts/rows";
 import { bounds, SpanField, useSpan } from "../parts/span";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Status } from "../parts/status";
-import { Text, Time } from "../parts/text";
+import { Next, Text, Time } from "../parts/text";
 import { TypeField } from "../parts/type-field";
 import { say } from "../state/notices";
 import { link, route, setQuery } from "../state/route";
@@ -130,7 +130,7 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
             {withEndpoint && <div class="wide small"><EndpointName id={one.endpointId} name={one.endpoint?.name} /></div>}
             <div class="muted small wide">
               <div class="line"><Text value={lastAttempt(one)} /></div>
-              <div>{one.attempts.length} {one.attempts.length === 1 ? "attempt" : "attempts"}{one.nextAttemptDate && <>, next <Time at={one.nextAttemptDate} /></>}</div>
+              <div>{one.attempts.length} {one.attempts.length === 1 ? "attempt" : "attempts"}{one.nextAttemptDate && <>, <Next at={one.nextAttemptDate} /></>}</div>
             </div>
             <div class="end"><Status of={one.status} /></div>
           </li>

@@ -90,7 +90,7 @@ export function HomeScreen() {
         <Stat label="given up" number={failed} bad={failed > 0} />
         <Stat label="success" number={delivered + failed ? `${(Math.floor((delivered / (delivered + failed)) * 1000) / 10).toLocaleString("en")} %` : "–"} />
         <Stat label="waiting now" number={orMore(pending.length)} />
-        <Stat label="endpoints failing now" number={orMore(failing.size)} bad={failing.size > 0} />
+        <Stat label={failing.size === 1 && !more ? "endpoint failing now" : "endpoints failing now"} number={orMore(failing.size)} bad={failing.size > 0} />
         <Stat label="half answered within" number={time(half)} />
         <Stat label="95 % answered within" number={time(most)} />
       </div>
