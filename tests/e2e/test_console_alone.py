@@ -460,15 +460,22 @@ async def test_save_and_send_the_missed_ones_goes_on_as_a_job(page: Page, stack:
     running = made.job(kind="REPLAY_EVENTS")
     stack.jobs = [running]
     stack.answers["updateEventFilters"] = made.event_filter()
-    stack.answers["replayEvents"] = {"ok": True, "count": 5, "continueSince": None, "job": running}
+    stack.answers["replayEvents"] = lambda given: (
+        {"ok": True, "count": 9, "continueSince": None, "job": None}
+        if given["dryRun"]
+        else {"ok": True, "count": 5, "continueSince": None, "job": running}
+    )
     await _go(page, f"filters/{FILTER}")
     await page.click("Save and send what was missed")
-    await page.sees("Saved. What was missed is being sent to 1 endpoint as a job.")
+    await page.sees("The filter is saved. It matches 9 events that this endpoint did not receive: Warehouse 0 9 events")
+    await page.click("Send the 9 missed ones")
+    await page.sees("What was missed is being sent to 1 endpoint as a job.")
     await page.sees("2,000 of about 10,000 sent so far")
-    (asked,) = stack.calls("ReplayEvents")
-    assert (asked["missingOnly"], asked["background"]) == (True, True)
+    counted, sent = stack.calls("ReplayEvents")
+    assert (counted["missingOnly"], counted["dryRun"]) == (True, True)
+    assert (sent["missingOnly"], sent["background"], sent["since"], sent["until"]) == (True, True, counted["since"], counted["until"])
     running.update(status="DONE", count=9)
-    await page.sees("Saved. 9 missed events are being sent.")
+    await page.sees("9 missed events are being sent.")
 
 
 async def test_all_that_wait_are_cancelled_after_they_were_counted(page: Page, stack: ConsoleStack) -> None:
@@ -516,6 +523,22 @@ async def test_a_paused_endpoint_is_resumed_with_or_without_what_waits(page: Pag
     await page.click("Undo")
     await page.until("!document.querySelector('.notice button:not([aria-label])')")
     assert stack.calls("PauseEndpoints") == [{"ids": [ENDPOINT]}]
+
+
+async def test_what_failed_is_retried_where_the_event_is_looked_at(page: Page, stack: ConsoleStack) -> None:
+    failed = made.delivery(1)
+    destination = {
+        **stack.events[1]["destinations"]["collectionItems"][0],
+        "outcome": "FAILED",
+        "sentence": "It was given up.",
+        "delivery": failed,
+    }
+    stack.events[1]["destinations"] = made.page([destination])
+    stack.answers["retryDeliveries"] = {"ok": True, "count": 1, "skipped": 0, "endCursor": None, "job": None}
+    await _go(page, "events/order-1")
+    await page.click("Retry: Warehouse 0")
+    await page.sees("The delivery is started again.")
+    assert stack.calls("RetryDeliveries") == [{"ids": [failed["id"]]}]
 
 
 async def test_why_tells_when_a_filter_last_matched(page: Page, stack: ConsoleStack) -> None:

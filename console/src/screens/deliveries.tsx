@@ -107,7 +107,7 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
         <div class="actions" style={{ marginBottom: "0.75rem" }}>
           <label class="check">
             <input type="checkbox" checked={chosen.size === failed.length} onChange={(event) => setChosen(new Set(event.currentTarget.checked ? failed.map((one) => one.id) : []))} />
-            <span>All {failed.length} failed of this list</span>
+            <span>{failed.length === 1 ? "The one of this list that failed" : `All ${failed.length.toLocaleString("en")} of this list that failed`}</span>
           </label>
           {chosen.size > 0 && <Action icon="retry" class="primary" run={() => retry([...chosen])}>Retry {chosen.size}</Action>}
         </div>

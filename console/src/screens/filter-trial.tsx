@@ -1,16 +1,12 @@
 // What a filter would do: held against everything that is retained, while it is written.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
-import { MatchEvents, ReplayEvents, type EventFilter, type EventFiltersInput, type Job, type MatchEventsAnswer } from "../api/documents";
+import { MatchEvents, type EventFilter, type EventFiltersInput, type MatchEventsAnswer } from "../api/documents";
 import { Action, Field } from "../parts/controls";
 import { Chart } from "../parts/chart";
-import { Icon } from "../parts/icon";
-import { JobProgress } from "../parts/job";
 import { Problems } from "../parts/states";
 import { Sentence, Text, Time } from "../parts/text";
-import { say } from "../state/notices";
 import { link } from "../state/route";
-import { settings } from "../state/session";
 import { Compared } from "./filter-compared";
 
 type Trial = MatchEventsAnswer["matchEvents"];
@@ -169,40 +165,4 @@ function joined(before: Trial, page: Trial): Trial {
     matches: [...before.matches, ...page.matches].slice(0, 50),
     nearMisses: [...before.nearMisses, ...page.nearMisses].slice(0, 50),
   };
-}
-
-/** Sends each linked endpoint the retained events that its filters match and that it did not receive. */
-export function SendMissed({ filter, save }: { filter: EventFilter; save: () => Promise<boolean> }) {
-  const [jobs, setJobs] = useState<{ name: string; job: Job }[]>([]);
-  const missed = useRef({ sent: 0, left: 0 });
-  const saySent = (sent: number) =>
-    say(sent === 0 ? "Saved. Nothing had been missed." : `Saved. ${sent.toLocaleString("en")} missed ${sent === 1 ? "event is" : "events are"} being sent.`);
-  // What a socket endpoint's clients did not receive is not known: its log has what was sent.
-  const webhooks = filter.endpoints.filter((one) => one.type === "WEB_HOOK");
-  if (webhooks.length === 0) return null;
-  return (
-    <>
-      <Action run={async () => {
-        if (!(await save())) return;
-        const days = settings.value?.eventRetentionDays ?? 14;
-        const until = new Date().toISOString();
-        const since = new Date(Date.now() - days * 86_400_000).toISOString();
-        let sent = 0;
-        const started: typeof jobs = [];
-        for (const one of webhooks) {
-          const answer = (await call(ReplayEvents, { endpointId: one.id, since, until, missingOnly: true, background: true })).replayEvents;
-          if (answer?.job) started.push({ name: one.name, job: answer.job });
-          else sent += answer?.count ?? 0;
-        }
-        setJobs(started);
-        missed.current = { sent, left: started.length };
-        if (started.length) say(`Saved. What was missed is being sent to ${started.length} ${started.length === 1 ? "endpoint" : "endpoints"} as ${started.length === 1 ? "a job" : "jobs"}.`);
-        else saySent(sent);
-      }}><Icon name="retry" />Save and send what was missed</Action>
-      {jobs.map(({ name, job }) => <div key={job.id} class="whole"><h3><Text value={name} /></h3><JobProgress job={job} ended={(now) => {
-        missed.current = { sent: missed.current.sent + now.count, left: missed.current.left - 1 };
-        if (missed.current.left === 0) saySent(missed.current.sent);
-      }} /></div>)}
-    </>
-  );
 }

@@ -18,7 +18,8 @@ import { Status } from "../parts/status";
 import { Text } from "../parts/text";
 import { say } from "../state/notices";
 import { go, link, route } from "../state/route";
-import { FilterTrial, SendMissed } from "./filter-trial";
+import { SendMissed } from "./filter-missed";
+import { FilterTrial } from "./filter-trial";
 
 export function FilterScreen({ id }: { id: string | null }) {
   return id === null ? <Editor filter={null} reload={() => Promise.resolve()} /> : <Existing id={id} />;

@@ -36,7 +36,7 @@ interface Given {
 export function NeedsYou({ reload, ...given }: Given & { reload: () => Promise<void> }) {
   const needs = needsOf(given);
   return (
-    <section class="panel">
+    <section class="panel" style={{ marginBottom: "1rem" }}>
       <header><h2>Needs you</h2></header>
       <div class="body">
         {needs.length === 0 ? <p class="muted">Nothing: every endpoint is on, and no delivery has trouble.</p> : (

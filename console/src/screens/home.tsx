@@ -94,6 +94,8 @@ export function HomeScreen() {
         <Stat label="half answered within" number={time(half)} />
         <Stat label="95 % answered within" number={time(most)} />
       </div>
+      <NeedsYou off={[...known.disabled.collectionItems, ...known.paused.collectionItems]} waiting={pending} latest={latest.answer?.deliveries.collectionItems ?? []}
+        givenUp={givenUp.answer.deliveries.collectionItems} reload={endpoints.reload} />
       <div class="columns charts">
         <section class="panel">
           <header><h2>Events published</h2></header>
@@ -127,13 +129,11 @@ export function HomeScreen() {
           </div>
         </section>
       </div>
-      <p class="muted small" style={{ margin: "0.75rem 0" }}>
+      <p class="muted small" style={{ marginTop: "0.75rem" }}>
         {off
           ? `The operator of this stack has turned counting off. Counted here are the newest ${COUNTED_HERE} events and deliveries of ${span.words}.`
           : `Counted over ${span.words}, up to a minute late. How long answers took is rounded up to 5, 10, 20, 30, 50, 70, 100 ms and so on. What waits and what fails is of now.`}
       </p>
-      <NeedsYou off={[...known.disabled.collectionItems, ...known.paused.collectionItems]} waiting={pending} latest={latest.answer?.deliveries.collectionItems ?? []}
-        givenUp={givenUp.answer.deliveries.collectionItems} reload={endpoints.reload} />
     </>
   );
 }
