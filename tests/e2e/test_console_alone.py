@@ -311,6 +311,8 @@ async def test_lists_are_asked_for_between_two_moments(address: str, operation: 
     zone = await page.run("new Date('2026-03-01T10:00').toISOString() + ' ' + new Date('2026-03-01T12:30').toISOString()")
     assert [asked["gte"], asked["lt"]] == zone.split(" ")
     assert await page.run("consoleTest.field('From').value") == "2026-03-01T10:00"
+    await page.look(width=360)
+    assert await page.faults_of_practice() == []
 
 
 FORMS = {
@@ -329,6 +331,9 @@ async def test_a_form_shows_the_call_that_it_would_make(address: str, page: Page
     await page.click("API")
     await page.sees(f"{operation} what this form sends")
     await page.sees(variables)
+    for width in (1280, 360):
+        await page.look(width=width)
+        assert await page.run("document.querySelector('dialog').scrollWidth <= document.querySelector('dialog').clientWidth")
 
 
 _WATCH = """
