@@ -238,7 +238,25 @@ async def test_an_endpoint_is_chosen_among_10_000_by_the_keyboard(page: Page, st
     await page.until("location.hash === '#/deliveries'")
 
 
-async def test_a_list_of_choices_is_used_by_the_mouse_and_has_no_faults_of_access(page: Page, stack: ConsoleStack) -> None:
+async def test_names_of_another_workspace_are_not_offered_after_a_new_sign_in(page: Page, stack: ConsoleStack) -> None:
+    stack.endpoints = [made.endpoint(name="Of the first")]
+    search = "Search for a screen, an endpoint, a filter, or the id of an event"
+    await page.press("k", control=True)
+    await page.fill(search, "of the")
+    await page.sees("Of the first")
+    await page.press("Escape")
+    await page.click("Sign out")
+    stack.endpoints = [made.endpoint(1, name="Of the second")]
+    await page.fill("Access token", made.TOKEN)
+    await page.click("Sign in")
+    await page.sees("What happens to your events")
+    await page.press("k", control=True)
+    await page.fill(search, "of the")
+    await page.sees("Of the second")
+    await page.sees_no_more("Of the first")
+
+
+async def test_a_list_of_choices_is_used_by_the_mouse_and_is_accessible(page: Page, stack: ConsoleStack) -> None:
     stack.endpoints = [made.endpoint(number, name=f"Shop {number}", status="PAUSED" if number == 3 else "ENABLED") for number in range(500)]
     for width in (1280, 360):
         await page.look(width=width)

@@ -196,7 +196,7 @@ async def test_whatever_a_screen_reads_may_fail(name: str, operation: str, page:
 
 
 @pytest.mark.parametrize("name", SCREENS)
-async def test_no_connection_is_said_and_ends_by_itself_or_by_a_click(name: str, page: Page, stack: ConsoleStack) -> None:
+async def test_no_connection_is_said_and_ends_by_itself(name: str, page: Page, stack: ConsoleStack) -> None:
     screen = SCREENS[name]
     _prepare(screen, stack)
     await page.offline(True)
@@ -204,7 +204,7 @@ async def test_no_connection_is_said_and_ends_by_itself_or_by_a_click(name: str,
     await page.sees("No connection")
     await page.until(_TRY_AGAIN)
     await page.offline(False)
-    await _again(page, screen)
+    await page.sees(screen.full)
     await page.until("!document.querySelector('.banner')")
     page.faults.clear()  # the browser reports what it could not fetch
 
@@ -227,7 +227,7 @@ async def test_a_token_that_ended_leads_to_the_sign_in_and_back(name: str, page:
 
 
 @pytest.mark.parametrize("name", FORMS)
-async def test_a_form_says_that_it_is_sent_that_it_was_refused_and_that_nobody_answers(name: str, page: Page, stack: ConsoleStack) -> None:
+async def test_a_form_says_that_it_is_sent_refused_and_not_answered(name: str, page: Page, stack: ConsoleStack) -> None:
     form = FORMS[name]
     field, answer = form.answer
     stack.answers[field] = answer
