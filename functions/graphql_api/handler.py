@@ -13,7 +13,7 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from event_service import wiring
 from event_service.observability import configure, invocation
 from event_service.settings import Settings, get_settings
-from functions.graphql_api import collecting
+from functions.graphql_api import cold_start
 from functions.graphql_api.app import create_app
 from functions.graphql_api.http.negotiation import GRAPHQL_RESPONSE
 from functions.graphql_api.use_cases import UseCases
@@ -52,4 +52,4 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 
 configure()
 lambda_handler = create_handler(wiring, get_settings())
-collecting.resume()
+cold_start.loaded()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,17 @@ try:
 finally:
     print(json.dumps(sorted(sys.modules)))
 """
+LEFT_OUT = """
+import gc
+from pydantic import BaseModel
+print(json.dumps({
+    "openapi is built": sys.modules["fastapi.openapi.models"].OpenAPI.__pydantic_complete__,
+    "others are built late": "defer_build" in BaseModel.model_config,
+    "annotations are texts": [name for name, module in sys.modules.items() if ".graphql_api.schema." in name and hasattr(module, "annotations")],
+    "garbage is collected": gc.isenabled(),
+}))
+"""
+"""What the module of the API leaves out while it is loaded, and nothing after that."""
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +53,20 @@ def built() -> Built:
 
 
 def _loaded(built: Built, name: str) -> set[str]:
+    return set(_printed(built, name, LOADED))
+
+
+def _printed(built: Built, name: str, program: str) -> Any:
     folder = built.template.parent
     path = [str(folder / name), *(str(folder / layer / "python") for layer in ("DependenciesLayer", "EventServiceLayer"))]
     properties = FUNCTIONS[name]["Properties"]
     environment = dict.fromkeys(properties["Environment"]["Variables"], "1") | {"AWS_REGION": "us-east-1", "POWERTOOLS_LOG_LEVEL": "INFO"}
     environment |= dict.fromkeys(("ALLOW_HTTP", "COUNT_STATISTICS", "GRAPHQL_IDE", "GRAPHQL_INTROSPECTION"), "false")
     environment |= {"WEB_SOCKET_AUTH": "token", "EVENT_RETENTION_DAYS": "14"}
-    command = [str(interpreter()), "-I", "-S", "-c", LOADED, json.dumps(path), properties["Handler"].rpartition(".")[0]]
+    command = [str(interpreter()), "-I", "-S", "-c", program, json.dumps(path), properties["Handler"].rpartition(".")[0]]
     answer = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=100)
     assert answer.returncode == 0, answer.stderr
-    return set(json.loads(answer.stdout.splitlines()[-1]))
+    return json.loads(answer.stdout.splitlines()[-1])
 
 
 def test_each_function_has_a_limit_of_modules() -> None:
@@ -69,6 +85,15 @@ def test_importing_a_function_loads_no_aws_client(built: Built, name: str) -> No
     loaded = _loaded(built, name)
 
     assert loaded.isdisjoint({"botocore.client", "botocore.session", "pynamodb", "aws_lambda_powertools.logging"})
+
+
+def test_what_the_api_leaves_out_while_it_is_loaded(built: Built) -> None:
+    assert _printed(built, "GraphqlApiFunction", LOADED + LEFT_OUT) == {
+        "openapi is built": False,
+        "others are built late": False,
+        "annotations are texts": [],
+        "garbage is collected": True,
+    }
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

@@ -1,7 +1,5 @@
 """Reading the arguments that several lists share. Faults are collected, so that a caller sees all of them at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 

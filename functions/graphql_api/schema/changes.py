@@ -1,7 +1,5 @@
 """The history of the configuration."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -27,7 +25,7 @@ class Change:
     after: JSON | None = strawberry.field(description="What was changed, as it was then, by the id of the endpoint or event filter.")
 
     @classmethod
-    def of(cls, change: ChangeSet) -> Change:
+    def of(cls, change: "ChangeSet") -> "Change":
         from event_service.base.dates import from_stored
         from event_service.explain.difference import difference_of
 

@@ -1,8 +1,6 @@
 """Pages of lists: items, how many there are on all pages, and where the next page begins. Each part is read when it is
 selected and not otherwise."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -117,7 +115,7 @@ class DeliveryCollection(_Collection):
         return [DeliveryOutput.of(item) for item in items]
 
 
-def deliveries_below(info: Info, query: DeliveryQuery, first: int | None, after: str | None) -> DeliveryCollection:
+def deliveries_below(info: Info, query: "DeliveryQuery", first: int | None, after: str | None) -> DeliveryCollection:
     """The deliveries of one of many objects: their pages are read together.
 
     Args:

@@ -1,7 +1,5 @@
 """Who is connected to an endpoint, and closing connections."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -34,7 +32,7 @@ class OpenConnectionOutput:
     failing_since: DateTime | None = strawberry.field(description="Since when it takes nothing.")
 
     @classmethod
-    def of(cls, one: OpenConnection) -> OpenConnectionOutput:
+    def of(cls, one: "OpenConnection") -> "OpenConnectionOutput":
         connection = one.connection
         return cls(
             id=ID(one.id),

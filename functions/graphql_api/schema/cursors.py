@@ -4,8 +4,6 @@ A cursor holds the place and a check sum over the place, the workspace, the list
 whoever makes a cursor can only begin somewhere else in a list of its own workspace.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import dataclasses

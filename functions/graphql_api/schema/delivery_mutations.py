@@ -1,7 +1,5 @@
 """Mutations of many deliveries at once: starting them again, and ending them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The types of events that a workspace has seen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import strawberry

@@ -1,7 +1,5 @@
 """Why an event did or did not reach an endpoint."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +35,7 @@ class FailedClause:
     sentence: str = strawberry.field(description="For a person: `data.total`: 80 is not > 100.")
 
     @classmethod
-    def of(cls, clause: explanation.FailedClause) -> FailedClause:
+    def of(cls, clause: "explanation.FailedClause") -> "FailedClause":
         return cls(
             path=clause.path,
             present=clause.present,
@@ -56,7 +54,7 @@ class LastMatch:
     sentence: str
 
     @classmethod
-    def of(cls, one: looking.LastMatch) -> LastMatch:
+    def of(cls, one: "looking.LastMatch") -> "LastMatch":
         return cls(
             event=None if one.event is None else EventOutput.of(one.event),
             examined=one.examined,
@@ -83,7 +81,7 @@ class FilterExplanation:
         return LastMatch.of(found)
 
     @classmethod
-    def of(cls, one: explain.FilterExplanation, last_matches: Once[list[looking.LastMatch]], number: int) -> FilterExplanation:
+    def of(cls, one: "explain.FilterExplanation", last_matches: "Once[list[looking.LastMatch]]", number: int) -> "FilterExplanation":
         return cls(
             last_matches=last_matches,
             number=number,
@@ -109,7 +107,7 @@ class DeliveryExplanation:
     filters: list[FilterExplanation]
 
     @classmethod
-    def of(cls, one: explain.DeliveryExplanation, filters: list[FilterExplanation]) -> DeliveryExplanation:
+    def of(cls, one: "explain.DeliveryExplanation", filters: list[FilterExplanation]) -> "DeliveryExplanation":
         return cls(
             endpoint=EndpointOutput.of(one.endpoint),
             outcome=one.outcome,
@@ -149,7 +147,7 @@ async def destinations_of(info: Info, event_id: str, first: int, after: str | No
     )
 
 
-def _shown(info: Info, explanations: Sequence[explain.DeliveryExplanation]) -> list[DeliveryExplanation]:
+def _shown(info: Info, explanations: "Sequence[explain.DeliveryExplanation]") -> list[DeliveryExplanation]:
     for one in explanations:
         attempts = 0 if one.delivery is None else len(one.delivery.attempts)
         info.context.nodes.take(2 + attempts + sum(2 + len(explained.failed) for explained in one.filters))

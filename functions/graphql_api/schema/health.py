@@ -1,7 +1,5 @@
 """How the receiver of an endpoint is doing."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +23,7 @@ class LastHourOutput:
     complete: bool = strawberry.field(description="False: there were more deliveries than were looked at.")
 
     @classmethod
-    def of(cls, found: LastHour) -> LastHourOutput:
+    def of(cls, found: "LastHour") -> "LastHourOutput":
         return cls(
             attempts=found.attempts,
             success_rate=found.success_rate,
@@ -81,7 +79,7 @@ class HealthOutput:
         return LastHourOutput.of(await info.context.loaders.last_hour(self.endpoint_id))
 
     @classmethod
-    def of(cls, endpoint_id: str, known: EndpointHealth | None) -> HealthOutput:
+    def of(cls, endpoint_id: str, known: "EndpointHealth | None") -> "HealthOutput":
         from event_service.delivery.receiver_reports import disabled_at
 
         return cls(

@@ -1,7 +1,5 @@
 """What the API takes. Every optional field treats ``null`` as left out."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import strawberry
@@ -205,7 +203,7 @@ class EventInput:
     agent_id: ID | None = None
     camera_id: ID | None = None
 
-    def as_new_event(self) -> NewEvent:
+    def as_new_event(self) -> "NewEvent":
         """The event, not yet checked."""
         from event_service.events.new_event import NewEvent
 

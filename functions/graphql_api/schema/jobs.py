@@ -1,7 +1,5 @@
 """Jobs: long work that goes on when its mutation has been answered."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -47,7 +45,7 @@ class Job:
     reason: str | None = strawberry.field(description="Why it FAILED.")
 
     @classmethod
-    def of(cls, job: domain.Job) -> Job:
+    def of(cls, job: "domain.Job") -> "Job":
         return cls(
             id=strawberry.ID(job.id),
             kind=job.kind,
@@ -127,6 +125,6 @@ async def seconds_for(context: Context, *, background: bool | None) -> Callable[
     return lambda: min(context.time_left(), SECONDS_BEFORE_JOB + SECONDS_PER_STEP)
 
 
-async def start_job(context: Context, kind: JobKind, given: Mapping[str, Any], done: domain.StepDone) -> Job:
+async def start_job(context: Context, kind: JobKind, given: Mapping[str, Any], done: "domain.StepDone") -> Job:
     """Has a job go on with what a mutation has begun."""
     return Job.of(await context.change_within(0, context.jobs.start, context.workspace_id, kind, given, done))

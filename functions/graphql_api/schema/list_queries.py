@@ -1,7 +1,5 @@
 """From the arguments of the four lists to what the use cases are asked. Faults are collected."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -80,7 +78,7 @@ def event_filter_page(
     )
 
 
-def event_query(filters: EventFilters | None, order: EventOrder | None, span: Span, with_data: bool, problems: Problems) -> EventQuery:
+def event_query(filters: EventFilters | None, order: EventOrder | None, span: Span, with_data: bool, problems: Problems) -> "EventQuery":
     from event_service.events.reading import EventQuery
 
     _, direction = order_of({"date": order.date} if order else {}, problems) or ("date", Ordering.DESC)
@@ -106,7 +104,7 @@ def event_query(filters: EventFilters | None, order: EventOrder | None, span: Sp
     )
 
 
-def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None, span: Span, problems: Problems) -> DeliveryQuery:
+def delivery_query(filters: DeliveryFilters | None, order: EndpointOrder | None, span: Span, problems: Problems) -> "DeliveryQuery":
     from event_service.delivery.lists import DeliveryQuery
 
     given = filters or DeliveryFilters()
@@ -203,7 +201,7 @@ def _parse_any_type(value: str, name: str) -> str:
     return parse_event_type(value, name, reserved=True)
 
 
-def _date_range(lookup: DateLookup | None) -> DateRange:
+def _date_range(lookup: DateLookup | None) -> "DateRange":
     from event_service.events.reading import DateRange
 
     return DateRange() if lookup is None else DateRange(lookup.exact, lookup.gt, lookup.gte, lookup.lt, lookup.lte)

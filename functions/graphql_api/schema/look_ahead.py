@@ -1,7 +1,5 @@
 """What the client will select below a field that is being resolved."""
 
-from __future__ import annotations
-
 from strawberry.types.nodes import SelectedField, Selection
 
 from functions.graphql_api.context import Info

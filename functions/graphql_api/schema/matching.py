@@ -1,7 +1,5 @@
 """Trying an event filter before anybody depends on it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,7 +39,7 @@ class MatchEventsInput:
     )
     after: str | None = strawberry.field(default=None, description="endCursor of the page before.")
 
-    def question(self) -> Question:
+    def question(self) -> "Question":
         """The input as the use case takes it."""
         from event_service.explain.backtest import Question
 
@@ -66,7 +64,7 @@ class MatchBucket:
     matched: int
 
     @classmethod
-    def of(cls, bucket: Bucket) -> MatchBucket:
+    def of(cls, bucket: "Bucket") -> "MatchBucket":
         return cls(start=DateTime(bucket.start), examined=bucket.examined, matched=bucket.matched)
 
 
@@ -89,7 +87,7 @@ class MatchEventsOutput:
     lost: int | None = strawberry.field(description="Events that endpointId receives now and would not with this filter.")
 
     @classmethod
-    def of(cls, page: MatchPage, end_cursor: str | None) -> MatchEventsOutput:
+    def of(cls, page: "MatchPage", end_cursor: str | None) -> "MatchEventsOutput":
         tally = page.tally
         return cls(
             examined=tally.examined,

@@ -1,7 +1,5 @@
 """The root of mutations. Each may be null, so that one that fails does not hide the result of its sibling."""
 
-from __future__ import annotations
-
 from typing import Annotated, cast
 
 import strawberry

@@ -1,7 +1,5 @@
 """The configuration as it was."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -33,7 +31,7 @@ class ConfiguredObject:
     )
 
     @classmethod
-    def of(cls, one: PastObject) -> ConfiguredObject:
+    def of(cls, one: "PastObject") -> "ConfiguredObject":
         return cls(
             kind=ConfiguredKind.ENDPOINT if one.is_endpoint else ConfiguredKind.EVENT_FILTER,
             id=ID(one.id),

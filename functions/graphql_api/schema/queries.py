@@ -1,7 +1,5 @@
 """The root of queries. Arguments are judged here, before anything is read; reading happens as fields are selected."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, TypeVar

@@ -1,7 +1,5 @@
 """The contract's scalars. What they raise is a sentence; graphql-core adds where in the document it was."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NewType

@@ -1,7 +1,5 @@
 """The schema, put together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import strawberry

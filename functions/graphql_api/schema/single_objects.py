@@ -1,7 +1,5 @@
 """Queries for one object, by its id but for the token. What is not there, or belongs to another workspace, is null and no error."""
 
-from __future__ import annotations
-
 from typing import Annotated, cast
 
 import strawberry

@@ -1,7 +1,5 @@
 """Counts for charts."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 import strawberry

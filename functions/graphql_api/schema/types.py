@@ -4,8 +4,6 @@ Plain attributes, filled when the object is made: graphql-core then reads a fiel
 costs a read (``totalCount``, items, nested lists) is a resolver, so it is done when it is selected and not otherwise.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -80,7 +78,7 @@ class EndpointOutput:
     labels: JSON = strawberry.field(description="Pairs of texts; `{}` when there are none.")
 
     @strawberry.field(description="The linked event filters; with none, the endpoint receives every event of the workspace.")
-    async def event_filters(self, info: Info) -> list[EventFiltersOutput]:
+    async def event_filters(self, info: Info) -> "list[EventFiltersOutput]":
         """Batched over all endpoints of the result."""
         found = await info.context.loaders.event_filters_of.load(self.id)
         info.context.nodes.take(len(found))
@@ -109,7 +107,7 @@ class EndpointOutput:
         return await connections_of(info, self.id, first, after)
 
     @classmethod
-    def of(cls, endpoint: Endpoint) -> EndpointOutput:
+    def of(cls, endpoint: Endpoint) -> "EndpointOutput":
         return cls(
             id=ID(endpoint.id),
             creation_date=DateTime(endpoint.created),
@@ -146,7 +144,7 @@ class EventFiltersOutput:
         return [EndpointOutput.of(endpoint) for endpoint in found]
 
     @classmethod
-    def of(cls, event_filter: EventFilter) -> EventFiltersOutput:
+    def of(cls, event_filter: EventFilter) -> "EventFiltersOutput":
         return cls(
             id=ID(event_filter.id),
             creation_date=DateTime(event_filter.created),
@@ -177,7 +175,7 @@ class EventOutput:
     )
     async def destinations(
         self, info: Info, first: int | None = 50, after: str | None = None
-    ) -> Annotated[DestinationConnection, strawberry.lazy("functions.graphql_api.schema.explanations")]:
+    ) -> Annotated["DestinationConnection", strawberry.lazy("functions.graphql_api.schema.explanations")]:
         """Explained only when selected."""
         from functions.graphql_api.schema.explanations import destinations_of
 
@@ -192,7 +190,7 @@ class EventOutput:
         return deliveries_below(info, DeliveryQuery(event_id=self.id), first, after)
 
     @classmethod
-    def of(cls, event: Event) -> EventOutput:
+    def of(cls, event: Event) -> "EventOutput":
         return cls(
             id=ID(event.id),
             date=DateTime(event.date),
@@ -220,7 +218,7 @@ class AttemptOutput:
     )
 
     @classmethod
-    def of(cls, attempt: Attempt) -> AttemptOutput:
+    def of(cls, attempt: Attempt) -> "AttemptOutput":
         return cls(
             number=attempt.number,
             date=DateTime(attempt.date),
@@ -255,7 +253,7 @@ class DeliveryOutput:
         return await endpoint_by_id(info, self.endpoint_id)
 
     @classmethod
-    def of(cls, delivery: Delivery) -> DeliveryOutput:
+    def of(cls, delivery: Delivery) -> "DeliveryOutput":
         return cls(
             id=ID(delivery.id),
             event_id=ID(delivery.event_id),
