@@ -516,6 +516,32 @@ async def test_all_that_wait_are_cancelled_after_they_were_counted(page: Page, s
 # -- undo, and why --------------------------------------------------------------------------------------------------------
 
 
+async def test_an_endpoint_that_was_made_by_mistake_is_undone(page: Page, stack: ConsoleStack) -> None:
+    stack.answers["createWebSocketEndpoint"] = made.socket_endpoint()
+    stack.answers["deleteEndpoints"] = {"ok": True}
+    await _go(page, "new-endpoint")
+    await page.click("WebSocket")
+    await page.fill("Name", "Dashboard")
+    await page.pick("Event filter", "Large orders 0")
+    await page.click("Create endpoint")
+    await page.sees("Events published from now on are kept for it.")
+    (asked,) = stack.calls("CreateWebSocketEndpoint")
+    assert (asked["name"], asked["eventFiltersIds"]) == ("Dashboard", [FILTER])
+    await page.click("Undo")
+    await page.sees("Deleted again.")
+    assert await page.run("location.hash") == "#/endpoints"
+    assert stack.calls("DeleteEndpoints") == [{"ids": [ENDPOINT]}]
+
+
+async def test_open_live_screens_are_no_destinations_of_an_event(page: Page, stack: ConsoleStack) -> None:
+    (known,) = stack.events[1]["destinations"]["collectionItems"]
+    tail = {**known, "endpoint": made.endpoint(7, name="Console live tail 2026-03-01T10:00:00")}
+    stack.events[1]["destinations"] = made.page([known, tail])
+    await _go(page, "events/order-1")
+    await page.sees("Warehouse 0")
+    await page.sees_no_more("Console live tail")
+
+
 async def test_a_deleted_filter_is_made_again_with_its_links(page: Page, stack: ConsoleStack) -> None:
     stack.answers["deleteEventFilters"] = {"ok": True}
     stack.answers["createEventFilters"] = made.event_filter()

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
-import { CreateWebhookEndpoint, CreateWebSocketEndpoint, TestEndpoint, type Endpoint, type EndpointType, type TestEndpointAnswer } from "../api/documents";
+import { CreateWebhookEndpoint, CreateWebSocketEndpoint, DeleteEndpoints, TestEndpoint, type Endpoint, type EndpointType, type TestEndpointAnswer } from "../api/documents";
 import { FilterChoice } from "../parts/choices";
 import { Action, attempt, Field } from "../parts/controls";
 import { Icon } from "../parts/icon";
@@ -9,7 +9,8 @@ import { Receiving } from "../parts/receiving";
 import { Message, Problems } from "../parts/states";
 import { Text } from "../parts/text";
 import { endpointNames, filterNames } from "../state/names";
-import { link } from "../state/route";
+import { say } from "../state/notices";
+import { go, link } from "../state/route";
 import { settings } from "../state/session";
 import { TestResult } from "./endpoint-overview";
 
@@ -49,6 +50,7 @@ export function NewEndpointScreen() {
       void attempt(() => endpointNames.want(true));
       const test = type === "WEB_HOOK" && tryNow ? (await call(TestEndpoint, { id: endpoint.id })).testEndpoint : undefined;
       setCreated({ endpoint, test });
+      say("Created.", { undo: () => void attempt(async () => { await call(DeleteEndpoints, { ids: [endpoint.id] }); say("Deleted again."); go(["endpoints"]); }) });
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;
       setError(failure);

@@ -13,6 +13,7 @@ import { Empty, Failed, Loading } from "../parts/states";
 import { copy, duration, Id, Sentence, Text, Time } from "../parts/text";
 import { say } from "../state/notices";
 import { link } from "../state/route";
+import { TAIL_NAME } from "../state/tail";
 import { lastAttempt } from "./deliveries";
 
 type DestinationPage = NonNullable<DestinationsAnswer["event"]>["destinations"];
@@ -78,7 +79,9 @@ const OUTCOMES: Record<DeliveryOutcome, { text: string; look: string; icon: Icon
 
 function Destinations({ id, found, reload }: { id: string; found: DestinationPage; reload: () => Promise<void> }) {
   const [more, setMore] = useState<DestinationPage | null>(null);
-  const items = [...found.collectionItems, ...(more?.collectionItems ?? [])];
+  const all = [...found.collectionItems, ...(more?.collectionItems ?? [])];
+  // An open Live screen has an endpoint of its own, which says nothing about the workspace.
+  const items = all.filter((one) => !one.endpoint.name.startsWith(TAIL_NAME));
   const last = more ?? found;
   if (items.length === 0) {
     return <><p class="muted">The workspace has no endpoint that it could go to.</p><div class="actions"><a class="button" href={link(["new-endpoint"])}>New endpoint</a></div></>;
