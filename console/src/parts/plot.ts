@@ -4,7 +4,8 @@ import { duration } from "./text";
 
 const HEIGHT = 176;
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+/** The API's days are those of UTC. */
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const DAY_SECONDS = 86_400;
 const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 10_000_000];
 const MILLISECONDS = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
@@ -45,6 +46,7 @@ export function plot(host: HTMLElement, starts: number[], series: Series[], { li
     height: HEIGHT,
     padding: [8, 12, 0, 0],
     legend: { show: false },
+    ...(length >= DAY_SECONDS ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") } : {}),
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     hooks: { setCursor: [(self: uPlot) => {
       const left = self.cursor.left ?? -1;
