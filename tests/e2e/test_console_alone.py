@@ -398,7 +398,7 @@ async def test_home_shows_at_once_what_the_service_counts_a_minute_late(page: Pa
     await page.sees("Counted over the last day, up to a minute late.")
 
 
-async def test_home_counts_what_waits_and_what_fails_now(page: Page, stack: ConsoleStack) -> None:
+async def test_home_counts_waiting_deliveries_and_failing_endpoints(page: Page, stack: ConsoleStack) -> None:
     trying = [made.delivery(number, "PENDING") for number in range(3)]
     backlog = {**made.delivery(3, "PENDING"), "attempts": []}
     stack.deliveries = [*trying, backlog]

@@ -132,7 +132,7 @@ export function HomeScreen() {
       <p class="muted small" style={{ marginTop: "0.75rem" }}>
         {off
           ? `The operator of this stack has turned counting off. Counted here are the newest ${COUNTED_HERE} events and deliveries of ${span.words}.`
-          : `Counted over ${span.words}, up to a minute late. How long answers took is rounded up to 5, 10, 20, 30, 50, 70, 100 ms and so on. What waits and what fails is of now.${span.stepSeconds === 86_400 ? " Days are those of UTC." : ""}`}
+          : `Counted over ${span.words}, up to a minute late. How long answers took is rounded up to 5, 10, 20, 30, 50, 70, 100 ms and so on. Waiting deliveries and failing endpoints are counted now.${span.stepSeconds === 86_400 ? " Days are those of UTC." : ""}`}
       </p>
     </>
   );
