@@ -73,7 +73,8 @@ class Question:
 
     Attributes:
         condition, event_filter_id: the filter, or the one that exists: one of both.
-        endpoint_id: an endpoint that would have this filter alone.
+        endpoint_id: an endpoint that would have this filter.
+        keep_others: it would keep its other filters, but for ``replaces_id``; otherwise it would have this one alone.
         since, until: a span of acceptance, all that is retained without both; or else one of the following.
         event_ids: retained events.
         events: of one's own; they are not published.
@@ -83,6 +84,8 @@ class Question:
     condition: Mapping[str, Any] | None = None
     event_filter_id: str | None = None
     endpoint_id: str | None = None
+    keep_others: bool = False
+    replaces_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     event_ids: Sequence[str] | None = None
@@ -171,7 +174,10 @@ class Backtest:
             if found is None:
                 raise NotFound("event filter", [filter_id])
             condition = found.condition
-        return Judge(workspace_id, condition, self._make_matcher, self._endpoint(workspace_id, question.endpoint_id))
+        endpoint = self._endpoint(workspace_id, question.endpoint_id)
+        replaced = (question.replaces_id or question.event_filter_id or "").lower()
+        kept = [one for one in endpoint[1] if one.id != replaced] if endpoint is not None and question.keep_others else []
+        return Judge(workspace_id, condition, self._make_matcher, endpoint, kept)
 
     def _endpoint(self, workspace_id: str, given: str | None) -> tuple[Endpoint, Sequence[EventFilter]] | None:
         if given is None:
@@ -288,6 +294,10 @@ def _check(question: Question) -> None:
     ]
     if len(kinds) > 1:
         problems.append(f"input: {' and '.join(kinds)} were given; give a span (since, until), eventIds, or events.")
+    if question.keep_others and question.endpoint_id is None:
+        problems.append("keepOthers: it says which filters endpointId keeps; give endpointId.")
+    if question.replaces_id is not None and not question.keep_others:
+        problems.append("replacesId: without keepOthers the endpoint keeps no other filter, so none is replaced.")
     if problems:
         raise BadUserInput(*problems)
 
