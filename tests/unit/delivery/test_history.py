@@ -42,6 +42,33 @@ def test_a_workspace_lists_the_newest_first_in_a_total_order(world: World) -> No
     assert page(FOREIGN, DeliveryQuery()) == []
 
 
+@pytest.mark.parametrize("limit", [1, 100])
+@pytest.mark.parametrize("event_id", [None, "e-39"])
+def test_a_page_of_wide_events_reads_about_what_it_shows(
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: int, event_id: str | None
+) -> None:
+    endpoints = [new_id() for _ in range(150)]
+    for number in range(40):
+        event = world.event(f"e-{number:02}", number)
+        for endpoint_id in endpoints:
+            world.record(event, DeliveryStatus.DELIVERED, endpoint_id)
+    read = 0
+    plain = world.log.of_event
+
+    def counted(*arguments: Any, **options: Any) -> list[Delivery]:
+        nonlocal read
+        found = plain(*arguments, **options)
+        read += len(found)
+        return found
+
+    monkeypatch.setattr(world.log, "of_event", counted)
+    found = world.deliveries.page(WORKSPACE, DeliveryQuery(limit=limit, event_id=event_id))
+
+    assert ids(found) == [("e-39", one) for one in sorted(endpoints, reverse=True)[:limit]]
+    # A few of each of sixteen events, which may have no more, and what is shown.
+    assert read <= 16 * 2 + 4 * limit
+
+
 def test_each_filter_finds_its_own(world: World) -> None:
     first, second = world.event("a", 1), world.event("b", 2)
     world.record(first, DeliveryStatus.DELIVERED)
