@@ -69,6 +69,19 @@ def test_a_page_of_wide_events_reads_about_what_it_shows(
     assert read <= 16 * 2 + 4 * limit
 
 
+@pytest.mark.parametrize("limit", [1, 20])
+def test_a_page_of_one_endpoint_reads_what_it_shows(world: World, limit: int) -> None:
+    for number in range(150):
+        world.record(world.event(f"e-{number:03}", number), DeliveryStatus.DELIVERED)
+    world.log.reads = 0
+
+    page = world.deliveries.read_page(WORKSPACE, DeliveryQuery(limit=limit, endpoint_id=world.hook.id))
+
+    assert [one.event_id for one in page.items] == [f"e-{149 - number:03}" for number in range(limit)]
+    assert page.more
+    assert world.log.reads == limit + 1
+
+
 def test_each_filter_finds_its_own(world: World) -> None:
     first, second = world.event("a", 1), world.event("b", 2)
     world.record(first, DeliveryStatus.DELIVERED)

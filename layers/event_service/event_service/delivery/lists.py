@@ -138,6 +138,7 @@ class DeliveryLists:
     ) -> Iterator[Delivery]:
         endpoint_id = query.endpoint_id or ""
         position = None if after is None else place(after.accepted_at, after.event_id)
+        size = _expected(query)
         while True:
             check()
             refs = self._log.of_endpoint(
@@ -146,7 +147,7 @@ class DeliveryLists:
                 since=query.since,
                 until=query.until,
                 descending=query.descending,
-                limit=DELIVERIES_IN_ONE_READ,
+                limit=size,
                 position=position,
             )
             keys = [(endpoint_id, ref.event_id) for ref in refs.refs]
@@ -155,6 +156,8 @@ class DeliveryLists:
             position = refs.position
             if position is None:
                 return
+            # More are needed: some do not meet the query, or they are counted.
+            size = min(2 * size, DELIVERIES_IN_ONE_READ)
 
     def _of_statuses(
         self,
