@@ -50,10 +50,10 @@ test: ## all that CI checks: lint, types, unit, integration, e2e, template
 	@$(MAKE) --no-print-directory lint
 	@$(PY) -m local.run_tests
 
-check: ## the quick inner loop: style, types, imports, unit tests
+check: ## the quick inner loop: style, types, imports, unit tests but for the long ones
 	@local/setup.sh dev
 	@$(MAKE) --no-print-directory lint
-	@$(PY) -m pytest tests/unit -q -n auto --dist=worksteal $(PYTEST)
+	@$(PY) -m pytest tests/unit -m "not long" -q -n auto --dist=worksteal $(PYTEST)
 
 coverage: ## lines and branches of layers and functions that unit and integration tests run; at least 95 %
 	@local/setup.sh

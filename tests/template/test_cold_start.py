@@ -40,7 +40,7 @@ from pydantic import BaseModel
 print(json.dumps({
     "openapi is built": sys.modules["fastapi.openapi.models"].OpenAPI.__pydantic_complete__,
     "others are built late": "defer_build" in BaseModel.model_config,
-    "annotations are texts": [name for name, module in sys.modules.items() if ".graphql_api.schema." in name and hasattr(module, "annotations")],
+    "annotations are texts": [name for name in sys.modules if ".graphql_api.schema." in name and hasattr(sys.modules[name], "annotations")],
     "garbage is collected": gc.isenabled(),
 }))
 """

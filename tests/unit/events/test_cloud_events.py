@@ -278,6 +278,7 @@ def test_control_characters_of_headers_are_refused_too() -> None:
     assert "events[0].ext: control characters" in problems(lambda: parse_cloud_events(headers, b"{}"))[0]
 
 
+@pytest.mark.long
 def test_an_answer_names_a_hundred_faults_and_says_that_there_are_more() -> None:
     batch = [{f"A{number}" + "x" * 2_000: 1 for number in range(1_200)} for _ in range(100)]
     headers = {"content-type": "application/cloudevents-batch+json"}

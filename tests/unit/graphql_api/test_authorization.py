@@ -173,6 +173,7 @@ def test_every_argument_that_takes_an_id_is_tried() -> None:
                 assert f"{argument}:" in VERDICTS[name].call, f"{name}({argument})"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.parametrize("token", [None, "wrong", UNKNOWN, REVOKED_TOKEN, EXPIRED_TOKEN])
 def test_nothing_happens_without_a_valid_token(name: str, token: str | None, door: Door, services: FakeServices) -> None:

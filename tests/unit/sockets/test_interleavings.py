@@ -44,6 +44,8 @@ from tests.support.javascript_client import JavaScriptClient
 from tests.unit.sockets.interleaving import Scheduler
 from tests.unit.sockets.scene import ENDPOINT, FILTER, RETENTION, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
 
+pytestmark = pytest.mark.long
+
 MESSAGES = 5
 FILTERED = [3, 4, 8]
 """Which events the filter of one client matches."""

@@ -29,6 +29,8 @@ from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, World, answering, inline
 from tests.simulation.virtual_time import ShuffledLoop
 
+pytestmark = pytest.mark.long
+
 TIMES = 10
 DELIVERIES = 10_000
 WORKER = (attempt, deliver, health, lane_rows, lane_switch, own_lane, record, recording, turn)

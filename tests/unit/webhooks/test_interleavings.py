@@ -18,6 +18,8 @@ from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.webhooks import WORKSPACE, Behaviour, World, answering
 from tests.simulation.virtual_time import ShuffledLoop, VirtualClock
 
+pytestmark = pytest.mark.long
+
 ORDERS = 200
 SECONDS = 90.0
 

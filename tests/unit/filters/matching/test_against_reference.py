@@ -74,6 +74,7 @@ def expected(conditions: dict[str, dict[str, Any]], event: dict[str, Any]) -> se
     }
 
 
+@pytest.mark.long
 @settings(max_examples=100)
 @given(conditions=st.lists(CONDITIONS, min_size=1, max_size=12), events=st.lists(DELIVERED, min_size=1, max_size=3))
 def test_a_matcher_finds_exactly_the_filters_that_match_one_by_one(conditions: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
@@ -85,6 +86,7 @@ def test_a_matcher_finds_exactly_the_filters_that_match_one_by_one(conditions: l
         assert matcher.matches(event) == expected(by_id, event)
 
 
+@pytest.mark.long
 @settings(max_examples=100)
 @given(conditions=st.lists(CONDITIONS, min_size=1, max_size=12), events=st.lists(DELIVERED, min_size=2, max_size=5))
 def test_filters_that_move_where_they_wait_keep_their_verdicts(conditions: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:

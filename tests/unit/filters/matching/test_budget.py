@@ -100,6 +100,7 @@ def test_generated_pairs_stay_within_the_budget_of_one_filter(seed: int) -> None
     assert calls <= CALLS_PER_STEP * matcher.steps + CALLS_PER_LEAF * matcher.leaves + 2 * SMALL_EVENT
 
 
+@pytest.mark.long
 def test_many_hostile_filters_share_one_budget_and_are_all_delivered() -> None:
     # given 1,000 filters of which each spends all it may, beside two that are easily decided
     condition, event = hostile.lists_inside_elements()

@@ -22,6 +22,7 @@ from tests.unit.filters.verdicts import matches
 APART = {"a": [{"b": 1, "c": 2}, {"b": 2, "c": 1}]}
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(condition=CONDITIONS, event=DELIVERED)
 def test_an_explanation_names_a_clause_exactly_where_the_verdict_is_no(condition: dict[str, Any], event: dict[str, Any]) -> None:
@@ -40,6 +41,7 @@ def test_an_explanation_agrees_with_every_verdict_of_the_corpus(pattern: str, ye
     assert all(explainer.explain(json.loads(event)).failed for event in no)
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(pattern=PATTERNS, event=EVENTS)
 @example(pattern={"a": {"b": [1], "c": [1]}}, event=APART)
@@ -62,6 +64,7 @@ def test_a_near_miss_is_a_match_but_for_the_clause_that_is_blamed(pattern: dict[
         assert explanation.near_miss.path in without_one
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(pattern=PATTERNS)
 @example(pattern={"a": [{"numeric": [">", 1.7976931348623157e308]}, {"numeric": ["<", 0]}, {"exactly": "10.0.0.1"}, "::1"]})

@@ -232,6 +232,7 @@ def steps(name: str, size: int) -> float:
 ORDINARY = sorted(name for name in benchmark.MIXES if not name.startswith("hurting"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ORDINARY)
 def test_work_does_not_grow_with_filters_that_do_not_match(name: str) -> None:
     assert steps(name, 4_000) <= 1.25 * steps(name, 400)

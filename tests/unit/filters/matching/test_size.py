@@ -63,6 +63,7 @@ ROOMY: Final = {f"{number}": "" for number in range(200_000)}
 """A dictionary, and a copy of it, takes 149,000 more entries before it grows."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", CORPUS)
 def test_the_estimate_is_within_twice_of_what_is_kept(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # given an interpreter whose table of interned texts does not grow meanwhile: of one process all tests share it, and it

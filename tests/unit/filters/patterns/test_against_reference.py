@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 
 from event_service.filters.patterns.compile import compile_pattern
@@ -13,6 +14,7 @@ from tests.unit.filters.patterns.strategies import EVENTS, PATTERNS
 from tests.unit.filters.verdicts import pattern_matches
 
 
+@pytest.mark.long
 @settings(max_examples=600)
 @given(pattern=PATTERNS, event=EVENTS)
 @example(pattern={"a": [{"exists": False}], "b": ["x"]}, event={"a": [{"z": 1}], "b": "x"})
@@ -22,6 +24,7 @@ def test_a_pattern_matches_what_the_reference_matches(pattern: dict[str, Any], e
     assert pattern_matches(pattern, event) == reference.matches(pattern, event)
 
 
+@pytest.mark.long
 @settings(max_examples=200)
 @given(pattern=PATTERNS, event=EVENTS)
 def test_a_pattern_as_a_string_matches_what_it_matches_as_an_object(pattern: dict[str, Any], event: dict[str, Any]) -> None:
