@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from event_service.access.token import Token, TokenKind
@@ -252,6 +254,9 @@ class FakePublished:
         for one in self.get(workspace_id, event_ids).values():
             if consistent or one.event.id not in self._lagging:
                 yield one if with_data else replace(one, event=replace(one.event, data={}), data_bytes=0)
+
+    def packed(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, Callable[[], StoredEvent]]:
+        return {one.event.id: partial(copy, one) for one in self.each(workspace_id, event_ids, consistent=consistent)}
 
     def accepted(
         self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None

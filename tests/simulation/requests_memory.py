@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.session import Session
 
+from event_service.aws.dynamodb import AttributeMap, Key
+from event_service.base.allowance import Allowance
 from event_service.base.dates import format_date
 from event_service.base.identifiers import delivery_id
 from event_service.base.page import Page
+from event_service.base.threads import ContextThreads
 from event_service.delivery.attempt import Delivery, DeliveryKey, DeliveryStatus
 from event_service.delivery.lists import DeliveryQuery
 from event_service.events.event import Event
-from event_service.events.storage.events import DynamoEventStore
+from event_service.events.storage.events import DynamoEventStore, EventItem
 from event_service.explain.backtest import Backtest, Question
 from event_service.explain.last_match import LastMatches
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.matcher import Matcher
+from functions.graphql_api import limits
 from local.tools import ROOT
 from tests import builders
 from tests.builders import START
@@ -36,6 +40,11 @@ from tests.wiring import new_bulk_retry
 
 MEGABYTES = 1_769
 EVENTS = 100
+SMALL_FIRST = "small, then empty objects"
+"""The newest are small, so that reads ask for many, before the large ones come."""
+SMALL = 20
+FIELDS = 3
+"""Of one request, which its threads work on at the same time."""
 CONDITION: dict[str, Any] = {"pattern": {"type": ["T"]}}
 
 
@@ -58,12 +67,35 @@ class _Events:
         return iter(reversed(found) if descending else found)
 
 
+class _SmallFirst:
+    """The newest events are small."""
+
+    def __init__(self, small: Database, large: Database) -> None:
+        self._small = small
+        self._large = large
+
+    def batch_get(self, keys: Iterable[Key], **options: Any) -> list[tuple[type[EventItem], AttributeMap]]:
+        sizes: dict[bool, list[Key]] = {True: [], False: []}
+        for key in keys:
+            sizes[int(str(key.hash).rpartition("#x")[2]) >= EVENTS - SMALL].append(key)
+        return [*self._small.batch_get(sizes[True], **options), *self._large.batch_get(sizes[False], **options)]
+
+
+def _database(shape: str) -> Database | _SmallFirst:
+    if shape == SMALL_FIRST:
+        return _SmallFirst(Database(_event({})), Database(_event(SHAPES["empty objects"]())))
+    return Database(_event(SHAPES[shape]()))
+
+
+def _event(data: dict[str, Any]) -> Event:
+    return builders.an_event(id="x", type="T", date=START, data=data, workspace_id=WORKSPACE, created=START)
+
+
 class _Scene:
     def __init__(self, shape: str) -> None:
         self.world = HistoryScene()
         self.world.filters = [EventFilter("f", WORKSPACE, "f", CONDITION, START, START)]
-        event = builders.an_event(id="x", type="T", date=START, data=SHAPES[shape](), workspace_id=WORKSPACE, created=START)
-        self.store = DynamoEventStore(Database(event), lambda: START, 14)  # type: ignore[arg-type]  # as much of it as is used here
+        self.store = DynamoEventStore(_database(shape), lambda: START, 14)  # type: ignore[arg-type]  # as much of it as is used here
         self.world.clock.now = START + timedelta(days=1)
         self.keys = [DeliveryKey(WORKSPACE, self.world.hook.id, f"x{number:03}", format_date(START)) for number in range(EVENTS)]
 
@@ -129,23 +161,42 @@ def _try(question: Question) -> Callable[[str], int]:
     return run
 
 
-def _last_match(shape: str) -> int:
-    scene = _Scene(shape)
-    matches = LastMatches(store=scene.store, accepted=_Events(), make_matcher=Matcher, clock=scene.world.clock)
-    (found,) = matches.find(WORKSPACE, [{"pattern": {"type": ["other"]}}])
-    return found.examined
+def _last_match(conditions: Sequence[dict[str, Any]]) -> Callable[[str], int]:
+    def run(shape: str) -> int:
+        scene = _Scene(shape)
+        matches = LastMatches(store=scene.store, accepted=_Events(), make_matcher=Matcher, clock=scene.world.clock)
+        return max(one.examined for one in matches.find(WORKSPACE, conditions))
+
+    return run
 
 
+def _in_one_request(use_case: Callable[[str], int]) -> Callable[[str], int]:
+    """Three fields at once, whose results stay until the answer is made; says what the least of them did."""
+
+    def run(shape: str) -> int:
+        allowance = Allowance(limits.QUERY_SECONDS, limits.MAXIMUM_READ_BYTES, limits.MAXIMUM_ANSWER_BYTES)
+        with allowance.applied(), ContextThreads(FIELDS) as threads:
+            return min(threads.map(use_case, [shape] * FIELDS))
+
+    return run
+
+
+SPAN = Question(condition=CONDITION, since=START, until=START + timedelta(hours=1))
+NOTHING: dict[str, Any] = {"pattern": {"type": ["other"]}}
 USE_CASES: dict[str, Callable[[str], int]] = {
     "replay": _replay,
     "retry many": _retry_many,
     "retry by id": _retry_by_id,
     "try on events by id": _try(Question(condition=CONDITION, event_ids=[f"x{number:03}" for number in range(EVENTS)])),
-    "try on a span": _try(Question(condition=CONDITION, since=START, until=START + timedelta(hours=1))),
-    "last match": _last_match,
+    "try on a span": _try(SPAN),
+    "last match": _last_match([NOTHING]),
+}
+REQUESTS: dict[str, Callable[[str], int]] = {
+    "tries on spans": _in_one_request(_try(SPAN)),
+    "last matches": _in_one_request(_last_match([NOTHING])),
 }
 
 if __name__ == "__main__":
     Session().create_client("dynamodb", region_name="eu-west-1")  # as the function has one: it takes its part of the memory
-    done = USE_CASES[sys.argv[1]](sys.argv[2])
+    done = (USE_CASES | REQUESTS)[sys.argv[1]](sys.argv[2])
     sys.stdout.write(f"{peak_megabytes():.0f} {done}\n")

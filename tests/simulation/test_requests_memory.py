@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.requests_memory import EVENTS, MEGABYTES, USE_CASES, measured
+from tests.simulation.requests_memory import EVENTS, MEGABYTES, REQUESTS, SMALL_FIRST, USE_CASES, measured
 from tests.template_file import resources
 
 IDLE_MEGABYTES = 70
@@ -12,14 +12,28 @@ QUERIES_AT_ONCE = 10
 """Threads of the function."""
 
 
+WALKS = ("try on a span", "last match")
+"""End before the last event: they have read enough megabytes."""
+MOST = 0.6
+"""Of the function's memory."""
+
+
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("use_case", list(USE_CASES))
-def test_ten_use_cases_at_once_fit_into_the_functions_memory(use_case: str) -> None:
-    found = measured(use_case, "empty objects")
+@pytest.mark.parametrize(("use_case", "shape"), [*((one, "empty objects") for one in USE_CASES), *((one, SMALL_FIRST) for one in WALKS)])
+def test_ten_use_cases_at_once_fit_into_the_functions_memory(use_case: str, shape: str) -> None:
+    found = measured(use_case, shape)
 
     assert IDLE_MEGABYTES + QUERIES_AT_ONCE * (found.megabytes - IDLE_MEGABYTES) <= MEGABYTES
-    # A look at events ends before the last of them: it has read enough megabytes.
-    assert found.done >= (EVENTS if use_case not in ("try on a span", "last match") else 20)
+    assert found.done >= (20 if use_case in WALKS else EVENTS)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("request_of", list(REQUESTS))
+def test_three_walks_of_one_request_leave_the_function_its_memory(request_of: str) -> None:
+    found = measured(request_of, SMALL_FIRST)
+
+    assert found.megabytes <= MOST * MEGABYTES
+    assert found.done > 40
 
 
 def test_the_function_has_the_memory_that_is_measured_against() -> None:

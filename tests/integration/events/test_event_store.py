@@ -37,6 +37,8 @@ def test_an_event_reads_back_as_it_was(world: World, data: dict[str, Any]) -> No
 
     stored = world.store.get(WORKSPACE, [one.id])[one.id]
     assert (stored.event, stored.nonce) == (one, NONCE)
+    ((event_id, unpack),) = world.store.packed(WORKSPACE, [one.id, "unknown"]).items()
+    assert (event_id, unpack()) == (one.id, stored)
 
 
 def test_many_events_are_read_at_once_and_unknown_ids_are_left_out(world: World) -> None:
@@ -68,7 +70,7 @@ def test_an_item_past_its_expiry_counts_as_absent(world: World) -> None:
     world.clock.advance(hours=1)
 
     assert world.store.get(WORKSPACE, ["x"]) == {}
-    assert world.store.get(WORKSPACE, ["x", "y"]) == {}
+    assert world.store.get(WORKSPACE, ["x", "y"]) == world.store.packed(WORKSPACE, ["x", "y"]) == {}
     assert world.store.owners([(WORKSPACE, "x")]) == {}
     assert world.store.put_if_absent([event(world, "x")], OTHER).taken == {}
     assert world.store.get(WORKSPACE, ["x"])["x"].nonce == OTHER

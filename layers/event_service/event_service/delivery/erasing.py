@@ -71,7 +71,8 @@ class Erasing:
         key = TrackKey(workspace_id, Track.DATE) if all_events else TrackKey(workspace_id, Track.PROFILE, profile_id)
         for shard in range(SHARDS):
             for ids in self._ids(key, shard):
-                events = [stored.event for stored in self._events.each(workspace_id, ids)]
+                # One at a time: as objects, a hundred large events take hundreds of megabytes.
+                events = (stored.event for stored in self._events.each(workspace_id, ids))
                 found = [event.id for event in events if _has_profile(event.data, profile_id)]
                 if found:
                     yield self.erase(workspace_id, found)

@@ -48,6 +48,7 @@ HOURS_UP_TO: Final = timedelta(days=3)
 _BEGINNING: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 Moments = list[tuple[datetime, str]]
+Packed = dict[str, Callable[[], StoredEvent]]
 
 
 class StoredEvents(Protocol):
@@ -57,6 +58,9 @@ class StoredEvents(Protocol):
         self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
     ) -> Iterator[StoredEvent]:
         """Those that exist, by id and in any order, each unpacked when it is taken."""
+
+    def packed(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> dict[str, Callable[[], StoredEvent]]:
+        """Those that exist, by id, read now; each is unpacked when it is called."""
 
 
 class AcceptedInTime(Protocol):
@@ -193,7 +197,7 @@ class Backtest:
     # -- events --------------------------------------------------------------------------------------------------
 
     def _named(self, workspace_id: str, given: Sequence[str]) -> Iterator[StoredEvent]:
-        """The newest first. Their data is read a few at a time: one request may ask for several times a hundred large events."""
+        """The newest first. A few are read at a time: one request may ask for several times a hundred large events."""
         ids = list(dict.fromkeys(parse_event_id(one, "eventIds") for one in given))
         if not 1 <= len(ids) <= MAXIMUM_EVENTS_PER_PUBLISH:
             raise BadUserInput(f"eventIds: {len(ids)} ids were given; give 1 to {MAXIMUM_EVENTS_PER_PUBLISH}.")
@@ -204,8 +208,8 @@ class Backtest:
         ids.sort(key=lambda one: (created[one], one), reverse=True)
         for first in range(0, len(ids), LEAST_PER_READ):
             some = ids[first : first + LEAST_PER_READ]
-            found = {stored.event.id: stored for stored in self._store.each(workspace_id, some)}
-            yield from (found[one] for one in some if one in found)
+            packed = self._store.packed(workspace_id, some)
+            yield from (packed.pop(one)() for one in some if one in packed)
 
     def _walk(self, workspace_id: str, question: Question, now: datetime, judge: Judge, tally: Tally, stop: float) -> str | None:
         """Goes backwards through a span. Returns the moment where it stopped; ``None`` at the end."""
@@ -234,11 +238,12 @@ class Backtest:
             return format_date(reached)
         return None
 
-    def _read(self, workspace_id: str, accepted: Iterable[tuple[datetime, str]]) -> Iterator[tuple[datetime, list[StoredEvent]]]:
-        """The events of each moment. Some reads are under way while those before are judged; how many events a read asks
-        for follows from the size of those before."""
+    def _read(self, workspace_id: str, accepted: Iterable[tuple[datetime, str]]) -> Iterator[tuple[datetime, Iterator[StoredEvent]]]:
+        """The events of each moment, to be taken before the next moment is. Some reads are under way while those before are
+        judged; how many events a read asks for follows from the size of those before. They are unpacked one by one: large
+        events may come after many small ones."""
         groups = _Groups(accepted)
-        under_way: deque[tuple[Moments, Future[dict[str, StoredEvent]]]] = deque()
+        under_way: deque[tuple[Moments, Future[Packed]]] = deque()
         with ContextThreads(max_workers=READ_AHEAD) as threads:
             while True:
                 while len(under_way) < groups.ahead and (group := groups.next()):
@@ -246,17 +251,17 @@ class Backtest:
                 if not under_way:
                     return
                 group, future = under_way.popleft()
-                found = future.result()
-                groups.note(len(group), sum(stored.data_bytes for stored in found.values()))
+                packed, sizes = future.result(), [0]
                 for moment, entries in itertools.groupby(group, key=lambda entry: entry[0]):
-                    yield moment, [found[event_id] for _, event_id in entries if event_id in found]
+                    yield moment, _unpacked([packed.pop(event_id) for _, event_id in entries if event_id in packed], sizes)
+                groups.note(len(group), sum(sizes))
 
-    def _get(self, workspace_id: str, ids: Sequence[str]) -> dict[str, StoredEvent]:
-        found = {stored.event.id: stored for stored in self._store.each(workspace_id, ids, consistent=False)}
+    def _get(self, workspace_id: str, ids: Sequence[str]) -> Packed:
+        found = self._store.packed(workspace_id, ids, consistent=False)
         missing = [one for one in ids if one not in found]
         if missing:
             # The replica that was asked may be behind the index.
-            found |= {stored.event.id: stored for stored in self._store.each(workspace_id, missing)}
+            found |= self._store.packed(workspace_id, missing)
         return found
 
 
@@ -283,6 +288,15 @@ class _Groups:
         each = max(size / max(number, 1), 1.0)
         self._size = max(1, min(MOST_PER_READ, int(BYTES_PER_READ / each)))
         self.ahead = READ_AHEAD
+
+
+def _unpacked(packed: Iterable[Callable[[], StoredEvent]], sizes: list[int]) -> Iterator[StoredEvent]:
+    """One after the other; ``sizes`` is told of their bytes."""
+    for unpack in packed:
+        stored = unpack()
+        sizes.append(stored.data_bytes)
+        yield stored
+        del stored  # before the next one is made
 
 
 def _add(stored: StoredEvent, judge: Judge, tally: Tally) -> None:

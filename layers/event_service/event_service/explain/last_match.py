@@ -109,11 +109,14 @@ class LastMatches:
         try:
             while group := list(itertools.islice(moments, walk.events_per_read)):
                 walk.check()
-                found = {one.event.id: one for one in self._store.each(workspace_id, [one for _, one in group], consistent=False)}
+                packed = self._store.packed(workspace_id, [one for _, one in group], consistent=False)
                 for _, event_id in group:
-                    if (stored := found.get(event_id)) is not None:
+                    if (unpack := packed.pop(event_id, None)) is not None:
+                        # One at a time: large events may come after many small ones.
+                        stored = unpack()
                         walk.add(stored.event, stored.data_bytes)
                         yield stored.event
+                        del stored
         except _Ended:
             return
         walk.complete = True
