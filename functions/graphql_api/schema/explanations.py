@@ -11,6 +11,7 @@ from event_service.explain.outcome import DeliveryOutcome
 from functions.graphql_api.context import Info, Once
 from functions.graphql_api.schema.changes import Change
 from functions.graphql_api.schema.cursors import Cursors
+from functions.graphql_api.schema.look_ahead import selects
 from functions.graphql_api.schema.scalars import JSON, DateTime
 from functions.graphql_api.schema.types import ID, DeliveryOutput, EndpointOutput, EventOutput
 
@@ -141,19 +142,21 @@ async def destinations_of(info: Info, event_id: str, first: int, after: str | No
     place = None if after is None else cursors.read(after)
     page = await context.read(context.explanations.destinations, context.workspace_id, event_id, first, place)
     return DestinationConnection(
-        collection_items=_shown(info, page.explanations),
+        collection_items=_shown(info, page.explanations, "collectionItems", "filters"),
         end_cursor=None if page.end is None else cursors.write(page.end),
         has_next_page=page.more,
     )
 
 
-def _shown(info: Info, explanations: "Sequence[explain.DeliveryExplanation]") -> list[DeliveryExplanation]:
+def _shown(info: Info, explanations: "Sequence[explain.DeliveryExplanation]", *filters: str) -> list[DeliveryExplanation]:
+    """``filters``: the way to them from the field that is resolved."""
     for one in explanations:
         attempts = 0 if one.delivery is None else len(one.delivery.attempts)
         info.context.nodes.take(2 + attempts + sum(2 + len(explained.failed) for explained in one.filters))
     conditions = [explained.event_filter.condition for one in explanations for explained in one.filters]
     context, numbers = info.context, itertools.count()
-    last_matches = Once(lambda: context.read(context.last_matches.find, context.workspace_id, conditions))
+    with_data = selects(info, *filters, "lastMatch", "event", "data")
+    last_matches = Once(lambda: context.read(context.last_matches.find, context.workspace_id, conditions, with_data=with_data))
     return [
         DeliveryExplanation.of(one, [FilterExplanation.of(explained, last_matches, next(numbers)) for explained in one.filters])
         for one in explanations
@@ -168,5 +171,5 @@ class ExplanationQueries:
     async def explain_delivery(self, info: Info, event_id: ID, endpoint_id: ID) -> DeliveryExplanation:
         context = info.context
         found = await context.read(context.explanations.explain, context.workspace_id, event_id, endpoint_id)
-        (shown,) = _shown(info, [found])
+        (shown,) = _shown(info, [found], "filters")
         return shown

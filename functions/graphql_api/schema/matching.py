@@ -9,6 +9,7 @@ from functions.graphql_api.context import Info
 from functions.graphql_api.schema.cursors import Cursors
 from functions.graphql_api.schema.explanations import FailedClause
 from functions.graphql_api.schema.inputs import EventFiltersInput, EventInput
+from functions.graphql_api.schema.look_ahead import selects
 from functions.graphql_api.schema.scalars import DateTime
 from functions.graphql_api.schema.types import ID, EventOutput
 
@@ -108,10 +109,13 @@ class MatchingQueries:
 
     @strawberry.field(description="Try a filter on events that are retained, or on events of one's own. Nothing is changed.")
     async def match_events(self, info: Info, input: MatchEventsInput) -> MatchEventsOutput:  # noqa: A002 - the contract's name
+        from event_service.explain.tally import DataShown
+
         context, question = info.context, input.question()
         cursors = Cursors(context.workspace_id, "matchEvents", question)
         if question.after is not None:
             question = replace(question, after=cursors.read(question.after))
-        page = await context.read(context.backtest.page, context.workspace_id, question, context.time_left)
+        shown = DataShown(matches=selects(info, "matches", "data"), near_misses=selects(info, "nearMisses", "event", "data"))
+        page = await context.read(context.backtest.page, context.workspace_id, question, context.time_left, shown)
         context.nodes.take(len(page.tally.histogram) + len(page.tally.matches) + 3 * len(page.tally.near_misses))
         return MatchEventsOutput.of(page, None if page.end is None else cursors.write(page.end))

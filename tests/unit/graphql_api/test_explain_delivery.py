@@ -11,6 +11,7 @@ import pytest
 from event_service.delivery.attempt import Attempt, DeliveryStatus, FailureClass
 from event_service.explain import last_match
 from event_service.sockets.ports import LogHead, Segment
+from functions.graphql_api import limits
 from tests import builders
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import WORKSPACE, Door
@@ -450,6 +451,35 @@ def test_an_explanation_says_when_the_filter_last_matched(scene: Scene) -> None:
     assert last["sentence"] == f'It last matched "order-1", which was accepted at {accepted:%Y-%m-%d %H:%M:%S} UTC.'
 
 
+def test_last_match_shows_its_event_in_both_queries(scene: Scene) -> None:
+    scene.publish("order-1", total=500)
+    scene.publish()
+    last = "filters { lastMatch { event { id data } } }"
+    one = f"explainDelivery(eventId: $event, endpointId: $endpoint) {{ {last} }}"
+    all_of_event = f"event(id: $event) {{ destinations {{ collectionItems {{ {last} }} }} }}"
+
+    found = scene.door.ask(f"query($event: ID!, $endpoint: ID!) {{ {one} {all_of_event} }}", {"event": "order-17", "endpoint": scene.hook})
+
+    shown = {"filters": [{"lastMatch": {"event": {"id": "order-1", "data": {"total": 500}}}}]}
+    assert found.data == {"explainDelivery": shown, "event": {"destinations": {"collectionItems": [shown]}}}
+
+
+@pytest.mark.parametrize("shown", ["id", "data"])
+def test_data_of_last_matches_counts_as_shown_where_it_is_selected(shown: str, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAXIMUM_ANSWER_BYTES", 2_000)
+    large = f'{{total: 500, text: "{"x" * 2_100}"}}'
+    scene.do(f'publishEvents(events: [{{id: "order-1", type: "order.created", data: {large}}}]) {{ ok }}')
+    scene.publish()
+    query = f"explainDelivery(eventId: $event, endpointId: $endpoint) {{ filters {{ lastMatch {{ event {{ {shown} }} }} }} }}"
+
+    answer = scene.door.ask(f"query($event: ID!, $endpoint: ID!) {{ {query} }}", {"event": "order-17", "endpoint": scene.hook})
+
+    if shown == "id":
+        assert answer.data["explainDelivery"]["filters"][0]["lastMatch"]["event"] == {"id": "order-1"}
+    else:
+        assert "more than 2,000 bytes together" in answer.error["message"]
+
+
 def test_a_filter_that_never_matched_is_looked_for_in_all_that_is_retained(scene: Scene) -> None:
     for number in range(3):
         scene.publish(f"order-{number}", total=1)
@@ -495,9 +525,9 @@ def test_all_filters_of_an_answer_share_one_look(scene: Scene, monkeypatch: pyte
     looks: list[int] = []
     find = last_match.LastMatches.find
 
-    def counted(self: last_match.LastMatches, workspace_id: str, conditions: Any) -> Any:
+    def counted(self: last_match.LastMatches, workspace_id: str, conditions: Any, **more: Any) -> Any:
         looks.append(len(conditions))
-        return find(self, workspace_id, conditions)
+        return find(self, workspace_id, conditions, **more)
 
     monkeypatch.setattr(last_match.LastMatches, "find", counted)
 

@@ -265,6 +265,39 @@ def test_a_page_shows_no_more_than_fits_into_an_answer(door: Door, services: Fak
     assert 10 <= len(found["matches"]) == len(found["nearMisses"]) <= 15
 
 
+@pytest.mark.parametrize(
+    ("selected", "refused"),
+    [
+        ("matches { data }", True),
+        ("nearMisses { event { data } }", True),
+        ("matches { id } nearMisses { event { id } clause { found } }", False),
+    ],
+)
+def test_data_counts_as_shown_only_where_it_is_selected(door: Door, selected: str, refused: bool) -> None:
+    for number in range(20):
+        publish(door, {"id": f"e-{number}", "type": "order", "data": {"total": 120 if number % 2 else 1, "text": "x" * 200_000}})
+    fields = " ".join(f"f{number}: matchEvents(input: $input) {{ matched {selected} }}" for number in range(4))
+
+    answer = door.ask(f"query($input: MatchEventsInput!) {{ {fields} }}", {"input": {"eventFiltersInput": LARGE}})
+
+    if refused:
+        assert {one["message"] for one in answer.json["errors"]} == {
+            "The lists of this query have more than 5,000,000 bytes together. Give smaller limits, or ask for one list at a time."
+        }
+    else:
+        assert [one["matched"] for one in answer.data.values()] == [10] * 4
+
+
+@pytest.mark.usefixtures("orders")
+def test_data_of_matches_and_near_misses_is_shown(door: Door) -> None:
+    query = "query($input: MatchEventsInput!) { matchEvents(input: $input) { matches { data } nearMisses { event { data } } } }"
+
+    found = door.ask(query, {"input": {"eventFiltersInput": LARGE}}).data["matchEvents"]
+
+    assert [one["data"] for one in found["matches"]] == [{"total": 500}, {"total": 300}, {"total": 120}]
+    assert [one["event"]["data"] for one in found["nearMisses"]] == [{"total": "300"}, {"total": 80}]
+
+
 def test_the_page_ends_when_it_has_read_enough(door: Door, services: FakeServices) -> None:
     for number in range(120):
         publish(door, {"id": f"e-{number}", "type": "order", "data": {"total": 1, "text": "x" * 200_000}})

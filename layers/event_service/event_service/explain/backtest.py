@@ -27,7 +27,7 @@ from event_service.events.event import MAXIMUM_EVENTS_PER_PUBLISH, parse_event_i
 from event_service.events.new_event import NewEvent, Origin, accept_all
 from event_service.events.ports import StoredEvent
 from event_service.explain.judge import Judge
-from event_service.explain.tally import Tally
+from event_service.explain.tally import DataShown, Tally
 from event_service.filters.event_filter import EventFilter, parse_condition
 from event_service.routing.table import Matcher
 
@@ -45,6 +45,7 @@ MAXIMUM_FILTERS: Final = 1_000
 """Of the endpoint that is compared with."""
 HOURS_UP_TO: Final = timedelta(days=3)
 """A longer span is counted by days."""
+SHOW_ALL: Final = DataShown()
 _BEGINNING: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 Moments = list[tuple[datetime, str]]
@@ -139,18 +140,21 @@ class Backtest:
         self._clock = clock
         self._monotonic = monotonic
 
-    def page(self, workspace_id: str, question: Question, time_left: Callable[[], float] = lambda: math.inf) -> MatchPage:
+    def page(
+        self, workspace_id: str, question: Question, time_left: Callable[[], float] = lambda: math.inf, shown: DataShown = SHOW_ALL
+    ) -> MatchPage:
         """One page, the newest events first.
 
         Args:
             workspace_id: the token's workspace.
             question: what is asked.
             time_left: seconds that this call may still take.
+            shown: whose data is shown.
 
         Raises:
             BadUserInput: not one filter and one kind of events, or faults in them.
             NotFound: an unknown event filter, endpoint or event.
-            TooLarge: no event could be found in time.
+            TooLarge: no event could be found in time, or the request shows more than an answer can hold.
         """
         _check(question)
         stop = self._monotonic() + min(PAGE_SECONDS, time_left() - SECONDS_TO_ANSWER)
@@ -158,7 +162,7 @@ class Backtest:
         compared = question.endpoint_id is not None
         now = self._clock()
         span = (question.until or now) - (question.since or _BEGINNING)
-        tally = Tally(timedelta(hours=1) if span <= HOURS_UP_TO else timedelta(days=1))
+        tally = Tally(timedelta(hours=1) if span <= HOURS_UP_TO else timedelta(days=1), shown)
         if question.events is not None:
             for event in accept_all(question.events, Origin(workspace_id, now, reserved=True), new_id):
                 _add(StoredEvent(event, "", len(event.as_json())), judge, tally)

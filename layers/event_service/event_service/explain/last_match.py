@@ -15,6 +15,7 @@ from event_service.base.dates import FIRST_YEAR
 from event_service.events.event import RESERVED_TYPE_PREFIX, Event
 from event_service.explain.backtest import AcceptedInTime, StoredEvents
 from event_service.explain.sentences import moment
+from event_service.explain.tally import to_show
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.routing.service_event_rules import names_operational_type
 from event_service.routing.table import Matcher
@@ -80,12 +81,16 @@ class LastMatches:
         self._clock = clock
         self._monotonic = monotonic
 
-    def find(self, workspace_id: str, conditions: Sequence[Mapping[str, Any]]) -> list[LastMatch]:
+    def find(self, workspace_id: str, conditions: Sequence[Mapping[str, Any]], *, with_data: bool = True) -> list[LastMatch]:
         """When each of the conditions last matched, in one walk for all.
 
         Args:
             workspace_id: the token's workspace.
             conditions: of event filters, as stored. One that this release refuses matches nothing.
+            with_data: whether the events that are found are shown with their data.
+
+        Raises:
+            TooLarge: the request shows more than an answer can hold.
         """
         matcher = self._make_matcher()
         for number, condition in enumerate(conditions):
@@ -93,18 +98,19 @@ class LastMatches:
         operational = {str(number) for number, condition in enumerate(conditions) if names_operational_type(condition)}
         found: dict[str, LastMatch] = {}
         walk = _Walk(self._monotonic)
-        for event in self._events(workspace_id, walk):
-            for name in _matching(matcher, event, operational):
-                if name not in found:
-                    found[name] = LastMatch(event, walk.examined, event.created, complete=True)
+        for event, size in self._events(workspace_id, walk):
+            if names := [name for name in _matching(matcher, event, operational) if name not in found]:
+                match = LastMatch(to_show(event, size, with_data=with_data), walk.examined, event.created, complete=True)
+                for name in names:
+                    found[name] = match
                     matcher.remove(name)
             if len(found) == len(conditions):
                 break
         nothing = LastMatch(None, walk.examined, walk.since, walk.complete)
         return [found.get(str(number), nothing) for number in range(len(conditions))]
 
-    def _events(self, workspace_id: str, walk: _Walk) -> Iterator[Event]:
-        """The retained events, the newest first, as long as ``walk`` may go on."""
+    def _events(self, workspace_id: str, walk: _Walk) -> Iterator[tuple[Event, int]]:
+        """The retained events and the bytes of their data as JSON, the newest first, as long as ``walk`` may go on."""
         moments = self._accepted.accepted(workspace_id, _BEGINNING, self._clock(), descending=True, check=walk.check)
         try:
             while group := list(itertools.islice(moments, walk.events_per_read)):
@@ -115,7 +121,7 @@ class LastMatches:
                         # One at a time: large events may come after many small ones.
                         stored = unpack()
                         walk.add(stored.event, stored.data_bytes)
-                        yield stored.event
+                        yield stored.event, stored.data_bytes
                         del stored
         except _Ended:
             return

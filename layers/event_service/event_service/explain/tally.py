@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from event_service.base.allowance import current_allowance
 from event_service.events.event import Event
 from event_service.explain.judge import Judgement
 from event_service.filters.matching.explanation import FailedClause
@@ -33,6 +34,14 @@ class NearMiss:
     clause: FailedClause
 
 
+@dataclass(frozen=True, slots=True)
+class DataShown:
+    """Of which events a caller shows ``data``."""
+
+    matches: bool = True
+    near_misses: bool = True
+
+
 class Tally:
     """Adds up judgements.
 
@@ -43,12 +52,14 @@ class Tally:
         near_misses: likewise.
     """
 
-    def __init__(self, step: timedelta) -> None:
+    def __init__(self, step: timedelta, shown: DataShown) -> None:
         """
         Args:
             step: an hour or a day: the width of a bucket.
+            shown: which events keep their ``data``, which counts as shown by the request.
         """
         self._step = step
+        self._shown = shown
         self._buckets: dict[datetime, Bucket] = {}
         self.examined = 0
         self.matched = 0
@@ -70,7 +81,11 @@ class Tally:
         return len(self.near_misses) < SHOWN
 
     def add(self, event: Event, judgement: Judgement, size: int) -> None:
-        """One event, of about ``size`` bytes as JSON."""
+        """One event, of about ``size`` bytes as JSON.
+
+        Raises:
+            TooLarge: the request shows more than an answer can hold.
+        """
         bucket = self._bucket(event.created)
         bucket.examined += 1
         self.examined += 1
@@ -79,10 +94,11 @@ class Tally:
             self.matched += 1
             if len(self.matches) < SHOWN and self._match_bytes + size <= SHOWN_BYTES:
                 self._match_bytes += size
-                self.matches.append(event)
+                self.matches.append(to_show(event, size, with_data=self._shown.matches))
         elif judgement.near_miss is not None and len(self.near_misses) < SHOWN and self._miss_bytes + size <= SHOWN_BYTES:
             self._miss_bytes += size
-            self.near_misses.append(NearMiss(event, judgement.near_miss))
+            shown = to_show(event, size, with_data=self._shown.near_misses)
+            self.near_misses.append(NearMiss(shown, judgement.near_miss))
         if judgement.received is not None:
             self.gained += judgement.wanted and not judgement.received
             self.lost += judgement.received and not judgement.wanted
@@ -95,3 +111,17 @@ class Tally:
         if bucket is None:
             bucket = self._buckets[start] = Bucket(start)
         return bucket
+
+
+def to_show(event: Event, size: int, *, with_data: bool) -> Event:
+    """An event as an answer keeps it: with its data, of ``size`` bytes as JSON, which then count as shown by the request; or without.
+
+    Raises:
+        TooLarge: the request shows more than an answer can hold.
+    """
+    if not with_data:
+        return replace(event, data={})
+    allowance = current_allowance()
+    if allowance is not None:
+        allowance.take_shown(size)
+    return event
