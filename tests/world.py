@@ -198,7 +198,7 @@ class World:
             for message in messages:
                 late = parse_backlog_message(message["Body"])
                 assert isinstance(late, LateAppend)
-                if self.socket_log.append_late([late]):
+                if not self.socket_log.append_late([late]):
                     self.sqs.delete_message(QueueUrl=self.backlog_url, ReceiptHandle=message["ReceiptHandle"])
 
     def handed_over(self) -> list[HandedOver]:

@@ -90,7 +90,7 @@ def test_sockets_that_take_long_to_close_delay_no_turn(scene: Scene) -> None:
 def test_events_that_cannot_be_appended_by_a_fault_hold_up_no_turn(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     clients = resumed(scene)
 
-    def fail(messages: Sequence[LateAppend]) -> bool:
+    def fail(messages: Sequence[LateAppend]) -> set[str]:
         raise ValueError("a fault")
 
     monkeypatch.setattr(scene.log, "append_late", fail)
@@ -98,6 +98,47 @@ def test_events_that_cannot_be_appended_by_a_fault_hold_up_no_turn(scene: Scene,
 
     assert (report.again, report.faults) == ([0], 1)
     assert received(scene, clients) == [[1, 2], [1, 2]]
+
+
+@pytest.mark.parametrize("error", [RateLimited("busy"), Unavailable("lost"), ValueError("a fault")])
+def test_append_that_fails_at_one_endpoint_comes_again_alone(scene: Scene, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    allocate = scene.tables.allocate
+
+    def fail(endpoint_id: str, number: int) -> Any:
+        if endpoint_id == ENDPOINT:
+            raise error
+        return allocate(endpoint_id, number)
+
+    def refuse(messages: Sequence[BacklogMessage], delay: float) -> None:
+        raise RateLimited("busy")
+
+    monkeypatch.setattr(scene.tables, "allocate", fail)
+    monkeypatch.setattr(scene.backlog, "send", refuse)
+    late = [LateAppend(WORKSPACE, endpoint_id, "late", ("e",), None) for endpoint_id in (ENDPOINT, OTHER)]
+    report = served(scene, late)
+
+    assert (report.again, report.faults) == ([0], int(isinstance(error, ValueError)))
+    assert scene.tables.marked(OTHER, ["late"]) == {"late"}
+
+
+def test_only_those_appends_of_an_endpoint_that_failed_come_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = scene.tables.append
+
+    def fail(endpoint_id: str, segments: Any, nonces: Sequence[str]) -> None:
+        if "second" in nonces:
+            raise RateLimited("busy")
+        append(endpoint_id, segments, nonces)
+
+    def refuse(messages: Sequence[BacklogMessage], delay: float) -> None:
+        raise RateLimited("busy")
+
+    monkeypatch.setattr(scene.tables, "append", fail)
+    monkeypatch.setattr(scene.backlog, "send", refuse)
+    many = tuple(f"e-{number}" for number in range(600))
+    report = served(scene, [LateAppend(WORKSPACE, ENDPOINT, nonce, many, None) for nonce in ("first", "second")])
+
+    assert report.again == [1]
+    assert scene.tables.marked(ENDPOINT, ["first", "second"]) == {"first"}
 
 
 def test_fault_at_one_endpoint_repeats_only_its_own_turns(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

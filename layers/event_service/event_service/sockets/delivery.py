@@ -148,11 +148,13 @@ class SocketDelivery:
         """
         report = ServingReport()
         turns = {position: one for position, one in enumerate(batch) if isinstance(one, OwnTurn)}
-        late = {position: one for position, one in enumerate(batch) if isinstance(one, LateAppend)}
+        late: dict[str, dict[int, LateAppend]] = {}
+        for position, one in enumerate(batch):
+            if isinstance(one, LateAppend):
+                late.setdefault(one.endpoint_id, {})[position] = one
         closing = {position: one for position, one in enumerate(batch) if isinstance(one, CloseSocket)}
         work = [self._attempt((position,), self._close(one), report) for position, one in closing.items()]
-        if late:
-            work.append(self._attempt(late, self._append_late(list(late.values())), report))
+        work.extend(self._attempt(of_one, self._append_late(of_one), report) for of_one in late.values())
         if turns:
             work.append(self._attempt(turns, self._serve_turns(turns, time_left, report), report))
         # Side by side: they are about many workspaces, and a socket takes up to three seconds to close.
@@ -181,8 +183,10 @@ class SocketDelivery:
             done = () if done else positions
         report.again.extend(done)
 
-    async def _append_late(self, messages: Sequence[LateAppend]) -> bool:
-        return await self._outside.call(lambda: self._log.append_late(messages))
+    async def _append_late(self, messages: Mapping[int, LateAppend]) -> list[int]:
+        """The positions of those of one endpoint that must come again."""
+        failed = await self._outside.call(lambda: self._log.append_late(list(messages.values())))
+        return [position for position, message in messages.items() if message.nonce in failed]
 
     async def _serve_turns(self, turns: Mapping[int, OwnTurn], time_left: Callable[[], float], report: ServingReport) -> list[int]:
         failed = await OwnLane(self._outside, ByteBudget(), time_left, report).work(list(turns.values()))

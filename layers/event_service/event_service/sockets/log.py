@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -119,6 +120,7 @@ class SocketLog:
         self._retention = retention
         self._sleep = sleep
         self._sent_turns: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
     def append(self, messages: Sequence[Routed]) -> set[str]:
         """Appends a batch of routing messages and wakes the endpoints' connections.
@@ -153,9 +155,13 @@ class SocketLog:
                 failed |= self._put_off(endpoint_id, left)
         return failed | self._wake(heads, additions)
 
-    def append_late(self, messages: Sequence[LateAppend]) -> bool:
-        """Appends what was put off. ``False``: some of it must come again."""
-        return not self.append(
+    def append_late(self, messages: Sequence[LateAppend]) -> set[str]:
+        """Appends what was put off for one endpoint. Several threads may do that, for an endpoint each.
+
+        Returns:
+            The nonces that must come again.
+        """
+        return self.append(
             [
                 Routed(one.workspace_id, one.nonce, {one.endpoint_id: one.event_ids}, True, one.configuration_version, one.replayed)
                 for one in messages
@@ -282,11 +288,12 @@ class SocketLog:
         except (RateLimited, Unavailable) as error:
             _LOG.warning("%d endpoints could not be woken: %s", len(wake_ups), error)
             return {addition.nonce for wake_up in wake_ups for addition in additions[wake_up.endpoint_id]}
-        for wake_up in wake_ups:
-            self._sent_turns[wake_up.endpoint_id] = wake_up.turn
-            self._sent_turns.move_to_end(wake_up.endpoint_id)
-        while len(self._sent_turns) > SENT_TURNS:
-            self._sent_turns.popitem(last=False)
+        with self._lock:
+            for wake_up in wake_ups:
+                self._sent_turns[wake_up.endpoint_id] = wake_up.turn
+                self._sent_turns.move_to_end(wake_up.endpoint_id)
+            while len(self._sent_turns) > SENT_TURNS:
+                self._sent_turns.popitem(last=False)
         return set()
 
 
