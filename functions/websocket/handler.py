@@ -10,7 +10,7 @@ from typing import Any
 from event_service import wiring
 from event_service.base.errors import STATUSES, DomainError, ErrorCode, RateLimited
 from event_service.observability import Metric, configure, count, invocation, logging_context
-from event_service.sockets.client_messages import answer_to
+from event_service.sockets.client_messages import MESSAGES_PER_MINUTE, TOO_MANY, MessageRates, answer_to, closes
 from event_service.sockets.connection import read_connect_request
 from event_service.sockets.connections import SocketConnections
 
@@ -19,12 +19,16 @@ _LOG = logging.getLogger(__name__)
 configure()
 
 
-def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+def create_handler(
+    connections: Callable[[], SocketConnections], rates: MessageRates | None = None
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """A Lambda handler for the routes ``$connect``, ``$disconnect`` and ``$default``.
 
     Args:
         connections: gives the use case; asked only when it is needed, so that importing this module builds nothing.
+        rates: counts what clients send.
     """
+    counted = rates or MessageRates()
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = event["requestContext"]
@@ -37,6 +41,13 @@ def create_handler(connections: Callable[[], SocketConnections]) -> Callable[[di
                     connections().disconnect(request["connectionId"])
                     return {"statusCode": 200}
                 case _:
+                    number = counted.take(request["connectionId"])
+                    if number > MESSAGES_PER_MINUTE:
+                        count(Metric.EXCESS_MESSAGES)
+                        if not closes(number):
+                            return {"statusCode": 200}
+                        connections().close(request["connectionId"])
+                        return {"statusCode": 200, "body": TOO_MANY.text}
                     text = None if event.get("isBase64Encoded") else event.get("body")
                     if not connections().check(request["connectionId"]):
                         count(Metric.ZOMBIES)

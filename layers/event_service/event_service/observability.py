@@ -111,6 +111,8 @@ class Metric(StrEnum):
     """Open sockets without a row, found by their ping and closed."""
     NOT_UNDERSTOOD = "NotUnderstood"
     """Messages of clients that are no ping: each costs a call of the function."""
+    EXCESS_MESSAGES = "ExcessMessages"
+    """Messages of clients beyond 120 a minute and connection; these connections are closed."""
     REFUSED_FILTERS = "RefusedFilters"
     """Event filters that match nothing, because this release cannot read their stored conditions."""
     UNDECIDED_FILTERS = "UndecidedFilters"

@@ -14,7 +14,7 @@ import pytest
 from event_service import wiring
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.settings import Settings, SettingsError
-from event_service.sockets.client_messages import ANSWERS
+from event_service.sockets.client_messages import ANSWERS, MESSAGES_PER_MINUTE
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.limits import FREE_CONNECTS, ConnectionLimits, SocketLimits
@@ -282,6 +282,26 @@ def test_garbage_is_answered_like_anything_else_that_is_not_understood(
 
     assert json.loads(answer["body"])["notice"] == "not-understood"
     assert '"NotUnderstood"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["default_ping", "default_garbage"])
+def test_client_that_floods_is_closed_at_no_read_or_write(sockets: Sockets, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    call(sockets, connect_with())
+    handle = create_handler(lambda: sockets.connections)
+    answers = [handle(payload(f"websocket/{name}.json"), LambdaContext()) for _ in range(MESSAGES_PER_MINUTE)]
+    assert "closing" not in json.dumps(answers)
+    assert sockets.turns() == []
+    sockets.calls.clear()
+    capsys.readouterr()
+
+    answers = [handle(payload(f"websocket/{name}.json"), LambdaContext()) for _ in range(150)]
+
+    told = [json.loads(answer["body"]) for answer in answers if "body" in answer]
+    assert told == [{"notice": "closing", "reason": "too-many-messages"}] * 2
+    # The second in case that the first was lost.
+    assert sockets.turns() == [{"v": 2, "kind": "close", "connectionId": CONNECTION, "atOnce": True}] * 2
+    assert sockets.calls == {}
+    assert capsys.readouterr().out.count('"ExcessMessages":1') == 150
 
 
 def test_token_s_endpoints_are_found_while_connections_can_live(sockets: Sockets) -> None:

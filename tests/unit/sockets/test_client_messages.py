@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from event_service.sockets.client_messages import ANSWERS, NOT_UNDERSTOOD, answer_to
+from event_service.sockets.client_messages import ANSWERS, CONNECTIONS_COUNTED, NOT_UNDERSTOOD, TOO_MANY, MessageRates, answer_to
 from local.tools import ROOT
 
 
@@ -39,3 +39,30 @@ def test_anything_else_is_told_what_is_understood(message: str | None) -> None:
     assert told["notice"] == "not-understood"
     assert '{"action":"ping"}' in told["message"]
     assert not answer.understood
+
+
+def test_messages_are_counted_by_connection_and_minute() -> None:
+    now = 0.0
+    rates = MessageRates(lambda: now)
+
+    assert [rates.take("a"), rates.take("a"), rates.take("b")] == [1, 2, 1]
+    now = 59.9
+    assert rates.take("a") == 3
+    now = 60.0
+    assert rates.take("a") == 1
+
+
+def test_counts_of_many_connections_are_dropped() -> None:
+    rates = MessageRates(lambda: 0.0)
+    for number in range(CONNECTIONS_COUNTED - 1):
+        rates.take(str(number))
+
+    assert rates.take("0") == 2
+    rates.take("last")
+    assert rates.take("0") == 1
+
+
+def test_client_that_sends_too_much_is_told_why_as_documented() -> None:
+    page = (ROOT / "docs" / "websockets.md").read_text(encoding="utf-8")
+
+    assert f"`{json.dumps(json.loads(TOO_MANY.text))}`" in page

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,10 @@ from event_service.base.errors import BadUserInput
 
 MAXIMUM_CLIENT_MESSAGE: Final = 1_000
 """Characters; what we understand is shorter, and nothing longer is read."""
+MESSAGES_PER_MINUTE: Final = 120
+"""Of one connection, as far as one process sees them; a client needs one in five minutes."""
+CONNECTIONS_COUNTED: Final = 10_000
+MESSAGES_BETWEEN_CLOSES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,42 @@ _UNDERSTOOD: Final = " and ".join(f'{{"action":"{action}"}}, which it answers wi
 NOT_UNDERSTOOD: Final = Answer(
     json_values.dumps({"notice": "not-understood", "message": f"This service understands {_UNDERSTOOD}."}), understood=False
 )
+TOO_MANY: Final = Answer(json_values.dumps({"notice": "closing", "reason": "too-many-messages"}))
+
+
+class MessageRates:
+    """Counts what clients send, in this process alone: nothing is read or written for it. Lambda gives the messages of a flood to a
+    few processes, so one of them soon sees more than a minute allows.
+
+    Example::
+
+        if rates.take(connection_id) > MESSAGES_PER_MINUTE:
+            ...  # close it
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """
+        Args:
+            monotonic: a clock that only goes forward, in seconds.
+        """
+        self._monotonic = monotonic
+        self._since = monotonic()
+        self._counts: dict[str, int] = {}
+
+    def take(self, connection_id: str) -> int:
+        """Counts one message. Returns how many of this connection came within the minute."""
+        now = self._monotonic()
+        if now - self._since >= 60 or len(self._counts) >= CONNECTIONS_COUNTED:
+            self._since = now
+            self._counts.clear()
+        number = self._counts[connection_id] = self._counts.get(connection_id, 0) + 1
+        return number
+
+
+def closes(number: int) -> bool:
+    """Whether the connection is to be closed for its message with this number within a minute: at the first that is too much, and
+    now and then later, in case closing failed."""
+    return number > MESSAGES_PER_MINUTE and (number - MESSAGES_PER_MINUTE) % MESSAGES_BETWEEN_CLOSES == 1
 
 
 def answer_to(message: str | None) -> Answer:

@@ -172,6 +172,10 @@ class SocketConnections:
         self._backlog.send([CloseSocket(connection_id)])
         return False
 
+    def close(self, connection_id: str) -> None:
+        """Has an open connection closed, within a few seconds."""
+        self._backlog.send([CloseSocket(connection_id, at_once=True)])
+
     # -- the handshake -------------------------------------------------------------------------------------------
 
     def _token_hash(self, request: ConnectRequest) -> str | None:
