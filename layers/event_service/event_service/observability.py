@@ -52,7 +52,6 @@ _MOST_VALUE_CHARACTERS: Final = 300
 _MOST_EXCEPTION_CHARACTERS: Final = 10_000
 _MOST_TRACES: Final = 20
 """In a summary: enough to find a batch by one of its events, and few bytes a delivery."""
-
 _LEVELS: Final = ((logging.CRITICAL, "FATAL"), (logging.ERROR, "ERROR"), (logging.WARNING, "WARN"), (logging.INFO, "INFO"))
 _LOGGERS_OF_OURS: Final = ("event_service", "functions")
 """Only these follow the chosen level. botocore and others log whole requests at DEBUG, tokens and events included."""
@@ -282,8 +281,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def lambda_level(level: int) -> str:
-    """The name that Lambda knows for a level of the standard library: ``WARN`` and not ``WARNING``, ``FATAL`` and not
-    ``CRITICAL``."""
+    """Lambda's name for a level of the standard library: ``WARN`` and not ``WARNING``, ``FATAL`` and not ``CRITICAL``."""
     return next((name for least, name in _LEVELS if level >= least), "DEBUG")
 
 

@@ -20,6 +20,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from event_service import wiring
+from event_service.aws.dynamodb import Key
 from event_service.base.errors import NotFound, RateLimited
 from event_service.configuration.changes import DeleteEventFilters, PutEventFilter
 from event_service.filters.event_filter import EventFilter
@@ -31,6 +32,7 @@ from event_service.sockets.limits import ConnectionLimits, SocketLimits
 from event_service.sockets.log import Routed
 from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, Posted, RowPlace, Segment, SequencesTaken
 from event_service.sockets.poster import SocketPoster
+from event_service.sockets.storage.connections import ConnectionItem
 from functions.socket_delivery import handler
 from functions.socket_delivery.handler import create_handler
 from tests import builders
@@ -321,6 +323,32 @@ def test_what_was_routed_arrives_with_its_sequence_and_the_cursor_moves(sockets:
     frames = [json.loads(body) for _, _, body in gateway.received]
     assert [(frame["id"], frame["sequence"]) for frame in frames] == [("a", 1), ("b", 2), ("c", 3)]
     assert sockets.store.of_group(ENDPOINT, 0)[0].cursor == 3
+
+
+@pytest.mark.parametrize(
+    "damage", [ConnectionItem.lane.set("nowhere"), ConnectionItem.connected_at.remove(), ConnectionItem.format.set(99)]
+)
+def test_row_that_cannot_be_read_has_its_socket_closed_and_stops_no_other(
+    sockets: Sockets, gateway: Gateway, damage: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect(sockets)
+    sockets.connections.connect(ConnectRequest("damaged=", sockets.clock(), ENDPOINT, TOKEN))
+    sockets.database.update(Key(ConnectionItem, f"{ENDPOINT}#0", "damaged="), [damage])
+    publish(sockets, "a1" * 16, "a")
+    sockets.turns()
+
+    assert deliver(sockets, gateway) == {"batchItemFailures": []}
+
+    assert [json.loads(body)["sequence"] for _, _, body in gateway.received] == [1]
+    assert sockets.turns() == [{"v": 2, "kind": "close", "connectionId": "damaged=", "atOnce": True}]
+    assert sockets.store.owner("damaged=") is None
+    assert [one.connection_id for one in sockets.open_connections()] == [CONNECTION]
+    assert '"Faults":1' in capsys.readouterr().out
+
+    publish(sockets, "a2" * 16, "b")
+    deliver(sockets, gateway)
+    assert [json.loads(body)["sequence"] for _, _, body in gateway.received] == [1, 2]
+    assert sockets.turns() == []
 
 
 def test_connection_with_a_filter_gets_what_it_matches_until_it_is_deleted(sockets: Sockets, gateway: Gateway) -> None:

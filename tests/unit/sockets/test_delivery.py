@@ -19,7 +19,7 @@ from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.log import Routed
 from event_service.sockets.messages import CloseSocket, WakeUp, parse_backlog_message
-from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
+from event_service.sockets.ports import Counted, GroupState, Posted, Segment, SequencesTaken
 from event_service.sockets.waking import wake_endpoints_of_token
 from tests.builders import START
 from tests.printed import printed
@@ -1177,3 +1177,19 @@ def test_a_connection_that_its_owner_closes_closes_although_it_has_a_row() -> No
     assert scene.api.closed == {client: "service"}
     assert parse_backlog_message(CloseSocket("c", at_once=True).text()) == CloseSocket("c", at_once=True)
     assert parse_backlog_message(CloseSocket("c").text()) == CloseSocket("c")
+
+
+def test_connection_whose_row_cannot_be_read_counts_no_longer() -> None:
+    scene = Scene()
+    client = scene.connect()
+    row = scene.row(client)
+    released: list[Counted] = []
+    scene.serve_with(release=released.extend)
+    scene.tables.groups[ENDPOINT, 0] = GroupState(unreadable=(client,))
+    scene.publish()
+
+    report = scene.work_group(f"{ENDPOINT}#0")
+
+    assert (report.again, report.faults) == ([], 1)
+    assert released == [Counted(ENDPOINT, WORKSPACE, row.token_hash, row.connected_at)]
+    assert scene.tables.owner(client) is None

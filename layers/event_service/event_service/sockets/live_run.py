@@ -21,9 +21,9 @@ from event_service.sockets.client import Client, ClientServing, Served
 from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.lanes import leave, own_turn
 from event_service.sockets.log_window import LogWindow
-from event_service.sockets.messages import OwnTurn, WakeUp
+from event_service.sockets.messages import CloseSocket, OwnTurn, WakeUp
 from event_service.sockets.outside import Outside, ServingReport
-from event_service.sockets.ports import GroupState, LogHead, Situation
+from event_service.sockets.ports import GroupState, LogHead, RowPlace, Situation
 
 POSTS_PER_GROUP: Final = 32
 """Calls to API Gateway at once."""
@@ -97,6 +97,8 @@ class LiveRun:
                 await self._serve(state, rows)
             elif self._wake_up.deleted and self._wake_up.group == 0:
                 await self._outside.call(lambda: self._outside.log.drop(self._wake_up.endpoint_id))
+            if state.unreadable:
+                await self._close_unreadable(state.unreadable)
         finally:
             self._window.close()
 
@@ -146,6 +148,18 @@ class LiveRun:
         if groups != head.groups:
             wide = max(groups, head.groups_now(now))
             await outside.call(lambda: outside.log.resize(endpoint_id, groups, wide, now + ROW_LIFE))
+
+    async def _close_unreadable(self, connection_ids: Sequence[str]) -> None:
+        """Nobody can serve them; their clients come back and go on with their last sequences. Their rows go afterwards: should this
+        run end in between, the next one closes them again."""
+        outside, wake_up = self._outside, self._wake_up
+        self._report.faults += len(connection_ids)
+        await outside.call(lambda: outside.backlog.send([CloseSocket(one, at_once=True) for one in connection_ids]))
+        place = RowPlace(wake_up.endpoint_id, wake_up.group)
+        owners = await outside.call(lambda: [outside.connections.owner(one) for one in connection_ids])
+        await outside.call(lambda: outside.connections.forget([(place, one) for one in connection_ids]))
+        counted = [owner.counted for owner in owners if owner is not None and owner.counted is not None]
+        await outside.call(lambda: outside.release(counted))
 
     # -- serving -------------------------------------------------------------------------------------------------
 

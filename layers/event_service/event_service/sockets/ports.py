@@ -85,10 +85,12 @@ class GroupState:
     Attributes:
         cursor: the sequence up to which all of them were sent everything.
         turn: runs so far; of group 0 the log's head keeps it.
+        unreadable: ids of connections whose rows are damaged, or were written by a newer release.
     """
 
     cursor: int = 0
     turn: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class ConnectionStore(Protocol):
         """Which endpoint and group a connection belongs to; ``None``: it has no row."""
 
     def of_group(self, endpoint_id: str, group: int) -> tuple[GroupState, list[Connection]]:
-        """A group and all its connections."""
+        """A group and all its connections; those whose rows cannot be read are only named."""
 
     def find(self, owners: Collection[tuple[RowPlace, str]]) -> list[Connection]:
         """Connections by their owner and id, 100 a call; those that exist."""

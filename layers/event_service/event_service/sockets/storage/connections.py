@@ -7,8 +7,10 @@ token was used to connect; it is shared by a token's connections to an endpoint.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -27,6 +29,8 @@ from event_service.sockets.connection import ROW_LIFE, Connection, Lane
 from event_service.sockets.destination import SocketDestination
 from event_service.sockets.ports import Counted, GroupState, Handshake, LogHead, RowPlace, Situation
 from event_service.sockets.storage.log import HeadItem, head_key, head_of
+
+_LOG = logging.getLogger(__name__)
 
 _WRITERS: Final = 8
 FORMAT: Final = 2
@@ -197,12 +201,17 @@ class DynamoConnectionStore:
         condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
         state = GroupState()
         connections: list[Connection] = []
+        unreadable: list[str] = []
         for raw in self._database.query_all(ConnectionItem, condition, consistent=True):
             if raw["connectionId"]["S"] == GroupItem.KEY:
                 state = _group(raw)
-            else:
+                continue
+            try:
                 connections.append(_connection(raw))
-        return state, connections
+            except (ValueError, TypeError, AttributeError):
+                _LOG.exception("the row of a connection to endpoint %s cannot be read", endpoint_id)
+                unreadable.append(raw["connectionId"]["S"])
+        return replace(state, unreadable=tuple(unreadable)), connections
 
     def in_order(self, endpoint_id: str, group: int, connection_id: str, limit: int) -> list[Connection]:
         condition = ConnectionItem.group_key == _group_key(endpoint_id, group)
