@@ -653,7 +653,7 @@ async def test_an_owner_asks_the_log_again_before_it_sends_rows_of_long_ago() ->
 
 
 async def test_an_unreadable_look_comes_again_and_the_others_are_served() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     world.pause(endpoint)
     world.publish(endpoint)

@@ -16,7 +16,7 @@ from event_service.delivery.messages import WebhookMessage
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from event_service.webhooks.ports import Snapshot
-from tests.fakes.webhooks import SECRET, WORKSPACE, Behaviour, World, answering
+from tests.fakes.webhooks import SECRET, WORKSPACE, Behaviour, WebhookScene, answering
 
 OLD_SECRET = "whsec_" + "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"
 
@@ -31,7 +31,7 @@ def after(seconds: float) -> Behaviour:
 
 
 async def test_a_deadline_shorter_than_the_cut_is_the_request_s_own() -> None:
-    world = World()
+    world = WebhookScene()
     world.side.delivery._attempts.deadline_seconds = 2.0
     endpoint = world.endpoint(after(2.5))
     world.publish(endpoint)
@@ -42,7 +42,7 @@ async def test_a_deadline_shorter_than_the_cut_is_the_request_s_own() -> None:
 
 
 async def test_only_requests_that_are_cut_go_without_a_timer_of_the_sender() -> None:
-    world = World()
+    world = WebhookScene()
     asked: list[bool] = []
 
     async def noting(request: WebhookRequest) -> WebhookAnswer:
@@ -64,7 +64,7 @@ async def test_only_requests_that_are_cut_go_without_a_timer_of_the_sender() -> 
 
 
 async def test_an_old_secret_signs_beside_the_new_one_until_its_grace_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     until = world.clock() + timedelta(hours=1)
     read = world.read
@@ -84,7 +84,7 @@ async def test_an_old_secret_signs_beside_the_new_one_until_its_grace_is_over(mo
 
 
 async def test_a_url_that_is_not_allowed_any_more_is_a_failure_that_says_so() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     world.endpoints[endpoint.id] = replace(endpoint, url="http://receiver.example.org/hook")
     event = world.publish(endpoint)
@@ -98,7 +98,7 @@ async def test_a_url_that_is_not_allowed_any_more_is_a_failure_that_says_so() ->
 
 
 async def test_deliveries_that_will_never_be_made_are_counted() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     for _ in range(2):
         world.publish(endpoint)
@@ -109,7 +109,7 @@ async def test_deliveries_that_will_never_be_made_are_counted() -> None:
 
 
 async def test_endpoints_that_are_disabled_are_counted() -> None:
-    world = World()
+    world = WebhookScene()
     for _ in range(2):
         world.publish(world.endpoint(answering(410)))
     report = await world.invoke()
@@ -118,7 +118,7 @@ async def test_endpoints_that_are_disabled_are_counted() -> None:
 
 
 async def test_the_log_is_asked_for_attempts_only_that_may_have_been_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
+    world = WebhookScene()
     asked: list[int] = []
     read = world.read
 
@@ -136,7 +136,7 @@ async def test_the_log_is_asked_for_attempts_only_that_may_have_been_made(monkey
 
 
 async def test_a_repeat_asks_for_no_second_retry_while_the_first_is_due_later() -> None:
-    world = World()
+    world = WebhookScene()
     world.publish(world.endpoint(answering(500)))
     (message,) = world.queue.receive(10)
     await world.side.delivery.deliver([Received(message.text)], lambda: 60.0)
@@ -148,7 +148,7 @@ async def test_a_repeat_asks_for_no_second_retry_while_the_first_is_due_later() 
 
 
 async def test_answers_that_come_soon_after_one_another_are_written_together() -> None:
-    world = World()
+    world = WebhookScene()
     for seconds in (0.01, 0.1, 0.19):
         world.publish(world.endpoint(after(seconds)))
     await world.work()
@@ -156,7 +156,7 @@ async def test_answers_that_come_soon_after_one_another_are_written_together() -
 
 
 async def test_an_answer_does_not_wait_long_for_others_to_be_written() -> None:
-    world = World()
+    world = WebhookScene()
     for seconds in (0.01, 1.0):
         world.publish(world.endpoint(after(seconds)))
     await world.work()
@@ -164,7 +164,7 @@ async def test_an_answer_does_not_wait_long_for_others_to_be_written() -> None:
 
 
 async def test_a_lane_ends_soon_after_its_backlog() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     world.pause(endpoint)
     world.publish(endpoint)
@@ -177,7 +177,7 @@ async def test_a_lane_ends_soon_after_its_backlog() -> None:
 
 
 async def test_what_comes_up_after_its_endpoint_was_disabled_joins_the_backlog() -> None:
-    world = World()
+    world = WebhookScene()
     answered: list[int] = []
 
     async def gone_then_slow(request: WebhookRequest) -> WebhookAnswer:
@@ -200,7 +200,7 @@ async def test_what_comes_up_after_its_endpoint_was_disabled_joins_the_backlog()
 
 @pytest.mark.parametrize(("method", "sent"), [("PUT", "PUT"), (None, "POST")])
 async def test_a_request_has_the_method_of_its_endpoint(method: str | None, sent: str) -> None:
-    world = World()
+    world = WebhookScene()
     asked: list[str] = []
 
     async def noting(request: WebhookRequest) -> WebhookAnswer:
@@ -215,7 +215,7 @@ async def test_a_request_has_the_method_of_its_endpoint(method: str | None, sent
 
 
 async def test_the_trace_of_a_publish_goes_on_at_the_receiver_and_in_the_report() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     event = world.event()
     trace = "0af7651916cd43dd8448eb211c80319c"
