@@ -6,8 +6,9 @@ import { CommandPalette, paletteOpen } from "./parts/palette";
 import { Empty } from "./parts/states";
 import { Screen } from "./screens";
 import { dismiss, notices } from "./state/notices";
-import { link, route, screen } from "./state/route";
+import { go, link, route, screen } from "./state/route";
 import { end, online, settings, signedIn } from "./state/session";
+import { GO_KEYS, singleKeys } from "./state/shortcuts";
 import { SignIn } from "./screens/sign-in";
 
 export const NAVIGATION: { name: string; text: string; icon: IconName }[] = [
@@ -23,6 +24,9 @@ export const NAVIGATION: { name: string; text: string; icon: IconName }[] = [
 
 /** Screens that are reached from another one: the navigation shows that one. */
 const AREAS: Record<string, string> = { jobs: "deliveries", publish: "events", "new-endpoint": "endpoints", "new-filter": "filters" };
+
+/** Between `g` and the letter of a screen. */
+const GO_MILLISECONDS = 1500;
 
 // Before a screen asks anything: what the screen before had asked is not its own.
 let shown = screen.value;
@@ -57,12 +61,19 @@ function Shell() {
     first.current = false;
   }, [current]);
   useEffect(() => {
+    let going = -GO_MILLISECONDS;
     const onKey = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea, select, [contenteditable], dialog, .editor");
-      if ((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing)) {
+      const single = singleKeys.value && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+      if ((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && single)) {
         event.preventDefault();
         paletteOpen.value = true;
       } else if (event.key === "Escape") setOpen(false);
+      else if (single) {
+        const name = event.timeStamp - going < GO_MILLISECONDS ? GO_KEYS[event.key] : undefined;
+        if (name !== undefined) go(name ? [name] : []);
+        going = event.key === "g" ? event.timeStamp : -GO_MILLISECONDS;
+      }
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);

@@ -107,6 +107,12 @@ class Context:
         return self.token.workspace_id
 
     @property
+    def own_token(self) -> Token:
+        """What is stored of the caller's token."""
+        self._require_access()
+        return self.token
+
+    @property
     def configuration(self) -> Configuration:
         """Endpoints, event filters and links."""
         self._require_access()

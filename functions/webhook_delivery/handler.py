@@ -110,7 +110,7 @@ def _count(report: DeliveryReport) -> None:
 def _count_for_charts(counters: Counters | None, report: DeliveryReport, left: Callable[[], float]) -> None:
     if counters is None:
         return
-    from event_service.counting.ports import Counted
+    from event_service.counting.ports import Counted, answered_within
 
     names = {
         DeliveryStatus.DELIVERED: Counted.DELIVERED,
@@ -118,6 +118,11 @@ def _count_for_charts(counters: Counters | None, report: DeliveryReport, left: C
         DeliveryStatus.FAILED: Counted.FAILED,
     }
     counted = {one: {names[status]: number for status, number in by.items() if status in names} for one, by in report.by_workspace.items()}
+    for workspace_id, answers in report.answers_ms.items():
+        of_workspace = counted.setdefault(workspace_id, {})
+        for duration_ms, number in answers.items():
+            name = answered_within(duration_ms)
+            of_workspace[name] = of_workspace.get(name, 0) + number
     counters.add(counted, left)
 
 

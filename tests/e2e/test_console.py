@@ -144,7 +144,7 @@ async def test_a_webhook_is_made_fails_is_repaired_and_turns_green(page: Page, r
     await _go(page)
     await page.sees("Disabled")
     await page.click("Resume")
-    await page.sees("1 was given up.")
+    await page.sees("1 was given up in the last day.")
     await page.click("See why")
     await page.sees("410")
     await page.click("Choose the delivery of " + receiver.bodies[-1]["id"])
@@ -266,7 +266,7 @@ async def test_a_filter_is_written_with_its_faults_shown_and_linked(page: Page, 
     await page.sees("Linked endpoints")
     await _go(page, "endpoints", endpoint)
     await page.click("Filters", within=".tabs")
-    await page.click("Link")
+    await page.pick("Link an event filter", "Large orders")
     await page.sees("It receives what any of them matches.")
 
     found = client.data("{ eventsFilters { collectionItems { name meta endpoints { id } } } }")["eventsFilters"]["collectionItems"]
@@ -382,7 +382,9 @@ async def test_an_event_says_why_it_did_not_arrive(page: Page, client: Client, r
     await page.write("Pattern", '{"data": {"total": [{"numeric": [">", 50]}]}}')
     await page.sees("1 of 1 event matches")
     await page.click("Save and send what was missed")
-    await page.sees("Saved. 1 missed event is being sent.")
+    await page.sees("It matches 1 event that this endpoint did not receive")
+    await page.click("Send the missed one")
+    await page.sees("1 missed event is being sent.")
     await _go(page, "events", "small")
     await page.sees("Delivered")
     assert [one["data"] for one in receiver.bodies] == [{"total": 80}]
@@ -390,7 +392,7 @@ async def test_an_event_says_why_it_did_not_arrive(page: Page, client: Client, r
 
 async def test_changes_say_who_changed_what_and_how(page: Page, client: Client) -> None:
     endpoint = client.webhook("http://127.0.0.1:64999/before")
-    client.data('mutation ($id: ID!) { updateEndpoint(id: $id, url: "http://127.0.0.1:64999/after") { id } }', id=endpoint)
+    client.data('mutation ($id: ID!) { updateEndpoint(id: $id, name: "Orders", url: "http://127.0.0.1:64999/after") { id } }', id=endpoint)
     client.webhook("http://127.0.0.1:64999/other")
     await _go(page, "changes")
     await page.sees("version 3")
@@ -398,7 +400,7 @@ async def test_changes_say_who_changed_what_and_how(page: Page, client: Client) 
     await page.run("[...document.querySelectorAll('.rows > li')][1].querySelector('summary').click(); 0")
     await page.sees("/before")
     await page.sees("/after")
-    await page.choose("Endpoint", endpoint)
+    await page.pick("Endpoint", "Orders")
     await page.sees("2 shown")
     await page.sees_no_more("version 3")
     await page.run("location.hash = '#/changes?since=2999-01-01T00:00:00Z'; 0")

@@ -50,7 +50,7 @@ async def _go(page: Page, address: str) -> None:
     await page.run(f"location.hash = {json.dumps('#/' + address)}; 0")
 
 
-# -- states ---------------------------------------------------------------------------------------------------------------
+# -- screens ---------------------------------------------------------------------------------------------------------------
 
 SCREENS = {
     "": ("half answered within", "Welcome"),
@@ -69,50 +69,6 @@ SCREENS = {
 """Each screen: what it shows when there is something, and when there is nothing."""
 
 
-async def test_each_screen_has_a_state_for_loading_empty_and_error(page: Page, stack: ConsoleStack) -> None:
-    for address, (full, empty) in SCREENS.items():
-        await _go(page, "publish")
-        await page.sees("Every endpoint whose filters match it gets it.")
-        stack.may_answer.clear()
-        await _go(page, address)
-        await page.until("document.querySelector('.skeleton') && document.querySelector('[role=status] .visually-hidden')")
-        stack.error = ("INTERNAL", "Something went wrong on our side.")
-        stack.may_answer.set()
-        await page.sees("Something went wrong on our side.")
-        await page.sees(made.REQUEST_ID)
-        await page.until(_TRY_AGAIN)
-        stack.error = None
-        await page.run(f"{_TRY_AGAIN}?.click(); 0")  # some screens have tried by themselves
-        await page.sees(full)
-        await page.until("!document.querySelector('.skeleton')")
-
-        await _go(page, "publish")
-        known, nothing = vars(stack).copy(), ("endpoints", "filters", "events", "deliveries", "changes", "jobs")
-        for name in nothing:
-            setattr(stack, name, [])
-        await _go(page, address)
-        await page.sees(empty)
-        for name in nothing:
-            setattr(stack, name, known[name])
-
-
-async def test_no_connection_is_said_on_each_screen_and_ends_by_itself(page: Page) -> None:
-    await _go(page, "publish")
-    await page.until("consoleTest.editor('Data')")
-    for address, (full, _) in SCREENS.items():
-        await _go(page, "publish")
-        await page.offline(True)
-        await _go(page, address)
-        await page.sees("No connection")
-        await page.until(_TRY_AGAIN)
-        await page.offline(False)
-        await page.run(f"{_TRY_AGAIN}?.click(); 0")
-        await page.sees(full)
-        await page.until("!document.querySelector('.banner')")
-    await page.run(_TWO_FRAMES)
-    page.faults.clear()  # the browser reports what it could not fetch
-
-
 async def test_json_is_written_also_where_the_editor_cannot_be_loaded(page: Page, stack: ConsoleStack) -> None:
     stack.answers["publishEvents"] = {"ok": True, "ids": ["order-1"], "duplicateIds": []}
     await page.offline(True)
@@ -126,23 +82,6 @@ async def test_json_is_written_also_where_the_editor_cannot_be_loaded(page: Page
     assert [one["events"][0]["data"] for one in stack.calls("PublishEvents")] == [{"total": 8}]
     page.faults.clear()  # the browser reports what it could not fetch
 
-
-async def test_a_token_that_ended_leads_to_the_sign_in_from_each_screen(page: Page, stack: ConsoleStack) -> None:
-    for address in SCREENS:
-        # Another document: what the one before still asks with the token that ended would end the next one as well.
-        await page.send("Page.navigate", url="about:blank")
-        await page.until("location.href === 'about:blank'")
-        await page.open(stack.url)
-        await page.sees("What happens to your events")
-        await _go(page, "publish")
-        stack.error = ("UNAUTHENTICATED", "Unknown token.")
-        await _go(page, address)
-        await page.sees("The token is not valid any more")
-        assert await page.run("sessionStorage.length") == 0
-        stack.error = None
-
-
-_TRY_AGAIN = 'consoleTest.named("Try again")'
 
 OTHERS = {
     "publish": "Every endpoint whose filters match it gets it.",
@@ -257,6 +196,164 @@ async def test_the_history_of_changes_draws_the_rows_near_the_window(page: Page,
     assert await page.run("document.querySelectorAll('*').length") < MOST_ELEMENTS
 
 
+# -- one of many ----------------------------------------------------------------------------------------------------------
+
+MOST_OPTIONS = 30
+"""Drawn of a list of choices, however many there are."""
+_FIELD = "consoleTest.field('Endpoint')"
+_ACTIVE = f"document.getElementById({_FIELD}.getAttribute('aria-activedescendant'))"
+
+
+async def test_an_endpoint_is_chosen_among_10_000_by_the_keyboard(page: Page, stack: ConsoleStack) -> None:
+    stack.endpoints = [made.endpoint(number, name=f"Shop {number}") for number in range(ROWS)]
+    await _go(page, "deliveries")
+    await page.sees("order-1")
+    assert stack.calls("EndpointNames") == []  # nothing is read for a field that nobody opens
+    await page.run(f"{_FIELD}.focus(); 0")
+    assert await page.run(f"[{_FIELD}.role, {_FIELD}.ariaExpanded, {_FIELD}.ariaAutoComplete]") == ["combobox", "false", "list"]
+    await page.press("ArrowDown")
+    await page.until(f"{_ACTIVE}?.ariaSetSize === '{ROWS + 1:d}'", seconds=60)
+    assert await page.run(f"[{_FIELD}.ariaExpanded, {_ACTIVE}.role, {_ACTIVE}.innerText]") == ["true", "option", "All endpoints"]
+    await page.press("ArrowDown")
+    await page.press("PageDown")
+    assert await page.run(f"[{_ACTIVE}.innerText, {_ACTIVE}.ariaPosInSet]") == ["Shop 8", "10"]
+    await page.press("ArrowUp")
+    assert await page.run(f"{_ACTIVE}.innerText") == "Shop 7"
+    for _ in range(9):  # over the beginning to the end
+        await page.press("ArrowUp")
+    assert await page.run(f"[{_ACTIVE}.innerText, {_ACTIVE}.ariaPosInSet]") == ["Shop 9999", str(ROWS + 1)]
+    assert await page.run(f"{_ACTIVE}.getBoundingClientRect().bottom <= {_ACTIVE}.parentElement.getBoundingClientRect().bottom + 1")
+    assert 0 < await page.run("document.querySelectorAll('[role=option]').length") <= MOST_OPTIONS
+
+    await page.press("Escape")
+    await page.until(f"{_FIELD}.ariaExpanded === 'false'")
+    await page.pick("Endpoint", "Shop 4321")
+    assert await page.run("new URLSearchParams(location.hash.split('?')[1]).get('endpoint')") == stack.endpoints[4321]["id"]
+    assert await page.run(f"{_FIELD}.value") == "Shop 4321"
+    await page.fill("Endpoint", "nothing like this")
+    await page.sees("Nothing has this name.")
+    await page.press("Escape")
+    assert await page.run(f"{_FIELD}.value") == "Shop 4321"
+    await page.click("Clear: Shop 4321")
+    await page.until("location.hash === '#/deliveries'")
+
+
+async def test_names_of_another_workspace_are_not_offered_after_a_new_sign_in(page: Page, stack: ConsoleStack) -> None:
+    stack.endpoints = [made.endpoint(name="Of the first")]
+    search = "Search for a screen, an endpoint, a filter, or the id of an event"
+    await page.press("k", control=True)
+    await page.fill(search, "of the")
+    await page.sees("Of the first")
+    await page.press("Escape")
+    await page.click("Sign out")
+    stack.endpoints = [made.endpoint(1, name="Of the second")]
+    await page.fill("Access token", made.TOKEN)
+    await page.click("Sign in")
+    await page.sees("What happens to your events")
+    await page.press("k", control=True)
+    await page.fill(search, "of the")
+    await page.sees("Of the second")
+    await page.sees_no_more("Of the first")
+
+
+async def test_a_list_of_choices_is_used_by_the_mouse_and_is_accessible(page: Page, stack: ConsoleStack) -> None:
+    stack.endpoints = [made.endpoint(number, name=f"Shop {number}", status="PAUSED" if number == 3 else "ENABLED") for number in range(500)]
+    for width in (1280, 360):
+        await page.look(width=width)
+        await _go(page, "deliveries")
+        await page.sees("order-1")
+        await page.click("Endpoint")
+        await page.sees("Shop 3 paused")
+        assert await page.faults_of_access() == []
+        assert await page.faults_of_practice() == []
+        await page.run("document.querySelector('[role=listbox]').scrollTop = 9000; 0")
+        await page.run(_TWO_FRAMES)
+        await page.click("Shop 250")
+        await page.until(f"location.hash.includes('{stack.endpoints[250]['id']}')")
+
+
+async def test_what_endpoints_would_gain_and_lose_is_said_for_each(page: Page, stack: ConsoleStack) -> None:
+    stack.endpoints = [made.endpoint(), made.endpoint(1, name="Accounting")]
+    await _go(page, f"filters/{FILTER}")
+    await page.sees("Warehouse 0 gains 2 loses 1")
+    await page.pick("And if another endpoint had it", "Accounting")
+    await page.sees("Accounting gains 2 loses 1")
+    asked = [one["input"] for one in stack.calls("CompareEndpoint")]
+    assert [one["endpointId"] for one in asked] == [ENDPOINT, stack.endpoints[1]["id"]]
+    # Beside what they have otherwise: an endpoint with several filters would not lose the events of the others.
+    assert {(one["keepOthers"], one["replacesId"]) for one in asked} == {(True, FILTER)}
+
+
+async def test_a_filter_is_linked_and_unlinked_where_it_is_written(page: Page, stack: ConsoleStack) -> None:
+    stack.endpoints = [made.endpoint(), made.endpoint(1, name="Accounting")]
+    stack.answers["linkEndpointsToEventFilters"] = stack.answers["unlinkEndpointsToEventFilters"] = {"ok": True}
+    await _go(page, f"filters/{FILTER}")
+    await page.pick("Link an endpoint", "Accounting")
+    await page.sees("Linked. It applies to what is published from now on.")
+    await page.click("Undo")
+    await page.until("!consoleTest.text().includes('Linked. It applies')")
+    await page.click("Unlink Warehouse 0")
+    await page.sees("Unlinked.")
+    other = stack.endpoints[1]["id"]
+    assert [one["endpointIds"] for one in stack.calls("LinkEndpoints")] == [[other]]
+    assert [one["endpointIds"] for one in stack.calls("UnlinkEndpoints")] == [[other], [ENDPOINT]]
+
+
+# -- keys, spans, and what a form sends -----------------------------------------------------------------------------------
+
+
+async def test_keys_lead_to_screens_unless_they_are_turned_off(page: Page) -> None:
+    for key, text in (("e", "What was published, the latest first."), ("d", "with every attempt"), ("s", "Limits in force")):
+        await page.press("g")
+        await page.press(key)
+        await page.sees(text)
+    await page.click("Keys without Ctrl: / and g")
+    for key in ("/", "g", "e"):
+        await page.press(key)
+    await page.press("k", control=True)
+    await page.until("document.querySelector('dialog')")
+    await page.press("Escape")
+    assert await page.run("location.hash") == "#/settings"
+    # What is typed into a field is no key.
+    await page.click("Keys without Ctrl: / and g")
+    await _go(page, "events")
+    await page.fill("Type", "ge/")
+    assert await page.run("[location.hash.split('?')[0], document.querySelector('dialog')]") == ["#/events", None]
+
+
+@pytest.mark.parametrize(("address", "operation", "name"), [("events", "Events", "date"), ("deliveries", "Deliveries", "creationDate")])
+async def test_lists_are_asked_for_between_two_moments(address: str, operation: str, name: str, page: Page, stack: ConsoleStack) -> None:
+    await _go(page, f"{address}?span=between&from=2026-03-01T10:00&to=2026-03-01T12:30")
+    await page.sees("order-1")
+    asked = stack.calls(operation)[-1]["filters"][name]
+    zone = await page.run("new Date('2026-03-01T10:00').toISOString() + ' ' + new Date('2026-03-01T12:30').toISOString()")
+    assert [asked["gte"], asked["lt"]] == zone.split(" ")
+    assert await page.run("consoleTest.field('From').value") == "2026-03-01T10:00"
+    await page.look(width=360)
+    assert await page.faults_of_practice() == []
+
+
+FORMS = {
+    "publish": ("PublishEvents", '"type": "order.created"'),
+    "new-endpoint": ("CreateWebhookEndpoint", '"method": "POST"'),
+    "new-filter": ("CreateEventFilters", '"eventFiltersInput": {}'),
+    f"filters/{FILTER}": ("UpdateEventFilters", '"order.created"'),
+}
+
+
+@pytest.mark.parametrize("address", FORMS)
+async def test_a_form_shows_the_call_that_it_would_make(address: str, page: Page) -> None:
+    operation, variables = FORMS[address]
+    await _go(page, address)
+    await page.until("document.querySelector('main form')")
+    await page.click("API")
+    await page.sees(f"{operation} what this form sends")
+    await page.sees(variables)
+    for width in (1280, 360):
+        await page.look(width=width)
+        assert await page.run("document.querySelector('dialog').scrollWidth <= document.querySelector('dialog').clientWidth")
+
+
 _WATCH = """
 window.consoleShifts = [];
 new PerformanceObserver((list) => {
@@ -278,7 +375,7 @@ async def test_home_shows_the_counts_of_the_service(page: Page, stack: ConsoleSt
         await page.sees(f"{published} published")
         await page.sees("98.3 % success")
     assert [one["step"] for one in stack.calls("Statistics")][-1] == "DAY"
-    assert {one["limit"] for name in ("LatestEvents", "LatestDeliveries") for one in stack.calls(name)} == {200}
+    assert {one["first"] for name in ("LatestEvents", "LatestDeliveries") for one in stack.calls(name)} == {200}
 
 
 async def test_home_counts_itself_where_the_service_does_not(page: Page, stack: ConsoleStack) -> None:
@@ -288,7 +385,7 @@ async def test_home_counts_itself_where_the_service_does_not(page: Page, stack: 
     await page.sees("3 published")
     await page.sees("3 given up")
     async with asyncio.timeout(20):
-        while not any(one["limit"] == 1000 for one in stack.calls("LatestEvents")):  # noqa: ASYNC110 - a thread answers
+        while not any(one["first"] == 500 for one in stack.calls("LatestEvents")):  # noqa: ASYNC110 - a thread answers
             await asyncio.sleep(0.05)
 
 
@@ -297,7 +394,36 @@ async def test_home_shows_at_once_what_the_service_counts_a_minute_late(page: Pa
     await _go(page, "?span=day")
     await page.sees("3 published")
     await page.sees("3 given up")
-    await page.sees("Counts come up to a minute late.")
+    await page.sees("20 ms half answered within")
+    await page.sees("Counted over the last day, up to a minute late.")
+
+
+async def test_home_counts_waiting_deliveries_and_failing_endpoints(page: Page, stack: ConsoleStack) -> None:
+    trying = [made.delivery(number, "PENDING") for number in range(3)]
+    backlog = {**made.delivery(3, "PENDING"), "attempts": []}
+    stack.deliveries = [*trying, backlog]
+    await _go(page, "?span=day")
+    await page.sees("4 waiting now")
+    await page.sees("1 endpoint failing now")
+    await page.sees("4 waiting, by when the event was accepted")
+    await page.sees("3 deliveries are being tried again.")
+    await page.click("Numbers")
+    stack.deliveries = [made.delivery(number, "PENDING") for number in range(501)]
+    await page.sees("500 or more waiting now")
+    await page.sees("The newest 500 are looked at.")
+
+
+async def test_the_numbers_of_a_chart_are_in_a_table_and_under_the_mouse(page: Page) -> None:
+    await _go(page, "?span=weeks")
+    await page.until("document.querySelectorAll('.plot canvas').length === 4")
+    await page.click("Numbers")
+    await page.sees("From published")
+    assert await page.run("document.querySelectorAll('figure table tbody tr').length") == 7 * 3  # nothing waits in this picture
+    place = "(({left, top, width, height}) => [left + width * 0.52, top + height / 2])"
+    x, y = await page.run(f"{place}(document.querySelector('.plot .u-over').getBoundingClientRect())")
+    await page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    said = "document.querySelector('figcaption').innerText.replace('Events published:', '').replace(/\\s+/g, ' ').trim()"
+    await page.until(f"/^(0|700) published \\d+ \\w+$/.test({said})")
 
 
 async def test_a_job_shows_its_progress_and_is_cancelled(page: Page, stack: ConsoleStack) -> None:
@@ -357,15 +483,22 @@ async def test_save_and_send_the_missed_ones_goes_on_as_a_job(page: Page, stack:
     running = made.job(kind="REPLAY_EVENTS")
     stack.jobs = [running]
     stack.answers["updateEventFilters"] = made.event_filter()
-    stack.answers["replayEvents"] = {"ok": True, "count": 5, "continueSince": None, "job": running}
+    stack.answers["replayEvents"] = lambda given: (
+        {"ok": True, "count": 9, "continueSince": None, "job": None}
+        if given["dryRun"]
+        else {"ok": True, "count": 5, "continueSince": None, "job": running}
+    )
     await _go(page, f"filters/{FILTER}")
     await page.click("Save and send what was missed")
-    await page.sees("Saved. What was missed is being sent to 1 endpoint as a job.")
+    await page.sees("The filter is saved. It matches 9 events that this endpoint did not receive: Warehouse 0 9 events")
+    await page.click("Send the 9 missed ones")
+    await page.sees("What was missed is being sent to 1 endpoint as a job.")
     await page.sees("2,000 of about 10,000 sent so far")
-    (asked,) = stack.calls("ReplayEvents")
-    assert (asked["missingOnly"], asked["background"]) == (True, True)
+    counted, sent = stack.calls("ReplayEvents")
+    assert (counted["missingOnly"], counted["dryRun"]) == (True, True)
+    assert (sent["missingOnly"], sent["background"], sent["since"], sent["until"]) == (True, True, counted["since"], counted["until"])
     running.update(status="DONE", count=9)
-    await page.sees("Saved. 9 missed events are being sent.")
+    await page.sees("9 missed events are being sent.")
 
 
 async def test_all_that_wait_are_cancelled_after_they_were_counted(page: Page, stack: ConsoleStack) -> None:
@@ -381,6 +514,32 @@ async def test_all_that_wait_are_cancelled_after_they_were_counted(page: Page, s
 
 
 # -- undo, and why --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_endpoint_that_was_made_by_mistake_is_undone(page: Page, stack: ConsoleStack) -> None:
+    stack.answers["createWebSocketEndpoint"] = made.socket_endpoint()
+    stack.answers["deleteEndpoints"] = {"ok": True}
+    await _go(page, "new-endpoint")
+    await page.click("WebSocket")
+    await page.fill("Name", "Dashboard")
+    await page.pick("Event filter", "Large orders 0")
+    await page.click("Create endpoint")
+    await page.sees("Events published from now on are kept for it.")
+    (asked,) = stack.calls("CreateWebSocketEndpoint")
+    assert (asked["name"], asked["eventFiltersIds"]) == ("Dashboard", [FILTER])
+    await page.click("Undo")
+    await page.sees("Deleted again.")
+    assert await page.run("location.hash") == "#/endpoints"
+    assert stack.calls("DeleteEndpoints") == [{"ids": [ENDPOINT]}]
+
+
+async def test_open_live_screens_are_no_destinations_of_an_event(page: Page, stack: ConsoleStack) -> None:
+    (known,) = stack.events[1]["destinations"]["collectionItems"]
+    tail = {**known, "endpoint": made.endpoint(7, name="Console live tail 2026-03-01T10:00:00")}
+    stack.events[1]["destinations"] = made.page([known, tail])
+    await _go(page, "events/order-1")
+    await page.sees("Warehouse 0")
+    await page.sees_no_more("Console live tail")
 
 
 async def test_a_deleted_filter_is_made_again_with_its_links(page: Page, stack: ConsoleStack) -> None:
@@ -415,6 +574,22 @@ async def test_a_paused_endpoint_is_resumed_with_or_without_what_waits(page: Pag
     assert stack.calls("PauseEndpoints") == [{"ids": [ENDPOINT]}]
 
 
+async def test_what_failed_is_retried_where_the_event_is_looked_at(page: Page, stack: ConsoleStack) -> None:
+    failed = made.delivery(1)
+    destination = {
+        **stack.events[1]["destinations"]["collectionItems"][0],
+        "outcome": "FAILED",
+        "sentence": "It was given up.",
+        "delivery": failed,
+    }
+    stack.events[1]["destinations"] = made.page([destination])
+    stack.answers["retryDeliveries"] = {"ok": True, "count": 1, "skipped": 0, "endCursor": None, "job": None}
+    await _go(page, "events/order-1")
+    await page.click("Retry: Warehouse 0")
+    await page.sees("The delivery is started again.")
+    assert stack.calls("RetryDeliveries") == [{"ids": [failed["id"]]}]
+
+
 async def test_why_tells_when_a_filter_last_matched(page: Page, stack: ConsoleStack) -> None:
     await _go(page, "events/order-1")
     await page.click("Why")
@@ -429,7 +604,7 @@ async def test_a_socket_is_narrowed_by_a_filter_and_gets_replays(page: Page, sta
     stack.endpoints = [made.endpoint(type="WEB_SOCKET", meta={})]
     stack.answers["replayEvents"] = {"ok": True, "count": 3, "continueSince": None, "job": None}
     await _go(page, f"endpoints/{ENDPOINT}?tab=receive")
-    await page.choose("Only events of", FILTER)
+    await page.pick("Only events of", "Large orders 0")
     await page.sees(f"&filter={FILTER}")
     await _go(page, f"endpoints/{ENDPOINT}?tab=settings")
     await page.sees("marked as replayed")

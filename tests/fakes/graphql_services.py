@@ -246,8 +246,12 @@ class FakePublished:
         found = [one for one in self._publishing.events if one.workspace_id == workspace_id and one.id in event_ids]
         return {one.id: StoredEvent(one, "nonce", len(one.as_json())) for one in found}
 
-    def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
-        yield from (one for one in self.get(workspace_id, event_ids).values() if consistent or one.event.id not in self._lagging)
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        for one in self.get(workspace_id, event_ids).values():
+            if consistent or one.event.id not in self._lagging:
+                yield one if with_data else replace(one, event=replace(one.event, data={}), data_bytes=0)
 
     def accepted(
         self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None

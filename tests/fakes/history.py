@@ -15,6 +15,7 @@ from event_service.delivery.lanes import Looks
 from event_service.delivery.ports import BacklogRow, ReadableLog
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
+from event_service.events.ports import EventStore
 from event_service.filters.event_filter import EventFilter
 from event_service.routing.endpoint_routing import EndpointsAndFilters
 from event_service.routing.replay import Replay
@@ -71,7 +72,7 @@ class HistoryScene:
         self.deliveries = use_cases.deliveries
         self.replay = self.replay_of(use_cases)
 
-    def use_cases_with(self, store: FakeEventStore, accepted: Any, endpoints: EndpointsAndFilters) -> HistoryUseCases:
+    def use_cases_with(self, store: EventStore, accepted: Any, endpoints: EndpointsAndFilters) -> HistoryUseCases:
         """The use cases over this log, with another reading side."""
         return HistoryUseCases(
             readable=ReadableLog(self.log, self.log),

@@ -64,7 +64,7 @@ def measured(function: str, shape: str) -> Measured:
     return Measured(*map(int, answer.stdout.split()[-2:]))
 
 
-class _Database:
+class Database:
     """Answers every id with the same stored event, each time with bytes of its own."""
 
     def __init__(self, event: Event) -> None:
@@ -101,7 +101,7 @@ def _event(shape: str, event_id: str = "x", workspace_id: str = WORKSPACE) -> Ev
 
 def _world(shape: str) -> WebhookScene:
     world = WebhookScene(backlog_bytes=BYTES_AT_ONCE, clock=VirtualClock(_LOOP.passed))
-    texts = DynamoEventTexts(_Database(_event(shape)), world.clock)  # type: ignore[arg-type]  # as above
+    texts = DynamoEventTexts(Database(_event(shape)), world.clock)  # type: ignore[arg-type]  # as above
     world.receivers.receptions = _NoReceptions()
     for side in (world.side, world.lane_side):
         object.__setattr__(side.own_lanes._rows, "texts", texts)

@@ -23,6 +23,13 @@ def test_one_slow_receiver_leaves_the_others_as_they_were(sick: Behaviour, rate:
     assert found.cut <= 4 * rate
 
 
+def test_many_slow_receivers_leave_the_others_as_they_were() -> None:
+    """Each is a quiet group of its own in the queue: what they take together is what hurts."""
+    found = scenarios.isolation([hang] * 300, 30.0, seconds=40.0)
+    assert found.onset_p99 <= 3.0
+    assert found.ratio <= 2.0
+
+
 @pytest.mark.parametrize(("limit", "seconds"), [(10.0, 220.0), (1.0, 440.0)])
 def test_a_limited_receiver_gets_what_it_takes_and_rarely_more(limit: float, seconds: float) -> None:
     found = scenarios.limited("over", limit, limit, "1", seconds)

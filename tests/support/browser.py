@@ -29,6 +29,8 @@ _KEYS: Final = {
     "Tab": ("Tab", 9, ""),
     "Escape": ("Escape", 27, ""),
     "ArrowDown": ("ArrowDown", 40, ""),
+    "ArrowUp": ("ArrowUp", 38, ""),
+    "PageDown": ("PageDown", 34, ""),
     " ": ("Space", 32, " "),
     "End": ("End", 35, ""),
 }
@@ -169,6 +171,13 @@ class Page:
         arguments = f"{json.dumps(label)}, {json.dumps(value)}"
         await self.until(f"[...(consoleTest.field({json.dumps(label)})?.options ?? [])].some((one) => one.value === {json.dumps(value)})")
         await self.run(f"consoleTest.set({arguments})")
+
+    async def pick(self, label: str, name: str) -> None:
+        """Searches for one by its name in the field of this label, and takes it."""
+        await self.fill(label, name)
+        options = f"document.getElementById(consoleTest.field({json.dumps(label)}).getAttribute('aria-controls'))"
+        await self.until(f"{options}.querySelector('[role=option][aria-selected=true]')?.innerText.includes({json.dumps(name)})")
+        await self.press("Enter")
 
     async def write(self, label: str, text: str) -> None:
         """Replaces the text of the editor of this label."""

@@ -47,6 +47,15 @@ def endpoint(number: int = 0, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def socket_endpoint(**more: Any) -> dict[str, Any]:
+    """One that programs connect to, with somebody connected."""
+    connection = {
+        "id": f"{ENDPOINT}.0.c=", "connectionDate": date(30), "sequence": 7, "behind": 0, "lastPostDate": date(), "tokenName": "dashboard",
+        "batched": True, "ownLane": False, "failingSince": None,
+    }  # fmt: skip
+    return endpoint(type="WEB_SOCKET", meta={}, connections=page([connection]), **more)
+
+
 def event_filter(number: int = 0) -> dict[str, Any]:
     return {
         "id": FILTER if number == 0 else f"00000000-0000-4000-8002-{number:012d}",
@@ -116,7 +125,9 @@ class ConsoleStack:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """Each operation by its name, with its variables."""
         self.error: tuple[str, str] | None = None
-        """The code and the message that every operation is answered with."""
+        """The code and the message that every operation is answered with, or those in ``failing``."""
+        self.failing: set[str] = set()
+        """Names of operations that alone are answered with the error; all of them where it is empty."""
         self.may_answer = Event()
         self.may_answer.set()
         self.answers: dict[str, Any] = {}
@@ -173,7 +184,7 @@ class ConsoleStack:
     def _execute(self, given: Mapping[str, Any]) -> dict[str, Any]:
         variables = dict(given.get("variables") or {})
         self.asked.append((given["operationName"], variables))
-        if self.error is not None:
+        if self.error is not None and (not self.failing or given["operationName"] in self.failing):
             code, message = self.error
             return {"data": None, "errors": [{"message": message, "extensions": {"code": code, "requestId": REQUEST_ID}}]}
         result = graphql.graphql_sync(_SCHEMA, given["query"], self._root(), variable_values=variables)
@@ -203,10 +214,15 @@ class ConsoleStack:
             seconds = {"MINUTE": 60, "HOUR": 3600, "DAY": 86_400}[step]
             begin, end = (datetime.fromisoformat(one) for one in (since, until))
             starts = [begin + timedelta(seconds=seconds * number) for number in range(int((end - begin).total_seconds() // seconds))]
-            none = {"events": 0, "deliveries": 0, "delivered": 0, "attemptsFailed": 0, "failed": 0}
-            some = {"events": 700, "deliveries": 650, "delivered": 600, "attemptsFailed": 40, "failed": 10}
+            none = {"events": 0, "deliveries": 0, "delivered": 0, "attemptsFailed": 0, "failed": 0, "p50Ms": None, "p95Ms": None}
+            some = {"events": 700, "deliveries": 650, "delivered": 600, "attemptsFailed": 40, "failed": 10, "p50Ms": 70, "p95Ms": 300}
             numbers = [some if self.counted and not self.late and number % 2 else none for number in range(len(starts))]
-            return {"counted": self.counted, "points": [{"start": at.isoformat(), **of} for at, of in zip(starts, numbers, strict=True)]}
+            whole = {"p50Ms": 70, "p95Ms": 300} if self.counted and not self.late else {"p50Ms": None, "p95Ms": None}
+            return {
+                "counted": self.counted,
+                **whole,
+                "points": [{"start": at.isoformat(), **of} for at, of in zip(starts, numbers, strict=True)],
+            }
 
         matched: dict[str, Any] = {
             "examined": 3,
@@ -214,14 +230,18 @@ class ConsoleStack:
             "complete": True,
             "endCursor": None,
             "histogram": [],
-            "gained": None,
-            "lost": None,
+            "gained": 2,
+            "lost": 1,
         }
         last = {"event": self.events[0] if self.events else None, "examined": 3, "since": date(9), "complete": True, "sentence": "It did."}
         return {
             "endpoints": listed(self.endpoints), "endpoint": one(self.endpoints), "eventsFilters": listed(self.filters),
             "eventFilter": one(self.filters), "events": listed(self.events), "event": one(self.events),
             "deliveries": listed(self.deliveries), "delivery": one(self.deliveries), "changes": listed(self.changes),
+            "token": {
+                "id": "5f5f5f5f5f5f5f5f", "name": "the console's tests", "workspaceId": "00000000-0000-4000-8000-0000000000dd",
+                "creationDate": date(3600), "expiryDate": None,
+            },
             "jobs": listed(self.jobs), "job": one(self.jobs), "statistics": statistics, "endpointSecret": SECRET,
             "eventTypes": page([{"type": "order.created", "firstSeen": date(9), "lastSeen": date()}]),
             "matchEvents": {**matched, "matches": self.events[:1], "nearMisses": []},

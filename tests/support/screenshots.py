@@ -10,23 +10,28 @@ import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 from urllib.parse import quote
 
+from event_service.aws.dynamodb import Database, connect
+from event_service.counting.ports import Counted
+from event_service.counting.storage.counts import DynamoCounts
+from local.deployed import describe
 from local.processes import free_port
-from local.stack import LocalStack, StackFile
+from local.stack import LocalStack, StackFile, client_settings_of
 from local.tools import LOCAL
 from tests.support.browser import CHROMIUM, Page, browser
 
 PICTURES: Final = LOCAL / "screenshots"
 LOOKS: Final = {
-    "wide-light": (1280, 860, False),
-    "wide-dark": (1280, 860, True),
-    "narrow-light": (360, 780, False),
-    "narrow-dark": (360, 780, True),
+    "wide-light": (1440, 900, False),
+    "wide-dark": (1440, 900, True),
+    "narrow-light": (390, 844, False),
+    "narrow-dark": (390, 844, True),
 }
 SECONDS_TO_DRAW: Final = 1.0
 SECONDS_TO_DELIVER: Final = 12
@@ -107,6 +112,34 @@ def make_examples(stack: StackFile, receiver: str) -> Examples:
     return Examples(failing, socket, event, large, deliveries["deliveries"]["collectionItems"][0]["id"])
 
 
+def add_history(stack: StackFile) -> None:
+    """Counts of the hour before, as a workspace with some traffic has them: charts of the last minute alone show one bar."""
+    settings = client_settings_of(stack.region, stack.awsEndpointUrl)
+    known = describe(stack.stackName, settings)
+    assert known is not None
+    table = known.outputs["DueTableName"]
+    connection = connect(stack.region, stack.awsEndpointUrl)
+    connection.session.set_credentials(settings["aws_access_key_id"], settings["aws_secret_access_key"])
+    counts = DynamoCounts(Database(connection, lambda name: table), 0)
+    choice = random.Random(11)
+    now = datetime.now(UTC)
+    for minutes in range(3, 60):
+        events = 60 + choice.randrange(25) + (70 if 20 < minutes < 32 else 0)
+        failed = choice.randrange(12, 20) if 12 < minutes < 19 else choice.randrange(2)
+        counts.add(
+            stack.workspaceId,
+            now - timedelta(minutes=minutes),
+            {
+                Counted.EVENTS: events,
+                Counted.DELIVERED: 2 * events - failed,
+                Counted.ATTEMPTS_FAILED: failed,
+                Counted.WITHIN_30: events // 2,
+                Counted.WITHIN_70: events,
+                Counted.WITHIN_200 if failed < 5 else Counted.WITHIN_700: events // 3,
+            },
+        )
+
+
 def screens(made: Examples) -> dict[str, str]:
     """The address of each screen by its name."""
     endpoint = f"endpoints/{made.endpoint}"
@@ -157,6 +190,7 @@ async def main() -> int:
     Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as temporary, LocalStack(Path(temporary) / "stack", free_port()) as stack:
         ready = await asyncio.to_thread(stack.start)
+        await asyncio.to_thread(add_history, ready)
         made = await asyncio.to_thread(make_examples, ready, f"http://127.0.0.1:{server.server_port}")
         async with browser(Path(temporary) / "profile") as page:
             await page.look()

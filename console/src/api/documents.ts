@@ -81,6 +81,8 @@ export interface MatchEventsInput {
   eventFiltersInput?: EventFiltersInput | null;
   eventFiltersId?: string | null;
   endpointId?: string | null;
+  keepOthers?: boolean | null;
+  replacesId?: string | null;
   since?: string | null;
   until?: string | null;
   eventIds?: string[] | null;
@@ -295,19 +297,43 @@ export type Job = {
   reason: string | null;
 };
 
+export type Health = {
+  failingSince: string | null;
+  disableDate: string | null;
+  trouble: ReceiverTrouble | null;
+  limitedTo: number | null;
+  notBefore: string | null;
+};
+
+export type Seen = {
+  id: string;
+  endpointId: string;
+  endpoint: {
+    name: string;
+    health: Health;
+  } | null;
+  status: DeliveryStatus;
+  creationDate: string;
+  attempts: ({
+    durationMs: number;
+    statusCode: number | null;
+  })[];
+};
+
 export type SignInAnswer = {
-  endpoints: {
-    collectionItems: {
-      id: string;
-      workspaceId: string;
-    }[];
+  token: {
+    id: string;
+    name: string;
+    workspaceId: string;
+    creationDate: string;
+    expiryDate: string | null;
   };
 };
 export type SignInVariables = Record<string, never>;
 export const SignIn: Operation<SignInAnswer, SignInVariables> = {
   name: "SignIn",
   kind: "query",
-  text: "query SignIn {\n  endpoints(pagination: { limit: 1 }) {\n    collectionItems {\n      id\n      workspaceId\n    }\n  }\n}",
+  text: "query SignIn {\n  token {\n    id\n    name\n    workspaceId\n    creationDate\n    expiryDate\n  }\n}",
 };
 
 export type EndpointsAnswer = {
@@ -349,15 +375,29 @@ export const EndpointNames: Operation<EndpointNamesAnswer, EndpointNamesVariable
   text: "query EndpointNames($after: String) {\n  endpoints(first: 1000, after: $after) {\n    collectionItems {\n      id\n      name\n      type\n      status\n    }\n    endCursor\n    hasNextPage\n  }\n}",
 };
 
+export type FilterNamesAnswer = {
+  eventsFilters: {
+    collectionItems: {
+      id: string;
+      name: string;
+    }[];
+    endCursor: string | null;
+    hasNextPage: boolean;
+  };
+};
+export type FilterNamesVariables = {
+  after?: string | null;
+};
+export const FilterNames: Operation<FilterNamesAnswer, FilterNamesVariables> = {
+  name: "FilterNames",
+  kind: "query",
+  text: "query FilterNames($after: String) {\n  eventsFilters(first: 1000, after: $after) {\n    collectionItems {\n      id\n      name\n    }\n    endCursor\n    hasNextPage\n  }\n}",
+};
+
 export type OneEndpointAnswer = {
   endpoint: Endpoint & {
-    health: {
-      failingSince: string | null;
+    health: Health & {
       lastFailureDate: string | null;
-      disableDate: string | null;
-      trouble: ReceiverTrouble | null;
-      limitedTo: number | null;
-      notBefore: string | null;
       waiting: number;
       lastHour: {
         attempts: number;
@@ -376,7 +416,7 @@ export type OneEndpointVariables = {
 export const OneEndpoint: Operation<OneEndpointAnswer, OneEndpointVariables> = {
   name: "OneEndpoint",
   kind: "query",
-  text: "query OneEndpoint($id: ID!) {\n  endpoint(id: $id) {\n    ...Endpoint\n    health {\n      failingSince\n      lastFailureDate\n      disableDate\n      trouble\n      limitedTo\n      notBefore\n      waiting\n      lastHour {\n        attempts\n        successRate\n        lastSuccessDate\n        p50Ms\n        p95Ms\n        complete\n      }\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}",
+  text: "query OneEndpoint($id: ID!) {\n  endpoint(id: $id) {\n    ...Endpoint\n    health {\n      ...Health\n      lastFailureDate\n      waiting\n      lastHour {\n        attempts\n        successRate\n        lastSuccessDate\n        p50Ms\n        p95Ms\n        complete\n      }\n    }\n  }\n}\n\nfragment Endpoint on EndpointOutput {\n  id\n  name\n  type\n  meta\n  status\n  statusReason\n  key\n  description\n  labels\n  creationDate\n  lastModified\n  eventFilters {\n    id\n    name\n    meta\n  }\n}\n\nfragment Health on HealthOutput {\n  failingSince\n  disableDate\n  trouble\n  limitedTo\n  notBefore\n}",
 };
 
 export type OpenConnectionsAnswer = {
@@ -545,8 +585,6 @@ export type MatchEventsAnswer = {
       };
       clause: Clause;
     }[];
-    gained: number | null;
-    lost: number | null;
   };
 };
 export type MatchEventsVariables = {
@@ -555,7 +593,25 @@ export type MatchEventsVariables = {
 export const MatchEvents: Operation<MatchEventsAnswer, MatchEventsVariables> = {
   name: "MatchEvents",
   kind: "query",
-  text: "query MatchEvents($input: MatchEventsInput!) {\n  matchEvents(input: $input) {\n    examined\n    matched\n    complete\n    endCursor\n    histogram {\n      start\n      examined\n      matched\n    }\n    matches {\n      id\n      type\n      date\n    }\n    nearMisses {\n      event {\n        id\n        type\n        date\n      }\n      clause {\n        ...Clause\n      }\n    }\n    gained\n    lost\n  }\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
+  text: "query MatchEvents($input: MatchEventsInput!) {\n  matchEvents(input: $input) {\n    examined\n    matched\n    complete\n    endCursor\n    histogram {\n      start\n      examined\n      matched\n    }\n    matches {\n      id\n      type\n      date\n    }\n    nearMisses {\n      event {\n        id\n        type\n        date\n      }\n      clause {\n        ...Clause\n      }\n    }\n  }\n}\n\nfragment Clause on FailedClause {\n  path\n  present\n  found\n  wanted\n  sentence\n}",
+};
+
+export type CompareEndpointAnswer = {
+  matchEvents: {
+    examined: number;
+    complete: boolean;
+    endCursor: string | null;
+    gained: number | null;
+    lost: number | null;
+  };
+};
+export type CompareEndpointVariables = {
+  input: MatchEventsInput;
+};
+export const CompareEndpoint: Operation<CompareEndpointAnswer, CompareEndpointVariables> = {
+  name: "CompareEndpoint",
+  kind: "query",
+  text: "query CompareEndpoint($input: MatchEventsInput!) {\n  matchEvents(input: $input) {\n    examined\n    complete\n    endCursor\n    gained\n    lost\n  }\n}",
 };
 
 export type DeliveriesAnswer = {
@@ -962,14 +1018,17 @@ export const LastMatches: Operation<LastMatchesAnswer, LastMatchesVariables> = {
 export type StatisticsAnswer = {
   statistics: {
     counted: boolean;
-    points: {
+    p50Ms: number | null;
+    p95Ms: number | null;
+    points: ({
       start: string;
       events: number;
-      deliveries: number;
       delivered: number;
       attemptsFailed: number;
       failed: number;
-    }[];
+      p50Ms: number | null;
+      p95Ms: number | null;
+    })[];
   };
 };
 export type StatisticsVariables = {
@@ -980,7 +1039,7 @@ export type StatisticsVariables = {
 export const Statistics: Operation<StatisticsAnswer, StatisticsVariables> = {
   name: "Statistics",
   kind: "query",
-  text: "query Statistics($since: DateTime!, $until: DateTime!, $step: StatisticsStep!) {\n  statistics(since: $since, until: $until, step: $step) {\n    counted\n    points {\n      start\n      events\n      deliveries\n      delivered\n      attemptsFailed\n      failed\n    }\n  }\n}",
+  text: "query Statistics($since: DateTime!, $until: DateTime!, $step: StatisticsStep!) {\n  statistics(since: $since, until: $until, step: $step) {\n    counted\n    p50Ms\n    p95Ms\n    points {\n      start\n      events\n      delivered\n      attemptsFailed\n      failed\n      p50Ms\n      p95Ms\n    }\n  }\n}",
 };
 
 export type LatestEventsAnswer = {
@@ -993,47 +1052,83 @@ export type LatestEventsAnswer = {
 };
 export type LatestEventsVariables = {
   since: string;
-  limit: number;
+  first: number;
 };
 export const LatestEvents: Operation<LatestEventsAnswer, LatestEventsVariables> = {
   name: "LatestEvents",
   kind: "query",
-  text: "query LatestEvents($since: DateTime!, $limit: Int!) {\n  events(filters: { date: { gte: $since } }, pagination: { limit: $limit }) {\n    collectionItems {\n      id\n      creationDate\n    }\n  }\n}",
+  text: "query LatestEvents($since: DateTime!, $first: Int!) {\n  events(filters: { date: { gte: $since } }, first: $first) {\n    collectionItems {\n      id\n      creationDate\n    }\n  }\n}",
 };
 
 export type LatestDeliveriesAnswer = {
   deliveries: {
+    collectionItems: Seen[];
+  };
+};
+export type LatestDeliveriesVariables = {
+  since: string;
+  first: number;
+};
+export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliveriesVariables> = {
+  name: "LatestDeliveries",
+  kind: "query",
+  text: "query LatestDeliveries($since: DateTime!, $first: Int!) {\n  deliveries(filters: { creationDate: { gte: $since } }, first: $first) {\n    collectionItems {\n      ...Seen\n    }\n  }\n}\n\nfragment Seen on DeliveryOutput {\n  id\n  endpointId\n  endpoint {\n    name\n    health {\n      ...Health\n    }\n  }\n  status\n  creationDate\n  attempts {\n    durationMs\n    statusCode\n  }\n}\n\nfragment Health on HealthOutput {\n  failingSince\n  disableDate\n  trouble\n  limitedTo\n  notBefore\n}",
+};
+
+export type EndpointLatelyAnswer = {
+  deliveries: {
     collectionItems: ({
       id: string;
-      eventId: string;
-      endpointId: string;
-      endpoint: {
-        name: string;
-        health: {
-          failingSince: string | null;
-          disableDate: string | null;
-          trouble: ReceiverTrouble | null;
-          limitedTo: number | null;
-          notBefore: string | null;
-        };
-      } | null;
       status: DeliveryStatus;
       creationDate: string;
-      nextAttemptDate: string | null;
       attempts: ({
         durationMs: number;
         statusCode: number | null;
       })[];
     })[];
+    hasNextPage: boolean;
   };
 };
-export type LatestDeliveriesVariables = {
-  limit: number;
+export type EndpointLatelyVariables = {
+  id: string;
+  since: string;
+  first: number;
 };
-export const LatestDeliveries: Operation<LatestDeliveriesAnswer, LatestDeliveriesVariables> = {
-  name: "LatestDeliveries",
+export const EndpointLately: Operation<EndpointLatelyAnswer, EndpointLatelyVariables> = {
+  name: "EndpointLately",
   kind: "query",
-  text: "query LatestDeliveries($limit: Int!) {\n  deliveries(pagination: { limit: $limit }) {\n    collectionItems {\n      id\n      eventId\n      endpointId\n      endpoint {\n        name\n        health {\n          failingSince\n          disableDate\n          trouble\n          limitedTo\n          notBefore\n        }\n      }\n      status\n      creationDate\n      nextAttemptDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n  }\n}",
+  text: "query EndpointLately($id: ID!, $since: DateTime!, $first: Int!) {\n  deliveries(\n    filters: { endpointId: { exact: $id }, creationDate: { gte: $since } }\n    first: $first\n  ) {\n    collectionItems {\n      id\n      status\n      creationDate\n      attempts {\n        durationMs\n        statusCode\n      }\n    }\n    hasNextPage\n  }\n}",
+};
+
+export type WaitingDeliveriesAnswer = {
+  deliveries: {
+    collectionItems: Seen[];
+    hasNextPage: boolean;
+  };
+};
+export type WaitingDeliveriesVariables = {
+  first: number;
+};
+export const WaitingDeliveries: Operation<WaitingDeliveriesAnswer, WaitingDeliveriesVariables> = {
+  name: "WaitingDeliveries",
+  kind: "query",
+  text: "query WaitingDeliveries($first: Int!) {\n  deliveries(filters: { status: { exact: PENDING } }, first: $first) {\n    collectionItems {\n      ...Seen\n    }\n    hasNextPage\n  }\n}\n\nfragment Seen on DeliveryOutput {\n  id\n  endpointId\n  endpoint {\n    name\n    health {\n      ...Health\n    }\n  }\n  status\n  creationDate\n  attempts {\n    durationMs\n    statusCode\n  }\n}\n\nfragment Health on HealthOutput {\n  failingSince\n  disableDate\n  trouble\n  limitedTo\n  notBefore\n}",
+};
+
+export type GivenUpDeliveriesAnswer = {
+  deliveries: {
+    collectionItems: Seen[];
+    hasNextPage: boolean;
+  };
+};
+export type GivenUpDeliveriesVariables = {
+  since: string;
+  first: number;
+};
+export const GivenUpDeliveries: Operation<GivenUpDeliveriesAnswer, GivenUpDeliveriesVariables> = {
+  name: "GivenUpDeliveries",
+  kind: "query",
+  text: "query GivenUpDeliveries($since: DateTime!, $first: Int!) {\n  deliveries(\n    filters: { status: { exact: FAILED }, creationDate: { gte: $since } }\n    first: $first\n  ) {\n    collectionItems {\n      ...Seen\n    }\n    hasNextPage\n  }\n}\n\nfragment Seen on DeliveryOutput {\n  id\n  endpointId\n  endpoint {\n    name\n    health {\n      ...Health\n    }\n  }\n  status\n  creationDate\n  attempts {\n    durationMs\n    statusCode\n  }\n}\n\nfragment Health on HealthOutput {\n  failingSince\n  disableDate\n  trouble\n  limitedTo\n  notBefore\n}",
 };
 
 export type EndpointsToLookAtAnswer = {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { token } from "../state/session";
+import { online, token } from "../state/session";
 import { ApiError, call } from "./client";
 import type { Operation } from "./documents";
 
@@ -54,7 +54,17 @@ export function useQuery<Answer, Variables>(
     return () => clearInterval(timer);
   }, [operation, key, every, skip]);
 
+  useConnection(state.error?.fault === "offline", load);
+
   return { answer: state.answer, error: state.error, loading: state.loading, reload: load };
+}
+
+/** Does something again once the connection is there again, if it was missing. */
+export function useConnection(missing: boolean, again: () => unknown): void {
+  const there = online.value;
+  useEffect(() => {
+    if (there && missing) void again();
+  }, [there, missing]);
 }
 
 /** A page of a list, as every list of the API answers. */
@@ -128,6 +138,8 @@ export function usePages<Item extends { id: string }>(
     }, every * 1000);
     return () => clearInterval(timer);
   }, [key, every]);
+
+  useConnection(state.error?.fault === "offline", () => load(null));
 
   return { ...state, reload: () => load(null), next: () => load(cursor.current) };
 }

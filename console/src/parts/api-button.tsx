@@ -6,7 +6,13 @@ import { Dialog } from "./controls";
 import { Icon } from "./icon";
 import { Code, duration } from "./text";
 
-export function ApiButton() {
+/** An operation that has not been sent yet. */
+export interface Sends {
+  operation: { name: string; kind: string; text: string };
+  variables: unknown;
+}
+
+export function ApiButton({ sends }: { sends?: Sends | undefined }) {
   const [open, setOpen] = useState(false);
   return (
     <>
@@ -14,6 +20,7 @@ export function ApiButton() {
       {open && (
         <Dialog title="The API calls of this screen" close={() => setOpen(false)}>
           <p class="muted">Each is one POST to <code>{graphqlUrl}</code> with your token in the header <code>Token</code>.</p>
+          {sends && <OneCall made={{ ...sends, milliseconds: null }} />}
           {[...calls.value].reverse().map((one) => <OneCall key={one.operation.name} made={one} />)}
         </Dialog>
       )}
@@ -21,10 +28,10 @@ export function ApiButton() {
   );
 }
 
-function OneCall({ made }: { made: Call }) {
+function OneCall({ made }: { made: Pick<Call, "variables"> & Sends & { milliseconds: number | null } }) {
   return (
     <section>
-      <h3>{made.operation.name} <span class="muted small">{made.operation.kind}, {duration(made.milliseconds)}</span></h3>
+      <h3>{made.operation.name} <span class="muted small">{made.milliseconds === null ? "what this form sends" : `${made.operation.kind}, ${duration(made.milliseconds)}`}</span></h3>
       <Code title="GraphQL" text={made.operation.text} what="operation" />
       <Code title="Variables" text={JSON.stringify(made.variables ?? {}, null, 2)} what="variables" />
       <Code title="curl" text={curl(made)} what="curl command" />
@@ -32,7 +39,7 @@ function OneCall({ made }: { made: Call }) {
   );
 }
 
-export function curl(made: Call): string {
+export function curl(made: Sends): string {
   const body = JSON.stringify({ query: made.operation.text.replace(/\s+/g, " "), operationName: made.operation.name, variables: made.variables });
   return `curl -s ${quoted(graphqlUrl)} -H "Token: $TOKEN" -H 'content-type: application/json' -d ${quoted(body)}`;
 }

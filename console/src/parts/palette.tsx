@@ -2,8 +2,8 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { call } from "../api/client";
-import { EventFilters, OneEvent, type EventFilter } from "../api/documents";
-import { namedEndpoints, wantNames } from "../state/endpoint-names";
+import { OneEvent } from "../api/documents";
+import { endpointNames, filterNames } from "../state/names";
 import { link } from "../state/route";
 import { attempt } from "./controls";
 import { Icon, type IconName } from "./icon";
@@ -25,13 +25,12 @@ export function CommandPalette({ screens, close }: { screens: { name: string; te
   const dialog = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const [filters, setFilters] = useState<EventFilter[]>([]);
   const [event, setEvent] = useState<Found | null>(null);
 
   useEffect(() => {
     dialog.current?.showModal();
-    void attempt(() => wantNames());
-    void attempt(async () => setFilters((await call(EventFilters, { first: 1000 })).eventsFilters.collectionItems));
+    void attempt(() => endpointNames.want());
+    void attempt(() => filterNames.want());
   }, []);
   useEffect(() => {
     setEvent(null);
@@ -50,9 +49,9 @@ export function CommandPalette({ screens, close }: { screens: { name: string; te
     { key: "new-filter", text: "New event filter", kind: "Action", icon: "plus", href: link(["new-filter"]) },
     { key: "jobs", text: "Jobs", kind: "Screen", icon: "clock", href: link(["jobs"]) },
     { key: "publish", text: "Publish an event", kind: "Action", icon: "send", href: link(["publish"]) },
-    ...[...namedEndpoints.value.values()].map((one): Found => ({ key: one.id, text: one.name, kind: "Endpoint", icon: "endpoints", href: link(["endpoints", one.id]) })),
-    ...filters.map((one): Found => ({ key: one.id, text: one.name, kind: "Event filter", icon: "filters", href: link(["filters", one.id]) })),
-  ], [screens, namedEndpoints.value, filters]);
+    ...[...endpointNames.known.value.values()].map((one): Found => ({ key: one.id, text: one.name, kind: "Endpoint", icon: "endpoints", href: link(["endpoints", one.id]) })),
+    ...[...filterNames.known.value.values()].map((one): Found => ({ key: one.id, text: one.name, kind: "Event filter", icon: "filters", href: link(["filters", one.id]) })),
+  ], [screens, endpointNames.known.value, filterNames.known.value]);
   const wanted = text.trim().toLowerCase();
   const found = [...(event ? [event] : []), ...all.filter((one) => one.text.toLowerCase().includes(wanted) || one.key.startsWith(wanted))].slice(0, SHOWN);
   const chosen = Math.min(at, found.length - 1);

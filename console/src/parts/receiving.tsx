@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
-import { EndpointSecret, EventFilters, type Endpoint } from "../api/documents";
-import { useQuery } from "../api/query";
+import { EndpointSecret, type Endpoint } from "../api/documents";
 import { settings } from "../state/session";
+import { FilterChoice } from "./choices";
 import { Action, Field } from "./controls";
 import { Problems } from "./states";
 import { LANGUAGES, SOCKET_LANGUAGES, socketSnippet, webhookSnippet, type Language, type SocketLanguage } from "./snippets";
@@ -55,21 +55,14 @@ function WebhookReceiving({ endpoint }: { endpoint: Endpoint }) {
 function SocketReceiving({ endpoint }: { endpoint: Endpoint }) {
   const [language, setLanguage] = useState<SocketLanguage>("JavaScript");
   const [filter, setFilter] = useState("");
-  const filters = useQuery(EventFilters, { first: 200 });
-  const all = filters.answer?.eventsFilters.collectionItems ?? [];
   return (
     <section class="panel">
       <header><h2>Connect to it</h2><Languages all={SOCKET_LANGUAGES} value={language} change={setLanguage} /></header>
       <div class="body">
         <p class="muted">Reconnects by itself and misses nothing: each frame has a sequence, and the client says which one it saw last.</p>
-        {all.length > 0 && language !== "Command line" && (
+        {language !== "Command line" && (
           <Field label="Only events of" hint="Of one connection: it gets what this event filter matches, of what the endpoint receives.">
-            {(attributes) => (
-              <select {...attributes} value={filter} onChange={(event) => setFilter(event.currentTarget.value)}>
-                <option value="">everything that the endpoint receives</option>
-                {all.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
-              </select>
-            )}
+            {(attributes) => <FilterChoice {...attributes} value={filter} none="Everything that the endpoint receives" change={setFilter} />}
           </Field>
         )}
         <Code title={language} text={socketSnippet(language, settings.value?.webSocketUrl ?? "wss://…", endpoint.id, filter)} what={`${language} client`} />

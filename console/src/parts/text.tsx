@@ -66,6 +66,11 @@ export function Time({ at, exact = false }: { at: string; exact?: boolean }) {
   );
 }
 
+/** When something will be done; what is due waits for its turn. */
+export function Next({ at }: { at: string }) {
+  return new Date(at).getTime() > Math.max(clock.value, Date.now()) ? <>next <Time at={at} /></> : <>the next is due</>;
+}
+
 export function duration(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;

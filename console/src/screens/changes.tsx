@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
+import { useConnection } from "../api/query";
 import { Changes, type Change, type ChangesAnswer, type Json } from "../api/documents";
 import { Action, Field } from "../parts/controls";
-import { EndpointChoice } from "../parts/endpoint-name";
+import { EndpointChoice } from "../parts/choices";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
 import { place, Rows } from "../parts/rows";
@@ -32,6 +33,7 @@ export function ChangesScreen() {
     }
   };
   useEffect(() => void load(null), []);
+  useConnection(error?.fault === "offline" && !page, () => load(null));
 
   const read = page?.collectionItems ?? [];
   // A change a moment before the first failure may be its reason.
@@ -41,12 +43,17 @@ export function ChangesScreen() {
     <>
       <Head title="Changes" name="Changes">Who changed endpoints, filters and links, when, and how.</Head>
       <div class="filters">
-        <Field label="Endpoint">{({ id }) => <EndpointChoice id={id} value={of ?? ""} change={(value) => setQuery({ of: value || null })} />}</Field>
+        <Field label="Endpoint">{(attributes) => <EndpointChoice {...attributes} value={of ?? ""} none="All endpoints" change={(value) => setQuery({ of: value || null })} />}</Field>
         {since && <button type="button" onClick={() => setQuery({ since: null })}><Icon name="close" />Since {absolute(since)}</button>}
       </div>
       {error && !page ? <Failed error={error} again={() => load(null)} /> : !page ? <Loading what="changes" /> : shown.length === 0 ? (
         <Empty title={of || since ? "None of the changes read is like this" : "No change yet"} icon="changes">
-          {page.hasNextPage && <Action run={() => load(page)}>Read older changes</Action>}
+          {page.hasNextPage ? <Action run={() => load(page)}>Read older changes</Action> : !of && !since && (
+            <>
+              <p>Create an endpoint or an event filter: who did it, when, and what it changed stands here.</p>
+              <a class="button primary" href={link(["new-endpoint"])}><Icon name="plus" />New endpoint</a>
+            </>
+          )}
         </Empty>
       ) : (
         <>

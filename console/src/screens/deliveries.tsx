@@ -1,14 +1,16 @@
-import { useMemo, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { call } from "../api/client";
 import { Deliveries, RetryDeliveries, type Delivery, type DeliveryFilters, type DeliveryStatus } from "../api/documents";
 import { usePages } from "../api/query";
 import { Action, Field, Later, More } from "../parts/controls";
-import { EndpointChoice, EndpointName } from "../parts/endpoint-name";
+import { EndpointChoice } from "../parts/choices";
+import { EndpointName } from "../parts/endpoint-name";
 import { Head } from "../parts/page";
 import { place, Rows } from "../parts/rows";
+import { bounds, SpanField, useSpan } from "../parts/span";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Status } from "../parts/status";
-import { Text, Time } from "../parts/text";
+import { Next, Text, Time } from "../parts/text";
 import { TypeField } from "../parts/type-field";
 import { say } from "../state/notices";
 import { link, route, setQuery } from "../state/route";
@@ -17,13 +19,6 @@ import { CancelAll, RetryAll } from "./deliveries-in-bulk";
 const STATUSES: { value: DeliveryStatus; text: string }[] = [
   { value: "PENDING", text: "Pending" }, { value: "DELIVERED", text: "Delivered" }, { value: "FAILED", text: "Failed" }, { value: "DISCARDED", text: "Discarded" },
 ];
-
-const SPANS: { value: string; text: string; hours: number }[] = [
-  { value: "1", text: "the last hour", hours: 1 }, { value: "24", text: "the last day", hours: 24 }, { value: "168", text: "the last week", hours: 168 },
-];
-
-/** When a span began: at a whole minute, so that the question stays the same while the list is read again. */
-const begin = (hours: number): string => new Date(Math.floor(Date.now() / 60_000) * 60_000 - hours * 3_600_000).toISOString();
 
 /** Ids that one call takes. */
 const PER_CALL = 100;
@@ -35,15 +30,14 @@ export function DeliveriesScreen() {
   const event = query.get("event");
   const code = query.get("code");
   const type = query.get("type");
-  const span = SPANS.find((one) => one.value === query.get("span"));
-  const since = useMemo(() => (span ? begin(span.hours) : null), [span?.value]);
+  const creationDate = bounds(useSpan());
   const filters: DeliveryFilters = {
     ...(status ? { status: { exact: status } } : {}),
     ...(endpoint ? { endpointId: { exact: endpoint } } : {}),
     ...(event ? { eventId: { exact: event } } : {}),
     ...(code && /^\d{3}$/.test(code) ? { statusCode: { exact: Number(code) } } : {}),
     ...(type ? { eventType: { exact: type } } : {}),
-    ...(since ? { creationDate: { gte: since } } : {}),
+    ...(creationDate ? { creationDate } : {}),
   };
   return (
     <>
@@ -57,16 +51,9 @@ export function DeliveriesScreen() {
             </select>
           )}
         </Field>
-        <Field label="Accepted">
-          {(attributes) => (
-            <select {...attributes} value={span?.value ?? ""} onChange={(change) => setQuery({ span: change.currentTarget.value || null })}>
-              <option value="">At any time</option>
-              {SPANS.map((one) => <option key={one.value} value={one.value}>{one.text}</option>)}
-            </select>
-          )}
-        </Field>
+        <SpanField label="Accepted" any="At any time" />
         <Field label="Endpoint">
-          {({ id }) => <EndpointChoice id={id} value={endpoint ?? ""} change={(value) => setQuery({ endpoint: value || null })} types={["WEB_HOOK"]} />}
+          {(attributes) => <EndpointChoice {...attributes} value={endpoint ?? ""} none="All endpoints" change={(value) => setQuery({ endpoint: value || null })} types={["WEB_HOOK"]} />}
         </Field>
         <TypeField label="Event type" value={type ?? ""} change={(value) => setQuery({ type: value })} />
         <Field label="Event">
@@ -120,7 +107,7 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
         <div class="actions" style={{ marginBottom: "0.75rem" }}>
           <label class="check">
             <input type="checkbox" checked={chosen.size === failed.length} onChange={(event) => setChosen(new Set(event.currentTarget.checked ? failed.map((one) => one.id) : []))} />
-            <span>All {failed.length} failed of this list</span>
+            <span>{failed.length === 1 ? "The one of this list that failed" : `All ${failed.length.toLocaleString("en")} of this list that failed`}</span>
           </label>
           {chosen.size > 0 && <Action icon="retry" class="primary" run={() => retry([...chosen])}>Retry {chosen.size}</Action>}
         </div>
@@ -143,7 +130,7 @@ export function DeliveryList({ filters, withEndpoint, brief = false }: { filters
             {withEndpoint && <div class="wide small"><EndpointName id={one.endpointId} name={one.endpoint?.name} /></div>}
             <div class="muted small wide">
               <div class="line"><Text value={lastAttempt(one)} /></div>
-              <div>{one.attempts.length} {one.attempts.length === 1 ? "attempt" : "attempts"}{one.nextAttemptDate && <>, next <Time at={one.nextAttemptDate} /></>}</div>
+              <div>{one.attempts.length} {one.attempts.length === 1 ? "attempt" : "attempts"}{one.nextAttemptDate && <>, <Next at={one.nextAttemptDate} /></>}</div>
             </div>
             <div class="end"><Status of={one.status} /></div>
           </li>

@@ -10,7 +10,7 @@ import { JsonTree } from "../parts/json";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading, Message } from "../parts/states";
 import { Status } from "../parts/status";
-import { Code, duration, Id, Text, Time } from "../parts/text";
+import { Code, duration, Id, Next, Text, Time } from "../parts/text";
 import { say } from "../state/notices";
 import { link } from "../state/route";
 
@@ -47,7 +47,7 @@ function Outcome({ delivery }: { delivery: Delivery }) {
           <dt>Event</dt><dd><a href={link(["events", delivery.eventId])}><Text value={delivery.eventId} /></a></dd>
           <dt>Endpoint</dt><dd><EndpointName id={delivery.endpointId} name={delivery.endpoint?.name} above={false} /></dd>
           <dt>Began</dt><dd><Time at={delivery.creationDate} exact /></dd>
-          {delivery.nextAttemptDate && <><dt>Next attempt</dt><dd><Time at={delivery.nextAttemptDate} exact />, <Time at={delivery.nextAttemptDate} /></dd></>}
+          {delivery.nextAttemptDate && <><dt>Next attempt</dt><dd><Time at={delivery.nextAttemptDate} exact />, <Next at={delivery.nextAttemptDate} /></dd></>}
           <dt>Id</dt><dd><Id value={delivery.id} /></dd>
         </dl>
       </div>

@@ -1,16 +1,18 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
-import { CreateWebhookEndpoint, CreateWebSocketEndpoint, EventFilters, TestEndpoint, type Endpoint, type EndpointType, type TestEndpointAnswer } from "../api/documents";
-import { useQuery } from "../api/query";
-import { Action, Field } from "../parts/controls";
+import { CreateWebhookEndpoint, CreateWebSocketEndpoint, DeleteEndpoints, TestEndpoint, type Endpoint, type EndpointType, type TestEndpointAnswer } from "../api/documents";
+import { FilterChoice } from "../parts/choices";
+import { Action, attempt, Field } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
 import { Receiving } from "../parts/receiving";
 import { Message, Problems } from "../parts/states";
 import { Text } from "../parts/text";
-import { wantNames } from "../state/endpoint-names";
-import { link } from "../state/route";
-import { TestResult } from "./endpoint";
+import { endpointNames, filterNames } from "../state/names";
+import { say } from "../state/notices";
+import { go, link } from "../state/route";
+import { settings } from "../state/session";
+import { TestResult } from "./endpoint-overview";
 
 export function NewEndpointScreen() {
   const [type, setType] = useState<EndpointType>("WEB_HOOK");
@@ -27,7 +29,9 @@ export function NewEndpointScreen() {
   // A second click, or a retry after a lost answer, must not make a second endpoint.
   const key = useRef(crypto.randomUUID());
   useEffect(() => { key.current = crypto.randomUUID(); }, [type, name, url, method, description, chosen]);
-  const filters = useQuery(EventFilters, { first: 200 });
+
+  const webhook = type === "WEB_HOOK";
+  const common = () => ({ name: name.trim(), eventFiltersIds: chosen, description: description.trim() || null, idempotencyKey: key.current });
 
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
@@ -39,14 +43,14 @@ export function NewEndpointScreen() {
     if (Object.keys(found).length) return;
     setBusy(true);
     try {
-      const common = { name: name.trim(), eventFiltersIds: chosen, description: description.trim() || null, idempotencyKey: key.current };
       const endpoint = type === "WEB_HOOK"
-        ? (await call(CreateWebhookEndpoint, { ...common, url: url.trim(), method })).createWebhookEndpoint
-        : (await call(CreateWebSocketEndpoint, common)).createWebSocketEndpoint;
+        ? (await call(CreateWebhookEndpoint, { ...common(), url: url.trim(), method })).createWebhookEndpoint
+        : (await call(CreateWebSocketEndpoint, common())).createWebSocketEndpoint;
       if (!endpoint) return;
-      void wantNames(true);
+      void attempt(() => endpointNames.want(true));
       const test = type === "WEB_HOOK" && tryNow ? (await call(TestEndpoint, { id: endpoint.id })).testEndpoint : undefined;
       setCreated({ endpoint, test });
+      say("Created.", { undo: () => void attempt(async () => { await call(DeleteEndpoints, { ids: [endpoint.id] }); say("Deleted again."); go(["endpoints"]); }) });
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;
       setError(failure);
@@ -56,10 +60,9 @@ export function NewEndpointScreen() {
   }
 
   if (created) return <Created endpoint={created.endpoint} test={created.test} />;
-  const all = filters.answer?.eventsFilters.collectionItems ?? [];
   return (
     <>
-      <Head title="New endpoint" name="New endpoint" crumb={{ text: "Endpoints", href: link(["endpoints"]) }} />
+      <Head sends={webhook ? { operation: CreateWebhookEndpoint, variables: { ...common(), url: url.trim(), method } } : { operation: CreateWebSocketEndpoint, variables: common() }} title="New endpoint" name="New endpoint" crumb={{ text: "Endpoints", href: link(["endpoints"]) }} />
       <form class="form" onSubmit={(event) => void submit(event)} noValidate>
         <fieldset>
           <legend class="legend">How should events arrive?</legend>
@@ -79,7 +82,7 @@ export function NewEndpointScreen() {
         </Field>
         {type === "WEB_HOOK" && (
           <>
-            <Field label="URL" fault={faults.url} hint="It must answer 2xx within 15 seconds.">
+            <Field label="URL" fault={faults.url} hint={`It must answer 2xx within ${settings.value?.webhookTimeoutSeconds ?? 15} s. Code for a receiver follows when the endpoint is there.`}>
               {(attributes) => (
                 <input {...attributes} type="url" inputMode="url" placeholder="https://example.com/hook" value={url} onInput={(event) => setUrl(event.currentTarget.value)} />
               )}
@@ -98,20 +101,20 @@ export function NewEndpointScreen() {
         </Field>
         <fieldset>
           <legend class="legend">Which events?</legend>
-          {all.length === 0 ? (
-            <p class="muted">Every event of the workspace. <a href={link(["new-filter"])}>Create an event filter</a> to receive fewer.</p>
-          ) : (
-            <>
-              <p class="muted small">{chosen.length ? "What any of these filters matches." : "None chosen: every event of the workspace."}</p>
-              {all.map((one) => (
-                <label key={one.id} class="check">
-                  <input type="checkbox" checked={chosen.includes(one.id)}
-                    onChange={(event) => setChosen(event.currentTarget.checked ? [...chosen, one.id] : chosen.filter((id) => id !== one.id))} />
-                  <Text value={one.name} />
-                </label>
-              ))}
-            </>
+          <p class="muted small">{chosen.length ? "What any of these filters matches." : <>Every event of the workspace. Choose or <a href={link(["new-filter"])}>create an event filter</a> to receive fewer.</>}</p>
+          {chosen.length > 0 && (
+            <ul class="tags" aria-label="Chosen event filters">
+              {chosen.map((id) => {
+                const name = filterNames.known.value.get(id)?.name ?? id;
+                return (
+                  <li key={id} class="tag with-button"><Text value={name} /><button type="button" class="plain tiny" aria-label={`Leave out ${name}`} onClick={() => setChosen(chosen.filter((one) => one !== id))}><Icon name="close" /></button></li>
+                );
+              })}
+            </ul>
           )}
+          <Field label="Event filter">
+            {(attributes) => <FilterChoice {...attributes} value="" none={chosen.length ? "Choose another event filter" : "Choose an event filter"} without={chosen} change={(id) => id && setChosen([...chosen, id])} />}
+          </Field>
         </fieldset>
         {type === "WEB_HOOK" && (
           <label class="check">

@@ -1,26 +1,25 @@
 import { useState } from "preact/hooks";
-import { ApiError, call } from "../api/client";
+import { call } from "../api/client";
 import {
-  CloseConnections, DeleteEndpoints, EndpointSecret, EventFilters, LinkEndpoints, OneEndpoint, OpenConnections, PauseEndpoints, ResumeEndpoints,
-  RotateEndpointSecret, TestEndpoint, UnlinkEndpoints, UpdateEndpoint, type Endpoint, type OneEndpointAnswer, type OpenConnection,
-  type TestEndpointAnswer,
+  CloseConnections, EndpointSecret, LinkEndpoints, OneEndpoint, OpenConnections, PauseEndpoints, ResumeEndpoints, RotateEndpointSecret,
+  UnlinkEndpoints, type Endpoint, type OpenConnection,
 } from "../api/documents";
 import { usePages, useQuery } from "../api/query";
+import { FilterChoice } from "../parts/choices";
 import { Action, attempt, Confirmed, Dialog, Field, More, Tabs } from "../parts/controls";
 import { Icon } from "../parts/icon";
-import { laneSentence } from "../parts/lane";
 import { Head } from "../parts/page";
 import { Receiving } from "../parts/receiving";
-import { Empty, Failed, Loading, Message, Problems } from "../parts/states";
+import { place, Rows } from "../parts/rows";
+import { Empty, Failed, Loading, Message } from "../parts/states";
 import { Status } from "../parts/status";
-import { Code, duration, Id, relative, Text, Time } from "../parts/text";
-import { wantNames } from "../state/endpoint-names";
+import { Code, Text, Time } from "../parts/text";
 import { say } from "../state/notices";
-import { go, link, route } from "../state/route";
-import { changesOf } from "./changes";
+import { link, route } from "../state/route";
 import { DeliveryList } from "./deliveries";
-import { address, Labels, labelsOf, pairs } from "./endpoints";
-import { Replay } from "./replay";
+import { Overview, type Health } from "./endpoint-overview";
+import { Settings } from "./endpoint-settings";
+import { address } from "./endpoints";
 
 export function EndpointScreen({ id }: { id: string }) {
   const query = useQuery(OneEndpoint, { id }, { every: 10 });
@@ -37,11 +36,6 @@ export function EndpointScreen({ id }: { id: string }) {
   }
   return <Card endpoint={endpoint} health={endpoint.health} reload={query.reload} />;
 }
-
-/** The API counts no further. */
-const MOST_COUNTED = 1000;
-
-type Health = NonNullable<OneEndpointAnswer["endpoint"]>["health"];
 
 interface Part {
   endpoint: Endpoint;
@@ -117,80 +111,6 @@ function Switch({ endpoint, reload }: Part) {
   );
 }
 
-export function TestResult({ result }: { result: TestEndpointAnswer["testEndpoint"] }) {
-  if (!result) return null;
-  const good = result.statusCode !== null && result.statusCode >= 200 && result.statusCode < 300;
-  return (
-    <Message kind={good ? "good" : "bad"}>
-      <p><strong>{good ? "The test event was delivered." : "The test event was not delivered."}</strong></p>
-      <p>{result.statusCode !== null ? `Status ${result.statusCode} in ${duration(result.durationMs)}.` : ""} {result.error && <Text value={result.error} />}</p>
-      {result.responseBody && <pre class="wrap small"><Text value={result.responseBody.slice(0, 1000)} /></pre>}
-    </Message>
-  );
-}
-
-function Overview({ endpoint, health }: { endpoint: Endpoint; health: Health }) {
-  const [result, setResult] = useState<TestEndpointAnswer["testEndpoint"]>(null);
-  const webhook = endpoint.type === "WEB_HOOK";
-  const { attempts, successRate, p50Ms, p95Ms, complete, lastSuccessDate } = health.lastHour;
-  const lane = laneSentence(health);
-  const time = (milliseconds: number | null) => (milliseconds === null ? "–" : duration(milliseconds));
-  return (
-    <>
-      {health.failingSince && endpoint.status === "ENABLED" && (
-        <div style={{ marginBottom: "1rem" }}>
-          <Message kind="warn">
-            <p>Nothing succeeded since <Time at={health.failingSince} exact />.{health.disableDate && <> It is disabled on <Time at={health.disableDate} exact /> unless a delivery succeeds before.</>}</p>
-            <p><a href={link(["changes"], { since: health.failingSince })}>What was changed since it last worked</a></p>
-          </Message>
-        </div>
-      )}
-      {lane && endpoint.status === "ENABLED" && <div style={{ marginBottom: "1rem" }}><Message kind="warn"><p>{lane}</p></Message></div>}
-      {webhook && (attempts > 0 || health.waiting > 0) && (
-        <div class="stats" role="group" aria-label="The last hour">
-          <Stat label={complete ? "attempts in the last hour" : "attempts, of the newest 100 deliveries"} number={attempts} />
-          <Stat label="succeeded" number={successRate === null ? "–" : `${(Math.floor(successRate * 1000) / 10).toLocaleString("en")} %`} />
-          <Stat label="half answered within" number={time(p50Ms)} />
-          <Stat label="95 % answered within" number={time(p95Ms)} />
-          <Stat label="in its backlog" number={health.waiting >= MOST_COUNTED ? `${MOST_COUNTED.toLocaleString("en")} or more` : health.waiting} />
-          <Stat label="last success" number={lastSuccessDate ? relative(lastSuccessDate, Date.now()) : "–"} />
-        </div>
-      )}
-      <div class="columns">
-        <section class="panel">
-          <header>
-            <h2>About</h2>
-            <a class="small" href={changesOf(endpoint.id)}>Its changes</a>
-            {webhook && <Action icon="send" run={async () => setResult((await call(TestEndpoint, { id: endpoint.id })).testEndpoint)}>Send a test event</Action>}
-          </header>
-          <div class="body">
-            {result && <TestResult result={result} />}
-            <dl class="facts">
-              {endpoint.description && <><dt>Description</dt><dd><Text value={endpoint.description} /></dd></>}
-              <dt>Id</dt><dd><Id value={endpoint.id} /></dd>
-              {endpoint.key && <><dt>Key</dt><dd><Id value={endpoint.key} what="key" /></dd></>}
-              {Object.keys(labelsOf(endpoint)).length > 0 && <><dt>Labels</dt><dd><Labels of={endpoint} /></dd></>}
-              <dt>Type</dt><dd>{webhook ? "Webhook" : "WebSocket"}</dd>
-              {webhook && <><dt>Sent to</dt><dd>{address(endpoint)}</dd></>}
-              <dt>Receives</dt>
-              <dd>{endpoint.eventFilters.length === 0 ? "every event of the workspace" : (
-                <span class="tags">{endpoint.eventFilters.map((one) => <a key={one.id} class="tag" href={link(["filters", one.id])}><Text value={one.name} /></a>)}</span>
-              )}</dd>
-              <dt>Created</dt><dd><Time at={endpoint.creationDate} exact /></dd>
-              <dt>Changed</dt><dd><Time at={endpoint.lastModified} exact /></dd>
-            </dl>
-          </div>
-        </section>
-        {webhook ? (
-          <section aria-label="Latest deliveries">
-            <DeliveryList filters={{ endpointId: { exact: endpoint.id } }} withEndpoint={false} brief />
-          </section>
-        ) : <Receiving endpoint={endpoint} />}
-      </div>
-    </>
-  );
-}
-
 /** Who is connected to a socket endpoint. */
 function Connections({ endpoint }: { endpoint: Endpoint }) {
   const pages = usePages<OpenConnection>(
@@ -237,56 +157,37 @@ function Connections({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
-/** Characters that fit at full size. */
-const LONG = 7;
-
-export function Stat({ label, number }: { label: string; number: number | string }) {
-  const text = typeof number === "number" ? number.toLocaleString("en") : number;
-  return (
-    <div class="stat">
-      <div class={text.length > LONG ? "number long" : "number"}>{text}</div>
-      <div class="label">{label}</div>
-    </div>
-  );
-}
-
 function Filters({ endpoint, reload }: Part) {
-  const filters = useQuery(EventFilters, { first: 200 });
-  const all = filters.answer?.eventsFilters.collectionItems ?? [];
-  const linked = new Set(endpoint.eventFilters.map((one) => one.id));
-  if (filters.error) return <Failed error={filters.error} again={filters.reload} />;
-  if (!filters.answer) return <Loading what="event filters" />;
+  const linked = endpoint.eventFilters;
   const unlink = async (eventFiltersId: string) => { await call(UnlinkEndpoints, { endpointIds: [endpoint.id], eventFiltersId }); await reload(); };
   const linkTo = async (eventFiltersId: string) => { await call(LinkEndpoints, { endpointIds: [endpoint.id], eventFiltersId }); await reload(); };
-  const row = (one: { id: string; name: string }, on: boolean) => (
-    <li key={one.id} style={{ "--columns": "minmax(0, 1fr) auto" }}>
-      <a class="name" href={link(["filters", one.id])}><Text value={one.name} /></a>
-      {on ? (
-        <Action run={async () => {
-          await unlink(one.id);
-          say(endpoint.eventFilters.length === 1 ? "Unlinked. With no filter the endpoint receives every event." : "Unlinked.", { undo: () => void attempt(() => linkTo(one.id)) });
-        }}>Unlink</Action>
-      ) : (
-        <Action run={async () => { await linkTo(one.id); say("Linked. It applies to what is published from now on.", { undo: () => void attempt(() => unlink(one.id)) }); }}>Link</Action>
-      )}
-    </li>
-  );
-  const others = all.filter((one) => !linked.has(one.id));
   return (
-    <div class="columns">
-      <section class="panel">
-        <header><h2>Linked</h2></header>
-        <div class="body">
-          {endpoint.eventFilters.length === 0
-            ? <p class="muted">None: this endpoint receives every event of the workspace.</p>
-            : <><p class="muted small">It receives what any of them matches.</p><ul class="rows">{endpoint.eventFilters.map((one) => row(one, true))}</ul></>}
-        </div>
-      </section>
-      <section class="panel">
-        <header><h2>Other event filters</h2><a class="button" href={link(["new-filter"], { endpoint: endpoint.id })}><Icon name="plus" />New filter</a></header>
-        <div class="body">{others.length === 0 ? <p class="muted">There is none.</p> : <ul class="rows">{others.map((one) => row(one, false))}</ul>}</div>
-      </section>
-    </div>
+    <section class="panel">
+      <header><h2>Linked event filters</h2><a class="button" href={link(["new-filter"], { endpoint: endpoint.id })}><Icon name="plus" />New filter</a></header>
+      <div class="body">
+        {linked.length === 0 ? <p class="muted">None: this endpoint receives every event of the workspace. Link a filter, and it receives what the filter matches.</p> : (
+          <>
+            <p class="muted small">It receives what any of them matches.</p>
+            <Rows label="Linked event filters" columns="minmax(0, 1fr) minmax(0, 2fr) auto" items={linked} row={(one, index) => (
+              <li key={one.id} {...place(index, linked.length)}>
+                <a class="cover name" href={link(["filters", one.id])}><Text value={one.name} /></a>
+                <div class="small mono line wide muted"><Text value={JSON.stringify(one.meta).slice(0, 300)} /></div>
+                <div class="end"><Action class="tiny above" aria-label={`Unlink ${one.name}`} run={async () => {
+                  await unlink(one.id);
+                  say(linked.length === 1 ? "Unlinked. With no filter the endpoint receives every event." : "Unlinked.", { undo: () => void attempt(() => linkTo(one.id)) });
+                }}>Unlink</Action></div>
+              </li>
+            )} />
+          </>
+        )}
+        <Field label="Link an event filter">
+          {(attributes) => <FilterChoice {...attributes} value="" none="Choose an event filter" without={linked.map((one) => one.id)} change={(id) => id && void attempt(async () => {
+            await linkTo(id);
+            say("Linked. It applies to what is published from now on.", { undo: () => void attempt(() => unlink(id)) });
+          })} />}
+        </Field>
+      </div>
+    </section>
   );
 }
 
@@ -328,78 +229,5 @@ function Secret({ endpoint }: { endpoint: Endpoint }) {
         )}
       </div>
     </section>
-  );
-}
-
-function Settings({ endpoint, reload }: Part) {
-  const meta = endpoint.meta as { url?: string; method?: string };
-  const [name, setName] = useState(endpoint.name);
-  const [url, setUrl] = useState(meta.url ?? "");
-  const [method, setMethod] = useState(meta.method ?? "POST");
-  const [key, setKey] = useState(endpoint.key ?? "");
-  const [description, setDescription] = useState(endpoint.description ?? "");
-  const [labels, setLabels] = useState(Object.entries(labelsOf(endpoint)).map((pair) => pair.join("=")).join(", "));
-  const [error, setError] = useState<ApiError | null>(null);
-  const webhook = endpoint.type === "WEB_HOOK";
-  return (
-    <>
-      <form class="form" noValidate onSubmit={(event) => event.preventDefault()}>
-        <Field label="Name">{(attributes) => <input {...attributes} value={name} onInput={(event) => setName(event.currentTarget.value)} />}</Field>
-        {webhook && (
-          <>
-            <Field label="URL">{(attributes) => <input {...attributes} type="url" value={url} onInput={(event) => setUrl(event.currentTarget.value)} />}</Field>
-            <Field label="Method">
-              {(attributes) => (
-                <select {...attributes} value={method} onChange={(event) => setMethod(event.currentTarget.value)}>
-                  {["POST", "PUT", "PATCH"].map((one) => <option key={one}>{one}</option>)}
-                </select>
-              )}
-            </Field>
-          </>
-        )}
-        <Field label="Description" hint="For people.">
-          {(attributes) => <input {...attributes} value={description} maxLength={1024} onInput={(event) => setDescription(event.currentTarget.value)} />}
-        </Field>
-        <Field label="Labels" hint="Pairs such as team=shop, stage=test. Lists can be searched by them.">
-          {(attributes) => <input {...attributes} value={labels} onInput={(event) => setLabels(event.currentTarget.value)} />}
-        </Field>
-        <Field label="Key" hint="Your own id for it: no other endpoint of the workspace has it.">
-          {(attributes) => <input {...attributes} value={key} maxLength={128} onInput={(event) => setKey(event.currentTarget.value)} />}
-        </Field>
-        {error && <Problems error={error} />}
-        <div class="actions">
-          <Action class="primary" run={async () => {
-            setError(null);
-            const marks = { key, description, labels: pairs(labels) };
-            const before = { id: endpoint.id, name: endpoint.name, key: endpoint.key ?? "", description: endpoint.description ?? "", labels: endpoint.labels, ...(webhook ? { url: meta.url ?? null, method: meta.method ?? null } : {}) };
-            try {
-              await call(UpdateEndpoint, { id: endpoint.id, name, ...marks, ...(webhook ? { url, method } : {}) });
-            } catch (failure) {
-              if (!(failure instanceof ApiError) || failure.fault === "signed-out") throw failure;
-              setError(failure);
-              return;
-            }
-            say("Saved.", { undo: () => void attempt(() => call(UpdateEndpoint, before).then(reload)) });
-            void wantNames(true);
-            await reload();
-          }}>Save</Action>
-        </div>
-      </form>
-      <Replay endpoint={endpoint} />
-      <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
-        <header><h2>Delete</h2></header>
-        <div class="body">
-          <p class="muted">Its links and open sockets end with it, and what waits for it is discarded.</p>
-          <div class="actions">
-            <Confirmed label="Delete the endpoint" title="Delete this endpoint?" icon="trash" danger run={async () => {
-              await call(DeleteEndpoints, { ids: [endpoint.id] });
-              void wantNames(true);
-              say("Deleted.");
-              go(["endpoints"]);
-            }}><p>This cannot be undone. <Text value={endpoint.name} /> gets nothing any more.</p></Confirmed>
-          </div>
-        </div>
-      </section>
-    </>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
 import {
-  Destinations as DestinationsOperation, LastMatches, type Delivery, type DeliveryOutcome, type DestinationsAnswer, type Event, type Explanation, type LastMatchesAnswer,
+  Destinations as DestinationsOperation, LastMatches, RetryDeliveries, type Delivery, type DeliveryOutcome, type DestinationsAnswer, type Event, type Explanation, type LastMatchesAnswer,
 } from "../api/documents";
 import { useQuery } from "../api/query";
 import { EndpointName } from "../parts/endpoint-name";
@@ -11,7 +11,9 @@ import { JsonTree } from "../parts/json";
 import { Head } from "../parts/page";
 import { Empty, Failed, Loading } from "../parts/states";
 import { copy, duration, Id, Sentence, Text, Time } from "../parts/text";
+import { say } from "../state/notices";
 import { link } from "../state/route";
+import { TAIL_NAME } from "../state/tail";
 import { lastAttempt } from "./deliveries";
 
 type DestinationPage = NonNullable<DestinationsAnswer["event"]>["destinations"];
@@ -38,7 +40,7 @@ export function EventScreen({ id }: { id: string }) {
         <div>
           <section class="panel">
             <header><h2>Where did it go</h2></header>
-            <div class="body"><Destinations id={event.id} found={event.destinations} /></div>
+            <div class="body"><Destinations id={event.id} found={event.destinations} reload={query.reload} /></div>
           </section>
           <section class="panel">
             <header><h2>Time line</h2></header>
@@ -75,9 +77,11 @@ const OUTCOMES: Record<DeliveryOutcome, { text: string; look: string; icon: Icon
   NOT_MATCHED: { text: "Not sent", look: "", icon: "filters" },
 };
 
-function Destinations({ id, found }: { id: string; found: DestinationPage }) {
+function Destinations({ id, found, reload }: { id: string; found: DestinationPage; reload: () => Promise<void> }) {
   const [more, setMore] = useState<DestinationPage | null>(null);
-  const items = [...found.collectionItems, ...(more?.collectionItems ?? [])];
+  const all = [...found.collectionItems, ...(more?.collectionItems ?? [])];
+  // An open Live screen has an endpoint of its own, which says nothing about the workspace.
+  const items = all.filter((one) => !one.endpoint.name.startsWith(TAIL_NAME));
   const last = more ?? found;
   if (items.length === 0) {
     return <><p class="muted">The workspace has no endpoint that it could go to.</p><div class="actions"><a class="button" href={link(["new-endpoint"])}>New endpoint</a></div></>;
@@ -85,7 +89,7 @@ function Destinations({ id, found }: { id: string; found: DestinationPage }) {
   return (
     <>
       <ul class="rows" style={{ "--columns": "minmax(0, 1fr) auto" }} aria-label="Endpoints">
-        {items.map((one) => <li key={one.endpoint.id}><Destination of={one} eventId={id} /></li>)}
+        {items.map((one) => <li key={one.endpoint.id}><Destination of={one} eventId={id} reload={reload} /></li>)}
       </ul>
       {last.hasNextPage && (
         <div class="more">
@@ -99,12 +103,21 @@ function Destinations({ id, found }: { id: string; found: DestinationPage }) {
   );
 }
 
-function Destination({ of, eventId }: { of: Explanation; eventId: string }) {
+function Destination({ of, eventId, reload }: { of: Explanation; eventId: string; reload: () => Promise<void> }) {
   const { text, look, icon } = OUTCOMES[of.outcome];
   return (
     <>
       <a class="name" href={link(["endpoints", of.endpoint.id])}><Text value={of.endpoint.name} /></a>
-      <div class="end"><span class={`badge ${look}`}><Icon name={icon} />{text}</span></div>
+      <div class="end actions">
+        {of.outcome === "FAILED" && of.delivery && (
+          <Action class="tiny" icon="retry" aria-label={`Retry: ${of.endpoint.name}`} run={async () => {
+            await call(RetryDeliveries, { ids: of.delivery ? [of.delivery.id] : [] });
+            say("The delivery is started again.");
+            await reload();
+          }}>Retry</Action>
+        )}
+        <span class={`badge ${look}`}><Icon name={icon} />{text}</span>
+      </div>
       <p class="small whole"><Sentence value={of.sentence} /></p>
       {(of.filters.length > 0 || of.delivery) && (
         <details class="small whole">

@@ -6,14 +6,12 @@ import { Field, Later, More } from "../parts/controls";
 import { Icon } from "../parts/icon";
 import { Head } from "../parts/page";
 import { place, Rows } from "../parts/rows";
+import { bounds, SpanField, useSpan } from "../parts/span";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Text, Time } from "../parts/text";
 import { TypeField } from "../parts/type-field";
 import { link, route, setQuery } from "../state/route";
 
-const SPANS: { value: string; text: string; hours: number }[] = [
-  { value: "1", text: "the last hour", hours: 1 }, { value: "24", text: "the last day", hours: 24 }, { value: "168", text: "the last week", hours: 168 },
-];
 const SUMMARY = 140;
 
 export function EventsScreen() {
@@ -24,22 +22,22 @@ export function EventsScreen() {
   const activity = query.get("activity");
   const [agent, camera] = [query.get("agent"), query.get("camera")];
   const pattern = query.get("pattern");
-  const span = SPANS.find((one) => one.value === query.get("span"));
-  const filtersNow = (): EventFilters => ({
+  const date = bounds(useSpan());
+  const filters: EventFilters = {
     ...(type ? { type: { exact: type } } : {}),
     ...(profile ? { dataIdentificationDataProfileId: { exact: profile } } : {}),
     ...(activity ? { activityId: { exact: activity } } : {}),
     ...(agent ? { agentId: { exact: agent } } : {}),
     ...(camera ? { cameraId: { exact: camera } } : {}),
     ...(pattern ? { pattern } : {}),
-    ...(span ? { date: { gte: new Date(Date.now() - span.hours * 3_600_000).toISOString() } } : {}),
-  });
+    ...(date ? { date } : {}),
+  };
   const pages = usePages<Event>(
-    async (first, after) => (await call(Events, { filters: filtersNow(), first, after })).events,
-    JSON.stringify([type, profile, activity, agent, camera, pattern, span?.value]),
+    async (first, after) => (await call(Events, { filters, first, after })).events,
+    JSON.stringify(filters),
     { every: 5 },
   );
-  const filtered = Boolean(type || profile || activity || agent || camera || pattern || span);
+  const filtered = Object.keys(filters).length > 0;
   return (
     <>
       <Head title="Events" name="Events" actions={<a class="button primary" href={link(["publish"])}><Icon name="send" />Publish an event</a>}>
@@ -47,14 +45,7 @@ export function EventsScreen() {
       </Head>
       <div class="filters">
         <TypeField label="Type" value={type ?? ""} change={(value) => setQuery({ type: value })} />
-        <Field label="Date">
-          {(attributes) => (
-            <select {...attributes} value={span?.value ?? ""} onChange={(event) => setQuery({ span: event.currentTarget.value || null })}>
-              <option value="">All dates</option>
-              {SPANS.map((one) => <option key={one.value} value={one.value}>{one.text}</option>)}
-            </select>
-          )}
-        </Field>
+        <SpanField label="Date" any="All dates" />
         {more ? (
           <>
             <Field label="Profile">

@@ -1,16 +1,13 @@
 // What a filter would do: held against everything that is retained, while it is written.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
-import { MatchEvents, ReplayEvents, type EventFilter, type EventFiltersInput, type Job, type MatchEventsAnswer } from "../api/documents";
+import { MatchEvents, type EventFilter, type EventFiltersInput, type MatchEventsAnswer } from "../api/documents";
 import { Action, Field } from "../parts/controls";
 import { Chart } from "../parts/chart";
-import { Icon } from "../parts/icon";
-import { JobProgress } from "../parts/job";
-import { Message, Problems } from "../parts/states";
+import { Problems } from "../parts/states";
 import { Sentence, Text, Time } from "../parts/text";
-import { say } from "../state/notices";
 import { link } from "../state/route";
-import { settings } from "../state/session";
+import { Compared } from "./filter-compared";
 
 type Trial = MatchEventsAnswer["matchEvents"];
 
@@ -20,22 +17,24 @@ const SPANS = [{ hours: 0, text: "everything retained" }, { hours: 1, text: "the
 /** @param input null while what is written is not JSON, or nothing is written. */
 export function FilterTrial({ input, filter, pick }: { input: EventFiltersInput | null; filter: EventFilter | null; pick: (id: string) => void }) {
   const [hours, setHours] = useState(0);
-  const [endpoint, setEndpoint] = useState("");
-  const [trial, setTrial] = useState<Trial | null>(null);
+  const [trial, setTrial] = useState<{ key: string; input: EventFiltersInput; page: Trial } | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
-  const key = JSON.stringify([input, hours, endpoint]);
+  const key = JSON.stringify([input, hours]);
   const latest = useRef(key);
   latest.current = key;
+  /** Since when: a cursor belongs to its question. */
+  const asked = useRef<string | null>(null);
 
   const run = async (before: Trial | null): Promise<void> => {
     if (!input) return;
     setBusy(true);
     try {
-      const since = hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : null;
-      const page = (await call(MatchEvents, { input: { eventFiltersInput: input, endpointId: endpoint || null, since, after: before?.endCursor ?? null } })).matchEvents;
+      const since = before ? asked.current : hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : null;
+      asked.current = since;
+      const page = (await call(MatchEvents, { input: { eventFiltersInput: input, since, after: before?.endCursor ?? null } })).matchEvents;
       if (latest.current !== key) return;
-      setTrial(before ? joined(before, page) : page);
+      setTrial({ key, input, page: before ? joined(before, page) : page });
       setError(null);
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;
@@ -68,49 +67,59 @@ export function FilterTrial({ input, filter, pick }: { input: EventFiltersInput 
               </select>
             )}
           </Field>
-          {filter && filter.endpoints.length > 0 && (
-            <Field label="As the only filter of">
-              {(attributes) => (
-                <select {...attributes} value={endpoint} onChange={(event) => setEndpoint(event.currentTarget.value)}>
-                  <option value="">no endpoint</option>
-                  {filter.endpoints.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
-                </select>
-              )}
-            </Field>
-          )}
         </div>
         {!input && <p class="muted">Write a type or a pattern, and see at once which events it matches.</p>}
         {error && <Problems error={error} />}
-        {trial && <Result trial={trial} more={() => run(trial)} pick={pick} />}
+        {trial && <Result trial={trial.page} hours={hours} more={() => run(trial.page)} />}
+        {trial && <Compared key={`${trial.key} ${filter?.lastModified ?? ""} ${filter?.endpoints.length ?? 0}`} input={trial.input} filter={filter} since={asked.current} atOnce={trial.page.complete} />}
+        {trial && <Found key={`found ${trial.key}`} trial={trial.page} pick={pick} />}
       </div>
     </section>
   );
 }
 
-function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>; pick: (id: string) => void }) {
-  const buckets = [...trial.histogram].sort((a, b) => a.start.localeCompare(b.start));
-  const starts = buckets.map((one) => new Date(one.start).getTime() / 1000);
+const HOUR_SECONDS = 3600;
+/** The API counts a longer span by days. */
+const BY_HOURS_UP_TO = 72;
+const LEAST_BARS = 7;
+
+function Result({ trial, hours, more }: { trial: Trial; hours: number; more: () => Promise<void> }) {
+  const step = hours > 0 && hours <= BY_HOURS_UP_TO ? HOUR_SECONDS : 24 * HOUR_SECONDS;
+  const buckets = new Map(trial.histogram.map((one) => [new Date(one.start).getTime() / 1000, one]));
+  // Each hour or day up to now, also those without events.
+  const now = Math.floor(Date.now() / 1000 / step) * step;
+  const bars = Math.max(LEAST_BARS, 1 + Math.round((now - Math.min(now, ...buckets.keys())) / step));
+  const starts = Array.from({ length: bars }, (_, index) => now - (bars - 1 - index) * step);
   return (
     <>
       <p role="status">
         <strong class="big">{trial.matched.toLocaleString("en")}</strong> of {trial.examined.toLocaleString("en")} {trial.examined === 1 ? "event matches" : "events match"}
         {!trial.complete && <span class="muted">, of the newest</span>}
       </p>
-      {(trial.gained !== null || trial.lost !== null) && (
-        <Message kind="plain"><p>The endpoint would get <strong>{trial.gained ?? 0}</strong> that it does not get now, and lose <strong>{trial.lost ?? 0}</strong>.</p></Message>
-      )}
       {!trial.complete && <div class="actions"><Action run={more}>Look at older events</Action></div>}
-      {starts.length > 1 && (
-        <Chart title="Events over time" starts={starts} series={[
-          { label: "match", color: "--good", counts: buckets.map((one) => one.matched) },
-          { label: "do not match", color: "--strong-line", counts: buckets.map((one) => one.examined - one.matched) },
+      {trial.examined > 0 && (
+        <Chart title={`Events by ${step === HOUR_SECONDS ? "hour" : "day"}`} starts={starts} series={[
+          { label: "match", color: "--good", counts: starts.map((start) => buckets.get(start)?.matched ?? 0) },
+          { label: `do not, by ${step === HOUR_SECONDS ? "hour" : "day"}`, color: "--strong-line", counts: starts.map((start) => { const one = buckets.get(start); return one ? one.examined - one.matched : 0; }) },
         ]} />
       )}
+    </>
+  );
+}
+
+const SHOWN_FIRST = 5;
+
+/** Events that match, and those that fail in one clause. */
+function Found({ trial, pick }: { trial: Trial; pick: (id: string) => void }) {
+  const [matches, setMatches] = useState(SHOWN_FIRST);
+  const [misses, setMisses] = useState(SHOWN_FIRST);
+  return (
+    <>
       {trial.matches.length > 0 && (
         <>
           <h3>Matches</h3>
           <ul class="rows" style={{ "--columns": "minmax(0, 1fr) minmax(0, 1fr) auto" }} aria-label="Events that match">
-            {trial.matches.slice(0, 10).map((one) => (
+            {trial.matches.slice(0, matches).map((one) => (
               <li key={one.id}>
                 <a class="name" href={link(["events", one.id])}><Text value={one.type} /></a>
                 <span class="mono small muted line wide"><Text value={one.id} /></span>
@@ -118,13 +127,14 @@ function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>
               </li>
             ))}
           </ul>
+          {trial.matches.length > matches && <div class="actions"><button type="button" class="tiny" onClick={() => setMatches(Infinity)}>Show {trial.matches.length - matches} more</button></div>}
         </>
       )}
       {trial.nearMisses.length > 0 && (
         <>
           <h3>Near misses: one clause fails</h3>
           <ul class="rows" style={{ "--columns": "minmax(0, 1fr) auto" }} aria-label="Events that fail in one clause">
-            {trial.nearMisses.slice(0, 10).map((one) => (
+            {trial.nearMisses.slice(0, misses).map((one) => (
               <li key={one.event.id}>
                 <div>
                   <a class="name" href={link(["events", one.event.id])}><Text value={one.event.type} /></a> <span class="muted small"><Time at={one.event.date} /></span>
@@ -134,6 +144,7 @@ function Result({ trial, more, pick }: { trial: Trial; more: () => Promise<void>
               </li>
             ))}
           </ul>
+          {trial.nearMisses.length > misses && <div class="actions"><button type="button" class="tiny" onClick={() => setMisses(Infinity)}>Show {trial.nearMisses.length - misses} more</button></div>}
         </>
       )}
     </>
@@ -146,7 +157,6 @@ function joined(before: Trial, page: Trial): Trial {
     const known = buckets.get(one.start);
     buckets.set(one.start, known ? { ...one, examined: known.examined + one.examined, matched: known.matched + one.matched } : one);
   }
-  const sum = (a: number | null, b: number | null) => (a === null && b === null ? null : (a ?? 0) + (b ?? 0));
   return {
     ...page,
     examined: before.examined + page.examined,
@@ -154,43 +164,5 @@ function joined(before: Trial, page: Trial): Trial {
     histogram: [...buckets.values()],
     matches: [...before.matches, ...page.matches].slice(0, 50),
     nearMisses: [...before.nearMisses, ...page.nearMisses].slice(0, 50),
-    gained: sum(before.gained, page.gained),
-    lost: sum(before.lost, page.lost),
   };
-}
-
-/** Sends each linked endpoint the retained events that its filters match and that it did not receive. */
-export function SendMissed({ filter, save }: { filter: EventFilter; save: () => Promise<boolean> }) {
-  const [jobs, setJobs] = useState<{ name: string; job: Job }[]>([]);
-  const missed = useRef({ sent: 0, left: 0 });
-  const saySent = (sent: number) =>
-    say(sent === 0 ? "Saved. Nothing had been missed." : `Saved. ${sent.toLocaleString("en")} missed ${sent === 1 ? "event is" : "events are"} being sent.`);
-  // What a socket endpoint's clients did not receive is not known: its log has what was sent.
-  const webhooks = filter.endpoints.filter((one) => one.type === "WEB_HOOK");
-  if (webhooks.length === 0) return null;
-  return (
-    <>
-      <Action run={async () => {
-        if (!(await save())) return;
-        const days = settings.value?.eventRetentionDays ?? 14;
-        const until = new Date().toISOString();
-        const since = new Date(Date.now() - days * 86_400_000).toISOString();
-        let sent = 0;
-        const started: typeof jobs = [];
-        for (const one of webhooks) {
-          const answer = (await call(ReplayEvents, { endpointId: one.id, since, until, missingOnly: true, background: true })).replayEvents;
-          if (answer?.job) started.push({ name: one.name, job: answer.job });
-          else sent += answer?.count ?? 0;
-        }
-        setJobs(started);
-        missed.current = { sent, left: started.length };
-        if (started.length) say(`Saved. What was missed is being sent to ${started.length} ${started.length === 1 ? "endpoint" : "endpoints"} as ${started.length === 1 ? "a job" : "jobs"}.`);
-        else saySent(sent);
-      }}><Icon name="retry" />Save and send what was missed</Action>
-      {jobs.map(({ name, job }) => <div key={job.id} class="whole"><h3><Text value={name} /></h3><JobProgress job={job} ended={(now) => {
-        missed.current = { sent: missed.current.sent + now.count, left: missed.current.left - 1 };
-        if (missed.current.left === 0) saySent(missed.current.sent);
-      }} /></div>)}
-    </>
-  );
 }

@@ -1,22 +1,25 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "../api/client";
 import {
-  CreateEventFilters, DeleteEventFilters, Events, OneEvent, OneEventFilter, UpdateEventFilters, type ConditionFields, type EventFilter, type EventFiltersInput, type Json,
+  CreateEventFilters, DeleteEventFilters, Events, LinkEndpoints, OneEvent, OneEventFilter, UnlinkEndpoints, UpdateEventFilters, type ConditionFields, type EventFilter, type EventFiltersInput, type Json,
 } from "../api/documents";
 import { useQuery } from "../api/query";
+import { EndpointChoice } from "../parts/choices";
 import { Action, attempt, Confirmed, Field } from "../parts/controls";
 import { JsonTree } from "../parts/json";
 import { JsonField } from "../parts/json-field";
 import { jsonFault, placedFaults, type PlacedFault } from "../parts/json-places";
 import { format } from "../parts/json-format";
 import { Head } from "../parts/page";
+import { place, Rows } from "../parts/rows";
 import { completePattern } from "../parts/pattern-completion";
 import { Empty, Failed, Loading, Problems } from "../parts/states";
 import { Status } from "../parts/status";
 import { Text } from "../parts/text";
 import { say } from "../state/notices";
 import { go, link, route } from "../state/route";
-import { FilterTrial, SendMissed } from "./filter-trial";
+import { SendMissed } from "./filter-missed";
+import { FilterTrial } from "./filter-trial";
 
 export function FilterScreen({ id }: { id: string | null }) {
   return id === null ? <Editor filter={null} reload={() => Promise.resolve()} /> : <Existing id={id} />;
@@ -103,11 +106,12 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
 
   return (
     <>
-      <Head title={filter ? <Text value={filter.name} /> : "New event filter"} name={filter?.name ?? "New event filter"} crumb={{ text: "Event filters", href: link(["filters"]) }}>
+      <Head sends={filter ? { operation: UpdateEventFilters, variables: { id: filter.id, name, eventFiltersInput: written ?? {} } } : { operation: CreateEventFilters, variables: { name: name.trim() || null, eventFiltersInput: written ?? {} } }}
+        title={filter ? <Text value={filter.name} /> : "New event filter"} name={filter?.name ?? "New event filter"} crumb={{ text: "Event filters", href: link(["filters"]) }}>
         All that is given must hold: the lists and the pattern.
       </Head>
       <div class="columns">
-        <form class="form" noValidate onSubmit={(event) => event.preventDefault()}>
+        <form class="form sticky" noValidate onSubmit={(event) => event.preventDefault()}>
           <Field label="Name">{(attributes) => <input {...attributes} value={name} maxLength={256} onInput={(event) => setName(event.currentTarget.value)} />}</Field>
           {LISTS.slice(0, 1).map((one) => <List key={one.key} of={one} lists={lists} change={setLists} />)}
           <details open={LISTS.slice(1).some(({ key: one }) => lists[one])}>
@@ -143,7 +147,7 @@ function Editor({ filter, reload }: { filter: EventFilter | null; reload: () => 
             if (broken) say("The pattern is no JSON now. Repair or empty it first.", { bad: true });
             else setPattern(format(withClause(pattern, path, value)));
           }} />
-          {filter && <Linked filter={filter} />}
+          {filter && <Linked filter={filter} reload={reload} />}
         </div>
       </div>
     </>
@@ -217,18 +221,31 @@ function List({ of, lists, change }: { of: (typeof LISTS)[number]; lists: Record
   );
 }
 
-function Linked({ filter }: { filter: EventFilter }) {
+function Linked({ filter, reload }: { filter: EventFilter; reload: () => Promise<void> }) {
+  const change = async (endpointId: string, on: boolean) => {
+    const set = async (linked: boolean) => {
+      const both = { endpointIds: [endpointId], eventFiltersId: filter.id };
+      await (linked ? call(LinkEndpoints, both) : call(UnlinkEndpoints, both));
+      await reload();
+    };
+    await set(on);
+    say(on ? "Linked. It applies to what is published from now on." : "Unlinked. An endpoint with no filter receives every event.", { undo: () => void attempt(() => set(!on)) });
+  };
   return (
     <section class="panel">
       <header><h2>Linked endpoints</h2></header>
       <div class="body">
-        {filter.endpoints.length === 0 ? <p class="muted">None: open an endpoint and link it there, under Filters.</p> : (
-          <ul class="rows" style={{ "--columns": "minmax(0, 1fr) auto" }}>
-            {filter.endpoints.map((one) => (
-              <li key={one.id}><a class="cover name" href={link(["endpoints", one.id])}><Text value={one.name} /></a><Status of={one.status} /></li>
-            ))}
-          </ul>
+        {filter.endpoints.length === 0 ? <p class="muted">None yet: no event is sent because of this filter.</p> : (
+          <Rows label="Linked endpoints" columns="minmax(0, 1fr) auto" items={filter.endpoints} row={(one, index) => (
+            <li key={one.id} {...place(index, filter.endpoints.length)}>
+              <a class="cover name" href={link(["endpoints", one.id])}><Text value={one.name} /></a>
+              <div class="end actions"><Status of={one.status} /><Action class="tiny above" aria-label={`Unlink ${one.name}`} run={() => change(one.id, false)}>Unlink</Action></div>
+            </li>
+          )} />
         )}
+        <Field label="Link an endpoint">
+          {(attributes) => <EndpointChoice {...attributes} value="" none="Choose an endpoint" without={filter.endpoints.map((one) => one.id)} change={(id) => id && void attempt(() => change(id, true))} />}
+        </Field>
       </div>
     </section>
   );

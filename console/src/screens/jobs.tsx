@@ -9,12 +9,12 @@ import { Head } from "../parts/page";
 import { place, Rows } from "../parts/rows";
 import { Empty, Failed, Loading } from "../parts/states";
 import { absolute, Text, Time } from "../parts/text";
-import { namedEndpoints, wantNames } from "../state/endpoint-names";
+import { endpointNames } from "../state/names";
 import { link } from "../state/route";
 
 export function JobsScreen() {
   const pages = usePages<Job>(async (first, after) => (await call(Jobs, { first: Math.min(first, 100), after })).jobs, "jobs", { every: 5 });
-  useEffect(() => void attempt(() => wantNames()), []);
+  useEffect(() => void attempt(() => endpointNames.want()), []);
   return (
     <>
       <Head title="Jobs" name="Jobs" crumb={{ text: "Deliveries", href: link(["deliveries"]) }}>Long work that goes on by itself: replays, retries and cancellations of the last 30 days.</Head>
@@ -61,7 +61,7 @@ function Asked({ of }: { of: Json }) {
   ].filter(Boolean);
   return (
     <div class="muted small">
-      {typeof endpoint === "string" && <><EndpointName id={endpoint} name={namedEndpoints.value.get(endpoint)?.name} />{words.length > 0 && ", "}</>}
+      {typeof endpoint === "string" && <><EndpointName id={endpoint} name={endpointNames.known.value.get(endpoint)?.name} />{words.length > 0 && ", "}</>}
       <Text value={words.join(", ")} />
     </div>
   );

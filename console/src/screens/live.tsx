@@ -1,11 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../api/client";
-import { EventFilters } from "../api/documents";
-import { useQuery } from "../api/query";
+import { useConnection } from "../api/query";
+import { FilterChoice } from "../parts/choices";
 import { Field } from "../parts/controls";
 import { Icon, type IconName } from "../parts/icon";
 import { Head } from "../parts/page";
-import { Empty, Failed } from "../parts/states";
+import { Empty, Failed, Loading } from "../parts/states";
 import { Text, Time } from "../parts/text";
 import { link, route, setQuery } from "../state/route";
 import { settings } from "../state/session";
@@ -25,7 +25,6 @@ export function LiveScreen() {
   const [tail, setTail] = useState<Tail | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [tries, setTries] = useState(0);
-  const filters = useQuery(EventFilters, { first: 200 });
   const ready = settings.value !== null;
 
   useEffect(() => {
@@ -45,6 +44,7 @@ export function LiveScreen() {
     };
   }, [filter, ready, tries]);
 
+  useConnection(error?.fault === "offline", () => setTries(tries + 1));
   const state = STATES[tail?.state.value ?? "connecting"];
   const word = wanted.trim().toLowerCase();
   const rows = (tail?.rows.value ?? []).filter((one) => !word || "gap" in one || one.type.toLowerCase().includes(word) || one.id.toLowerCase().includes(word));
@@ -62,18 +62,13 @@ export function LiveScreen() {
       </Head>
       <div class="filters">
         <Field label="Event filter">
-          {(attributes) => (
-            <select {...attributes} value={filter ?? ""} onChange={(event) => setQuery({ filter: event.currentTarget.value || null })}>
-              <option value="">Every event</option>
-              {(filters.answer?.eventsFilters.collectionItems ?? []).map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
-            </select>
-          )}
+          {(attributes) => <FilterChoice {...attributes} value={filter ?? ""} none="Every event" change={(value) => setQuery({ filter: value || null })} />}
         </Field>
         <Field label="Show only">
           {(attributes) => <input {...attributes} placeholder="type or id" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />}
         </Field>
       </div>
-      {error ? <Failed error={error} again={() => setTries(tries + 1)} /> : rows.length === 0 ? (
+      {error ? <Failed error={error} again={() => setTries(tries + 1)} /> : !tail || (tail.state.value === "connecting" && rows.length === 0) ? <Loading what="the live tail" /> : rows.length === 0 ? (
         <Empty title={tail?.state.value === "open" ? "Waiting for the next event" : state.text} icon="live">
           <p>{word && tail?.received.value ? "None of those that came has this type or id." : "It appears here within a moment of being published."}</p>
           <a class="button" href={link(["publish"])} target="_blank" rel="noopener">Publish one in another tab</a>

@@ -40,6 +40,11 @@ export function PublishScreen() {
     });
   }, [from]);
 
+  const event = (): EventInput => ({
+    type: type.trim(), data: jsonFault(data) ? {} : (JSON.parse(data) as Json),
+    ...(id.trim() ? { id: id.trim() } : {}), ...(agentId.trim() ? { agentId: agentId.trim() } : {}), ...(cameraId.trim() ? { cameraId: cameraId.trim() } : {}),
+  });
+
   const publish = async () => {
     setError(null);
     setPublished(null);
@@ -48,12 +53,8 @@ export function PublishScreen() {
       setFaults([{ path: [], message: broken.message }]);
       return;
     }
-    const event: EventInput = {
-      type: type.trim(), data: JSON.parse(data) as Json,
-      ...(id.trim() ? { id: id.trim() } : {}), ...(agentId.trim() ? { agentId: agentId.trim() } : {}), ...(cameraId.trim() ? { cameraId: cameraId.trim() } : {}),
-    };
     try {
-      const answer = (await call(PublishEvents, { events: [event] })).publishEvents;
+      const answer = (await call(PublishEvents, { events: [event()] })).publishEvents;
       const first = answer?.ids[0];
       if (first) setPublished({ id: first, again: answer.duplicateIds.includes(first) });
       setFaults([]);
@@ -67,7 +68,7 @@ export function PublishScreen() {
 
   return (
     <>
-      <Head title={from ? "Publish again" : "Publish an event"} name="Publish" crumb={{ text: "Events", href: link(["events"]) }}>
+      <Head sends={{ operation: PublishEvents, variables: { events: [event()] } }} title={from ? "Publish again" : "Publish an event"} name="Publish" crumb={{ text: "Events", href: link(["events"]) }}>
         {from ? "As a new event, with an id of its own." : "Every endpoint whose filters match it gets it."}
       </Head>
       <form class="form" noValidate onSubmit={(event) => event.preventDefault()}>

@@ -4,11 +4,15 @@ import { call } from "../api/client";
 import { ReplayEvents, type Endpoint, type Job, type ReplayEventsAnswer } from "../api/documents";
 import { Action, Field } from "../parts/controls";
 import { JobProgress } from "../parts/job";
+import { Between, moment } from "../parts/span";
 import { Message } from "../parts/states";
+import { say } from "../state/notices";
 
 export function Replay({ endpoint }: { endpoint: Endpoint }) {
   const webhook = endpoint.type === "WEB_HOOK";
   const [hours, setHours] = useState(24);
+  /** Used where no hours are chosen. */
+  const [between, setBetween] = useState<{ from: string | null; to: string | null }>({ from: null, to: null });
   // Which events a socket's clients did not receive is not known.
   const [missingOnly, setMissingOnly] = useState(webhook);
   const [span, setSpan] = useState<{ since: string; until: string; count: number } | null>(null);
@@ -21,8 +25,12 @@ export function Replay({ endpoint }: { endpoint: Endpoint }) {
   };
   const count = async () => {
     change();
-    const until = new Date().toISOString();
-    const begin = new Date(Date.now() - hours * 3_600_000).toISOString();
+    const until = (hours ? null : moment(between.to)) ?? new Date().toISOString();
+    const begin = hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : moment(between.from);
+    if (begin === null) {
+      say("Choose from when on events are sent again.", { bad: true });
+      return;
+    }
     let since: string | null = begin;
     let all = 0;
     while (since !== null) {
@@ -39,7 +47,7 @@ export function Replay({ endpoint }: { endpoint: Endpoint }) {
     else setSent(answer?.count ?? 0);
   };
   return (
-    <section class="panel" style={{ marginTop: "1.5rem", maxWidth: "46rem" }}>
+    <section class="panel">
       <header><h2>Send again</h2></header>
       <div class="body">
         <p class="muted">
@@ -48,10 +56,11 @@ export function Replay({ endpoint }: { endpoint: Endpoint }) {
         <Field label="Events of the last">
           {(attributes) => (
             <select {...attributes} value={String(hours)} onChange={(event) => { change(); setHours(Number(event.currentTarget.value)); }}>
-              <option value="1">hour</option><option value="24">day</option><option value="168">week</option><option value="336">two weeks</option>
+              <option value="1">hour</option><option value="24">day</option><option value="168">week</option><option value="336">two weeks</option><option value="0">span that I choose</option>
             </select>
           )}
         </Field>
+        {hours === 0 && <div class="filters" style={{ marginBottom: 0 }}><Between from={between.from ?? ""} to={between.to ?? ""} change={(changes) => { change(); setBetween({ ...between, ...changes }); }} /></div>}
         {webhook && (
           <label class="check">
             <input type="checkbox" checked={missingOnly} onChange={(event) => { change(); setMissingOnly(event.currentTarget.checked); }} />

@@ -3,6 +3,8 @@
 import { computed, signal } from "@preact/signals";
 
 const KEY = "event-service-token";
+const SETTINGS_SECONDS = 5;
+const PROBE_SECONDS = 5;
 
 /** What functions/console serves as settings.json. */
 export interface Settings {
@@ -36,6 +38,10 @@ export function begin(): void {
   addEventListener("hashchange", takeFromAddress);
   addEventListener("online", () => (online.value = true));
   addEventListener("offline", () => (online.value = false));
+  // A call said that nobody answers: whether that is over is asked of what costs least.
+  setInterval(() => {
+    if (!online.value && document.visibilityState === "visible") void fetch(`${base}/console/settings.json`, { method: "HEAD", cache: "no-store" }).then((answer) => (online.value = answer.ok), () => undefined);
+  }, PROBE_SECONDS * 1000);
 }
 
 function takeFromAddress(): boolean {
@@ -59,7 +65,13 @@ export function end(reason: string | null): void {
   workspaceId.value = null;
 }
 
+/** Asks until it is answered: the page may have been opened without a connection. */
 export async function loadSettings(): Promise<void> {
-  const answer = await fetch(`${base}/console/settings.json`);
-  if (answer.ok) settings.value = (await answer.json()) as Settings;
+  try {
+    const answer = await fetch(`${base}/console/settings.json`);
+    if (answer.ok) settings.value = (await answer.json()) as Settings;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  if (!settings.value) setTimeout(() => void loadSettings(), SETTINGS_SECONDS * 1000);
 }

@@ -27,6 +27,10 @@ class MatchEventsInput:
     endpoint_id: ID | None = strawberry.field(
         default=None, description="Also say what this endpoint would gain and lose if the filter were its only one."
     )
+    keep_others: bool | None = strawberry.field(default=False, description="With endpointId: it keeps its other event filters.")
+    replaces_id: ID | None = strawberry.field(
+        default=None, description="With keepOthers: but for this one. An existing filter that is tried (eventFiltersId) replaces itself."
+    )
     since: DateTime | None = None
     until: DateTime | None = None
     event_ids: list[ID] | None = None
@@ -43,6 +47,8 @@ class MatchEventsInput:
             condition=None if self.event_filters_input is None else self.event_filters_input.as_condition(),
             event_filter_id=self.event_filters_id,
             endpoint_id=self.endpoint_id,
+            keep_others=bool(self.keep_others),
+            replaces_id=self.replaces_id,
             since=self.since,
             until=self.until,
             event_ids=self.event_ids,
@@ -77,8 +83,8 @@ class MatchEventsOutput:
     histogram: list[MatchBucket] = strawberry.field(description="By hour for a span of up to three days, by day otherwise.")
     matches: list[EventOutput] = strawberry.field(description="The newest of the page, at most 50.")
     near_misses: list[NearMiss] = strawberry.field(description="Events that fail in one clause only, the newest of the page, at most 50.")
-    gained: int | None = strawberry.field(description="Events that endpointId does not receive now and would with this filter alone.")
-    lost: int | None = strawberry.field(description="Events that endpointId receives now and would not with this filter alone.")
+    gained: int | None = strawberry.field(description="Events that endpointId does not receive now and would with this filter.")
+    lost: int | None = strawberry.field(description="Events that endpointId receives now and would not with this filter.")
 
     @classmethod
     def of(cls, page: "MatchPage", end_cursor: str | None) -> "MatchEventsOutput":

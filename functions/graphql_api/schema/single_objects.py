@@ -1,13 +1,14 @@
-"""Queries for one object by its id. What is not there, or belongs to another workspace, is null and no error."""
+"""Queries for one object, by its id but for the token. What is not there, or belongs to another workspace, is null and no error."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 
 from event_service.base.errors import BadUserInput
 from event_service.base.identifiers import parse_delivery_id, parse_uuid
 from event_service.events.event import parse_event_id
-from functions.graphql_api.context import Info
+from functions.graphql_api.context import TOKEN_ID_CHARACTERS, Info
+from functions.graphql_api.schema.scalars import DateTime
 from functions.graphql_api.schema.types import (
     ID,
     DeliveryOutput,
@@ -22,9 +23,30 @@ Id = Annotated[ID, strawberry.argument(name="id")]
 """The argument ``id``, under a Python name that says whose."""
 
 
+@strawberry.type(description="The token that asks. Only tokens of kind `access` can.")
+class TokenOutput:
+    id: ID = strawberry.field(description="The beginning of its hash, as `token list` shows it and `Change.actorId` has it.")
+    name: str = strawberry.field(description="Its label.")
+    workspace_id: ID
+    creation_date: DateTime
+    expiry_date: DateTime | None = strawberry.field(description="null: it has no end.")
+
+
 @strawberry.type
 class SingleObjects:
     """Several of one kind in a request are read together."""
+
+    @strawberry.field(description="The token that asks.")
+    async def token(self, info: Info) -> TokenOutput:
+        token = info.context.own_token
+        info.context.nodes.take(1)
+        return TokenOutput(
+            id=ID(token.token_hash[:TOKEN_ID_CHARACTERS]),
+            name=token.name,
+            workspace_id=ID(token.workspace_id),
+            creation_date=DateTime(token.created),
+            expiry_date=cast("DateTime | None", token.expires),
+        )
 
     @strawberry.field(description="One endpoint; null when there is none with this id.")
     async def endpoint(self, info: Info, endpoint_id: Id) -> EndpointOutput | None:

@@ -15,6 +15,9 @@ class StatisticsStep(StrEnum):
     DAY = "DAY"
 
 
+_ROUNDED = "Rounded up to 5, 10, 20, 30, 50, 70, 100, 150, 200 and so on; null without answers."
+
+
 @strawberry.type(description="What happened in one step.")
 class StatisticsPoint:
     start: DateTime
@@ -23,6 +26,8 @@ class StatisticsPoint:
     delivered: int = strawberry.field(description="Deliveries that a webhook took.")
     attempts_failed: int = strawberry.field(description="Attempts at webhooks that will be made again.")
     failed: int = strawberry.field(description="Deliveries to webhooks given up.")
+    p50_ms: int | None = strawberry.field(description=f"Half of the answers of webhooks took no longer. {_ROUNDED}")
+    p95_ms: int | None = strawberry.field(description=f"95 of 100 answers of webhooks took no longer. {_ROUNDED}")
 
 
 @strawberry.type(
@@ -31,6 +36,8 @@ class StatisticsPoint:
 )
 class StatisticsOutput:
     counted: bool = strawberry.field(description="False: the operator has turned counting off, and there is nothing new.")
+    p50_ms: int | None = strawberry.field(description=f"Of all points together: half of the answers took no longer. {_ROUNDED}")
+    p95_ms: int | None = strawberry.field(description=f"Of all points together: 95 of 100 answers took no longer. {_ROUNDED}")
     points: list[StatisticsPoint] = strawberry.field(description="Each step of the span in order, also those in which nothing happened.")
 
 
@@ -46,13 +53,15 @@ class StatisticsQueries:
         self, info: Info, since: DateTime | None = None, until: DateTime | None = None, step: StatisticsStep = StatisticsStep.HOUR
     ) -> StatisticsOutput:
         from event_service.counting.ports import Counted
-        from event_service.counting.statistics import Step
+        from event_service.counting.statistics import Step, within_ms
 
         context = info.context
         found = await context.read(context.statistics.points, context.workspace_id, since, until, Step[step.value])
         context.nodes.take(len(found))
         return StatisticsOutput(
             counted=context.statistics.gathered,
+            p50_ms=within_ms(found, 0.5),
+            p95_ms=within_ms(found, 0.95),
             points=[
                 StatisticsPoint(
                     start=DateTime(one.start),
@@ -61,6 +70,8 @@ class StatisticsQueries:
                     delivered=one.counts.get(Counted.DELIVERED, 0),
                     attempts_failed=one.counts.get(Counted.ATTEMPTS_FAILED, 0),
                     failed=one.counts.get(Counted.FAILED, 0),
+                    p50_ms=within_ms([one], 0.5),
+                    p95_ms=within_ms([one], 0.95),
                 )
                 for one in found
             ],

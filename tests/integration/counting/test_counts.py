@@ -43,6 +43,17 @@ def test_a_minute_of_deliveries_costs_a_function_one_write(database: Database) -
     assert (cost.operations, cost.reads, cost.writes) == ({"UpdateItem": 1}, 0, 1)
 
 
+def test_all_that_is_counted_fits_into_one_write_unit(database: Database) -> None:
+    counted, ledger = metered(database)
+    for _ in range(2):
+        DynamoCounts(counted, 0).add(WORKSPACE, NOW, dict.fromkeys(Counted, 10**9))
+
+    cost = ledger.take()
+    assert (cost.operations, cost.writes) == ({"UpdateItem": 2}, 2)
+    ((_, counts),) = DynamoCounts(counted).between(WORKSPACE, NOW.replace(second=0), NOW + timedelta(minutes=1))
+    assert counts == dict.fromkeys(Counted, 2 * 10**9)
+
+
 def test_functions_add_to_one_another_in_the_same_minute(database: Database) -> None:
     for shard in (*range(SHARDS), 0):
         DynamoCounts(database, shard).add(WORKSPACE, NOW, {Counted.EVENTS: 2, Counted.FAILED: 0})

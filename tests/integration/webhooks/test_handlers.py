@@ -22,7 +22,7 @@ from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import secret_item
 from event_service.counting.counters import Counters
-from event_service.counting.ports import Counted
+from event_service.counting.ports import WITHIN_MS, Counted
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.lane import LEASE_SECONDS
 from event_service.delivery.storage.backlog import DynamoBacklogStore
@@ -71,10 +71,11 @@ class Context:
 
 @dataclass
 class Receiver:
-    """Answers with ``status`` and keeps what it was sent."""
+    """Answers with ``status``, or not at all, and keeps what it was sent."""
 
     port: int = 0
     status: int = 200
+    hangs_up: bool = False
     bodies: list[str] = field(default_factory=list)
 
 
@@ -87,6 +88,9 @@ def receiver() -> Iterator[Receiver]:
 
         def do_POST(self) -> None:
             receiver.bodies.append(self.rfile.read(int(self.headers["content-length"])).decode())
+            if receiver.hangs_up:
+                self.close_connection = True
+                return
             self.send_response(receiver.status)
             self.send_header("content-length", "2")
             self.end_headers()
@@ -207,7 +211,19 @@ def test_what_became_of_a_delivery_is_counted_once(status: int, counted: Counted
     stage.counting(sample("webhook_delivery/delivery"), Context())
     stage.counting(sample("webhook_delivery/redelivered"), Context())
 
-    assert [(owner, counts) for owner, _, counts in stage.counts.rows] == [(WORKSPACE, {counted: 1})]
+    ((owner, _, counts),) = stage.counts.rows
+    assert (owner, counts[counted]) == (WORKSPACE, 1)
+    # Each answer also by how long it took, and nothing else.
+    assert [number for name, number in counts.items() if name in WITHIN_MS.values()] == [1]
+    assert len(counts) == 2
+
+
+def test_an_attempt_without_an_answer_has_no_duration_in_the_charts(stage: Stage, receiver: Receiver) -> None:
+    receiver.hangs_up = True
+
+    stage.counting(sample("webhook_delivery/delivery"), Context())
+
+    assert [counts for _, _, counts in stage.counts.rows] == [{Counted.ATTEMPTS_FAILED: 1}]
 
 
 def test_a_count_that_cannot_be_written_fails_no_delivery(stage: Stage, receiver: Receiver) -> None:

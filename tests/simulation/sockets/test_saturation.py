@@ -117,6 +117,15 @@ def test_endpoints_that_catch_up_leave_a_live_one_its_pace() -> None:
     assert found.p99 <= 2 * before.p99
 
 
+def test_workspace_above_the_ceiling_of_posts_leaves_another_its_pace() -> None:
+    """Its clients would take 1,800 posts a second, and 500 may be made; both are served by the same processes."""
+    before = scenarios.beside_crowd(0, 0, 0.0, 500)
+    found = scenarios.beside_crowd(60, 10, 3.0, 500)
+
+    assert found.arrived == found.published
+    assert found.p99 <= 2 * before.p99
+
+
 def test_thousand_connections_get_an_event_within_two_seconds() -> None:
     found = scenarios.crowd(1_000, 1.0, 6.0)
 

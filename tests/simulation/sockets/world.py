@@ -475,11 +475,11 @@ class SocketWorld:
 
     # -- people ----------------------------------------------------------------------------------------------------
 
-    def endpoint(self) -> str:
+    def endpoint(self, workspace_id: str = WORKSPACE) -> str:
         """A new one."""
         endpoint_id = f"{next(self._names):08x}-3e17-4b9b-9268-ce51d6900530"
         self.tables.endpoints[endpoint_id] = builders.a_socket(
-            id=endpoint_id, workspace_id=WORKSPACE, name="name", created=START, modified=START
+            id=endpoint_id, workspace_id=workspace_id, name="name", created=START, modified=START
         )
         return endpoint_id
 
@@ -544,15 +544,16 @@ class SocketWorld:
             client.ages.append((at, now - at))
 
     def publish(self, endpoint_ids: Sequence[str], number: int = 1, size: int = 0, router: SocketLog | None = None) -> None:
-        """Routes one message of so many events."""
+        """Routes one message of so many events, for endpoints of one workspace."""
         ids = []
+        workspace_id = self.tables.endpoints[endpoint_ids[0]].workspace_id
         for _ in range(number):
             event_id = f"event-{next(self._names)}"
             self.events.add(
-                builders.an_event(id=event_id, type="T", date=START, data={"text": "x" * size}, workspace_id=WORKSPACE, created=START)
+                builders.an_event(id=event_id, type="T", date=START, data={"text": "x" * size}, workspace_id=workspace_id, created=START)
             )
             ids.append(event_id)
-        failed = (router or self.log).append([Routed(WORKSPACE, f"nonce-{next(self._names)}", dict.fromkeys(endpoint_ids, ids))])
+        failed = (router or self.log).append([Routed(workspace_id, f"nonce-{next(self._names)}", dict.fromkeys(endpoint_ids, ids))])
         if failed:
             raise AssertionError("an append failed")
         for endpoint_id in endpoint_ids:

@@ -42,6 +42,46 @@ def test_a_workspace_lists_the_newest_first_in_a_total_order(world: HistoryScene
     assert page(FOREIGN, DeliveryQuery()) == []
 
 
+@pytest.mark.parametrize("limit", [1, 100])
+@pytest.mark.parametrize("event_id", [None, "e-16"])
+def test_a_page_of_wide_events_reads_about_what_it_shows(
+    world: HistoryScene, monkeypatch: pytest.MonkeyPatch, limit: int, event_id: str | None
+) -> None:
+    endpoints = [new_id() for _ in range(110)]
+    for number in range(17):
+        event = world.event(f"e-{number:02}", number)
+        for endpoint_id in endpoints:
+            world.record(event, DeliveryStatus.DELIVERED, endpoint_id)
+    read = 0
+    plain = world.log.of_event
+
+    def counted(*arguments: Any, **options: Any) -> list[Delivery]:
+        nonlocal read
+        found = plain(*arguments, **options)
+        read += len(found)
+        return found
+
+    monkeypatch.setattr(world.log, "of_event", counted)
+    found = world.deliveries.page(WORKSPACE, DeliveryQuery(limit=limit, event_id=event_id))
+
+    assert ids(found) == [("e-16", one) for one in sorted(endpoints, reverse=True)[:limit]]
+    # A few of each of sixteen events, which may have no more, and what is shown.
+    assert read <= 16 * 2 + 4 * limit
+
+
+@pytest.mark.parametrize("limit", [1, 20])
+def test_a_page_of_one_endpoint_reads_what_it_shows(world: HistoryScene, limit: int) -> None:
+    for number in range(150):
+        world.record(world.event(f"e-{number:03}", number), DeliveryStatus.DELIVERED)
+    world.log.reads = 0
+
+    page = world.deliveries.read_page(WORKSPACE, DeliveryQuery(limit=limit, endpoint_id=world.hook.id))
+
+    assert [one.event_id for one in page.items] == [f"e-{149 - number:03}" for number in range(limit)]
+    assert page.more
+    assert world.log.reads == limit + 1
+
+
 def test_each_filter_finds_its_own(world: HistoryScene) -> None:
     first, second = world.event("a", 1), world.event("b", 2)
     world.record(first, DeliveryStatus.DELIVERED)

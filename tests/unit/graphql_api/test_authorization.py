@@ -71,6 +71,7 @@ VERDICTS: dict[str, Verdict] = {
     "job": Verdict('{ job(id: "%(endpoint)s") { id } }', None),
     "jobs": Verdict("{ jobs { collectionItems { id } } }", {"collectionItems": [{"id": OURS}]}),
     "endpointSecret": Verdict('{ endpointSecret(id: "%(endpoint)s") }'),
+    "token": Verdict("{ token { workspaceId } }", {"workspaceId": WORKSPACE}),
     "endpoint": Verdict('{ endpoint(id: "%(endpoint)s") { id } }', None),
     "eventFilter": Verdict('{ eventFilter(id: "%(filter)s") { id } }', None),
     "event": Verdict('{ event(id: "%(event)s") { id } }', None),

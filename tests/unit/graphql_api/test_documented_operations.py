@@ -188,6 +188,7 @@ def test_the_sample_of_single_objects_finds_what_there_is(door: Door, services: 
     assert answered["endpoint"] == {"id": WEBHOOK, "name": "test", "status": "ENABLED", "eventFilters": [{"id": FILTER}]}
     assert answered["eventFilter"] == {"id": FILTER, "name": "filter"}
     assert (answered["event"], answered["delivery"]) == (None, None)
+    assert answered["token"]["workspaceId"] == WORKSPACE
 
 
 def test_the_sample_of_explanations_answers_all_three(door: Door, services: FakeServices) -> None:

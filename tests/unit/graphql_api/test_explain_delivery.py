@@ -461,7 +461,8 @@ def test_a_filter_that_never_matched_is_looked_for_in_all_that_is_retained(scene
 
 def test_a_long_look_ends_and_says_how_far_it_came(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(last_match, "MAXIMUM_EVENTS", 4)
-    monkeypatch.setattr(last_match, "EVENTS_PER_READ", 2)
+    monkeypatch.setattr(last_match, "LEAST_PER_READ", 2)
+    monkeypatch.setattr(last_match, "MOST_PER_READ", 2)
     scene.publish("order-0", total=500)
     for number in range(1, 8):
         scene.publish(f"order-{number}", total=1)

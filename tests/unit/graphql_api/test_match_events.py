@@ -141,6 +141,36 @@ def test_an_endpoint_gains_and_loses(door: Door) -> None:
 
 
 @pytest.mark.usefixtures("orders")
+def test_an_endpoint_may_keep_its_other_filters(door: Door) -> None:
+    made = door.ask(
+        'mutation { refunds: createEventFilters(eventFiltersInput: {in: {eventTypes: ["refund"]}}) { id }'
+        ' small: createEventFilters(eventFiltersInput: {pattern: {type: ["order"], data: {total: [80]}}}) { id }'
+        ' createWebSocketEndpoint(name: "s") { id } }'
+    ).data
+    endpoint, refunds, small = (made[name]["id"] for name in ("createWebSocketEndpoint", "refunds", "small"))
+    # It has no filter yet, so it gets everything: the first one takes something from it.
+    first = match(door, endpointId=endpoint, keepOthers=True)
+    for one in (refunds, small):
+        assert door.ask(f'mutation {{ linkEndpointsToEventFilters(endpointIds: ["{endpoint}"], eventFiltersId: "{one}") {{ ok }} }}').data
+
+    added = match(door, endpointId=endpoint, keepOthers=True)
+    changed = match(door, endpointId=endpoint, keepOthers=True, replacesId=small.upper())
+    unchanged = match(door, eventFiltersId=small, endpointId=endpoint, keepOthers=True)
+
+    assert (first["gained"], first["lost"]) == (0, 3)
+    assert (added["matched"], added["gained"], added["lost"]) == (3, 3, 0)
+    assert (changed["gained"], changed["lost"]) == (3, 1)
+    assert (unchanged["matched"], unchanged["gained"], unchanged["lost"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("given", "argument"), [({"keepOthers": True}, "keepOthers"), ({"replacesId": "a"}, "replacesId")])
+def test_what_an_endpoint_keeps_needs_an_endpoint(given: dict[str, Any], argument: str, door: Door) -> None:
+    response = door.ask(MATCH, {"input": {"eventFiltersInput": LARGE, **given}})
+
+    assert (response.code, response.error["message"].partition(":")[0]) == ("BAD_USER_INPUT", argument)
+
+
+@pytest.mark.usefixtures("orders")
 def test_an_endpoint_that_lost_its_last_filter_would_gain_everything(door: Door) -> None:
     lost = door.ask('mutation { createEventFilters(eventFiltersInput: {in: {eventTypes: ["order"]}}) { id } }').data["createEventFilters"][
         "id"

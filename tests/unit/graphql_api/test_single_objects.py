@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from event_service.base.dates import format_date
 from event_service.base.identifiers import delivery_id
 from event_service.delivery.attempt import DeliveryStatus
 from tests.fakes.graphql_services import FakeServices
-from tests.unit.graphql_api.door import WORKSPACE, Door
+from tests.unit.graphql_api.door import TOKEN, WORKSPACE, Door
 
 HOOK = "00000000-0000-4000-8000-000000000001"
 SOCKET = "00000000-0000-4000-8000-000000000002"
@@ -29,6 +30,16 @@ def door(services: FakeServices) -> Door:
     for number in range(3):
         services.add_delivery(WORKSPACE, HOOK, f"e-{number}", status=DeliveryStatus.FAILED, attempts=(), next_attempt=None)
     return door
+
+
+def test_a_token_says_whose_it_is(door: Door, services: FakeServices) -> None:
+    known = services.tokens().authenticate(TOKEN)
+
+    found = door.ask("{ token { id name workspaceId creationDate expiryDate } }").data["token"]
+
+    assert found["id"] == known.token_hash[:16]
+    assert (found["name"], found["workspaceId"], found["expiryDate"]) == (known.name, WORKSPACE, None)
+    assert found["creationDate"] == format_date(known.created)
 
 
 def reads(services: FakeServices) -> dict[str, int]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from event_service.counting.ports import Counted
+from event_service.counting.ports import Counted, answered_within
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, TOKEN, WORKSPACE, Door
 
-FIELDS = "counted points { start events deliveries delivered attemptsFailed failed }"
+FIELDS = "counted p50Ms p95Ms points { start events deliveries delivered attemptsFailed failed p50Ms p95Ms }"
 
 
 def asked(door: Door, arguments: str = "", token: str = TOKEN) -> dict[str, Any]:
@@ -58,6 +58,34 @@ def test_a_step_that_is_cut_by_the_end_counts_up_to_it(door: Door, now: datetime
     points = asked(door, f'(since: "{(until - timedelta(minutes=20)).isoformat()}", until: "{until.isoformat()}", step: MINUTE)')["points"]
 
     assert [one["events"] for one in points] == [4] * 20
+
+
+def test_answers_by_their_duration_are_percentiles_of_each_step_and_of_all(door: Door, services: FakeServices) -> None:
+    now = services.clock().replace(second=0, microsecond=0)
+    for minutes, counts in ((3, {Counted.WITHIN_5: 90, Counted.WITHIN_300: 10}), (2, {Counted.WITHIN_300: 1}), (1, {Counted.EVENTS: 4})):
+        services.counts.add(WORKSPACE, now - timedelta(minutes=minutes), counts)
+
+    found = asked(door, f'(since: "{(now - timedelta(minutes=3)).isoformat()}", until: "{now.isoformat()}", step: MINUTE)')
+
+    assert [(one["p50Ms"], one["p95Ms"]) for one in found["points"]] == [(5, 300), (300, 300), (None, None)]
+    assert (found["p50Ms"], found["p95Ms"]) == (5, 300)
+
+
+def test_half_of_the_answers_is_half_and_not_more(door: Door, services: FakeServices) -> None:
+    at = services.clock() - timedelta(minutes=2)
+    services.counts.add(WORKSPACE, at, {Counted.WITHIN_10: 1, Counted.WITHIN_700: 1})
+    assert (asked(door)["p50Ms"], asked(door)["p95Ms"]) == (10, 700)
+
+    services.counts.add(WORKSPACE, at, {Counted.WITHIN_700: 1})
+    assert asked(door)["p50Ms"] == 700
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "name"),
+    [(0, "within5"), (5, "within5"), (6, "within10"), (149, "within150"), (151, "within200"), (60_000, "within30000")],
+)
+def test_a_duration_is_counted_under_the_next_longer_one(milliseconds: int, name: str) -> None:
+    assert answered_within(milliseconds) == name
 
 
 @pytest.mark.parametrize(

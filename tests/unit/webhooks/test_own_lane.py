@@ -17,6 +17,7 @@ from event_service.delivery.messages import WebhookMessage
 from event_service.webhooks.attempt import CUT_SECONDS
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
+from event_service.webhooks.record import TRIES
 from tests.fakes.webhooks import WORKSPACE, Behaviour, WebhookScene, answering
 
 DAY = 86_400.0
@@ -413,6 +414,48 @@ async def test_an_answer_of_the_old_url_does_not_disable_the_new_one() -> None:
     assert report is not None
     assert report.disabled == 0
     assert world.endpoints[endpoint.id].status is EndpointStatus.ENABLED
+
+
+@pytest.mark.parametrize("waited", [False, True], ids=["live", "backlog"])
+async def test_410_counts_although_disabling_failed_at_first(waited: bool) -> None:
+    world = WebhookScene()
+    endpoint = world.endpoint(answering(410), status=EndpointStatus.PAUSED if waited else EndpointStatus.ENABLED)
+    world.publish(endpoint)
+    if waited:
+        await world.work()
+        world.resume(endpoint)
+    world.clock.advance(seconds=1)
+    tries = 0
+
+    def refused_for_long(operation: str) -> str | None:
+        nonlocal tries
+        tries += operation == "disable"
+        return "refused" if operation == "disable" and tries <= TRIES else None
+
+    world.aws.fault = refused_for_long
+    await world.run(1_000)
+
+    assert tries == TRIES + 1
+    assert world.endpoints[endpoint.id].status is EndpointStatus.DISABLED
+    assert sorted(one.type for one in world.published.values()) == ["event-service.delivery.failed", "event-service.endpoint.disabled"]
+    assert len(world.receivers.receptions) == 1
+
+
+async def test_delivery_that_waits_again_stays_in_its_endpoints_list() -> None:
+    world = WebhookScene()
+    endpoint = world.endpoint(answering(500), status=EndpointStatus.PAUSED)
+    event = world.publish(endpoint)
+    await world.work()
+    assert [one.event_id for one in world.log.of_endpoint(WORKSPACE, endpoint.id).refs] == [event.id]
+    world.resume(endpoint)
+    await world.run(1)
+    assert len(world.receivers.receptions) == 1
+    world.pause(endpoint)
+    await world.run(60)
+
+    assert [one.event_id for one in world.log.of_endpoint(WORKSPACE, endpoint.id).refs] == [event.id]
+    assert world.statuses(endpoint) == {"PENDING": 1}
+    assert len(world.receivers.receptions) == 1
 
 
 # -- faults ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -10,7 +12,7 @@ from typing import Final
 from event_service.base.clock import Clock
 from event_service.base.dates import format_date
 from event_service.base.errors import BadUserInput
-from event_service.counting.ports import Counted, CountReader
+from event_service.counting.ports import WITHIN_MS, Counted, CountReader
 
 KEPT: Final = timedelta(days=14)
 WITHOUT_SINCE: Final = timedelta(days=1)
@@ -32,6 +34,24 @@ class Point:
 
     start: datetime
     counts: dict[Counted, int] = field(default_factory=dict)
+
+
+def within_ms(points: Iterable[Point], share: float) -> int | None:
+    """The least of ``WITHIN_MS`` that ``share`` of the answers did not exceed; ``None`` without answers.
+
+    Args:
+        points: of which the answers are counted together.
+        share: above 0, up to 1.
+    """
+    counts = [point.counts for point in points]
+    answers = {most: sum(one.get(name, 0) for one in counts) for most, name in WITHIN_MS.items()}
+    wanted = math.ceil(share * sum(answers.values()))
+    reached = 0
+    for most, number in answers.items():
+        reached += number
+        if number and reached >= wanted:
+            return most
+    return None
 
 
 class Statistics:

@@ -53,8 +53,10 @@ Moments = list[tuple[datetime, str]]
 class StoredEvents(Protocol):
     """Reads retained events by id, strongly consistent unless told otherwise."""
 
-    def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
-        """Those that exist, by id and in any order."""
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        """Those that exist, by id and in any order, each unpacked when it is taken."""
 
 
 class AcceptedInTime(Protocol):
@@ -73,7 +75,8 @@ class Question:
 
     Attributes:
         condition, event_filter_id: the filter, or the one that exists: one of both.
-        endpoint_id: an endpoint that would have this filter alone.
+        endpoint_id: an endpoint that would have this filter.
+        keep_others: it would keep its other filters, but for ``replaces_id``; otherwise it would have this one alone.
         since, until: a span of acceptance, all that is retained without both; or else one of the following.
         event_ids: retained events.
         events: of one's own; they are not published.
@@ -83,6 +86,8 @@ class Question:
     condition: Mapping[str, Any] | None = None
     event_filter_id: str | None = None
     endpoint_id: str | None = None
+    keep_others: bool = False
+    replaces_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     event_ids: Sequence[str] | None = None
@@ -171,7 +176,10 @@ class Backtest:
             if found is None:
                 raise NotFound("event filter", [filter_id])
             condition = found.condition
-        return Judge(workspace_id, condition, self._make_matcher, self._endpoint(workspace_id, question.endpoint_id))
+        endpoint = self._endpoint(workspace_id, question.endpoint_id)
+        replaced = (question.replaces_id or question.event_filter_id or "").lower()
+        kept = [one for one in endpoint[1] if one.id != replaced] if endpoint is not None and question.keep_others else []
+        return Judge(workspace_id, condition, self._make_matcher, endpoint, kept)
 
     def _endpoint(self, workspace_id: str, given: str | None) -> tuple[Endpoint, Sequence[EventFilter]] | None:
         if given is None:
@@ -184,15 +192,20 @@ class Backtest:
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def _named(self, workspace_id: str, given: Sequence[str]) -> list[StoredEvent]:
+    def _named(self, workspace_id: str, given: Sequence[str]) -> Iterator[StoredEvent]:
+        """The newest first. Their data is read a few at a time: one request may ask for several times a hundred large events."""
         ids = list(dict.fromkeys(parse_event_id(one, "eventIds") for one in given))
         if not 1 <= len(ids) <= MAXIMUM_EVENTS_PER_PUBLISH:
             raise BadUserInput(f"eventIds: {len(ids)} ids were given; give 1 to {MAXIMUM_EVENTS_PER_PUBLISH}.")
-        found = {stored.event.id: stored for stored in self._store.each(workspace_id, ids)}
-        missing = [one for one in ids if one not in found]
+        created = {stored.event.id: stored.event.created for stored in self._store.each(workspace_id, ids, with_data=False)}
+        missing = [one for one in ids if one not in created]
         if missing:
             raise NotFound("event", missing)
-        return sorted(found.values(), key=lambda stored: (stored.event.created, stored.event.id), reverse=True)
+        ids.sort(key=lambda one: (created[one], one), reverse=True)
+        for first in range(0, len(ids), LEAST_PER_READ):
+            some = ids[first : first + LEAST_PER_READ]
+            found = {stored.event.id: stored for stored in self._store.each(workspace_id, some)}
+            yield from (found[one] for one in some if one in found)
 
     def _walk(self, workspace_id: str, question: Question, now: datetime, judge: Judge, tally: Tally, stop: float) -> str | None:
         """Goes backwards through a span. Returns the moment where it stopped; ``None`` at the end."""
@@ -288,6 +301,10 @@ def _check(question: Question) -> None:
     ]
     if len(kinds) > 1:
         problems.append(f"input: {' and '.join(kinds)} were given; give a span (since, until), eventIds, or events.")
+    if question.keep_others and question.endpoint_id is None:
+        problems.append("keepOthers: it says which filters endpointId keeps; give endpointId.")
+    if question.replaces_id is not None and not question.keep_others:
+        problems.append("replacesId: without keepOthers the endpoint keeps no other filter, so none is replaced.")
     if problems:
         raise BadUserInput(*problems)
 

@@ -25,11 +25,13 @@ class Judgement:
         matched: whether the draft matches it.
         near_miss: the only clause that it fails.
         received: whether the endpoint that was named gets it as it is configured now; ``None`` without an endpoint.
+        wanted: whether it would get it with the draft.
     """
 
     matched: bool
     near_miss: FailedClause | None
     received: bool | None
+    wanted: bool
 
 
 class Judge:
@@ -41,6 +43,7 @@ class Judge:
         condition: Mapping[str, Any],
         make_matcher: Callable[[], Matcher],
         endpoint: tuple[Endpoint, Sequence[EventFilter]] | None = None,
+        kept: Sequence[EventFilter] = (),
     ) -> None:
         """
         Args:
@@ -48,6 +51,7 @@ class Judge:
             condition: of the draft, checked.
             make_matcher: makes what routing decides by.
             endpoint: with its linked event filters.
+            kept: those that it would have beside the draft.
         """
         never = datetime.max.replace(tzinfo=UTC)
         draft = EventFilter(DRAFT, workspace_id, DRAFT, dict(condition), never, never)
@@ -56,6 +60,10 @@ class Judge:
         # An event of the service's own about the endpoint itself is never sent there: so the draft has its id, where there is one.
         self._receiver = DRAFT if endpoint is None else endpoint[0].id
         self._drafted.load(0, {self._receiver: None}, [draft], {self._receiver: [DRAFT]})
+        self._kept: RoutingTable | None = None
+        if kept:
+            self._kept = RoutingTable(workspace_id, make_matcher())
+            self._kept.load(0, {self._receiver: None}, kept, {self._receiver: [one.id for one in kept]})
         self._present: RoutingTable | None = None
         if endpoint is not None:
             one, filters = endpoint
@@ -67,5 +75,6 @@ class Judge:
         """One event. Without ``explain`` it is not said whether it is a near miss, which takes as long as the verdict."""
         received = None if self._present is None else self._present.selects(self._receiver, event)
         if self._drafted.selects(self._receiver, event):
-            return Judgement(True, None, received)
-        return Judgement(False, self._explainer.near_miss(event.as_delivered()) if explain else None, received)
+            return Judgement(True, None, received, True)
+        wanted = self._kept is not None and self._kept.selects(self._receiver, event)
+        return Judgement(False, self._explainer.near_miss(event.as_delivered()) if explain else None, received, wanted)

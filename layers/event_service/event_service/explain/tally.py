@@ -84,8 +84,8 @@ class Tally:
             self._miss_bytes += size
             self.near_misses.append(NearMiss(event, judgement.near_miss))
         if judgement.received is not None:
-            self.gained += judgement.matched and not judgement.received
-            self.lost += judgement.received and not judgement.matched
+            self.gained += judgement.wanted and not judgement.received
+            self.lost += judgement.received and not judgement.wanted
 
     def _bucket(self, moment: datetime) -> Bucket:
         start = moment.replace(minute=0, second=0, microsecond=0)

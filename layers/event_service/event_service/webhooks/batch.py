@@ -44,6 +44,7 @@ class DeliveryReport:
         disabled: endpoints that were disabled.
         lanes_begun: endpoints that went to a lane of their own.
         by_workspace: ``attempts`` by workspace.
+        answers_ms: by workspace, how many answers came after so many milliseconds.
         traceparents: of the messages.
     """
 
@@ -57,6 +58,7 @@ class DeliveryReport:
     disabled: int = 0
     lanes_begun: int = 0
     by_workspace: dict[str, dict[DeliveryStatus, int]] = field(default_factory=dict)
+    answers_ms: dict[str, dict[int, int]] = field(default_factory=dict)
     traceparents: list[str | None] = field(default_factory=list)
 
 

@@ -76,6 +76,10 @@ class Recorder:
                 of_workspace = report.by_workspace.setdefault(one.task.message.delivery.workspace_id, {})
                 for counts in (report.attempts, of_workspace):
                     counts[one.record.status] = counts.get(one.record.status, 0) + 1
+                made = one.record.attempt
+                if made is not None and made.status_code is not None:
+                    answers = report.answers_ms.setdefault(one.task.message.delivery.workspace_id, {})
+                    answers[made.duration_ms] = answers.get(made.duration_ms, 0) + 1
             report.limited += one.verdict is not None and one.verdict.limited
             report.to_backlog += one.outcome in (Outcome.BACKLOG, Outcome.CUT)
             report.cut += one.outcome is Outcome.CUT
