@@ -1,12 +1,15 @@
-"""`python -m local.prose`: reads README and docs as a strict editor. Part of `make lint`; needs nothing but Python.
+"""`python -m local.prose`: reads README, docs, docstrings and comments as a strict editor. Part of `make lint`; needs nothing but Python.
 
-Two rules, for text outside of code: words that we replaced are not used, and no sentence has more than 35 words.
+Two rules, for text outside of code: words that we replaced are not used, and no sentence of a document has more than 35 words.
 """
 
 from __future__ import annotations
 
+import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -37,11 +40,14 @@ INSTEAD: Final = {
     r"who(ever)? (wants|gives|finds) .{1,40}, (he|it|who)": "you, a caller",
     r"(utilise|utilize|leverage)[sd]?": "use",
     r"in order to": "to",
-    r"simply|just|obviously|of course": "nothing: leave it out",
+    r"simply|obviously|of course": "nothing: leave it out",
+    r"just": "nothing: leave it out",
 }
 """What is not written, as a regular expression, and what is written instead."""
 
 _WORDS: Final = {re.compile(rf"\b(?:{words})\b", re.IGNORECASE): instead for words, instead in INSTEAD.items()}
+_ALLOWED_IN_CODE: Final = r"\b(?:just)\b"
+"""There it says when something happened."""
 _NOT_PROSE: Final = re.compile(
     r"^```.*?^```|^    \S.*?$|`[^`\n]*`|\]\([^)\s]*\)|https?://\S+|^- (?:Date|Status|Area): .*?$", re.MULTILINE | re.DOTALL
 )
@@ -60,6 +66,24 @@ def documents() -> list[Path]:
     """What people read; reports that programs write are left out."""
     written_by_programs = {ROOT / "docs" / "benchmarks.md"}
     return sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")} - written_by_programs)
+
+
+def modules() -> list[Path]:
+    """The product's, whose docstrings and comments people read."""
+    return sorted(path for folder in ("layers", "functions", "cli") for path in (ROOT / folder).rglob("*.py"))
+
+
+def faults_of_code(source: str) -> Iterator[Fault]:
+    """Replaced words in the docstrings and comments of a module, from top to bottom."""
+    strings = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr))
+    texts = [(one.lineno, one.value) for one in strings if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    texts += [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+    for line, text in sorted(texts):
+        prose = re.sub(r"`+[^`]*`+|https?://\S+", "x", text)
+        for words, instead in _WORDS.items():
+            if words.pattern != _ALLOWED_IN_CODE:
+                yield from (Fault(line, match[0], f"write: {instead}") for match in words.finditer(prose))
 
 
 def faults(text: str) -> Iterator[Fault]:
@@ -91,10 +115,11 @@ def _long_sentences(prose: str) -> Iterator[Fault]:
 def main() -> int:
     """Prints what is wrong, a line each; returns the exit status."""
     status = 0
-    for document in documents():
-        for fault in faults(document.read_text(encoding="utf-8")):
-            print(f"{document.relative_to(ROOT)}:{fault.line}: “{fault.text}”: {fault.advice}")
-            status = 1
+    for paths, read in ((documents(), faults), (modules(), faults_of_code)):
+        for path in paths:
+            for fault in read(path.read_text(encoding="utf-8")):
+                print(f"{path.relative_to(ROOT)}:{fault.line}: “{fault.text}”: {fault.advice}")
+                status = 1
     return status
 
 

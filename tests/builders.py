@@ -5,6 +5,7 @@ A field that is added to a dataclass of the product gets its value here, and no 
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,15 +25,17 @@ class SettableClock:
     Args:
         now: where it begins.
         step_seconds: how far each look moves it, so that no two dates are equal by chance.
+        runs: real time passes as well, for code that waits and looks at the time.
     """
 
-    def __init__(self, now: datetime = START, step_seconds: float = 0) -> None:
+    def __init__(self, now: datetime = START, step_seconds: float = 0, *, runs: bool = False) -> None:
         self.now = now
         self._step = timedelta(seconds=step_seconds)
+        self._began = time.monotonic() if runs else None
 
     def __call__(self) -> datetime:
         self.now += self._step
-        return self.now
+        return self.now if self._began is None else self.now + timedelta(seconds=time.monotonic() - self._began)
 
     def advance(self, **span: float) -> None:
         """Moves it, for example by ``advance(minutes=5)``."""

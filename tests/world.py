@@ -7,7 +7,7 @@ import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -34,24 +34,21 @@ from event_service.events.reading import EventsReading
 from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
 from event_service.events.storage.queue import SqsRoutingQueue
-from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.fan_out import CALLS_PER_INVOCATION
 from event_service.routing.refused_filters import RefusedFilterEvents
-from event_service.routing.router import Routing
-from event_service.routing.tables import RoutingTables
-from event_service.sockets.log import SocketLog
 from event_service.sockets.messages import BacklogMessage, LateAppend, parse_backlog_message
 from event_service.sockets.ports import LogHead
+from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from event_service.webhooks.outlet import MarkingQueue
 from functions.event_router.handler import create_handler
+from tests import builders
 from tests.builders import SettableClock
-from tests.fakes.configuration_store import destinations
-from tests.fakes.events import outlets
 from tests.support.metering import TableShape
 from tests.template_file import resources
+from tests.wiring import SOCKET_RETENTION, SocketUseCases, destinations, new_routing, outlets
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -138,22 +135,22 @@ class World:
 
     def start_router(self) -> None:
         """A router process that knows nothing yet."""
-        self.socket_log = SocketLog(
-            self.socket_store,
-            SqsWakeUpQueue(self.queues, self.socket_url),
-            NoDelay(self.queues, self.backlog_url),
-            self.clock,
-            timedelta(hours=24),
-            sleep=lambda seconds: None,
-        )
-        routing = Routing(
-            tables=RoutingTables(self.changes, self.rows, Matcher),
+        self.socket_log = SocketUseCases(
+            connections=DynamoConnectionStore(self.database),
+            log_store=self.socket_store,
+            wake_ups=SqsWakeUpQueue(self.queues, self.socket_url),
+            backlog=NoDelay(self.queues, self.backlog_url),
+            clock=self.clock,
+        ).log
+        routing = new_routing(
+            self.changes,
+            self.rows,
             store=self.store,
             outlets=outlets(
                 MarkingQueue(SqsWebhookQueue(self.queues, self.webhook_url), lambda: DynamoWideEvents(self.database, RETENTION_DAYS)),
                 self.socket_log,
             ),
-            routing_queue=Impatient(self.queues, self.routing_url),
+            queue=Impatient(self.queues, self.routing_url),
             refused_filters=RefusedFilterEvents(lambda: self.publishing),
             calls_per_invocation=self.calls_per_invocation,
         )
@@ -244,7 +241,7 @@ class World:
     def socket(self, *event_filter_ids: str) -> str:
         """A WEB_SOCKET endpoint that a client was connected to just now, so that its log is kept."""
         made = self.configuration.endpoints.create(WORKSPACE, EndpointType.WEB_SOCKET, "socket", None, list(event_filter_ids) or None).id
-        assert self.socket_store.put_head(made, LogHead(next=1, floor=1, kept_until=self.clock() + timedelta(hours=24)), None)
+        assert self.socket_store.put_head(made, LogHead(next=1, floor=1, kept_until=self.clock() + SOCKET_RETENTION), None)
         return made
 
     def event_filter(self, **listed: list[str]) -> str:
@@ -252,7 +249,15 @@ class World:
 
 
 def token(kind: TokenKind = TokenKind.ACCESS, agent_id: str | None = None, workspace_id: str = WORKSPACE) -> Token:
-    return Token("hash", workspace_id, kind, agent_id, "test", datetime(2026, 1, 1, tzinfo=UTC), None, None)
+    return builders.a_token(
+        "token",
+        token_hash="hash",
+        workspace_id=workspace_id,
+        kind=kind,
+        agent_id=agent_id,
+        name="test",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 class Memory:

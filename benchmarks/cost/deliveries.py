@@ -29,8 +29,6 @@ from event_service.aws.dynamodb import Database
 from event_service.aws.dynamodb import connect as connect_dynamodb
 from event_service.aws.sqs import Queues
 from event_service.configuration.ports import EndpointPage
-from event_service.delivery.lanes import Looks
-from event_service.delivery.service_events import OperationalEvents
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.lanes import DynamoLaneStore
@@ -40,18 +38,19 @@ from event_service.delivery.storage.reminders import DynamoReminderStore
 from event_service.events.new_event import NewEvent
 from event_service.settings import Settings
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.assembly import Limits, WebhookSide, assemble
+from event_service.webhooks.assembly import Limits, WebhookSide
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState, Sender
+from event_service.webhooks.ports import Sender
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from event_service.webhooks.storage.event_texts import DynamoEventTexts
-from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
+from event_service.webhooks.url import UrlRules
 from functions.webhook_delivery.handler import create_handler
 from tests.builders import SettableClock
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.test_cost import OneAtATime
 from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape, item_size
 from tests.template_file import create_tables, resources
+from tests.wiring import WebhookUseCases
 from tests.world import REGION, RETENTION_DAYS, WORKSPACE, Context, World, token
 
 EVENTS = 100
@@ -170,23 +169,22 @@ def delivery_of(world: World, receivers: Sender | None = None) -> WebhookSide:
         # The owner of a lane waits and looks at the time.
         return world.clock() + timedelta(seconds=time.monotonic() - began)
 
-    rules = UrlRules(guard=AddressGuard(), allow_http=False)
-
-    def parse_url(url: str) -> WebhookUrl:
-        return parse_webhook_url(url, rules)
-
-    looks = Looks(SqsLookQueue(world.queues, LOOK_URL), DynamoReminderStore(database), clock)
-    return assemble(
-        state=EndpointState(DynamoSnapshotReader(database, clock), DynamoHealthStore(database), DynamoLaneStore(database)),
-        stores=DeliveryStores(DynamoDeliveryLog(database, clock, RETENTION_DAYS), DynamoBacklogStore(database, RETENTION_DAYS), looks),
+    use_cases = WebhookUseCases(
+        snapshots=DynamoSnapshotReader(database, clock),
+        log=DynamoDeliveryLog(database, clock, RETENTION_DAYS),
+        backlog=DynamoBacklogStore(database, RETENTION_DAYS),
+        reminders=DynamoReminderStore(database),
+        lanes=DynamoLaneStore(database),
+        health=DynamoHealthStore(database),
         texts=DynamoEventTexts(database, clock),
         queue=SqsWebhookQueue(world.queues, world.webhook_url),
-        actions=EndpointActions(OperationalEvents(lambda: world.publishing), lambda: world.configuration.endpoints),
-        sender=receivers or _Receivers(),
-        parse_url=parse_url,
+        look_queue=SqsLookQueue(world.queues, LOOK_URL),
+        publisher=lambda: world.publishing,
+        disabler=lambda: world.configuration.endpoints,
         clock=clock,
-        limits=Limits(RETENTION_DAYS, 15),
     )
+    rules = UrlRules(guard=AddressGuard(), allow_http=False)
+    return use_cases.new_process(receivers or _Receivers(), rules, Limits(RETENTION_DAYS, 15))
 
 
 def event(number: int) -> NewEvent:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from benchmarks.cost import deliveries as cost
 from benchmarks.cost import prices
 from benchmarks.report.page import Table
-from event_service.configuration.endpoint import EndpointType
 from event_service.counting.seen_types import EventTypes
 from event_service.counting.storage.seen_types import DynamoSeenTypes
 from event_service.delivery.lanes import Looks
@@ -40,12 +39,10 @@ from event_service.routing.replay import Replay
 from event_service.sockets.connection import Connection
 from event_service.sockets.open_connections import OpenConnections
 from event_service.sockets.places import SocketPlaces
-from event_service.sockets.replay_target import SocketTarget
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.queue import SqsBacklogQueue
-from event_service.webhooks.replay_target import WebhookTarget
-from tests.fakes.configuration_store import destinations
 from tests.support.metering import Ledger
+from tests.wiring import destinations, replay_targets
 from tests.world import RETENTION_DAYS, WORKSPACE, World, token
 
 EVENTS: Final = 1_000
@@ -79,10 +76,6 @@ def tables() -> list[Table]:
 def _no_time_passes() -> float:
     """AWS in memory is slower than AWS: time must not end what is counted."""
     return 0.0
-
-
-def _do_not_wait(seconds: float) -> None:
-    del seconds
 
 
 def dollars_of(ledger: Ledger, cpu_seconds: float, *, door: bool) -> float:
@@ -220,13 +213,7 @@ class _Asked:
         looks = Looks(SqsLookQueue(world.queues, cost.LOOK_URL), DynamoReminderStore(self._database), clock)
         resending = Resending(DynamoBacklogStore(self._database, RETENTION_DAYS), looks, DynamoWideEvents(self._database, RETENTION_DAYS))
         replay = Replay(
-            targets=ReplayTargets(
-                destinations(),
-                {
-                    EndpointType.WEB_HOOK: WebhookTarget(self._log, resending, clock),
-                    EndpointType.WEB_SOCKET: SocketTarget(lambda: world.socket_log, self._places, clock, _do_not_wait),
-                },
-            ),
+            targets=ReplayTargets(destinations(), replay_targets(self._log, resending, lambda: world.socket_log, self._places, clock)),
             store=world.store,
             accepted=world.reading,
             endpoints=world.configuration,

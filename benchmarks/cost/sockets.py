@@ -23,14 +23,13 @@ from benchmarks.report.page import Table
 from event_service.sockets.connection import Connection, group_of
 from event_service.sockets.delivery import SocketDelivery
 from event_service.sockets.live_run import CONNECTIONS_PER_GROUP, POSTS_PER_GROUP
-from event_service.sockets.log import SocketLog
-from event_service.sockets.outside import Outside
 from event_service.sockets.ports import Poster
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from functions.socket_delivery.handler import create_handler
 from tests.fakes.sockets import FakePoster
 from tests.support.metering import Ledger
+from tests.wiring import SocketUseCases
 from tests.world import WORKSPACE, World, token
 
 FRAME_STEP = 32 * 1024
@@ -199,15 +198,7 @@ def _connection(world: World, endpoint_id: str, connection_id: str, groups: int)
 
 def _delivery(world: World, connections: DynamoConnectionStore, poster: Poster) -> SocketDelivery:
     queue, backlog = SqsWakeUpQueue(world.queues, world.socket_url), SqsBacklogQueue(world.queues, world.webhook_url)
-    outside = Outside(
-        connections=connections,
-        log=world.socket_store,
-        events=world.store,
-        poster=poster,
-        wake_ups=queue,
-        backlog=backlog,
-        clock=world.clock,
-        in_thread=asyncio.to_thread,
-        sleep=asyncio.sleep,
+    use_cases = SocketUseCases(
+        connections=connections, log_store=world.socket_store, wake_ups=queue, backlog=backlog, clock=world.clock, sleep=time.sleep
     )
-    return SocketDelivery(outside, SocketLog(world.socket_store, queue, backlog, world.clock, timedelta(days=1)))
+    return use_cases.new_delivery(use_cases.outside(world.store, poster, in_thread=asyncio.to_thread))

@@ -3,7 +3,7 @@
     python -m benchmarks breaking_sockets
 
 The client is the documented one: it reconnects with the last sequence it saw, and drops what is not higher. A kill ends the TCP
-connection without a word, at any point of a drain. Then all that is retained is read again from the start, as by a client that
+connection without a word, at any point of a backlog run. Then all that is retained is read again from the start, as by a client that
 missed everything.
 """
 

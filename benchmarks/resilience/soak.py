@@ -55,7 +55,7 @@ PAUSE_SECONDS: Final = (0.5, 1.5)
 """Of each of the three publishers. About 25 deliveries a second in all: the local AWS hands out about 100 messages a second when nothing
 else runs, and beyond that the backlog would be measured instead of the service."""
 QUIET_SECONDS: Final = 150.0
-"""The drain is given up when nothing arrived for so long: longer than a message can be hidden, even after several kills."""
+"""Waiting for the rest ends when nothing arrived for so long: longer than a message can be hidden, even after several kills."""
 GROWTH_ALLOWED: Final = 0.10
 GROWTH_ALLOWED_BYTES: Final = 10_000_000
 """What a process takes with its first request of each kind (the retry scheduler's comes once a minute); in the four minutes without kills
@@ -296,7 +296,7 @@ def set_up(client: GraphqlClient, url: str) -> str:
     return str(client.execute(documents.CREATE_SOCKET, name="socket")["createWebSocketEndpoint"]["id"])
 
 
-def drain(tally: Tally, say: Any) -> float:
+def receive_rest(tally: Tally, say: Any) -> float:
     """Waits until everything has arrived, or nothing has for a long time; returns the seconds it took."""
     began = time.monotonic()
     told = began
@@ -344,20 +344,22 @@ def run(minutes: float) -> int:
             stop.set()
         for thread in load:
             thread.result()
-        say(f"{len(tally.accepted)} events accepted; draining")
-        drained = drain(tally, say)
+        say(f"{len(tally.accepted)} events accepted; waiting for the rest")
+        rest_seconds = receive_rest(tally, say)
         stop_listening.set()
         sockets = listening.result()
         if stack.has_died():
             raise ToolError(f"the local AWS died; see {directory / 'ministack.log'}")
         # Before the stack stops: that may take a minute, since every process that was killed has left its files behind.
-        return report(tally, memory, drained, sockets, psutil.Process(stack.pid).memory_info().rss)
+        return report(tally, memory, rest_seconds, sockets, psutil.Process(stack.pid).memory_info().rss)
 
 
-def report(tally: Tally, memory: Memory, drained: float, sockets: dict[str, int], host: int) -> int:
+def report(tally: Tally, memory: Memory, rest_seconds: float, sockets: dict[str, int], host: int) -> int:
     """Prints what happened; 0 when nothing was lost and memory is flat."""
     print(f"\n{tally.publishes} publishes accepted, {tally.publishes_repeated} sent again for want of an answer.")
-    print(f"{tally.chores} rounds of chores, {tally.chores_failed} cut short. The last delivery came {drained:.0f} s after the load ended.")
+    print(
+        f"{tally.chores} rounds of chores, {tally.chores_failed} cut short. The last delivery came {rest_seconds:.0f} s after the load ended."
+    )
     print(f"kills: {', '.join(f'{name} {count}' for name, count in sorted(tally.kills.items()))}")
     print(f"socket: {sockets['connections']} connections, {sockets['dropped']} repeats dropped, {sockets['missed']} missed")
     if tally.latencies:

@@ -124,14 +124,17 @@ def _ours(calls: Counter[str]) -> Prepare:
     from event_service import wiring
     from functions.webhook_delivery.handler import lambda_handler
 
+    def counted(call: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Any:
+        def counting(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            calls[operation] += 1
+            return call(operation, arguments)
+
+        return counting
+
+    # What leaves by the SDK, and what leaves without it.
     database = wiring.database()
-    plain = database._call  # noqa: SLF001 - counts what leaves
-
-    def counted(operation: str, arguments: dict[str, Any], **options: bool) -> dict[str, Any]:
-        calls[operation] += 1
-        return plain(operation, arguments, **options)
-
-    database._call = counted  # type: ignore[method-assign]  # noqa: SLF001
+    for name in ("_call", "_call_plain"):
+        setattr(database, name, counted(getattr(database, name)))
 
     def deliver(batch: dict[str, Any]) -> None:
         assert lambda_handler(batch, _Context()) == {"batchItemFailures": []}

@@ -1,4 +1,4 @@
-"""`event-service deliveries`: what became of events on their way to webhooks."""
+"""`event-service deliveries`: the deliveries of events to webhooks."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import typer
 
 from cli import documents
 from cli.errors import CommandError, UsageError
-from cli.marks import Description, Key, Labels, given_marks, read_labels
+from cli.marks import FLAGS, Marks, read_labels, with_marks
 from cli.session import in_groups, pages, session_of
 
 app = typer.Typer(
@@ -63,6 +63,7 @@ def list_endpoints(
 
 
 @app.command("create-webhook")
+@with_marks
 def create_webhook(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="For people.")],
@@ -70,34 +71,31 @@ def create_webhook(
     method: Annotated[str, typer.Option(help="POST, PUT or PATCH.")] = "POST",
     filters: FilterIds = None,
     *,
-    key: Key = None,
-    description: Description = None,
-    labels: Labels = None,
+    marks: Marks,
 ) -> None:
     """Create an endpoint to which events are sent by HTTP."""
     session = session_of(context)
-    marks = given_marks(key, description, labels)
     data = session.target.graphql.execute(documents.CREATE_WEBHOOK, name=name, url=url, method=method, filters=filters or None, **marks)
     _show(context, data["createWebhookEndpoint"])
 
 
 @app.command("create-socket")
+@with_marks
 def create_socket(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="For people.")],
     filters: FilterIds = None,
-    key: Key = None,
-    description: Description = None,
-    labels: Labels = None,
+    *,
+    marks: Marks,
 ) -> None:
     """Create an endpoint that programs connect to by WebSocket (see `event-service listen`)."""
     session = session_of(context)
-    marks = given_marks(key, description, labels)
     data = session.target.graphql.execute(documents.CREATE_SOCKET, name=name, filters=filters or None, **marks)
     _show(context, data["createWebSocketEndpoint"])
 
 
 @app.command()
+@with_marks
 def update(
     context: typer.Context,
     endpoint: Id,
@@ -105,14 +103,12 @@ def update(
     url: Annotated[str | None, typer.Option(help="Of a webhook: where events are sent.")] = None,
     method: Annotated[str | None, typer.Option(help="Of a webhook: POST, PUT or PATCH.")] = None,
     *,
-    key: Key = None,
-    description: Description = None,
-    labels: Labels = None,
+    marks: Marks,
 ) -> None:
     """Change what is given of an endpoint, and leave the rest."""
-    given = {"name": name, "url": url, "method": method} | given_marks(key, description, labels)
+    given = {"name": name, "url": url, "method": method, **marks}
     if all(value is None for value in given.values()):
-        raise UsageError("Nothing to change: give --name, --url, --method, --key, --description or --label.")
+        raise UsageError(f"Nothing to change: give --name, --url, --method, {', '.join(FLAGS[:-1])} or {FLAGS[-1]}.")
     session = session_of(context)
     _show(context, session.target.graphql.execute(documents.UPDATE_ENDPOINT, id=endpoint, **given)["updateEndpoint"])
 
@@ -135,7 +131,7 @@ def resume(
     ids: Ids,
     discard_waiting: Annotated[bool, typer.Option("--discard-waiting", help="Discard what waited instead of sending it.")] = False,
 ) -> None:
-    """Send what waited and go on; also re-enables endpoints that the service disabled."""
+    """Send the backlog and go on; also re-enables endpoints that the service disabled."""
     _each_group(context, documents.RESUME_ENDPOINTS, ids, "Resumed", discardWaiting=discard_waiting or None)
 
 

@@ -69,7 +69,7 @@ def _done(progress: Progress, events: list[dict[str, Any]]) -> int:
 
 
 def _pages(session: Session, progress: Progress) -> Iterator[tuple[list[dict[str, Any]], str | None]]:
-    """Events and the cursor behind them, until there are no more."""
+    """Events and the cursor behind them, until none are left."""
     size, cursor = PAGE, progress.cursor
     while True:
         try:

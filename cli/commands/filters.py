@@ -9,7 +9,7 @@ import typer
 from cli import documents
 from cli.errors import UsageError
 from cli.filter_test import show
-from cli.marks import Description, Key, Labels, given_marks, read_labels
+from cli.marks import FLAGS, Marks, read_labels, with_marks
 from cli.patterns import read_pattern
 from cli.session import in_groups, moment, pages, session_of
 
@@ -56,6 +56,7 @@ def list_filters(
 
 
 @app.command()
+@with_marks
 def create(
     context: typer.Context,
     name: Name = None,
@@ -66,21 +67,19 @@ def create(
     pattern: Pattern = None,
     endpoints: Annotated[list[str] | None, typer.Option("--endpoint", metavar="ID", help="Endpoint to link; may be repeated.")] = None,
     *,
-    key: Key = None,
-    description: Description = None,
-    labels: Labels = None,
+    marks: Marks,
 ) -> None:
     """Create an event filter: any of each list, all lists given, and the pattern."""
     condition = _condition(types, cameras, agents, groups, pattern)
     if condition is None:
         raise UsageError("A filter needs a condition: --type, --camera, --agent, --profile-group or --pattern.")
     session = session_of(context)
-    marks = given_marks(key, description, labels)
     data = session.target.graphql.execute(documents.CREATE_FILTER, input=condition, name=name, endpoints=endpoints or None, **marks)
     _show(context, data["createEventFilters"])
 
 
 @app.command()
+@with_marks
 def update(
     context: typer.Context,
     event_filter: Annotated[str, typer.Argument(metavar="ID")],
@@ -91,15 +90,12 @@ def update(
     groups: Groups = None,
     pattern: Pattern = None,
     *,
-    key: Key = None,
-    description: Description = None,
-    labels: Labels = None,
+    marks: Marks,
 ) -> None:
     """Change an event filter. A condition that is given replaces the whole condition."""
     condition = _condition(types, cameras, agents, groups, pattern)
-    marks = given_marks(key, description, labels)
     if condition is None and name is None and not marks:
-        raise UsageError("Nothing to change: give --name, --key, --description, --label or a condition.")
+        raise UsageError(f"Nothing to change: give --name, {', '.join(FLAGS)} or a condition.")
     session = session_of(context)
     data = session.target.graphql.execute(documents.UPDATE_FILTER, id=event_filter, input=condition, name=name, **marks)
     _show(context, data["updateEventFilters"])

@@ -1,4 +1,4 @@
-"""`event-service why`: what became of an event, and why."""
+"""`event-service why`: the outcome of an event, and why."""
 
 from __future__ import annotations
 

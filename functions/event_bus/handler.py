@@ -21,7 +21,8 @@ from event_service.settings import get_settings
 
 _LOG = logging.getLogger(__name__)
 KEPT_AS: Final = "eventBridge"
-"""Under this name ``data`` keeps where an event comes from, which a sender cannot choose: EventBridge sets the account."""
+"""Under this name ``data`` keeps where an event comes from, which a sender cannot choose: EventBridge sets the account
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html)."""
 KEPT: Final = ("source", "account", "region", "resources")
 
 configure()

@@ -68,7 +68,7 @@ _ALLOWED = {
 class Context:
     """One request: its caller, the use cases, and what it has used up.
 
-    The properties that give out use cases are where an agent's token ends: everything but publishing refuses it, so a new operation is
+    The properties that return use cases are where an agent's token ends: everything but publishing refuses it, so a new operation is
     closed to agents unless it is written otherwise.
     """
 

@@ -18,7 +18,8 @@ _LOG = logging.getLogger(__name__)
 MAXIMUM_ERRORS = 100
 """As many errors, and as many problems of one, are shown."""
 MAXIMUM_MESSAGE_CHARACTERS = 1_000
-"""graphql-core quotes whole literals: of 1.4 MB in a request it made 28 MB of errors, and Lambda sends 6."""
+"""graphql-core quotes whole literals: of 1.4 MB in a request it made 28 MB of errors, and Lambda sends 6
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 MAXIMUM_OWN_CHARACTERS = 4_500
 """Of a sentence of ours: one may list 100 ids."""
 

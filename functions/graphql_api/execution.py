@@ -34,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON body, and what became of the request.
+    """A JSON body, and the outcome of the request.
 
     Attributes:
         body: JSON.

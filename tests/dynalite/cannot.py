@@ -20,7 +20,7 @@ _ROWS_OF_MOTO = "asks moto for the rows that it holds"
 
 _BY_REASON = {
     _TRANSACTIONS: (
-        "configuration/test_configuration.py::test_a_commit_whose_rows_are_refused_is_a_success_and_is_seen_by_who_reads_next",
+        "configuration/test_configuration.py::test_a_commit_whose_rows_are_refused_succeeds_and_is_seen_by_reads",
         "configuration/test_configuration.py::test_a_created_endpoint_is_read_back_as_it_was_answered",
         "configuration/test_configuration.py::test_a_foreign_id_behaves_like_an_unknown_id_and_nothing_is_changed",
         "configuration/test_configuration.py::test_a_grace_period_is_0_to_7_days",

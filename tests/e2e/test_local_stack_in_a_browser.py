@@ -53,7 +53,7 @@ async def _visit(browser: Page, url: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_page_of_another_site_can_neither_make_a_function_nor_read_a_table(
+async def test_a_page_of_another_site_makes_no_function_and_reads_no_table(
     page: Page,  # noqa: F811 - the fixture imported above
     site: str,
     stack: StackFile,
@@ -81,7 +81,7 @@ async def test_a_page_of_another_site_can_neither_make_a_function_nor_read_a_tab
     assert "evil" not in {one["FunctionName"] for one in lambda_.list_functions()["Functions"]}
 
 
-async def test_a_page_of_another_site_connects_a_socket_with_its_token_as_a_subprotocol(
+async def test_a_page_of_another_site_connects_with_its_token_as_a_subprotocol(
     page: Page,  # noqa: F811 - the fixture imported above
     site: str,
     stack: StackFile,

@@ -21,13 +21,10 @@ from event_service.configuration.changes import (
     SetState,
     Unlink,
 )
-from event_service.configuration.destinations import Destinations
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.ports import Beside, EndpointPage, EventFilterPage, RememberedRequest, RoutingRows
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.filters.event_filter import EventFilter
-from event_service.sockets.destination import SocketDestination
-from event_service.webhooks.destination import WebhookDestination
 
 T = TypeVar("T", Endpoint, EventFilter)
 
@@ -209,11 +206,6 @@ class FakeConfigurationRows:
 
 def _is_behind(own: str, after: str, *, descending: bool) -> bool:
     return own < after if descending else own > after
-
-
-def destinations(check_url: Callable[[str], object] = lambda url: url) -> Destinations:
-    """The types of endpoints, as wiring registers them."""
-    return Destinations([SocketDestination(), WebhookDestination(check_url)])
 
 
 class FakeSecretStore:

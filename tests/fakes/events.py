@@ -13,18 +13,13 @@ from event_service.base.clock import Clock
 from event_service.base.errors import Unavailable
 from event_service.base.identifiers import shard_of
 from event_service.base.json_values import dumps
-from event_service.configuration.endpoint import EndpointType
 from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.outlet import Outlet
-from event_service.delivery.ports import WebhookQueue
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS, EntryPage, Publisher, PutOutcome, StoredEvent, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
 from event_service.events.sort_key import EventEntry, activity_id, expiry, indexed_profile_ids, read_sort_key, sort_key
 from event_service.routing.table import RefusedFilter
 from event_service.sockets.log import Routed
-from event_service.sockets.outlet import Appending, SocketOutlet
-from event_service.webhooks.outlet import WebhookOutlet
 
 RETENTION_DAYS = 14
 MOST_PAGE_BYTES = 1_048_576
@@ -308,8 +303,3 @@ class FakeSqsClient:
         failing = [entry for position, entry in enumerate(entries) if position in (fault or ())]
         self.arrived.extend(entry for entry in entries if entry not in failing)
         return failing
-
-
-def outlets(webhooks: WebhookQueue, sockets: Appending) -> dict[EndpointType, Outlet]:
-    """How routing hands over, as wiring registers it."""
-    return {EndpointType.WEB_HOOK: WebhookOutlet(webhooks), EndpointType.WEB_SOCKET: SocketOutlet(sockets)}

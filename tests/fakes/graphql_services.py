@@ -13,14 +13,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from event_service.access.token import Token, TokenKind, hash_token
+from event_service.access.token import Token, TokenKind
 from event_service.access.tokens import Tokens
 from event_service.base.errors import BadUserInput, NotFound
 from event_service.base.identifiers import new_id, parse_uuid
 from event_service.base.page import Page
 from event_service.configuration.chain import Waiting
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.secrets import EndpointSecrets
@@ -52,13 +52,15 @@ from event_service.routing.job_steps import steps
 from event_service.routing.replay import Replay
 from event_service.sockets.open_connections import OpenConnections
 from event_service.sockets.places import SocketPlaces
+from tests import builders
 from tests.builders import SettableClock
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 from tests.fakes.counting import FakeCounts, FakeSeenTypes
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeLaneStore
 from tests.fakes.events import FakeEventStore
 from tests.fakes.jobs import FakeJobQueue, FakeJobStore
 from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables
+from tests.wiring import destinations, new_bulk_retry
 
 
 class FakeTokenStore:
@@ -244,8 +246,12 @@ class FakePublished:
         found = [one for one in self._publishing.events if one.workspace_id == workspace_id and one.id in event_ids]
         return {one.id: StoredEvent(one, "nonce", len(one.as_json())) for one in found}
 
-    def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
-        yield from (one for one in self.get(workspace_id, event_ids).values() if consistent or one.event.id not in self._lagging)
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        for one in self.get(workspace_id, event_ids).values():
+            if consistent or one.event.id not in self._lagging:
+                yield one if with_data else replace(one, event=replace(one.event, data={}), data_bytes=0)
 
     def accepted(
         self, workspace_id: str, since: datetime, until: datetime, *, descending: bool = False, check: Callable[[], None] = lambda: None
@@ -383,13 +389,7 @@ class FakeServices:
 
     def bulk_retry(self) -> BulkRetry:
         """Over events that are not there: what it finds it skips."""
-        return BulkRetry(
-            deliveries=self.deliveries(),
-            store=FakeEventStore(self.clock),
-            endpoints=self._configuration,
-            destinations=destinations(),
-            make_matcher=Matcher,
-        )
+        return new_bulk_retry(self.deliveries(), FakeEventStore(self.clock), self._configuration)
 
     def monotonic(self) -> float:
         """Time in which each look takes ``seconds_per_look``."""
@@ -399,7 +399,7 @@ class FakeServices:
         """Makes ``text`` a token; ``changes`` are fields of :class:`Token` such as ``revoked``."""
         agent_id = new_id() if kind is TokenKind.AGENT else None
         fields = {"agent_id": agent_id, "expires": None, "revoked": None, **changes}
-        token = Token(token_hash=hash_token(text), workspace_id=workspace_id, kind=kind, name="test", created=self.clock(), **fields)
+        token = builders.a_token(text, workspace_id=workspace_id, kind=kind, name="test", created=self.clock(), **fields)
         self.token_store.put(token)
         return token
 
@@ -413,15 +413,13 @@ class FakeServices:
     def put_endpoint(self, workspace_id: str, endpoint_id: str, url: str | None = "https://web-hook.server.com") -> Endpoint:
         """An endpoint with the id that a documented request uses: a WEB_SOCKET when ``url`` is ``None``."""
         now = self.clock()
-        endpoint = Endpoint(
+        endpoint = builders.an_endpoint(
+            EndpointType.WEB_HOOK if url else EndpointType.WEB_SOCKET,
             id=endpoint_id,
             workspace_id=workspace_id,
-            type=EndpointType.WEB_HOOK if url else EndpointType.WEB_SOCKET,
             name="test",
             url=url,
             method="POST" if url else None,
-            status=EndpointStatus.ENABLED,
-            status_reason=None,
             created=now,
             modified=now,
         )

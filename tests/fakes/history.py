@@ -4,104 +4,103 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryKey, DeliveryStatus, LogRecord
-from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.lanes import Looks
 from event_service.delivery.ports import BacklogRow, ReadableLog
-from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
+from event_service.events.ports import EventStore
 from event_service.filters.event_filter import EventFilter
-from event_service.filters.matching.matcher import Matcher
 from event_service.routing.endpoint_routing import EndpointsAndFilters
-from event_service.routing.replay import AcceptedInTime, Replay
-from event_service.sockets.log import Routed, SocketLog
+from event_service.routing.replay import Replay
+from event_service.sockets.log import Routed
 from event_service.sockets.places import SocketPlaces
 from event_service.sockets.ports import LogHead, Segment
-from event_service.sockets.replay_target import SocketTarget
-from event_service.webhooks.replay_target import WebhookTarget
-from tests.fakes.configuration_store import destinations
+from tests import builders
+from tests.builders import START, SettableClock
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeReminderStore
 from tests.fakes.events import FakeEventStore
 from tests.fakes.sockets import FakeBacklogQueue, FakeSocketTables, FakeWakeUpQueue
 from tests.fakes.webhooks import FakeQueue
 from tests.simulation.virtual_time import VirtualClock
+from tests.wiring import SOCKET_RETENTION, HistoryUseCases, SocketUseCases, replay_targets
 
 WORKSPACE = "11111111-1111-4111-8111-111111111111"
 FOREIGN = "22222222-2222-4222-8222-222222222222"
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class World:
-    """One webhook and one socket, and as many events as a test wants."""
+class HistoryScene:
+    """One webhook and one socket, and as many events as a test wants: what there is to read, to retry and to replay."""
 
     def __init__(self) -> None:
-        self.now = START
+        self.clock = SettableClock(START)
         self.seconds = itertools.count()
         aws = Aws()
-        self.log = FakeDeliveryLog(aws, lambda: self.now)
+        self.log = FakeDeliveryLog(aws, self.clock)
         self.aws = aws
         self.backlog = FakeBacklogStore(aws)
         self.look_queue = FakeQueue(aws, VirtualClock(), "looks")
-        self.resending = Resending(self.backlog, Looks(self.look_queue, FakeReminderStore(aws), lambda: self.now), self.log)
-        self.store = FakeEventStore(lambda: self.now)
+        self.resending = Resending(self.backlog, Looks(self.look_queue, FakeReminderStore(aws), self.clock), self.log)
+        self.store = FakeEventStore(self.clock)
         self.tested: list[tuple[str, str]] = []
         self.filters: list[EventFilter] = []
         self.hook = self._endpoint(EndpointType.WEB_HOOK)
         self.socket = self._endpoint(EndpointType.WEB_SOCKET)
         self.existing = {self.hook.id: self.hook, self.socket.id: self.socket}
         self.tick = 0.0
-        self.deliveries = DeliveryHistory(
-            readable=ReadableLog(self.log, self.log),
-            resending=self.resending,
-            store=self.store,
-            accepted=self,
-            endpoints=self,
-            destinations=destinations(),
-            tester=self,
-            monotonic=lambda: next(self.seconds) * self.tick,
-        )
         self.lagging: set[str] = set()
         self.slept = 0.0
-        self.socket_tables = FakeSocketTables(clock=lambda: self.now)
-        retention = timedelta(hours=24)
+        self.socket_tables = FakeSocketTables(clock=self.clock)
         self.wake_ups = FakeWakeUpQueue()
-        self.socket_log = SocketLog(self.socket_tables, self.wake_ups, FakeBacklogQueue(), lambda: self.now, retention, self.sleep)
-        self.places = SocketPlaces(self.socket_tables, retention)
-        self.replay = self.replay_with(self.store, self, self)
+        sockets = SocketUseCases(
+            connections=self.socket_tables,
+            log_store=self.socket_tables,
+            wake_ups=self.wake_ups,
+            backlog=FakeBacklogQueue(),
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+        self.socket_log = sockets.log
+        self.places = SocketPlaces(self.socket_tables, SOCKET_RETENTION)
+        use_cases = self.use_cases_with(self.store, self, self)
+        self.deliveries = use_cases.deliveries
+        self.replay = self.replay_of(use_cases)
 
-    def replay_with(self, store: FakeEventStore, accepted: AcceptedInTime, endpoints: EndpointsAndFilters) -> Replay:
-        """The replay, with another reading side."""
-        return Replay(
-            targets=ReplayTargets(
-                destinations(),
-                {
-                    EndpointType.WEB_HOOK: WebhookTarget(self.log, self.resending, lambda: self.now),
-                    EndpointType.WEB_SOCKET: SocketTarget(lambda: self.socket_log, self.places, lambda: self.now, self.sleep),
-                },
-            ),
+    def use_cases_with(self, store: EventStore, accepted: Any, endpoints: EndpointsAndFilters) -> HistoryUseCases:
+        """The use cases over this log, with another reading side."""
+        return HistoryUseCases(
+            readable=ReadableLog(self.log, self.log),
+            resending=self.resending,
             store=store,
             accepted=accepted,
             endpoints=endpoints,
-            make_matcher=Matcher,
-            clock=lambda: self.now,
+            tester=self,
+            clock=self.clock,
             monotonic=lambda: next(self.seconds) * self.tick,
             sleep=self.sleep,
         )
 
+    def replay_of(self, use_cases: HistoryUseCases) -> Replay:
+        """The replay to this webhook and this socket."""
+        targets = replay_targets(self.log, self.resending, lambda: self.socket_log, self.places, self.clock, self.sleep)
+        return use_cases.replay_to(targets)
+
     def _endpoint(self, of_type: EndpointType) -> Endpoint:
-        return Endpoint(new_id(), WORKSPACE, of_type, "e", None, None, EndpointStatus.ENABLED, None, START, START)
+        return builders.an_endpoint(
+            of_type, id=new_id(), workspace_id=WORKSPACE, name="e", url=None, method=None, created=START, modified=START
+        )
 
     def event(self, event_id: str, minute: float, event_type: str = "t") -> Event:
         moment = START + timedelta(minutes=minute)
-        event = Event(event_id, event_type, moment, {}, None, None, WORKSPACE, moment)
+        event = builders.an_event(id=event_id, type=event_type, date=moment, workspace_id=WORKSPACE, created=moment)
         self.store.put([event], "nonce")
-        self.now = max(self.now, moment + timedelta(minutes=10))
+        self.clock.now = max(self.clock.now, moment + timedelta(minutes=10))
         return event
 
     def record(self, event: Event, status: DeliveryStatus, endpoint_id: str | None = None, number: int = 1) -> Delivery:
@@ -120,7 +119,7 @@ class World:
 
     def keep_socket_log(self) -> None:
         """A client was connected to the socket just now."""
-        self.socket_tables.log_heads[self.socket.id] = LogHead(1, 1, self.now + timedelta(days=30))
+        self.socket_tables.log_heads[self.socket.id] = LogHead(1, 1, self.clock.now + timedelta(days=30))
 
     def log_live(self, *event_ids: str) -> None:
         """Routing appends events to the socket's log."""
@@ -143,7 +142,7 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         """Time passes, and indexes catch up."""
-        self.now += timedelta(seconds=seconds)
+        self.clock.advance(seconds=seconds)
         self.slept += seconds
         self.lagging.clear()
 
@@ -155,4 +154,4 @@ class World:
 
     def test(self, workspace_id: str, endpoint_id: str) -> Attempt:
         self.tested.append((workspace_id, endpoint_id))
-        return Attempt(1, self.now, 5, 200, None, None, "")
+        return Attempt(1, self.clock.now, 5, 200, None, None, "")

@@ -9,17 +9,16 @@ from event_service.base.dates import format_date
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
 from event_service.delivery.cancelling import Cancelling
 from event_service.delivery.history import DeliveryHistory
-from event_service.delivery.ports import ReadableLog
 from event_service.delivery.receiver_reports import ReceiverReports
 from event_service.events.event import Event
 from event_service.events.reading import EventsReading
-from event_service.filters.matching.matcher import Matcher
 from event_service.routing.bulk_retry import BulkRetry
 from event_service.routing.replay import Replay
-from tests.fakes.configuration_store import destinations
+from tests import builders
+from tests.builders import START
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 from tests.fakes.graphql_services import FakeServices
-from tests.fakes.history import START, World
+from tests.fakes.history import HistoryScene
 
 
 class ReadingServices(FakeServices):
@@ -28,49 +27,39 @@ class ReadingServices(FakeServices):
     def __init__(self, workspace_id: str) -> None:
         super().__init__()
         self._workspace_id = workspace_id
-        self.world = World()
-        self.store = FakeEventStore(lambda: self.world.now)
+        self.world = HistoryScene()
+        self.store = FakeEventStore(self.world.clock)
         self.indexes = FakeEventIndexes(self.store)
         self.log = self.world.log
-        self._reading = EventsReading(self.store, self.indexes, lambda: self.world.now, lambda: 0.0)
-        self._history = DeliveryHistory(
-            readable=ReadableLog(self.log, self.log),
-            resending=self.world.resending,
-            store=self.store,
-            accepted=self._reading,
-            endpoints=self.configuration(),
-            destinations=destinations(),
-            tester=self.world,
-        )
+        self._reading = EventsReading(self.store, self.indexes, self.world.clock, lambda: 0.0)
+        self._use_cases = self.world.use_cases_with(self.store, self._reading, self.configuration())
 
     def events_reading(self) -> EventsReading:  # type: ignore[override]
         return self._reading
 
     def deliveries(self) -> DeliveryHistory:  # type: ignore[override]
-        return self._history
+        return self._use_cases.deliveries
 
     def receiver_reports(self) -> ReceiverReports:
-        return ReceiverReports(self.known_health, self.lanes, self.log, self.world.backlog, lambda: self.world.now)
+        return ReceiverReports(self.known_health, self.lanes, self.log, self.world.backlog, self.world.clock)
 
     def cancelling(self) -> Cancelling:
-        history, endpoints = self._history, self.configuration().endpoints
-        return Cancelling(deliveries=history, log=self.log, backlog=self.world.backlog, endpoints=endpoints, clock=lambda: self.world.now)
+        history, endpoints = self.deliveries(), self.configuration().endpoints
+        return Cancelling(deliveries=history, log=self.log, backlog=self.world.backlog, endpoints=endpoints, clock=self.world.clock)
 
     def replay(self) -> Replay:  # type: ignore[override]
-        return self.world.replay_with(self.store, self._reading, self.configuration())
+        return self.world.replay_of(self._use_cases)
 
     def bulk_retry(self) -> BulkRetry:
-        return BulkRetry(
-            deliveries=self._history, store=self.store, endpoints=self.configuration(), destinations=destinations(), make_matcher=Matcher
-        )
+        return self._use_cases.bulk_retry
 
     def event(self, event_id: str, minute: float, **fields: Any) -> Event:
         """An event that happened, and was accepted, so many minutes after the beginning."""
         moment: datetime = START + timedelta(minutes=minute)
-        given = {"type": "a", "date": moment, "data": {}, "agent_id": None, "camera_id": None, **fields}
-        event = Event(id=event_id, workspace_id=self._workspace_id, created=moment, **given)
+        given = {"type": "a", "date": moment, **fields}
+        event = builders.an_event(id=event_id, workspace_id=self._workspace_id, created=moment, **given)
         self.store.put([event], "00")
-        self.world.now = max(self.world.now, moment + timedelta(minutes=1))
+        self.world.clock.now = max(self.world.clock.now, moment + timedelta(minutes=1))
         return event
 
     def delivery(

@@ -62,7 +62,7 @@ class FakeSocketTables:
         self.log_heads: dict[str, LogHead] = {}
         self.leased: dict[int, int] = {}
         self.log: dict[str, dict[int, Segment]] = {}
-        self.markers: set[tuple[str, str]] = set()
+        self.appended: set[tuple[str, str]] = set()
         self.endpoints: dict[str, Endpoint] = {}
         self.tokens: dict[str, Token] = {}
         self.filters: dict[str, EventFilter] = {}
@@ -254,17 +254,17 @@ class FakeSocketTables:
             raise AssertionError("a transaction has at most 100 actions")
         if len(set(nonces)) < len(nonces):
             raise AssertionError("a transaction must not name an item twice")
-        marked = {nonce for nonce in nonces if (endpoint_id, nonce) in self.markers}
+        marked = {nonce for nonce in nonces if (endpoint_id, nonce) in self.appended}
         if marked:
             raise AlreadyAppended(marked)
         if not self._put_new(endpoint_id, segments):
             raise SequencesTaken
-        self.markers.update((endpoint_id, nonce) for nonce in nonces)
+        self.appended.update((endpoint_id, nonce) for nonce in nonces)
         self.after("append")
 
     def marked(self, endpoint_id: str, nonces: Collection[str]) -> set[str]:
         self.before("marked")
-        answer = {nonce for nonce in nonces if (endpoint_id, nonce) in self.markers}
+        answer = {nonce for nonce in nonces if (endpoint_id, nonce) in self.appended}
         self.after("marked")
         return answer
 

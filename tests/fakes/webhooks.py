@@ -15,27 +15,26 @@ from typing import Any
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.base.threads import InThread
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS, DeliveryKey, FailureClass, LogKey
 from event_service.delivery.lane import Look
-from event_service.delivery.lanes import Looks
 from event_service.delivery.messages import WebhookMessage
-from event_service.delivery.retry_scheduler import RetryReport, RetryScheduler
-from event_service.delivery.service_events import OperationalEvents
+from event_service.delivery.retry_scheduler import RetryReport
 from event_service.events.event import Event
 from event_service.events.ports import StoredEvent
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.assembly import Limits, WebhookSide, assemble
+from event_service.webhooks.assembly import Limits, WebhookSide
 from event_service.webhooks.batch import DeliveryReport, Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from event_service.webhooks.observer import WebhookObserver
 from event_service.webhooks.own_lane import LaneReport
-from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState, Snapshot
-from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
+from event_service.webhooks.ports import Snapshot
+from event_service.webhooks.url import UrlRules
+from tests import builders
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeHealthStore, FakeLaneStore, FakeReminderStore, batches
 from tests.fakes.events import FakeEventStore
 from tests.simulation.virtual_time import VirtualClock, running_time
+from tests.wiring import WebhookUseCases
 
 WORKSPACE = "11111111-1111-4111-8111-111111111111"
 SECRET = "whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0"
@@ -220,8 +219,8 @@ async def inline(function: Callable[..., Any], /, *arguments: Any) -> Any:
 
 
 @dataclass
-class World:
-    """Webhook delivery with everything around it."""
+class WebhookScene:
+    """Webhook delivery over the fakes above, with endpoints, receivers and a time that tests move."""
 
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(running_time()))
     aws: Aws = field(default_factory=Aws)
@@ -248,7 +247,6 @@ class World:
         self.illegal_after: list[float] = []
         """How long before each of them the success had been there."""
         self.receivers = FakeReceivers(self.clock, self._check_legal)
-        self.events = OperationalEvents(lambda: self)
         self.jitter = 0.0
         self.draw_jitter: Callable[[], float] = lambda: self.jitter
         self.new_id = new_id
@@ -257,29 +255,30 @@ class World:
 
     def wire(self) -> None:
         """Puts the use cases on top of the stores and queues."""
-        self.looks = Looks(self.lane_queue, self.reminders, self.clock)
-        self.observer = WebhookObserver(self.looks, self.lanes, self.health, self.events, self.clock)
-        self.scheduler = RetryScheduler(self.reminders, self.lane_queue, self.clock)
+        self.use_cases = WebhookUseCases(
+            snapshots=self,
+            log=self.log,
+            backlog=self.backlog,
+            reminders=self.reminders,
+            lanes=self.lanes,
+            health=self.health,
+            texts=FakeTexts(self.aws, self.store),
+            queue=self.queue,
+            look_queue=self.lane_queue,
+            publisher=lambda: self,
+            disabler=lambda: self,
+            clock=self.clock,
+        )
+        self.looks, self.observer, self.scheduler = self.use_cases.looks, self.use_cases.observer, self.use_cases.scheduler
         self.side = self.new_process()
         self.lane_side = self.new_process()
 
     def new_process(self) -> WebhookSide:
         """A fresh process."""
-        rules = UrlRules(allow_http=False, guard=AddressGuard())
-
-        def parse_url(url: str) -> WebhookUrl:
-            return parse_webhook_url(url, rules)
-
-        return assemble(
-            state=EndpointState(self, self.health, self.lanes),
-            stores=DeliveryStores(self.log, self.backlog, self.looks),
-            texts=FakeTexts(self.aws, self.store),
-            queue=self.queue,
-            actions=EndpointActions(self.events, lambda: self),
-            sender=self.receivers,
-            parse_url=parse_url,
-            clock=self.clock,
-            limits=Limits(RETENTION_DAYS, 15, self.maximum_requests, self.backlog_bytes),
+        return self.use_cases.new_process(
+            self.receivers,
+            UrlRules(allow_http=False, guard=AddressGuard()),
+            Limits(RETENTION_DAYS, 15, self.maximum_requests, self.backlog_bytes),
             draw=lambda: self.draw_jitter(),  # noqa: PLW0108 - scenarios change it later
             in_thread=self.in_thread,
         )
@@ -328,15 +327,12 @@ class World:
     def endpoint(
         self, behaviour: Behaviour | None = None, status: EndpointStatus = EndpointStatus.ENABLED, workspace_id: str = WORKSPACE
     ) -> Endpoint:
-        endpoint = Endpoint(
+        endpoint = builders.a_webhook(
             id=self.new_id(),
             workspace_id=workspace_id,
-            type=EndpointType.WEB_HOOK,
             name="receiver",
             url="https://receiver.example.org/hook",
-            method="POST",
             status=status,
-            status_reason=None,
             created=self.clock(),
             modified=self.clock(),
         )
@@ -348,7 +344,9 @@ class World:
     def event(self, event_type: str = "IDENTIFICATION", workspace_id: str = WORKSPACE) -> Event:
         self.clock.advance(seconds=0.001)
         now = self.clock()
-        event = Event(self.new_id(), event_type, now, {"n": len(self.accepted)}, None, None, workspace_id, now)
+        event = builders.an_event(
+            id=self.new_id(), type=event_type, date=now, data={"n": len(self.accepted)}, workspace_id=workspace_id, created=now
+        )
         self.store.items[workspace_id, event.id] = StoredEvent(event, "00")
         return event
 

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from event_service import wiring
 from event_service.aws.dynamodb import Database, connect
 from event_service.settings import Settings
 from tests.builders import SettableClock
@@ -21,6 +22,12 @@ REGION = "us-east-1"
 def clock() -> SettableClock:
     """Moves by a second at each look, so that no two dates are equal by chance."""
     return SettableClock(step_seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def _everything_by_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS in memory sees only what the SDK sends: other calls would leave this process."""
+    monkeypatch.setattr(wiring, "plain_batches", lambda: None)
 
 
 @pytest.fixture

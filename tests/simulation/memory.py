@@ -35,9 +35,10 @@ from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from event_service.webhooks.lane_rows import BYTES_AT_ONCE
 from event_service.webhooks.storage.event_texts import DynamoEventTexts
 from local.tools import ROOT
+from tests import builders
 from tests.builders import START
 from tests.fakes.delivery import Aws
-from tests.fakes.webhooks import WORKSPACE, FakeQueue, World
+from tests.fakes.webhooks import WORKSPACE, FakeQueue, WebhookScene
 from tests.simulation.sockets.memory import SHAPES, peak_megabytes
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop
 from tests.unit.routing.configurations import WORKSPACE as ROUTED
@@ -63,7 +64,7 @@ def measured(function: str, shape: str) -> Measured:
     return Measured(*map(int, answer.stdout.split()[-2:]))
 
 
-class _Database:
+class Database:
     """Answers every id with the same stored event, each time with bytes of its own."""
 
     def __init__(self, event: Event) -> None:
@@ -95,12 +96,12 @@ class _NoReceptions(list[Any]):
 
 
 def _event(shape: str, event_id: str = "x", workspace_id: str = WORKSPACE) -> Event:
-    return Event(event_id, "T", START, SHAPES[shape](), None, None, workspace_id, START)
+    return builders.an_event(id=event_id, type="T", date=START, data=SHAPES[shape](), workspace_id=workspace_id, created=START)
 
 
-def _world(shape: str) -> World:
-    world = World(backlog_bytes=BYTES_AT_ONCE, clock=VirtualClock(_LOOP.passed))
-    texts = DynamoEventTexts(_Database(_event(shape)), world.clock)  # type: ignore[arg-type]  # as above
+def _world(shape: str) -> WebhookScene:
+    world = WebhookScene(backlog_bytes=BYTES_AT_ONCE, clock=VirtualClock(_LOOP.passed))
+    texts = DynamoEventTexts(Database(_event(shape)), world.clock)  # type: ignore[arg-type]  # as above
     world.receivers.receptions = _NoReceptions()
     for side in (world.side, world.lane_side):
         object.__setattr__(side.own_lanes._rows, "texts", texts)

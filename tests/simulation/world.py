@@ -24,7 +24,7 @@ from event_service.webhooks.assembly import WebhookSide
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.delivery import Aws, batches
-from tests.fakes.webhooks import MAXIMUM_RECEIVES, WORKSPACE, Behaviour, World
+from tests.fakes.webhooks import MAXIMUM_RECEIVES, WORKSPACE, Behaviour, WebhookScene
 from tests.simulation.virtual_time import Time, VirtualClock, VirtualLoop
 
 AWS_SECONDS = 0.008
@@ -195,7 +195,7 @@ class Observed:
         return sum(since <= at < until for at in self.taken_at) / (until - since)
 
 
-class SimulatedWorld(World):
+class SimulatedWorld(WebhookScene):
     """Both lanes with many executions each, the scheduler once a minute, and receivers."""
 
     def __init__(self, shared: int = 100, own: int = 100, maximum_requests: int = 100, seed: int = 1) -> None:

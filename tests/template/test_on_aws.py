@@ -14,7 +14,7 @@ def _resource(name: str) -> dict[str, Any]:
     return found
 
 
-def test_domain_names_lead_to_both_apis_and_close_the_address_that_aws_gives() -> None:
+def test_domain_names_lead_to_both_apis_and_close_the_address_of_aws() -> None:
     for kind, api, stage in (("Http", "HttpApi", "HttpApiStage"), ("WebSocket", "WebSocketApi", "WebSocketApiliveStage")):
         name, mapping = _resource(f"{kind}Domain"), _resource(f"{kind}DomainMapping")
         assert name["Condition"] == mapping["Condition"]

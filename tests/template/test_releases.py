@@ -69,7 +69,7 @@ def test_a_mistake_in_the_parameters_is_named(config: str, given: str, said: str
         parameters_of(config, given)
 
 
-def test_a_local_deployment_gives_every_parameter_so_that_none_keeps_the_value_of_an_older_template() -> None:
+def test_a_local_deployment_gives_every_parameter_and_keeps_no_old_value() -> None:
     declared = template()["Parameters"]
 
     defaults = defaults_of(ROOT / "template.yaml")

@@ -56,6 +56,19 @@ def test_a_queue_is_encrypted_and_takes_nothing_without_tls(name: str) -> None:
     assert QUEUES[name]["Properties"]["KmsMasterKeyId"] == {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 
 
+def test_each_index_is_read_by_storage() -> None:
+    storage = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "layers").rglob("storage/*.py"))
+    indexes = [
+        (name, index["IndexName"])
+        for name, table in TABLES.items()
+        for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+        for index in table["Properties"].get(kind, [])
+    ]
+
+    assert len(indexes) > 8
+    assert [one for one in indexes if f'"{one[1]}"' not in storage] == []
+
+
 @every_table
 def test_a_table_costs_nothing_when_idle_and_can_be_protected(name: str) -> None:
     properties = TABLES[name]["Properties"]
@@ -236,7 +249,7 @@ def test_a_partner_s_events_are_taken_and_awss_own_are_not() -> None:
     assert not takes("aws.ec2")
 
 
-def test_events_of_the_bus_come_from_the_stacks_account_unless_others_are_named() -> None:
+def test_events_of_the_bus_come_from_the_stacks_account_or_named_ones() -> None:
     (rule,) = template()["Resources"]["EventBusFunction"]["Properties"]["Events"].values()
 
     accounts = rule["Properties"]["Pattern"]["account"]

@@ -21,7 +21,7 @@ def timeout(function: str) -> int:
     return int(RESOURCES[function]["Properties"].get("Timeout", default))
 
 
-def test_a_request_of_the_shared_lane_and_its_record_fit_into_an_invocation() -> None:
+def test_a_request_of_the_shared_lane_with_its_record_fits_an_invocation() -> None:
     assert SLOW_SECONDS < CUT_SECONDS
     # One that does not begin at once waits for ten others at most, each cut as soon.
     assert timeout("WebhookDeliveryFunction") > 2 * CUT_SECONDS + RECORD_SECONDS

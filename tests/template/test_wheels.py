@@ -50,7 +50,7 @@ def test_a_wrong_hash_fails(processor: str, tmp_path: Path) -> None:
         fetch_wheels(tmp_path / "wheels", [file], python=interpreter_for(runtime()), runtime=runtime(), processor=processor)
 
 
-def test_hashes_for_this_processor_alone_do_not_let_a_wheel_for_another_one_in(tmp_path: Path) -> None:
+def test_hashes_for_this_processor_let_no_wheel_for_another_one_in(tmp_path: Path) -> None:
     """What `sam build` by itself lets through."""
     here, there = tmp_path / "here", tmp_path / "there"
     file = tmp_path / "requirements.txt"

@@ -6,7 +6,7 @@ const FIELDS: Completion[] = [
   ["date", "when it happened"], ["workspaceId", "the workspace"], ["$or", "one of several patterns"],
 ].map(([label, detail]): Completion => ({ label: `"${label}"`, detail: detail ?? "", type: "property" }));
 const OPERATORS: Completion[] = [
-  ["prefix", "begins with"], ["suffix", "ends with"], ["anything-but", "none of these"], ["numeric", '[">", 100, "<=", 200]'], ["exists", "true or false"],
+  ["exactly", "equal, character for character"], ["prefix", "begins with"], ["suffix", "ends with"], ["anything-but", "none of these"], ["numeric", '[">", 100, "<=", 200]'], ["exists", "true or false"],
   ["equals-ignore-case", "equal without case"], ["wildcard", "* stands for anything"], ["cidr", "an IP address in a network"],
 ].map(([label, detail]): Completion => ({ label: `"${label}"`, detail: detail ?? "", type: "keyword" }));
 

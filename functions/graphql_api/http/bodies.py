@@ -55,7 +55,7 @@ def _check_size(size: int, verb: str) -> None:
 def _check_decoded(content_length: str | None, body: bytes) -> None:
     """API Gateway hands text to Lambda as a JSON string, and writes U+FFFD for bytes that are not UTF-8.
 
-    A sender may have meant U+FFFD, of course. Then the body has as many bytes as were announced; a replaced byte became three.
+    A sender may have meant U+FFFD. Then the body has as many bytes as were announced; a replaced byte became three.
     """
     place = body.find(_REPLACEMENT)
     if place >= 0 and content_length is not None and content_length.isdecimal() and int(content_length) != len(body):

@@ -54,7 +54,8 @@ def accepted_by(headers: Mapping[str, str]) -> Accepted:
 
 
 def compressed(body: bytes) -> bytes | None:
-    """The body by gzip; ``None`` where that does not pay. Lambda sends bytes as base64, which makes them a third longer."""
+    """The body by gzip; ``None`` where that does not pay. Lambda sends bytes as base64, which makes them a third
+    longer (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html)."""
     if len(body) < LEAST_COMPRESSED_BYTES:
         return None
     # Not every process compresses an answer.

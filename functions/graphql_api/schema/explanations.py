@@ -135,7 +135,7 @@ class _OfEvent:
 
 
 async def destinations_of(info: Info, event_id: str, first: int, after: str | None) -> DestinationConnection:
-    """What became of one event at each endpoint."""
+    """The outcome of one event at each endpoint."""
     context = info.context
     cursors = Cursors(context.workspace_id, "destinations", _OfEvent(event_id))
     place = None if after is None else cursors.read(after)

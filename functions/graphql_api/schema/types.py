@@ -1,4 +1,4 @@
-"""What the API gives out.
+"""What the API returns.
 
 Plain attributes, filled when the object is made: graphql-core then reads a field without a call of ours. Only what
 costs a read (``totalCount``, items, nested lists) is a resolver, so it is done when it is selected and not otherwise.

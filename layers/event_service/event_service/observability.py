@@ -76,7 +76,7 @@ class Metric(StrEnum):
     FAILED = "Failed"
     """Deliveries given up."""
     DISCARDED = "Discarded"
-    """Deliveries whose endpoint or event is no more."""
+    """Deliveries whose endpoint or event no longer exists."""
     DISABLED = "Disabled"
     """Endpoints that the service turned off."""
     REPEATS_DROPPED = "RepeatsDropped"
@@ -198,8 +198,8 @@ def invocation(context: Any, **ids: str | None) -> Iterator[Metrics]:
             yield _metrics
         except BaseException as error:
             _metrics.count(Metric.FAULTS)
-            # Before it leaves: the runtime reports it with `log_level` and not `level`, so that Lambda's filter takes its
-            # report for an INFO line and drops it where only warnings are kept.
+            # Before it leaves: the runtime reports it with `log_level` and not `level`. Lambda's filter takes that for an INFO line and may
+            # drop it (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html).
             _LOG.error("the invocation failed", exc_info=error)
             raise
         finally:

@@ -115,7 +115,7 @@ class Settings:
 
     @cached_property
     def due_table(self) -> str:
-        """Retries that wait, and what waits for an endpoint that is off."""
+        """Retries that wait, and the backlogs of endpoints that are off."""
         return self._text("DUE_TABLE")
 
     @cached_property

@@ -13,18 +13,9 @@ from event_service.access.token import Token, TokenLife
 from event_service.access.tokens import CACHE_LIFE, Tokens
 from event_service.aws.dynamodb import Database, Key
 from event_service.base.errors import BadUserInput, RateLimited, Unavailable
+from tests.builders import SettableClock, a_token
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
-
-
-class Moment:
-    """A time that moves when it is told."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 class Store(DynamoTokenStore):
@@ -43,8 +34,8 @@ class Store(DynamoTokenStore):
 
 
 @pytest.fixture
-def moment() -> Moment:
-    return Moment()
+def moment() -> SettableClock:
+    return SettableClock()
 
 
 @pytest.fixture
@@ -56,7 +47,7 @@ def at_once(call: Callable[[], None]) -> None:
     call()
 
 
-def process(store: Store, moment: Moment, in_background: Callable[[Callable[[], None]], object] = at_once) -> Tokens:
+def process(store: Store, moment: SettableClock, in_background: Callable[[Callable[[], None]], object] = at_once) -> Tokens:
     """What a warm function has."""
     return Tokens(store, moment, LastUses(store, moment, in_background))
 
@@ -67,7 +58,7 @@ def used(store: Store, token: Token) -> datetime | None:
     return found.used
 
 
-def test_a_use_is_known_within_the_hour_at_one_write_an_hour(store: Store, moment: Moment) -> None:
+def test_a_use_is_known_within_the_hour_at_one_write_an_hour(store: Store, moment: SettableClock) -> None:
     tokens = process(store, moment)
     text, token = tokens.issue(WORKSPACE)
     assert used(store, token) is None
@@ -81,7 +72,7 @@ def test_a_use_is_known_within_the_hour_at_one_write_an_hour(store: Store, momen
     assert [listed.used for listed in tokens.list_tokens(WORKSPACE)] == [used(store, token)]
 
 
-def test_what_another_function_has_written_within_the_hour_is_not_written_again(store: Store, moment: Moment) -> None:
+def test_a_use_that_another_function_wrote_within_the_hour_stays(store: Store, moment: SettableClock) -> None:
     first, second = process(store, moment), process(store, moment)
     text, _ = first.issue(WORKSPACE)
     first.authenticate(text)
@@ -94,7 +85,7 @@ def test_what_another_function_has_written_within_the_hour_is_not_written_again(
 
 
 @pytest.mark.parametrize("failure", [RateLimited("busy"), Unavailable("gone")])
-def test_a_use_that_cannot_be_stored_fails_no_request_and_is_not_repeated(store: Store, moment: Moment, failure: Exception) -> None:
+def test_a_use_that_cannot_be_stored_fails_no_request_and_is_not_repeated(store: Store, moment: SettableClock, failure: Exception) -> None:
     tokens = process(store, moment)
     text, token = tokens.issue(WORKSPACE)
     store.failure = failure
@@ -107,7 +98,7 @@ def test_a_use_that_cannot_be_stored_fails_no_request_and_is_not_repeated(store:
     assert used(store, token) == moment.now
 
 
-def test_no_request_waits_for_the_write(store: Store, moment: Moment) -> None:
+def test_no_request_waits_for_the_write(store: Store, moment: SettableClock) -> None:
     later: list[Callable[[], None]] = []
     tokens = process(store, moment, later.append)
     text, token = tokens.issue(WORKSPACE)
@@ -115,7 +106,7 @@ def test_no_request_waits_for_the_write(store: Store, moment: Moment) -> None:
     assert (len(later), store.written) == (1, [])
 
 
-def test_a_refused_token_is_no_use(store: Store, moment: Moment) -> None:
+def test_a_refused_token_is_no_use(store: Store, moment: SettableClock) -> None:
     tokens = process(store, moment)
     text, token = tokens.issue(WORKSPACE)
     tokens.revoke(WORKSPACE, token.token_hash)
@@ -125,7 +116,7 @@ def test_a_refused_token_is_no_use(store: Store, moment: Moment) -> None:
     assert store.written == []
 
 
-def test_a_late_write_neither_revives_a_token_nor_makes_one(store: Store, moment: Moment, database: Database) -> None:
+def test_a_late_write_neither_revives_a_token_nor_makes_one(store: Store, moment: SettableClock, database: Database) -> None:
     later: list[Callable[[], None]] = []
     tokens = process(store, moment, later.append)
     text, token = tokens.issue(WORKSPACE)
@@ -141,17 +132,17 @@ def test_a_late_write_neither_revives_a_token_nor_makes_one(store: Store, moment
     assert store.get(token.token_hash) is None
 
 
-def test_a_revoked_token_still_says_when_it_was_used(store: Store, moment: Moment) -> None:
+def test_a_revoked_token_still_says_when_it_was_used(store: Store, moment: SettableClock) -> None:
     tokens = process(store, moment)
     text, token = tokens.issue(WORKSPACE)
     tokens.authenticate(text)
     assert tokens.revoke(WORKSPACE, token.token_hash).used == moment.now == used(store, token)
 
 
-def test_what_is_remembered_of_uses_is_bounded(store: Store, moment: Moment) -> None:
+def test_what_is_remembered_of_uses_is_bounded(store: Store, moment: SettableClock) -> None:
     uses = LastUses(store, moment, lambda call: None)
     for number in range(REMEMBERED + 10):
-        uses.note(Token(str(number), WORKSPACE, None, None, "n", moment.now, None, None))  # type: ignore[arg-type] # no kind is looked at
+        uses.note(a_token("token", token_hash=str(number), created=moment.now))
     assert len(uses._known) == REMEMBERED
 
 
@@ -160,7 +151,7 @@ def test_what_is_remembered_of_uses_is_bounded(store: Store, moment: Moment) -> 
     [(None, None, None, None), (30, None, None, 30), (30, 10, None, 10), (None, 10, None, 10), (30, 90, 60, 60), (30, 90, 90, 90)],
 )
 def test_tokens_live_as_the_operator_says(
-    default: int | None, maximum: int | None, wanted: int | None, lives: int | None, store: Store, moment: Moment
+    default: int | None, maximum: int | None, wanted: int | None, lives: int | None, store: Store, moment: SettableClock
 ) -> None:
     def days(number: int | None) -> timedelta | None:
         return None if number is None else timedelta(days=number)
@@ -172,7 +163,7 @@ def test_tokens_live_as_the_operator_says(
     assert token.expires == (None if lives is None else moment.now + timedelta(days=lives))
 
 
-def test_a_token_cannot_be_issued_for_longer_than_allowed(store: Store, moment: Moment) -> None:
+def test_a_token_cannot_be_issued_for_longer_than_allowed(store: Store, moment: SettableClock) -> None:
     tokens = Tokens(store, moment, life=TokenLife(maximum=timedelta(days=90)))
     with pytest.raises(BadUserInput, match="at most 90 days"):
         tokens.issue(WORKSPACE, expires=moment.now + timedelta(days=90, seconds=1))

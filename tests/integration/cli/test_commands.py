@@ -15,17 +15,19 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from cli import documents
+from cli import documents, marks
 from cli.graphql_client import GraphqlClient
 from cli.main import app
+from event_service.base.marks import MARKS
+from event_service.configuration.endpoint import SETTINGS, contract_name
 from tests.fakes.graphql_api import SCHEMA, GraphqlDouble, RefusedCall
 from tests.integration.cli.conftest import TOKEN, Run
 
 DATE = "2026-03-01T12:00:00.000000+00:00"
 ENDPOINT_ID = "357fe643-2396-4919-bd9e-a30f0ac28818"
 FILTER_ID = "36ce940c-d8c7-4770-8f76-2d03a3aa8275"
-NO_KEY = {"idempotencyKey": None}
-NO_MARKS = {"key": None, "description": None, "labels": None}
+
+SHOWN_WITHOUT_MARKS: dict[str, Any] = {**dict.fromkeys(marks.NAMES), "labels": {}}
 
 
 def endpoint(number: int = 0, **changed: Any) -> dict[str, Any]:
@@ -39,9 +41,7 @@ def endpoint(number: int = 0, **changed: Any) -> dict[str, Any]:
         "creationDate": DATE,
         "lastModified": DATE,
         "eventFilters": [],
-        "key": None,
-        "description": None,
-        "labels": {},
+        **SHOWN_WITHOUT_MARKS,
         **changed,
     }
 
@@ -54,9 +54,7 @@ def event_filter(**changed: Any) -> dict[str, Any]:
         "creationDate": DATE,
         "lastModified": DATE,
         "endpoints": [],
-        "key": None,
-        "description": None,
-        "labels": {},
+        **SHOWN_WITHOUT_MARKS,
         **changed,
     }
 
@@ -270,15 +268,13 @@ def test_endpoints_are_created_with_their_filters(api: GraphqlDouble, run: Run) 
 
     assert ENDPOINT_ID in webhook.stdout
     assert json.loads(socket.stdout)["type"] == "WEB_SOCKET"
-    assert api.calls[0].arguments == {
+    assert _given(api.calls[0].arguments) == {
         "name": "Orders",
         "url": "https://example.com/hook",
         "method": "PUT",
         "eventFiltersIds": [FILTER_ID],
-        **NO_KEY,
-        **NO_MARKS,
     }
-    assert api.calls[1].arguments == {"name": "Dashboard", "eventFiltersIds": None, **NO_KEY, **NO_MARKS}
+    assert _given(api.calls[1].arguments) == {"name": "Dashboard"}
 
 
 def test_endpoints_and_filters_are_created_and_changed_with_marks(api: GraphqlDouble, run: Run) -> None:
@@ -286,7 +282,7 @@ def test_endpoints_and_filters_are_created_and_changed_with_marks(api: GraphqlDo
         api.resolvers[name] = lambda **_: endpoint()
     for name in ("createEventFilters", "updateEventFilters"):
         api.resolvers[name] = lambda **_: event_filter()
-    marks = ["--key", "orders", "--description", "For the shop.", "--label", "team=shop", "--label", "query=a=b"]
+    given = ["--key", "orders", "--description", "For the shop.", "--label", "team=shop", "--label", "query=a=b"]
 
     for words in (
         ["endpoints", "create-webhook", "Orders", "https://example.com/hook"],
@@ -295,7 +291,7 @@ def test_endpoints_and_filters_are_created_and_changed_with_marks(api: GraphqlDo
         ["filters", "create", "--type", "a"],
         ["filters", "update", FILTER_ID],
     ):
-        assert run(*words, *marks).exit_code == 0, words
+        assert run(*words, *given).exit_code == 0, words
 
     for call in api.calls:
         assert {key: call.arguments[key] for key in ("key", "description", "labels")} == {
@@ -303,6 +299,21 @@ def test_endpoints_and_filters_are_created_and_changed_with_marks(api: GraphqlDo
             "description": "For the shop.",
             "labels": {"team": "shop", "query": "a=b"},
         }
+
+
+def test_command_line_gives_every_mark_and_setting() -> None:
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    found = dict(commands(root))
+    settings = [contract_name(one) for one in SETTINGS]
+
+    assert set(marks.NAMES) == set(MARKS)
+    for words, document in (
+        (("endpoints", "create-webhook"), documents.CREATE_WEBHOOK),
+        (("endpoints", "update"), documents.UPDATE_ENDPOINT),
+    ):
+        assert {*SETTINGS, *MARKS} <= {one.name for one in found[words].params}, words
+        assert [one for one in settings if f"{one}: $" not in document] == [], words
 
 
 def test_empty_marks_take_away_and_others_stay(api: GraphqlDouble, run: Run) -> None:
@@ -322,12 +333,17 @@ def test_a_label_is_a_name_and_a_value(label: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "mutation"), [("delete", "deleteEndpoints"), ("pause", "pauseEndpoints"), ("resume", "resumeEndpoints")]
+    ("words", "mutation"),
+    [
+        (["endpoints", "delete"], "deleteEndpoints"),
+        (["endpoints", "pause"], "pauseEndpoints"),
+        (["endpoints", "resume"], "resumeEndpoints"),
+    ],
 )
-def test_many_ids_go_by_the_hundred(api: GraphqlDouble, run: Run, command: str, mutation: str) -> None:
+def test_many_ids_go_by_the_hundred(api: GraphqlDouble, run: Run, words: list[str], mutation: str) -> None:
     api.resolvers[mutation] = lambda **_: {"ok": True}
 
-    result = run("endpoints", command, *(f"id-{number}" for number in range(250)))
+    result = run(*words, *(f"id-{number}" for number in range(250)))
 
     assert result.exit_code == 0
     assert [len(call.arguments["ids"]) for call in api.calls] == [100, 100, 50]
@@ -339,7 +355,7 @@ def test_secrets_are_shown_and_rotated(api: GraphqlDouble, run: Run) -> None:
 
     assert run("endpoints", "secret", ENDPOINT_ID).stdout == "whsec_old\n"
     assert json.loads(run("endpoints", "rotate-secret", ENDPOINT_ID, "--grace", "60", "--json").stdout)["secret"] == "whsec_new"
-    assert api.calls[1].arguments == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60, **NO_KEY}
+    assert api.calls[1].arguments == {"id": ENDPOINT_ID, "gracePeriodSeconds": 60, "idempotencyKey": None}
 
 
 def test_the_health_of_an_endpoint_is_shown(api: GraphqlDouble, run: Run) -> None:
@@ -737,6 +753,16 @@ def test_every_command_says_what_it_does() -> None:
 
     assert ("endpoints", "list") in found
     assert [" ".join(words) for words, one in found.items() if not one.help] == []
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    leaves = [words for words, one in commands(root) if not isinstance(one, TyperGroup)]
+
+    assert len(leaves) > 30
+    assert [words for words in leaves if ", ".join(f'"{word}"' for word in words) not in tests] == []
 
 
 def open_connection(number: int) -> dict[str, Any]:

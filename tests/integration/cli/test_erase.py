@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from event_service.aws.dynamodb import Database
-from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
+from tests import builders
 from tests.integration.cli.test_token import WORKSPACE, Tool
 
 
@@ -24,7 +24,7 @@ def store(database: Database) -> DynamoEventStore:
     at = datetime.now(UTC)
     for event_id in ("order-1", "order-2", "order-3"):
         data = {"identification_data": [{"profile_id": "p" if event_id != "order-3" else "q"}]}
-        store.put([Event(event_id, "A", at, data, None, None, WORKSPACE, at)], "00")
+        store.put([builders.an_event(id=event_id, type="A", date=at, data=data, workspace_id=WORKSPACE, created=at)], "00")
     return store
 
 

@@ -173,7 +173,7 @@ async def test_a_hole_is_never_passed_over_in_silence() -> None:
         assert any("this is a fault of the service" in note for note in follower.notes)
 
 
-async def test_with_a_filter_sequences_are_left_out_on_purpose() -> None:
+async def test_sequences_are_left_out_on_purpose_with_a_filter() -> None:
     async with socket_service() as service:
         service.publish(*(event(number) for number in range(1, 4)))
         follower = Follower(service, filter_id="93d0c8b2-3e17-4b9b-9268-ce51d6900531")

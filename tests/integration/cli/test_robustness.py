@@ -342,7 +342,7 @@ class Closed(io.StringIO):
         raise BrokenPipeError
 
 
-def test_nobody_who_watches_a_connection_takes_a_closed_output_for_a_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_output_is_not_taken_for_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Closed())
 
     with pytest.raises(Exception, match="Whoever read the output went away") as caught:

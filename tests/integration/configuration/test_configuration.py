@@ -26,8 +26,9 @@ from event_service.filters.matching.size import index_entries
 from event_service.routing.table import RoutingTable
 from event_service.routing.tables import RoutingTables
 from tests.builders import SettableClock
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 from tests.unit.routing.configurations import event
+from tests.wiring import destinations
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 FOREIGN = "53989c34-9729-4081-ab02-9e064de2884c"
@@ -624,7 +625,7 @@ def test_a_mutation_that_died_after_its_commit_is_completed_by_the_next(scene: S
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 4])
-def test_a_commit_whose_rows_are_refused_is_a_success_and_is_seen_by_who_reads_next(scene: Scene, failures: int) -> None:
+def test_a_commit_whose_rows_are_refused_succeeds_and_is_seen_by_reads(scene: Scene, failures: int) -> None:
     # given a database that is throttled after the commit
     apply = scene.rows.apply
     left = [failures]

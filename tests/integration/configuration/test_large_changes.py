@@ -24,7 +24,7 @@ from event_service.base.marks import (
 from event_service.configuration.chain import Waiting
 from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, Link, PutEndpoint, PutEventFilter
 from event_service.configuration.configuration import Configuration, ConfigurationStores, assemble
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointType
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import MAXIMUM_ROWS, Quotas, refuse_too_many_rows
 from event_service.configuration.ports import EventFilterPage
@@ -35,16 +35,17 @@ from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore
 from event_service.filters.event_filter import MAXIMUM_CONDITION_BYTES, EventFilter
 from event_service.filters.matching.size import index_entries
-from tests.fakes.configuration_store import destinations
+from tests import builders
 from tests.support.metering import item_size
 from tests.template_file import template
+from tests.wiring import destinations
 
 WORKSPACE = new_id()
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def an_endpoint(endpoint_id: str) -> Endpoint:
-    return Endpoint(endpoint_id, WORKSPACE, EndpointType.WEB_SOCKET, "n", None, None, EndpointStatus.ENABLED, None, NOW, NOW)
+    return builders.a_socket(id=endpoint_id, workspace_id=WORKSPACE, name="n", created=NOW, modified=NOW)
 
 
 def a_filter(filter_id: str) -> EventFilter:
@@ -173,7 +174,7 @@ def _refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "refused"}}, "PutItem")
 
 
-def test_a_full_item_collection_undoes_no_commit_and_heals_when_there_is_room(configuration: Configuration, calls: Calls) -> None:
+def test_a_full_item_collection_undoes_no_commit_and_heals_with_room(configuration: Configuration, calls: Calls) -> None:
     """DynamoDB gives the items of one workspace in a table with local indexes 10 GB together
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html#LSI.ItemCollections.SizeLimit)."""
     old = configuration.event_filters.create(WORKSPACE, {"in": {"eventTypes": ["OLD"]}})
@@ -194,7 +195,7 @@ def test_a_full_item_collection_undoes_no_commit_and_heals_when_there_is_room(co
     assert [one.condition["in"]["eventTypes"] for one in configuration.event_filters.page(WORKSPACE, page)] == [["NEW"]]
 
 
-def test_as_many_event_filters_as_the_template_allows_fit_into_an_item_collection() -> None:
+def test_the_templates_most_event_filters_fit_into_an_item_collection() -> None:
     # given the largest row: each character of four bytes
     labels = tuple(
         (f"{number:03d}" + "😀" * (MAXIMUM_LABEL_NAME_CHARACTERS - 3), "😀" * MAXIMUM_LABEL_VALUE_CHARACTERS)

@@ -9,7 +9,7 @@ import pytest
 
 from event_service.aws.dynamodb import Database, Key
 from event_service.base.errors import BadUserInput, Conflict
-from event_service.base.marks import GivenMarks, Marks
+from event_service.base.marks import MARKS, GivenMarks, Marks
 from event_service.configuration.configuration import Configuration
 from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.storage.items import EndpointByIdItem
@@ -128,7 +128,7 @@ def test_bad_marks_change_nothing(create: Create, update: Update, scene: Scene) 
             update(scene.configuration, made.id, marks)
         with pytest.raises(BadUserInput):
             create(scene.configuration, marks)
-    with pytest.raises(BadUserInput, match="key, description or labels"):
+    with pytest.raises(BadUserInput, match=f"{MARKS[0]}, .* or {MARKS[-1]}"):
         update(scene.configuration, made.id, GivenMarks())
     assert read(scene, made.id).marks == KEPT
 

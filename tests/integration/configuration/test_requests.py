@@ -24,8 +24,8 @@ from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import DynamoSecretStore, secret_item
 from event_service.filters.matching.size import index_entries
 from tests.builders import SettableClock
-from tests.fakes.configuration_store import destinations
 from tests.support.filled import START, filled
+from tests.wiring import destinations
 
 WORKSPACE, OTHER = new_id(), new_id()
 HOOK, SOCKET = EndpointType.WEB_HOOK, EndpointType.WEB_SOCKET

@@ -148,7 +148,7 @@ def test_every_field_of_a_health_record_comes_back(database: Database) -> None:
     assert store.get(workspace_id, health.endpoint_id) == health
 
 
-def test_the_version_that_routed_an_event_comes_back_from_queue_row_and_log(database: Database) -> None:
+def test_the_version_that_routed_an_event_survives_queue_row_and_log(database: Database) -> None:
     """It is no part of what a delivery is compared by, so the tests above do not see it."""
     message, record = filled(WebhookMessage), filled(LogRecord)
     read = parse_webhook_queue(message.text())

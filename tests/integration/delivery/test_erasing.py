@@ -16,9 +16,9 @@ from event_service.delivery.attempt import WIDE_SHARDS, Attempt, DeliveryKey, De
 from event_service.delivery.erasing import EVENTS_PER_ROUND, Erasing
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.wide_events import DynamoWideEvents
-from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.events.storage.listing import DynamoEventIndexes
+from tests import builders
 from tests.integration.conftest import REGION
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
@@ -43,7 +43,7 @@ class ErasableEvents:
 
     def add(self, event_id: str, profiles: list[str], workspace_id: str = WORKSPACE, *, wide: bool = False, **more: Any) -> None:
         data = {"identification_data": [{"profile_id": one} for one in profiles], "activity_id": "a", **more}
-        event = Event(event_id, "A", AT - timedelta(minutes=1), data, None, None, workspace_id, AT)
+        event = builders.an_event(id=event_id, type="A", date=AT - timedelta(minutes=1), data=data, workspace_id=workspace_id, created=AT)
         self.store.put([event], "00")
         attempts = [Attempt(1, AT, 5, 500, None, None, "who is this? " * 100), Attempt(2, AT, 5, 500, None, None, "no")]
         shards = WIDE_SHARDS if wide else 0
@@ -131,7 +131,14 @@ def test_a_profile_that_is_not_in_the_index_is_found_by_looking_at_all(erasable:
 def test_an_event_that_an_index_names_wrongly_stays(erasable: ErasableEvents) -> None:
     """A publish that lost a race for its id may leave a row that names the event of the winner."""
     erasable.add("order-1", ["q"])
-    event = Event("order-1", "A", AT - timedelta(minutes=1), {"identification_data": [{"profile_id": "p"}]}, None, None, WORKSPACE, AT)
+    event = builders.an_event(
+        id="order-1",
+        type="A",
+        date=AT - timedelta(minutes=1),
+        data={"identification_data": [{"profile_id": "p"}]},
+        workspace_id=WORKSPACE,
+        created=AT,
+    )
     erasable.store.write_rows([event])
 
     assert all_of(erasable.erasing.erase_profile, WORKSPACE, "p") == []
@@ -160,7 +167,7 @@ def test_what_was_interrupted_is_ended_by_the_next_try(erasable: ErasableEvents,
 
 def test_many_ids_are_erased_in_steps(erasable: ErasableEvents) -> None:
     ids = [f"e{number}" for number in range(EVENTS_PER_ROUND + 1)]
-    now = [Event(one, "A", AT, {}, None, None, WORKSPACE, AT) for one in ids]
+    now = [builders.an_event(id=one, type="A", date=AT, workspace_id=WORKSPACE, created=AT) for one in ids]
     erasable.store.put(now, "00")
 
     assert sorted(erasable.erasing.erase(WORKSPACE, ids)) == sorted(ids)

@@ -14,6 +14,7 @@ from event_service.aws.sqs import Queues
 from event_service.delivery.attempt import WIDE_FROM
 from event_service.events.new_event import NewEvent
 from event_service.events.reading import EventQuery
+from tests import builders
 from tests.fakes.events import FakeSqsClient
 from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape
 from tests.template_file import resources
@@ -210,7 +211,7 @@ def test_socket_costs_a_transaction_and_a_tenth_of_a_wake_up(metered: Metered, f
         reads = 1 if fan_out == 1 else 2
         expected = {"Query": 1, "BatchGetItem": reads, "UpdateItem": fan_out, "TransactWriteItems": fan_out}
         assert cost.operations == {**expected, **wake_ups}
-        # The head counts up; the segment and the marker are written in a transaction, which counts twice.
+        # The head counts up; the segment and the nonce are written in a transaction, which counts twice.
         assert (cost.reads, cost.writes) == (1 + 2 + (fan_out if fan_out > 3 else 0), 5 * fan_out)
 
 
@@ -317,22 +318,12 @@ def _endpoints(world: World, number: int) -> None:
     """As one change set: this is not about configuration."""
     from event_service.base.identifiers import new_id
     from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
-    from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 
     for first in range(0, number, 100):
         head = world.changes.head(WORKSPACE)
         endpoints = [
-            Endpoint(
-                new_id(),
-                WORKSPACE,
-                EndpointType.WEB_HOOK,
-                "hook",
-                "https://x.example",
-                "POST",
-                EndpointStatus.ENABLED,
-                None,
-                world.clock(),
-                world.clock(),
+            builders.a_webhook(
+                id=new_id(), workspace_id=WORKSPACE, name="hook", url="https://x.example", created=world.clock(), modified=world.clock()
             )
             for _ in range(min(100, number - first))
         ]

@@ -14,23 +14,14 @@ from event_service.events.event import Event
 from event_service.events.new_event import NewEvent
 from event_service.events.ports import Publisher
 from event_service.events.reading import DateRange, EventQuery
+from tests.builders import an_event
 from tests.world import REGION, RETENTION_DAYS, WORKSPACE, Memory, World, token
 
 NONCE, OTHER = "0a" * 16, "0b" * 16
 
 
 def event(world: World, event_id: str = "x", **changes: Any) -> Event:
-    values = {
-        "id": event_id,
-        "type": "a",
-        "date": world.clock(),
-        "data": {},
-        "agent_id": None,
-        "camera_id": None,
-        "workspace_id": WORKSPACE,
-        "created": world.clock(),
-    }
-    return Event(**{**values, **changes})
+    return an_event(**{"id": event_id, "type": "a", "date": world.clock(), "workspace_id": WORKSPACE, "created": world.clock(), **changes})
 
 
 def rows(table: str) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from event_service.aws.dynamodb import Database
-from event_service.events.event import Event
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.tables import RoutingTables
+from tests import builders
 from tests.world import WORKSPACE, Memory, World
 
 
@@ -47,7 +47,9 @@ class Interleaving:
 def routes(tables: RoutingTables, world: World) -> dict[str, set[str]]:
     table = tables.current(WORKSPACE)
     at = world.clock()
-    return {one: table.endpoints_for(Event("x", one, at, {}, None, None, WORKSPACE, at)) for one in ("a", "b")}
+    return {
+        one: table.endpoints_for(builders.an_event(id="x", type=one, date=at, workspace_id=WORKSPACE, created=at)) for one in ("a", "b")
+    }
 
 
 MUTATIONS = ["create with a filter", "link", "unlink", "delete endpoint", "delete filter", "change filter"]

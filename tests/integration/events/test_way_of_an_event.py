@@ -27,7 +27,7 @@ def test_event_reaches_endpoints_without_filters_and_matching_ones(world: World)
     assert not any(message.repeat for message in handed_over)
 
 
-def test_event_reaches_no_endpoint_that_lost_its_last_filter_and_none_is_kept_for_it(world: World) -> None:
+def test_event_neither_reaches_nor_waits_for_who_lost_its_last_filter(world: World) -> None:
     wanted, other = world.event_filter(eventTypes=["wanted"]), world.event_filter(eventTypes=["other"])
     hook, socket = world.webhook(wanted), world.socket(wanted)
     world.configuration.event_filters.delete(WORKSPACE, [wanted])
@@ -45,7 +45,7 @@ def test_event_reaches_no_endpoint_that_lost_its_last_filter_and_none_is_kept_fo
     assert world.log_of(socket) == ["4"]
 
 
-def test_a_delivery_says_by_which_version_of_the_configuration_it_was_routed(world: World) -> None:
+def test_a_delivery_says_which_configuration_version_routed_it(world: World) -> None:
     hook, socket = world.webhook(), world.socket()
     world.publishing.publish(token(), [NewEvent(type="a", data={}, id="1")])
     world.route_all()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from event_service import wiring
-from event_service.events.event import Event
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.tables import RoutingTables
+from tests import builders
 from tests.integration.graphql_api.conftest import WORKSPACE, create_filter, create_webhook, forget
 from tests.unit.graphql_api.door import Door, payload
 
@@ -389,7 +389,7 @@ def routed(event_type: str) -> set[str]:
     """Who gets an event of this type now, as a router finds it."""
     at = datetime.now(UTC)
     tables = RoutingTables(wiring.change_log(), wiring.configuration_rows(), Matcher)
-    return tables.current(WORKSPACE).endpoints_for(Event("x", event_type, at, {}, None, None, WORKSPACE, at))
+    return tables.current(WORKSPACE).endpoints_for(builders.an_event(id="x", type=event_type, date=at, workspace_id=WORKSPACE, created=at))
 
 
 def test_filters_and_links_route_as_documented(door: Door) -> None:

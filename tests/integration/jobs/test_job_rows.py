@@ -1,15 +1,19 @@
-"""The rows of jobs in the tables of the template, and what they cost."""
+"""The stores of jobs, in the tables of the template and in memory, and what rows cost."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 
-from event_service.aws.dynamodb import Database, Key
+import pytest
+
+from event_service.aws.dynamodb import Database
 from event_service.base.actor import Actor
 from event_service.jobs.job import Job, JobKind, JobStatus, StepDone
+from event_service.jobs.ports import JobStore
 from event_service.jobs.storage.rows import KEPT, DynamoJobStore, JobItem
 from tests.builders import START, WORKSPACE
+from tests.fakes.jobs import FakeJobStore
 from tests.integration.counting.test_counts import metered
 
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -18,8 +22,12 @@ GIVEN = {"endpointId": ID, "missingOnly": True, "statuses": ["FAILED"], "text": 
 JOB = Job(WORKSPACE, ID, JobKind.RETRY_DELIVERIES, GIVEN, Actor("somebody", ""), START, START, "")
 
 
-def test_a_job_comes_back_with_every_field(database: Database) -> None:
-    store = DynamoJobStore(database)
+@pytest.fixture(params=["dynamodb", "fakes"])
+def store(request: pytest.FixtureRequest) -> JobStore:
+    return DynamoJobStore(request.getfixturevalue("database")) if request.param == "dynamodb" else FakeJobStore()
+
+
+def test_a_job_comes_back_with_every_field(store: JobStore) -> None:
     full = replace(
         JOB, status=JobStatus.FAILED, step=3, count=4, skipped=5, part=0.25, reason="why", place="p", changed=START + timedelta(hours=1)
     )
@@ -37,8 +45,7 @@ def test_a_row_ends_after_thirty_days(database: Database) -> None:
     assert row.expires_at == int((START + KEPT).timestamp())
 
 
-def test_a_step_is_stored_once(database: Database) -> None:
-    store = DynamoJobStore(database)
+def test_a_step_is_stored_once(store: JobStore) -> None:
     store.put(JOB)
     after = JOB.after(StepDone(10, 1, "further", 0.5), START + timedelta(seconds=9))
 
@@ -53,8 +60,7 @@ def test_a_step_is_stored_once(database: Database) -> None:
     assert done.status is JobStatus.DONE
 
 
-def test_a_step_of_a_cancelled_job_is_counted_and_does_not_revive_it(database: Database) -> None:
-    store = DynamoJobStore(database)
+def test_a_step_of_a_cancelled_job_is_counted_and_does_not_revive_it(store: JobStore) -> None:
     store.put(JOB)
     assert store.cancel(WORKSPACE, ID, START)
     assert not store.cancel(WORKSPACE, ID, START)
@@ -67,13 +73,12 @@ def test_a_step_of_a_cancelled_job_is_counted_and_does_not_revive_it(database: D
     assert (stored.status, stored.count, stored.step) == (JobStatus.CANCELLED, 10, 1)
 
 
-def test_only_jobs_that_exist_are_cancelled(database: Database) -> None:
-    assert not DynamoJobStore(database).cancel(WORKSPACE, ID, START)
-    assert database.get_raw(Key(JobItem, f"jobs#{WORKSPACE}", ID)) is None
+def test_only_jobs_that_exist_are_cancelled(store: JobStore) -> None:
+    assert not store.cancel(WORKSPACE, ID, START)
+    assert store.get(WORKSPACE, ID) is None
 
 
-def test_a_workspace_lists_its_own_jobs_the_newest_first(database: Database) -> None:
-    store = DynamoJobStore(database)
+def test_a_workspace_lists_its_own_jobs_the_newest_first(store: JobStore) -> None:
     ids = [f"{ID[:-1]}{number}" for number in range(5)]
     for one in ids:
         store.put(replace(JOB, id=one))
@@ -96,8 +101,8 @@ def test_a_step_costs_one_write_unit_and_one_read(database: Database) -> None:
     assert (cost.operations, cost.reads, cost.writes) == ({"BatchGetItem": 1, "UpdateItem": 1}, 1, 1)
 
 
-def test_a_job_is_roused_once_and_only_while_it_runs(database: Database) -> None:
-    store, later = DynamoJobStore(database), START + timedelta(hours=1)
+def test_a_job_is_roused_once_and_only_while_it_runs(store: JobStore) -> None:
+    later = START + timedelta(hours=1)
     assert not store.rouse(JOB, later)
     store.put(JOB)
     assert store.rouse(JOB, later)

@@ -12,11 +12,9 @@ import json
 import re
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -28,6 +26,7 @@ from event_service.aws.dynamodb import Database, connect
 from event_service.settings import Settings, get_settings
 from functions.graphql_api.handler import create_handler
 from functions.webhook_delivery import handler as webhook_handler
+from tests.builders import SettableClock
 from tests.integration.conftest import REGION
 from tests.integration.permissions.recording import Recorder
 from tests.integration.permissions.roles import FUNCTIONS, Permission
@@ -67,7 +66,8 @@ class Account:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.recorder = Recorder()
-        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        # The owner of a lane waits and looks at the time.
+        self.clock = SettableClock(step_seconds=0.001, runs=True)
         self.status = 200
         """What the receiver answers."""
         self.gateway_status = 200
@@ -91,7 +91,6 @@ class Account:
         settings = Settings(self.tables)
         self.database = Database(connect(REGION, None), lambda logical: str(getattr(settings, f"{logical}_table")))
         """For what the test itself does; nothing of it is noted."""
-        self._began = time.monotonic()
         monkeypatch.setattr(wiring, "clock", self.clock)
         monkeypatch.setattr(wiring, "background", InTheForeground)
         self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
@@ -106,15 +105,6 @@ class Account:
             return read(settings, name, default)
 
         self._monkeypatch.setattr(Settings, "_text", noted)
-
-    def clock(self) -> datetime:
-        """A time that moves on its own by a moment, and otherwise when it is told."""
-        self.now += timedelta(milliseconds=1)
-        # The owner of a lane waits and looks at the time.
-        return self.now + timedelta(seconds=time.monotonic() - self._began)
-
-    def pass_time(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
     # -- running functions -----------------------------------------------------------------------------------------
 

@@ -24,16 +24,16 @@ from event_service.configuration.changes import (
     SetState,
     Unlink,
 )
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import EndpointStatus, EndpointType
 from event_service.configuration.secrets import EndpointSecrets, new_secret
 from event_service.configuration.storage.change_log import KEPT_CHANGES, DynamoChangeLog
 from event_service.configuration.storage.secrets import secret_item
-from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.filters.event_filter import EventFilter
 from event_service.routing import fan_out, replay, tables
 from event_service.sockets.limits import FREE_CONNECTS
 from functions.graphql_api.schema.schema import build_schema
+from tests import builders
 from tests.integration.permissions.account import WORKSPACE, Account, body_of
 from tests.unit.graphql_api.door import payload as sample
 
@@ -100,7 +100,7 @@ class Client:
             "requestContext": {
                 "eventType": route,
                 "connectionId": connection,
-                "connectedAt": int(self.account.now.timestamp() * 1000),
+                "connectedAt": int(self.account.clock.now.timestamp() * 1000),
                 "requestId": "r",
             },
         }
@@ -221,7 +221,7 @@ def jobs_are_done_and_cancelled(client: Client, hook: str) -> None:
     socket = client.ask('mutation { createWebSocketEndpoint(name: "replayed") { id } }')["id"]
     assert client.socket("CONNECT", "replayed=", endpoint_id=socket, token=client.token)["statusCode"] == 200
     until = format_date(account.clock())
-    account.pass_time(minutes=2)  # what is younger than a minute may be on its way into a log
+    account.clock.advance(minutes=2)  # what is younger than a minute may be on its way into a log
     span = f'since: "2026-01-01T00:00:00Z", until: "{until}"'
     start = f"mutation($id: ID!, $missing: Boolean) {{ replayEvents(endpointId: $id, {span}, missingOnly: $missing, background: true) "
     start += "{ job { id } } }"
@@ -312,13 +312,13 @@ def a_webhook_fails_waits_and_is_disabled(client: Client) -> None:
     account.route()
     for _ in range(4):
         account.deliver()
-        account.pass_time(minutes=31)
+        account.clock.advance(minutes=31)
         account.tick()
     account.status = 200
     account.deliver()
     # Off while something arrives, and on again.
     client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[hook])
-    client.publish("parked")
+    client.publish("waiting")
     account.route()
     account.deliver()
     account.status = 500
@@ -327,7 +327,7 @@ def a_webhook_fails_waits_and_is_disabled(client: Client) -> None:
     client.ask("mutation($ids: [ID!]!) { resumeEndpoints(ids: $ids) { ok } }", ids=[hook])
     for _ in range(4):
         account.deliver()
-        account.pass_time(minutes=3)
+        account.clock.advance(minutes=3)
         account.tick()
     # Off again, and nothing of what arrived is wanted any more.
     client.ask("mutation($ids: [ID!]!) { pauseEndpoints(ids: $ids) { ok } }", ids=[hook])
@@ -360,16 +360,16 @@ def a_webhook_cools_down_and_recovers(client: Client) -> None:
     hook = client.webhook()
     update = "mutation($id: ID!, $url: String!) { updateEndpoint(id: $id, url: $url) { id } }"
     client.ask(update, id=hook, url=account.nobody_s_url)
-    client.publish(*(f"cooling-{number}" for number in range(8)))
+    client.publish(*(f"failing-{number}" for number in range(8)))
     account.route()
     account.deliver()
     for _ in range(3):
-        account.pass_time(minutes=16)
+        account.clock.advance(minutes=16)
         account.tick()
         account.deliver()
     client.ask(update, id=hook, url=f"{account.url}/hook")
     for _ in range(4):
-        account.pass_time(minutes=16)
+        account.clock.advance(minutes=16)
         account.tick()
         account.deliver()
     # A day without success is told to the workspace, five days end it.
@@ -378,7 +378,7 @@ def a_webhook_cools_down_and_recovers(client: Client) -> None:
     account.route()
     for _ in range(6):
         account.deliver()
-        account.pass_time(hours=25)
+        account.clock.advance(hours=25)
         account.tick()
         account.route()
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
@@ -395,10 +395,10 @@ def what_waits_outlives_its_event(client: Client) -> None:
     account.route()
     for _ in range(3):
         account.deliver()
-    account.pass_time(minutes=31)
+    account.clock.advance(minutes=31)
     account.tick()
     account.deliver()
-    account.pass_time(days=15)
+    account.clock.advance(days=15)
     account.tick()
     account.status = 200
     client.ask("mutation($ids: [ID!]!) { deleteEndpoints(ids: $ids) { ok } }", ids=[hook])
@@ -446,7 +446,7 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     assert [connect(f"many-{number}")["statusCode"] for number in range(FREE_CONNECTS + 2)] == [200] * (FREE_CONNECTS + 2)
     # Connected again half a retention later, and long after everything has expired.
     for hours in (13, 60):
-        account.pass_time(hours=hours)
+        account.clock.advance(hours=hours)
         assert connect("c3") == {"statusCode": 200}
         client.publish()
         account.route()
@@ -461,7 +461,7 @@ def sockets_connect_receive_and_end(client: Client) -> None:
     # A connection that is gone, and a token that is revoked.
     client.publish()
     account.route()
-    account.pass_time(minutes=5)
+    account.clock.advance(minutes=5)
     account.gateway_status = 410
     account.wake()
     account.gateway_status = 200
@@ -496,7 +496,9 @@ def events_come_from_the_bus(client: Client) -> None:
     account.route()
     # Two copies at once: the second finds the event where it had found nothing.
     store = DynamoEventStore(account.database, account.clock, 14)
-    raced = Event("bus-2", "order.created", account.clock(), EVENT, None, None, WORKSPACE, account.clock())
+    raced = builders.an_event(
+        id="bus-2", type="order.created", date=account.clock(), data=EVENT, workspace_id=WORKSPACE, created=account.clock()
+    )
     account.before("PutItem", lambda: store.put([raced], "00" * 16))
     account.run("EventBusFunction", {**event, "id": "bus-2", "detail": {"activity_id": "a-2"}})
     account.route()
@@ -547,18 +549,7 @@ def every_kind_of_change(account: Account) -> list[tuple[Operation, ...]]:
     hook, socket, event_filter = new_id(), new_id(), new_id()
     # Whoever creates a webhook stores its secret together with the change.
     account.database.put(secret_item(WORKSPACE, hook, EndpointSecrets(new_secret())))
-    endpoint = Endpoint(
-        id=hook,
-        workspace_id=WORKSPACE,
-        type=EndpointType.WEB_HOOK,
-        name="hook",
-        url=f"{account.url}/hook",
-        method="POST",
-        status=EndpointStatus.ENABLED,
-        status_reason=None,
-        created=now,
-        modified=now,
-    )
+    endpoint = builders.a_webhook(id=hook, workspace_id=WORKSPACE, name="hook", url=f"{account.url}/hook", created=now, modified=now)
     return [
         (PutEndpoint(endpoint), PutEndpoint(replace(endpoint, id=socket, type=EndpointType.WEB_SOCKET, url=None, method=None))),
         (PutEventFilter(EventFilter(event_filter, WORKSPACE, "filter", {"in": {"eventTypes": ["A"]}}, now, now)),),

@@ -19,7 +19,7 @@ from moto import mock_aws
 from event_service.aws.dynamodb import AttributeMap, Database, connect
 from event_service.base.identifiers import new_id
 from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint, PutEventFilter
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.items import LinksItem, event_filter_item, packed
 from event_service.configuration.storage.rows import DynamoConfigurationRows
@@ -29,6 +29,7 @@ from event_service.routing.storage.packed_rows import PART_BYTES, DynamoPackedRo
 from event_service.routing.table import RoutingTable
 from event_service.routing.tables import PACKED_FROM, RoutingTables
 from event_service.settings import Settings
+from tests import builders
 from tests.fakes.partitions import READS_PER_SECOND, WRITES_PER_SECOND, Partition, PartitionedConnection, PartitionLimits
 from tests.integration.conftest import REGION
 from tests.support.metering import item_size
@@ -141,7 +142,7 @@ class Account:
     def fill(self) -> None:
         """Event filters, and endpoints with links to some of them."""
         hooks = [
-            Endpoint(new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example", "POST", EndpointStatus.ENABLED, None, NOW, NOW)
+            builders.a_webhook(id=new_id(), workspace_id=WORKSPACE, name="n", url="https://a.example", created=NOW, modified=NOW)
             for _ in range(20)
         ]
         for number, hook in enumerate(hooks):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +14,23 @@ import boto3
 import pytest
 
 from event_service.access.storage.tokens import DynamoTokenStore
-from event_service.access.token import Token, TokenKind, hash_token
+from event_service.access.token import TokenKind
 from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues
 from event_service.configuration.changes import ChangeSet, Counts, DeleteEndpoints, Operation, PutEndpoint
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import EndpointType
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.events.storage.events import DynamoEventStore
 from event_service.sockets.connection import Connection
-from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import SocketDelivery
-from event_service.sockets.log import SocketLog
-from event_service.sockets.narrowing import ConnectionFilters
-from event_service.sockets.observer import SocketObserver
-from event_service.sockets.outside import Outside
 from event_service.sockets.ports import Poster
 from event_service.sockets.storage.connections import DynamoConnectionStore
 from event_service.sockets.storage.log import DynamoSocketLogStore
 from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
+from tests import builders
 from tests.builders import SettableClock
 from tests.integration.conftest import REGION
+from tests.wiring import SOCKET_RETENTION, SocketUseCases
 
 EVENTS = Path(__file__).parents[3] / "events"
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
@@ -42,7 +39,7 @@ WEBHOOK = "62c6548d-3e17-4b9b-9268-ce51d6900530"
 TOKEN = "6f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 AGENT_TOKEN = "7f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 FOREIGN_TOKEN = "8f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
-RETENTION = timedelta(hours=24)
+RETENTION = SOCKET_RETENTION
 
 
 def payload(name: str) -> dict[str, Any]:
@@ -79,28 +76,18 @@ class Sockets:
         self.log_store = DynamoSocketLogStore(self.database, self.clock)
         self.queue = SqsWakeUpQueue(Queues(lambda: self.sqs), self.queue_url)
         self.backlog = SqsBacklogQueue(Queues(lambda: self.sqs), self.backlog_url)
-        self.connections = SocketConnections(self.store, self.log_store, self.backlog, self.clock, RETENTION)
-        self.observer = SocketObserver(self.log_store, self.queue)
-        self.log = SocketLog(self.log_store, self.queue, self.backlog, self.clock, RETENTION)
+        self.use_cases = SocketUseCases(
+            connections=self.store, log_store=self.log_store, wake_ups=self.queue, backlog=self.backlog, clock=self.clock, sleep=time.sleep
+        )
+        self.connections, self.observer, self.log = self.use_cases.new_door(), self.use_cases.observer, self.use_cases.log
         self.events = DynamoEventStore(self.database, self.clock, 14, monotonic=lambda: 0.0)
         self.rows = DynamoConfigurationRows(self.database, self.clock, monotonic=lambda: 0.0)
         self.tokens = DynamoTokenStore(self.database)
 
     def delivery(self, poster: Poster) -> SocketDelivery:
         """The use case over these tables; its own clock stands still between looks, as a fast machine's would."""
-        outside = Outside(
-            connections=self.store,
-            log=self.log_store,
-            events=self.events,
-            poster=poster,
-            wake_ups=self.queue,
-            backlog=self.backlog,
-            clock=lambda: self.clock.now,
-            in_thread=asyncio.to_thread,
-            sleep=asyncio.sleep,
-            filters=lambda: ConnectionFilters(self.store, self.clock),
-        )
-        return SocketDelivery(outside, self.log)
+        outside = self.use_cases.outside(self.events, poster, clock=lambda: self.clock.now, in_thread=asyncio.to_thread)
+        return self.use_cases.new_delivery(outside)
 
     def open_connections(self) -> list[Connection]:
         """Of the endpoint's first group."""
@@ -113,14 +100,18 @@ class Sockets:
 
     def endpoint(self, endpoint_id: str, kind: EndpointType = EndpointType.WEB_SOCKET) -> PutEndpoint:
         now = self.clock()
-        return PutEndpoint(Endpoint(endpoint_id, WORKSPACE, kind, "n", None, None, EndpointStatus.ENABLED, None, now, now))
+        return PutEndpoint(
+            builders.an_endpoint(kind, id=endpoint_id, workspace_id=WORKSPACE, name="n", url=None, method=None, created=now, modified=now)
+        )
 
     def delete(self) -> None:
         self.configure(DeleteEndpoints((ENDPOINT,)))
 
     def token(self, text: str, kind: TokenKind = TokenKind.ACCESS, workspace_id: str = WORKSPACE, *, revoked: bool = False) -> None:
         now = self.clock()
-        self.tokens.put(Token(hash_token(text), workspace_id, kind, None, "t", now, None, now if revoked else None))
+        self.tokens.put(
+            builders.a_token(text, workspace_id=workspace_id, kind=kind, name="t", created=now, revoked=now if revoked else None)
+        )
 
     def wake_ups(self) -> list[Any]:
         """Takes what is in the wake-up queue."""

@@ -22,7 +22,6 @@ from botocore.credentials import ReadOnlyCredentials
 from event_service import wiring
 from event_service.base.errors import NotFound, RateLimited
 from event_service.configuration.changes import DeleteEventFilters, PutEventFilter
-from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.settings import Settings
 from event_service.sockets import live_run
@@ -34,6 +33,7 @@ from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, Po
 from event_service.sockets.poster import SocketPoster
 from functions.socket_delivery import handler
 from functions.socket_delivery.handler import create_handler
+from tests import builders
 from tests.fakes.sockets import FakeConnectionCounts
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import ENDPOINT, RETENTION, TOKEN, WORKSPACE, LambdaContext, Sockets, payload
@@ -295,7 +295,7 @@ def test_a_connection_becomes_live_only_where_nobody_changed_its_lane(sockets: S
 
 def publish(sockets: Sockets, nonce: str, *ids: str, repeat: bool = False) -> set[str]:
     now = sockets.clock()
-    events = [Event(one, "t", now, {"text": one}, None, None, WORKSPACE, now) for one in ids]
+    events = [builders.an_event(id=one, type="t", date=now, data={"text": one}, workspace_id=WORKSPACE, created=now) for one in ids]
     sockets.events.put(events, nonce)
     return sockets.log.append([Routed(WORKSPACE, nonce, {ENDPOINT: list(ids)}, repeat)])
 
@@ -428,8 +428,8 @@ def test_the_stored_text_is_what_is_delivered(sockets: Sockets) -> None:
     now = sockets.clock()
     data: dict[str, Any] = {"a": [1.5, None, True, {"ü \ufffe": 'q" \\ \n'}], "b": "x" * 5_000}
     plain = [
-        Event("ü1", 'a "type" \\', now, data, 'agent "1"', None, WORKSPACE, now),
-        Event("e2", "t", now, {}, None, "camera", WORKSPACE, now + timedelta(microseconds=5)),
+        builders.an_event(id="ü1", type='a "type" \\', date=now, data=data, agent_id='agent "1"', workspace_id=WORKSPACE, created=now),
+        builders.an_event(id="e2", type="t", date=now, camera_id="camera", workspace_id=WORKSPACE, created=now + timedelta(microseconds=5)),
     ]
     sockets.events.put(plain, "a1" * 16)
 

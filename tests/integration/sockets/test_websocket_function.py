@@ -12,9 +12,9 @@ import boto3
 import pytest
 
 from event_service import wiring
-from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.settings import Settings, SettingsError
+from event_service.sockets.client_messages import ANSWERS
 from event_service.sockets.connection import Connection, Lane
 from event_service.sockets.connections import SocketConnections
 from event_service.sockets.limits import FREE_CONNECTS, ConnectionLimits, SocketLimits
@@ -23,13 +23,13 @@ from event_service.sockets.slow_clients import SlowClients
 from event_service.sockets.storage.counts import DynamoConnectionCounts, OpenItem
 from event_service.sockets.waking import wake_endpoints_of_token
 from functions.websocket.handler import create_handler
+from tests import builders
 from tests.builders import SettableClock
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import (
     AGENT_TOKEN,
     ENDPOINT,
     FOREIGN_TOKEN,
-    RETENTION,
     TOKEN,
     WEBHOOK,
     WORKSPACE,
@@ -179,7 +179,7 @@ def test_an_expired_token_is_refused(sockets: Sockets) -> None:
     now = sockets.clock()
     text = "4f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
     sockets.tokens.put(
-        Token(hash_token(text), WORKSPACE, TokenKind.ACCESS, None, "t", now - timedelta(days=2), now - timedelta(days=1), None)
+        builders.a_token(text, workspace_id=WORKSPACE, name="t", created=now - timedelta(days=2), expires=now - timedelta(days=1))
     )
 
     assert call(sockets, connect_with(text))["statusCode"] == 401
@@ -244,7 +244,12 @@ def test_a_disconnect_forgets_the_connection_by_its_id_alone(sockets: Sockets) -
 
 
 @pytest.mark.parametrize(
-    ("name", "notice"), [("default_ping", "pong"), ("default_not_understood", "not-understood"), ("default_garbage", "not-understood")]
+    ("name", "notice"),
+    [
+        *((f"default_{action}", json.loads(answer.text)["notice"]) for action, answer in ANSWERS.items()),
+        ("default_not_understood", "not-understood"),
+        ("default_garbage", "not-understood"),
+    ],
 )
 def test_a_client_s_message_is_answered_for_one_read(sockets: Sockets, name: str, notice: str) -> None:
     call(sockets, connect_with())
@@ -296,7 +301,7 @@ def limited(sockets: Sockets, limits: SocketLimits) -> ConnectionLimits:
     """Another process with these limits, in which time stands still."""
     clock = SettableClock(sockets.clock.now)
     made = ConnectionLimits(DynamoConnectionCounts(sockets.database, clock), limits, clock)
-    sockets.connections = SocketConnections(sockets.store, sockets.log_store, sockets.backlog, sockets.clock, RETENTION, None, made)
+    sockets.connections = sockets.use_cases.new_door(made)
     return made
 
 
@@ -344,7 +349,7 @@ def test_client_that_took_nothing_again_and_again_is_told_when_to_come(sockets: 
 
     def begin() -> None:
         limits = ConnectionLimits(counts, SocketLimits(), sockets.clock, SlowClients(counts, sockets.log_store, sockets.clock))
-        sockets.connections = SocketConnections(sockets.store, sockets.log_store, sockets.backlog, sockets.clock, RETENTION, None, limits)
+        sockets.connections = sockets.use_cases.new_door(limits)
 
     begin()
     assert call(sockets, connect_as("one="))["statusCode"] == 200

@@ -24,7 +24,9 @@ from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.tests_made import DynamoTestsMade
+from event_service.webhooks.storage import context
 from event_service.webhooks.storage.context import DynamoSnapshotReader
+from tests import builders
 from tests.integration.conftest import REGION
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -111,7 +113,12 @@ def test_a_failure_is_recorded_although_its_key_is_throttled_for_a_moment(databa
 
 def an_endpoint(endpoint_id: str = ENDPOINT, **changes: Any) -> Endpoint:
     url, enabled = "https://a.example.org", EndpointStatus.ENABLED
-    return replace(Endpoint(endpoint_id, WORKSPACE, EndpointType.WEB_HOOK, "n", url, "PUT", enabled, None, NOW, NOW), **changes)
+    return replace(
+        builders.a_webhook(
+            id=endpoint_id, workspace_id=WORKSPACE, name="n", url=url, method="PUT", status=enabled, created=NOW, modified=NOW
+        ),
+        **changes,
+    )
 
 
 def change(version: int, *operations: Operation) -> ChangeSet:
@@ -175,6 +182,31 @@ def test_throttled_rows_of_one_endpoint_leave_the_others_readable(database: Data
     assert snapshot.unread == {hot.id}
     with pytest.raises(RateLimited):
         snapshot.require_all()
+
+
+@pytest.mark.parametrize("row", ["endpoint", "secret", "record"])
+def test_row_that_cannot_be_read_holds_up_its_own_endpoint_only(
+    database: Database, log: DynamoDeliveryLog, monkeypatch: pytest.MonkeyPatch, row: str
+) -> None:
+    rows = DynamoConfigurationRows(database, clock, lambda: 0.0)
+    bad, well = an_endpoint(new_id()), an_endpoint(new_id())
+    rows.apply(change(1, PutEndpoint(bad), PutEndpoint(well)))
+    reader = {"endpoint": "endpoint_of", "secret": "secrets_of", "record": "record_of"}[row]
+    database.put(secret_item(WORKSPACE, bad.id, EndpointSecrets("whsec_a")))
+    log.write([record(1, "e", endpoint_id=bad.id)])
+    plain = getattr(context, reader)
+
+    def refuse(item: dict[str, Any]) -> Any:
+        if bad.id in str(item):
+            raise ValueError("a newer release wrote it")
+        return plain(item)
+
+    monkeypatch.setattr(context, reader, refuse)
+    attempts = [(bad.id, WORKSPACE, "e", 1, 0)]
+    snapshot = DynamoSnapshotReader(database, clock).read([(WORKSPACE, bad.id), (WORKSPACE, well.id)], attempts)
+
+    assert snapshot.endpoints[well.id] == well
+    assert snapshot.unread == {bad.id}
 
 
 def test_one_call_reads_all_that_a_batch_needs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from event_service.aws.dynamodb import Database
 from event_service.aws.sqs import Queues, connect
 from event_service.base.errors import RateLimited
 from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.rows import DynamoConfigurationRows
 from event_service.configuration.storage.secrets import secret_item
@@ -27,9 +25,6 @@ from event_service.counting.counters import Counters
 from event_service.counting.ports import WITHIN_MS, Counted
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.lane import LEASE_SECONDS
-from event_service.delivery.lanes import Looks
-from event_service.delivery.retry_scheduler import RetryScheduler
-from event_service.delivery.service_events import OperationalEvents
 from event_service.delivery.storage.backlog import DynamoBacklogStore
 from event_service.delivery.storage.health import DynamoHealthStore
 from event_service.delivery.storage.lanes import DynamoLaneStore
@@ -39,17 +34,18 @@ from event_service.delivery.storage.reminders import DynamoReminderStore
 from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore
 from event_service.webhooks.addresses import AddressGuard
-from event_service.webhooks.assembly import Limits, WebhookSide, assemble
+from event_service.webhooks.assembly import Limits
 from event_service.webhooks.http_sender import HttpSender
-from event_service.webhooks.observer import WebhookObserver
-from event_service.webhooks.ports import DeliveryStores, EndpointActions, EndpointState
 from event_service.webhooks.storage.context import DynamoSnapshotReader
 from event_service.webhooks.storage.event_texts import DynamoEventTexts
-from event_service.webhooks.url import UrlRules, WebhookUrl, parse_webhook_url
+from event_service.webhooks.url import UrlRules
 from functions.retry_scheduler.handler import create_handler as create_scheduler
 from functions.webhook_delivery.handler import create_handler
+from tests import builders
+from tests.builders import SettableClock
 from tests.fakes.counting import FakeCounts
 from tests.integration.conftest import REGION
+from tests.wiring import WebhookUseCases
 
 SAMPLES = Path(__file__).parents[3] / "events"
 SECRET = "whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
@@ -116,66 +112,47 @@ class Stage:
     """Both handlers and what they stand on."""
 
     def __init__(self, database: Database, receiver: Receiver) -> None:
-        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self.clock = clock = SettableClock(runs=True)
         self.sqs = boto3.client("sqs", region_name=REGION)
         self.queue_url = self.sqs.create_queue(QueueName="webhooks")["QueueUrl"]
         self.look_queue_url = self.sqs.create_queue(QueueName="looks")["QueueUrl"]
         self.published: list[tuple[str, dict[str, Any]]] = []
-        rules = UrlRules(allow_http=True, guard=AddressGuard.allowing(["127.0.0.0/8"]))
-
-        began = time.monotonic()
-
-        def clock() -> datetime:
-            # An owner waits and looks at the time.
-            return self.now + timedelta(seconds=time.monotonic() - began)
-
-        def parse_url(url: str) -> WebhookUrl:
-            return parse_webhook_url(url, rules)
-
         self.log = DynamoDeliveryLog(database, clock, 14)
         self.backlog = DynamoBacklogStore(database, 14)
         self.health = DynamoHealthStore(database)
         self.store = DynamoEventStore(database, clock, 14)
         self.rows = DynamoConfigurationRows(database, clock, lambda: 0.0)
         queues = Queues(lambda: connect(REGION, None), sleep=lambda seconds: None)
-        look_queue, reminders = SqsLookQueue(queues, self.look_queue_url), DynamoReminderStore(database)
-        looks, lanes = Looks(look_queue, reminders, clock), DynamoLaneStore(database)
-        events = OperationalEvents(lambda: self)
-        self.observer = WebhookObserver(looks, lanes, self.health, events, clock)
-
-        def new_side() -> WebhookSide:
-            return assemble(
-                state=EndpointState(DynamoSnapshotReader(database, clock), self.health, lanes),
-                stores=DeliveryStores(self.log, self.backlog, looks),
-                texts=DynamoEventTexts(database, clock),
-                queue=SqsWebhookQueue(queues, self.queue_url),
-                actions=EndpointActions(events, lambda: self),
-                sender=HttpSender(rules.guard, deadline_seconds=5),
-                parse_url=parse_url,
-                clock=clock,
-                limits=Limits(14, 5),
-                draw=lambda: 0.0,
-            )
-
-        side = new_side()
-        scheduler = RetryScheduler(reminders, look_queue, clock)
+        use_cases = WebhookUseCases(
+            snapshots=DynamoSnapshotReader(database, clock),
+            log=self.log,
+            backlog=self.backlog,
+            reminders=DynamoReminderStore(database),
+            lanes=DynamoLaneStore(database),
+            health=self.health,
+            texts=DynamoEventTexts(database, clock),
+            queue=SqsWebhookQueue(queues, self.queue_url),
+            look_queue=SqsLookQueue(queues, self.look_queue_url),
+            publisher=lambda: self,
+            disabler=lambda: self,
+            clock=clock,
+        )
+        self.observer = use_cases.observer
+        rules = UrlRules(allow_http=True, guard=AddressGuard.allowing(["127.0.0.0/8"]))
+        side = use_cases.new_process(HttpSender(rules.guard, deadline_seconds=5), rules, Limits(14, 5), draw=lambda: 0.0)
         self.serve = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
         self.shown_again: list[tuple[bool, Sequence[str], int]] = []
         self.deliver = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown))
         self.counts = FakeCounts()
         self.counting = create_handler(lambda: side, lambda *shown: self.shown_again.append(shown), lambda: Counters(self.counts, clock))
-        self.schedule = create_scheduler(lambda: scheduler)
-        self.endpoint = Endpoint(
+        self.schedule = create_scheduler(lambda: use_cases.scheduler)
+        self.endpoint = builders.a_webhook(
             id=ENDPOINT,
             workspace_id=WORKSPACE,
-            type=EndpointType.WEB_HOOK,
             name="receiver",
             url=f"http://127.0.0.1:{receiver.port}/hook",
-            method="POST",
-            status=EndpointStatus.ENABLED,
-            status_reason=None,
-            created=self.now,
-            modified=self.now,
+            created=clock.now,
+            modified=clock.now,
         )
         self.version = 0
         self.configure(self.endpoint)
@@ -308,7 +285,7 @@ def test_late_retry_waits_in_the_backlog_until_its_reminder(stage: Stage, receiv
     assert stage.queued() == []
     stage.schedule(sample("retry_scheduler/every_minute"), Context())
     assert stage.looks() == []
-    stage.now += timedelta(minutes=32)
+    stage.clock.advance(minutes=32)
     stage.schedule(sample("retry_scheduler/every_minute"), Context())
     receiver.status = 200
     stage.serve({"Records": stage.looks()}, Context())

@@ -10,7 +10,7 @@ from event_service.aws.dynamodb import Database
 from event_service.base.dates import format_date
 from event_service.base.identifiers import new_id
 from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
+from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
 from event_service.configuration.storage.change_log import DynamoChangeLog
 from event_service.configuration.storage.rows import DynamoConfigurationRows
@@ -20,6 +20,7 @@ from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.filters.matching.matcher import Matcher
 from event_service.routing.tables import RoutingTables
 from event_service.webhooks.storage.context import DynamoSnapshotReader
+from tests import builders
 from tests.fakes.partitions import READS_PER_SECOND, WRITES_PER_SECOND, PartitionedConnection, PartitionLimits
 from tests.world import table_shapes
 
@@ -35,7 +36,7 @@ def test_ten_thousand_deliveries_a_second_of_one_workspace_throttle_no_key(datab
     # given a workspace with many webhooks
     rows, log = DynamoConfigurationRows(database, lambda: NOW, lambda: 0.0), DynamoChangeLog(database)
     hooks = [
-        Endpoint(new_id(), WORKSPACE, EndpointType.WEB_HOOK, "n", "https://a.example", "POST", EndpointStatus.ENABLED, None, NOW, NOW)
+        builders.a_webhook(id=new_id(), workspace_id=WORKSPACE, name="n", url="https://a.example", created=NOW, modified=NOW)
         for _ in range(ENDPOINTS)
     ]
     change = ChangeSet(WORKSPACE, 1, tuple(map(PutEndpoint, hooks)), Counts())

@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from event_service.aws.dynamodb import AttributeMap, Key
-from event_service.events.event import Event
 from event_service.events.storage.events import DynamoEventStore, EventItem
 from event_service.sockets import live_run
-from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
+from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.log import Routed
 from event_service.sockets.messages import WakeUp
-from event_service.sockets.outside import Outside
 from event_service.sockets.ports import Posted
 from local.tools import ROOT
+from tests import builders
 from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeWakeUpQueue
 from tests.unit.sockets.scene import WORKSPACE, Scene, an_endpoint
@@ -81,7 +80,7 @@ class _Database:
     """Answers every id with the same stored event, each time with bytes of its own."""
 
     def __init__(self, data: Any) -> None:
-        event = Event("x", "T", START, data, None, None, WORKSPACE, START)
+        event = builders.an_event(id="x", type="T", date=START, data=data, workspace_id=WORKSPACE, created=START)
         store = DynamoEventStore(self, lambda: START, 14)  # type: ignore[arg-type]  # as much of it as is used here
         self._raw: AttributeMap = store._item(event, "00" * 16, rows_missing=False).serialize()
 
@@ -123,19 +122,12 @@ def main(shape: str) -> None:
             scene.connect(endpoint_id=endpoint_id, batch=str(number % 2))
         ids = [f"{endpoint_id[:8]}-{number}" for number in range(EVENTS)]
         scene.log.append([Routed(WORKSPACE, f"n-{endpoint_id}", {endpoint_id: ids})])
-    outside = Outside(
-        connections=scene.tables,
-        log=scene.tables,
-        events=DynamoEventStore(_Database(SHAPES[shape]()), lambda: START, 14),  # type: ignore[arg-type]  # as above
-        poster=_Poster(),
-        wake_ups=FakeWakeUpQueue(clock=scene.clock),
-        backlog=FakeBacklogQueue(clock=scene.clock),
-        clock=scene.clock,
-        in_thread=_in_thread,
-        sleep=asyncio.sleep,
+    events = DynamoEventStore(_Database(SHAPES[shape]()), lambda: START, 14)  # type: ignore[arg-type]  # as above
+    outside = scene.use_cases.outside(
+        events, _Poster(), in_thread=_in_thread, wake_ups=FakeWakeUpQueue(clock=scene.clock), backlog=FakeBacklogQueue(clock=scene.clock)
     )
     batch = [ReceivedWakeUp(WakeUp(WORKSPACE, endpoint_id), endpoint_id) for endpoint_id in endpoints]
-    report = asyncio.run(SocketDelivery(outside, scene.log).serve(batch, lambda: 20.0))
+    report = asyncio.run(scene.use_cases.new_delivery(outside).serve(batch, lambda: 20.0))
     megabytes = peak_megabytes()
     sys.stdout.write(f"{megabytes:.0f} {report.posted} {report.faults + len(report.again)}\n")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.simulation.sockets.world import Behaviour, SimulatedClient, SocketWorld, distant, percentile, quick
 
+OTHER_WORKSPACE = "1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
 HEALTHY = 100
 ONSET_SECONDS = 5.0
 MEGABYTES_OF_FUNCTION = 1024
@@ -300,6 +301,32 @@ def crowd(connections: int, rate: float, seconds: float, executions: int = 50, p
         sum(one.repeats for one in clients),
         spent / posts * 1_000_000,
     )
+    world.end()
+    return result
+
+
+def beside_crowd(endpoints: int, clients: int, rate: float, posts_per_second: int, seconds: float = 10.0) -> Beside:
+    """A client with five events a second, beside another workspace whose endpoints have so many clients and events a second each."""
+    world = SocketWorld(posts_per_second=posts_per_second)
+    live = world.endpoint(OTHER_WORKSPACE)
+    client = world.client(live)
+    crowd = [world.endpoint() for _ in range(endpoints)]
+
+    async def arrive() -> None:
+        for endpoint_id in crowd:
+            for _ in range(clients):
+                world.client(endpoint_id)
+            await asyncio.sleep(clients / 500)
+
+    world.simulate(endpoints * clients / 500 + 10, arrive())
+    begun = world.loop.time()
+    until = begun + seconds
+    streams = [world.stream([live], 5.0, until)]
+    if crowd:
+        streams.append(world.stream(crowd, rate * endpoints, until))
+    world.simulate(seconds + 5, *streams)
+    ages = [age for at, age in client.ages if at >= begun]
+    result = Beside(percentile(ages, 50), percentile(ages, 99), len(ages), len(world.published[live]))
     world.end()
     return result
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.mark.parametrize("rate", [1.0, 50.0, 1_000.0])
 @pytest.mark.parametrize("others", [[], [slow], [stuck, silent, distant]], ids=["healthy", "slow", "bad"])
-def test_at_most_one_wake_up_waits_for_a_group(rate: float, others: list[Behaviour]) -> None:
+def test_wake_ups_that_wait_for_a_group_are_at_most_one(rate: float, others: list[Behaviour]) -> None:
     found = scenarios.depth(rate, [quick, *others], 40.0 if rate < 1_000 else 10.0)
 
     assert found.most_per_group <= 2
@@ -112,6 +112,15 @@ def test_worker_sends_five_thousand_events_a_second_to_clients_behind() -> None:
 def test_endpoints_that_catch_up_leave_a_live_one_its_pace() -> None:
     before = scenarios.beside_backlogs(0, seconds=15.0)
     found = scenarios.beside_backlogs(120, 2_000, seconds=15.0)
+
+    assert found.arrived == found.published
+    assert found.p99 <= 2 * before.p99
+
+
+def test_workspace_above_the_ceiling_of_posts_leaves_another_its_pace() -> None:
+    """Its clients would take 1,800 posts a second, and 500 may be made; both are served by the same processes."""
+    before = scenarios.beside_crowd(0, 0, 0.0, 500)
+    found = scenarios.beside_crowd(60, 10, 3.0, 500)
 
     assert found.arrived == found.published
     assert found.p99 <= 2 * before.p99

@@ -19,21 +19,20 @@ from datetime import timedelta
 from typing import Any, Final
 
 from event_service.base.errors import RateLimited
-from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
-from event_service.events.event import Event
 from event_service.sockets.connection import Connection, ConnectRequest
-from event_service.sockets.connections import SocketConnections
 from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
 from event_service.sockets.limits import ConnectionLimits, SocketLimits
 from event_service.sockets.log import Routed, SocketLog
 from event_service.sockets.messages import BacklogMessage, LateAppend, WakeUp
-from event_service.sockets.outside import Outside, ServingReport
+from event_service.sockets.outside import ServingReport
 from event_service.sockets.pace import PostPace
 from event_service.sockets.ports import Posted
 from event_service.sockets.slow_clients import SlowClients
+from tests import builders
 from tests.builders import START
 from tests.fakes.sockets import FakeConnectionCounts, FakeEvents, FakeSocketTables
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop
+from tests.wiring import SocketUseCases
 
 AWS_SECONDS: Final = 0.008
 POST_SECONDS: Final = 0.015
@@ -428,12 +427,13 @@ class SocketWorld:
         counts = FakeConnectionCounts(clock=self.clock)
         self.slow_clients = SlowClients(counts, self.tables, self.clock)
         limits = ConnectionLimits(counts, SocketLimits(100_000, 100_000, 100_000, 100_000), self.clock, self.slow_clients)
-        self.connections = SocketConnections(
-            self.tables, self.tables, self.backlog, self.clock, RETENTION, limits=limits, needs_token=False
+        self.use_cases = SocketUseCases(
+            connections=self.tables, log_store=self.tables, wake_ups=self.wake_ups, backlog=self.backlog, clock=self.clock
         )
+        self.connections = self.use_cases.new_door(limits, needs_token=False)
         self.connects = 0
         self.connect_calls = 0
-        self.log = self.new_router()
+        self.log = self.use_cases.log
         self.posts_per_second = posts_per_second
         self.published: dict[str, list[float]] = defaultdict(list)
         """By endpoint: when each sequence was appended."""
@@ -444,24 +444,15 @@ class SocketWorld:
 
     def new_process(self) -> SocketDelivery:
         """One execution of the function, which keeps its pace for the next invocations."""
-        outside = Outside(
-            connections=self.tables,
-            log=self.tables,
-            events=self.events,
-            poster=self.poster,
-            wake_ups=self.wake_ups,
-            backlog=self.backlog,
-            clock=self.clock,
-            in_thread=self._in_thread,
-            sleep=asyncio.sleep,
-            note_slow=self.slow_clients.note,
-            pace=PostPace(self.tables, self.posts_per_second, self.clock, self._in_thread, asyncio.sleep).take,
+        pace = PostPace(self.tables, self.posts_per_second, self.clock, self._in_thread, asyncio.sleep)
+        outside = self.use_cases.outside(
+            self.events, self.poster, in_thread=self._in_thread, note_slow=self.slow_clients.note, pace=pace.take
         )
-        return SocketDelivery(outside, self.log)
+        return self.use_cases.new_delivery(outside)
 
     def new_router(self) -> SocketLog:
         """What one router remembers."""
-        return SocketLog(self.tables, self.wake_ups, self.backlog, self.clock, RETENTION, sleep=lambda seconds: None)
+        return self.use_cases.new_log()
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:
         self.sdk_calls += 1
@@ -484,11 +475,11 @@ class SocketWorld:
 
     # -- people ----------------------------------------------------------------------------------------------------
 
-    def endpoint(self) -> str:
+    def endpoint(self, workspace_id: str = WORKSPACE) -> str:
         """A new one."""
         endpoint_id = f"{next(self._names):08x}-3e17-4b9b-9268-ce51d6900530"
-        self.tables.endpoints[endpoint_id] = Endpoint(
-            endpoint_id, WORKSPACE, EndpointType.WEB_SOCKET, "name", None, None, EndpointStatus.ENABLED, None, START, START
+        self.tables.endpoints[endpoint_id] = builders.a_socket(
+            id=endpoint_id, workspace_id=workspace_id, name="name", created=START, modified=START
         )
         return endpoint_id
 
@@ -553,13 +544,16 @@ class SocketWorld:
             client.ages.append((at, now - at))
 
     def publish(self, endpoint_ids: Sequence[str], number: int = 1, size: int = 0, router: SocketLog | None = None) -> None:
-        """Routes one message of so many events."""
+        """Routes one message of so many events, for endpoints of one workspace."""
         ids = []
+        workspace_id = self.tables.endpoints[endpoint_ids[0]].workspace_id
         for _ in range(number):
             event_id = f"event-{next(self._names)}"
-            self.events.add(Event(event_id, "T", START, {"text": "x" * size}, None, None, WORKSPACE, START))
+            self.events.add(
+                builders.an_event(id=event_id, type="T", date=START, data={"text": "x" * size}, workspace_id=workspace_id, created=START)
+            )
             ids.append(event_id)
-        failed = (router or self.log).append([Routed(WORKSPACE, f"nonce-{next(self._names)}", dict.fromkeys(endpoint_ids, ids))])
+        failed = (router or self.log).append([Routed(workspace_id, f"nonce-{next(self._names)}", dict.fromkeys(endpoint_ids, ids))])
         if failed:
             raise AssertionError("an append failed")
         for endpoint_id in endpoint_ids:
@@ -570,7 +564,7 @@ class SocketWorld:
         routed = []
         for _ in range(messages):
             event_id = f"event-{next(self._names)}"
-            self.events.add(Event(event_id, "T", START, {}, None, None, WORKSPACE, START))
+            self.events.add(builders.an_event(id=event_id, type="T", date=START, workspace_id=WORKSPACE, created=START))
             routed.append(Routed(WORKSPACE, f"nonce-{next(self._names)}", {endpoint_id: [event_id]}))
         if router.append(routed):
             raise AssertionError("an append failed")

@@ -47,7 +47,7 @@ async def test_what_is_lost_repeated_and_not_answered_is_counted_apart(monkeypat
     assert (len(outcome.latencies), len(outcome.answers)) == (60, 30)
 
 
-async def test_the_receiver_notes_what_it_answered_well_and_answers_what_it_is_told() -> None:
+async def test_the_receiver_notes_successes_and_answers_what_it_is_told() -> None:
     receipts = Receipts()
     event = "00000000-0000-4000-8000-00000000000"
     statuses = [200, 502, 200]

@@ -46,7 +46,7 @@ def test_the_first_load_is_small() -> None:
     assert size <= FIRST_LOAD_BYTES
 
 
-def test_the_page_asks_for_nothing_elsewhere_and_holds_no_script_of_its_own() -> None:
+def test_the_page_asks_for_nothing_elsewhere_and_has_no_inline_script() -> None:
     page = _files()["index.html"].decode()
 
     assert "://" not in page

@@ -14,6 +14,7 @@ from event_service.events.event import Event
 from event_service.events.ports import SHARDS, Publisher, Track, TrackKey
 from event_service.events.routing_message import RoutingMessage
 from event_service.sockets.log import Routed
+from tests import builders
 from tests.fakes.events import (
     ENTRY_BYTES,
     FakeEventIndexes,
@@ -31,7 +32,7 @@ ALWAYS = ("1970", "9999")
 
 
 def event(event_id: str, created: datetime = AT) -> Event:
-    return Event(event_id, "a", created, {}, None, None, "w", created)
+    return builders.an_event(id=event_id, type="a", date=created, workspace_id="w", created=created)
 
 
 def entry(name: str) -> dict[str, str]:
@@ -87,7 +88,7 @@ class TestIndexes:
 
         assert sizes == [10, 10, 0]
 
-    def test_it_lags_and_names_what_is_gone(self) -> None:
+    def test_index_lags_and_names_what_is_gone(self) -> None:
         store = FakeEventStore(lambda: AT)
         store.put([event("new")], "01")
         indexes = FakeEventIndexes(store)

@@ -89,7 +89,7 @@ def test_sequences_are_given_out_once_and_no_segment_is_replaced() -> None:
 
     assert [head.next for head in allocated if head is not None] == [3, 4]
     assert tables.segments(ENDPOINT, 2, 10) == [segment(1, "a", "b")]
-    assert (ENDPOINT, "n2") not in tables.markers
+    assert (ENDPOINT, "n2") not in tables.appended
 
 
 def test_a_read_that_lags_does_not_see_the_newest_segments() -> None:

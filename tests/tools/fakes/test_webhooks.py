@@ -12,13 +12,13 @@ from event_service.delivery.attempt import DeliveryKey, PendingAttempt
 from event_service.delivery.lane import Lane, Look
 from event_service.delivery.ports import BacklogRow
 from event_service.delivery.receiver_health import EndpointHealth
-from tests.fakes.webhooks import MAXIMUM_RECEIVES, VISIBILITY_SECONDS, WORKSPACE, World
+from tests.fakes.webhooks import MAXIMUM_RECEIVES, VISIBILITY_SECONDS, WORKSPACE, WebhookScene
 
 RUN = Look(WORKSPACE, "e")
 
 
 def test_message_comes_again_ten_times_and_then_dies() -> None:
-    world = World()
+    world = WebhookScene()
     world.queue.put(RUN)
     for number in range(1, MAXIMUM_RECEIVES + 1):
         (message,) = world.queue.receive(10)
@@ -32,7 +32,7 @@ def test_message_comes_again_ten_times_and_then_dies() -> None:
 
 
 def test_delayed_message_is_invisible_and_delays_are_bounded() -> None:
-    world = World()
+    world = WebhookScene()
     world.queue.put(RUN, 60)
     assert world.queue.receive(10) == []
     world.clock.advance(seconds=60)
@@ -42,7 +42,7 @@ def test_delayed_message_is_invisible_and_delays_are_bounded() -> None:
 
 
 def test_lost_answer_means_done_and_a_batch_may_be_done_in_part() -> None:
-    world = World()
+    world = WebhookScene()
     keys = [DeliveryKey(WORKSPACE, "e", str(number), format_date(world.clock())) for number in range(4)]
     rows = [BacklogRow(PendingAttempt(key), key.accepted_at) for key in keys]
     world.aws.fault = lambda operation: "half"
@@ -62,7 +62,7 @@ def test_lost_answer_means_done_and_a_batch_may_be_done_in_part() -> None:
 
 
 def test_conditions_refuse_what_is_late() -> None:
-    world = World()
+    world = WebhookScene()
     lane = Lane(WORKSPACE, "e")
     owned = world.lanes.claim(lane, "t1", world.clock())
     assert owned is not None

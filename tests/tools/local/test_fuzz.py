@@ -25,7 +25,7 @@ def test_small(number, text):
 """
 
 
-def test_property_tests_are_derandomised_and_have_no_time_limit_for_an_example() -> None:
+def test_property_tests_are_derandomised_and_examples_have_no_time_limit() -> None:
     assert settings.default is not None
     assert settings.default.derandomize
     assert settings.default.deadline is None
@@ -52,7 +52,7 @@ def _failure(directory: Path) -> tuple[str, str]:
     return found
 
 
-def test_what_it_finds_is_printed_as_an_example_that_fails_when_it_is_pasted(tmp_path: Path) -> None:
+def test_a_finding_is_printed_as_an_example_that_fails_when_pasted(tmp_path: Path) -> None:
     node, text = _failure(tmp_path)
 
     assert node == "test_it.py::test_small"

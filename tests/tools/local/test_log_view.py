@@ -52,7 +52,7 @@ def test_the_end_of_an_invocation_is_shown_only_when_it_failed() -> None:
     assert "failed after 5 ms" in str(readable(_entry(milliseconds=5, failed=True), NAMES))
 
 
-def test_following_goes_on_in_the_new_file_when_a_full_one_was_put_aside(tmp_path: Path) -> None:
+def test_following_goes_on_in_the_new_file_when_a_full_one_was_renamed(tmp_path: Path) -> None:
     path = tmp_path / "functions.log"
     path.write_text('{"n": 1}\n', encoding="utf-8")
     entries = follow(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.prose import LONGEST_SENTENCE, documents, faults
+from local.prose import LONGEST_SENTENCE, documents, faults, faults_of_code, modules
 from local.tools import ROOT
 
 LONG = " ".join(["word"] * (LONGEST_SENTENCE + 1))
@@ -16,6 +16,19 @@ ALLOWED = " ".join(["word"] * LONGEST_SENTENCE)
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_document_is_plain_english(document: Path) -> None:
     assert list(faults(document.read_text(encoding="utf-8"))) == []
+
+
+def test_docstrings_and_comments_are_plain_english() -> None:
+    found = [(str(path.relative_to(ROOT)), *fault) for path in modules() for fault in faults_of_code(path.read_text(encoding="utf-8"))]
+
+    assert len(modules()) > 200
+    assert found == []
+
+
+def test_replaced_words_are_found_in_docstrings_and_comments_only() -> None:
+    source = 'def parked() -> None:\n    """Its fate."""\n    what = "drained"  # it was just parked\n'
+
+    assert [(fault.line, fault.text) for fault in faults_of_code(source)] == [(2, "fate"), (3, "parked")]
 
 
 @pytest.mark.parametrize(

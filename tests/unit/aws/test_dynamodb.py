@@ -13,16 +13,8 @@ from pynamodb.exceptions import VerboseClientError
 from pynamodb.models import Model
 
 from event_service.aws.batches import BATCH_TRIES
-from event_service.aws.dynamodb import (
-    CONNECT_TIMEOUT_SECONDS,
-    READ_TIMEOUT_SECONDS,
-    ConditionFailed,
-    Database,
-    Key,
-    TransactionCanceled,
-    Write,
-    connect,
-)
+from event_service.aws.connection import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, connect
+from event_service.aws.dynamodb import ConditionFailed, Database, Key, TransactionCanceled, Write
 from event_service.base.allowance import Allowance
 from event_service.base.errors import RateLimited, TooLarge, Unavailable
 

@@ -9,7 +9,9 @@ from event_service.base.errors import TooLarge
 from event_service.base.threads import ContextThreads
 
 
-class Clock:
+class Seconds:
+    """Since some moment."""
+
     def __init__(self) -> None:
         self.now = 100.0
 
@@ -18,7 +20,7 @@ class Clock:
 
 
 def test_the_time_ends() -> None:
-    clock = Clock()
+    clock = Seconds()
     allowance = Allowance(20, 0, 0, clock)
 
     clock.now += 20

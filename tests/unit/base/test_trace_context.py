@@ -77,7 +77,7 @@ def test_trace_of_the_caller_goes_before_that_of_aws() -> None:
     assert trace_of({}).trace_id != trace_of({}).trace_id
 
 
-def test_the_next_hop_keeps_the_trace_and_has_a_step_of_its_own() -> None:
+def test_the_next_service_keeps_the_trace_and_has_a_span_of_its_own() -> None:
     following = next_traceparent(TRACEPARENT)
 
     assert following != TRACEPARENT
@@ -86,7 +86,7 @@ def test_the_next_hop_keeps_the_trace_and_has_a_step_of_its_own() -> None:
     assert following.endswith("-01")
 
 
-def test_a_hop_without_a_usable_trace_begins_one() -> None:
+def test_a_request_without_a_usable_trace_begins_one() -> None:
     assert FORM.fullmatch(next_traceparent(None))
     assert FORM.fullmatch(next_traceparent("garbage"))
     assert trace_id_of("garbage") is None

@@ -18,8 +18,9 @@ from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.configuration.ports import EndpointPage, EndpointReference
 from event_service.filters.matching.size import index_entries
-from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore, destinations
+from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 from tests.support.virtual_threads import VirtualThreads
+from tests.wiring import destinations
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -183,7 +184,7 @@ def test_what_follows_a_commit_is_done_although_calls_fail(what: str, error: typ
     assert head.applied
 
 
-def test_secrets_of_a_deleted_endpoint_are_removed_although_the_first_try_failed() -> None:
+def test_secrets_of_a_deleted_endpoint_go_although_the_first_try_failed() -> None:
     service = Service()
     made = service.process().endpoints.create(WORKSPACE, EndpointType.WEB_HOOK, "w", HOOK)
     delete, left = service.secrets.delete, [3]

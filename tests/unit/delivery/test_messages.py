@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
+from tests import builders
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 # What SQS takes: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -17,7 +17,9 @@ SQS_TEXT = re.compile("[\x09\x0a\x0d\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 
 def message(**changes: object) -> RoutingMessage:
-    event = Event("id", "type", AT, {"text": "é\uffff\ufffe\x00\x1f\U0001f600"}, "agent", None, "w", AT)
+    event = builders.an_event(
+        id="id", type="type", date=AT, data={"text": "é\uffff\ufffe\x00\x1f\U0001f600"}, agent_id="agent", workspace_id="w", created=AT
+    )
     return RoutingMessage("w", "0a", "2026-03-01T12:00:00.000000+00:00", (event,), **changes)  # type: ignore[arg-type]
 
 
@@ -42,7 +44,7 @@ def test_another_format_is_not_guessed_at() -> None:
         RoutingMessage.parse(json.dumps({**value, "v": 2}))
 
 
-def test_a_continuation_counts_its_hops() -> None:
+def test_a_continuation_is_numbered() -> None:
     first = message().continued("endpoint-5")
     second = first.continued("endpoint-9")
 

@@ -15,6 +15,7 @@ from event_service.base.errors import BadUserInput, TooLarge, Unauthenticated
 from event_service.events.cloud_events import event_id_of, parse_cloud_events, receive_cloud_events
 from event_service.events.new_event import NewEvent
 from event_service.events.publishing import Publishing
+from tests import builders
 from tests.fakes.events import FakeEventStore, FakeRoutingQueue
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -201,7 +202,9 @@ class Door:
     def __init__(self, kind: TokenKind = TokenKind.ACCESS, agent_id: str | None = None) -> None:
         self.queue = FakeRoutingQueue()
         self.publishing = Publishing(FakeEventStore(lambda: NOW), self.queue, lambda: NOW)
-        self.token = Token("hash", WORKSPACE, kind, agent_id, "test", NOW, None, None)
+        self.token = builders.a_token(
+            "token", token_hash="hash", workspace_id=WORKSPACE, kind=kind, agent_id=agent_id, name="test", created=NOW
+        )
 
     def post(self, *events: dict[str, Any], headers: dict[str, str] = BATCH) -> tuple[int, Any]:
         answer = receive_cloud_events(headers, json.dumps(events).encode(), lambda: self.token, self.publishing)

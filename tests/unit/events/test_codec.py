@@ -10,13 +10,16 @@ import pytest
 
 from event_service.events.event import Event
 from event_service.events.storage.codec import pack, unpack
+from tests import builders
 from tests.builders import START, WORKSPACE
 
 LONG = "\N{GRINNING FACE}" * 256
 
 
 def an_event(data: dict[str, Any], event_type: str = "a", agent_id: str | None = None) -> Event:
-    return Event("x", event_type, START + timedelta(seconds=1), data, agent_id, None, WORKSPACE, START)
+    return builders.an_event(
+        id="x", type=event_type, date=START + timedelta(seconds=1), data=data, agent_id=agent_id, workspace_id=WORKSPACE, created=START
+    )
 
 
 @pytest.mark.parametrize("event_type", ["a", LONG, '"\\', "\uffff" * 256, "],["])

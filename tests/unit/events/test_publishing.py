@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,26 +11,27 @@ from event_service.base.errors import BadUserInput, RateLimited, TooLarge, Unava
 from event_service.events.event import MAXIMUM_PUBLISH_BYTES
 from event_service.events.new_event import NewEvent
 from event_service.events.publishing import Publishing
+from tests import builders
+from tests.builders import START, SettableClock
 from tests.fakes.events import FakeEventStore, FakeRoutingQueue
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def caller(kind: TokenKind = TokenKind.ACCESS, agent_id: str | None = None) -> Token:
-    return Token("hash", WORKSPACE, kind, agent_id, "test", START, None, None)
+    return builders.a_token("token", token_hash="hash", workspace_id=WORKSPACE, kind=kind, agent_id=agent_id, name="test", created=START)
 
 
 class Service:
     """Publishing over fakes. Nonces are 01, 02, … in hex, ids made by us e1, e2, …"""
 
     def __init__(self) -> None:
-        self.now = START
-        self.store = FakeEventStore(lambda: self.now)
+        self.clock = SettableClock(START)
+        self.store = FakeEventStore(self.clock)
         self.queue = FakeRoutingQueue()
         self.nonces = 0
         self.ids = 0
-        self.publishing = Publishing(self.store, self.queue, lambda: self.now, self._id, self._nonce)
+        self.publishing = Publishing(self.store, self.queue, self.clock, self._id, self._nonce)
 
     def _nonce(self) -> str:
         self.nonces += 1
@@ -149,7 +149,7 @@ def test_the_first_of_equal_ids_in_one_call_counts(service: Service) -> None:
 
 def test_an_id_is_free_again_when_its_event_has_expired(service: Service) -> None:
     service.publish(event("mine"))
-    service.now += timedelta(days=14)
+    service.clock.advance(days=14)
 
     assert service.publish(event("mine")) == (["mine"], [])
     assert len(service.queue.sent) == 2
@@ -157,7 +157,7 @@ def test_an_id_is_free_again_when_its_event_has_expired(service: Service) -> Non
 
 def test_ids_of_another_workspace_are_free(service: Service) -> None:
     service.publish(event("mine"))
-    other = Token("hash", "11111111-67df-4c03-8fa6-ee2eabffdc16", TokenKind.ACCESS, None, "test", START, None, None)
+    other = builders.a_token("token", token_hash="hash", workspace_id="11111111-67df-4c03-8fa6-ee2eabffdc16", name="test", created=START)
 
     result = service.publishing.publish(other, [event("mine")])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +13,11 @@ from event_service.base.errors import TooLarge
 from event_service.events.event import Event
 from event_service.events.ports import SHARDS, Track
 from event_service.events.reading import DateRange, EventQuery, EventsReading
+from tests import builders
+from tests.builders import START, SettableClock
 from tests.fakes.events import FakeEventIndexes, FakeEventStore
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
 
@@ -25,11 +26,11 @@ class Library:
     """Events to read, over fakes."""
 
     def __init__(self) -> None:
-        self.now = START
+        self.clock = SettableClock(START)
         self.seconds = 0.0
-        self.store = FakeEventStore(lambda: self.now)
+        self.store = FakeEventStore(self.clock)
         self.indexes = FakeEventIndexes(self.store)
-        self.reading = EventsReading(self.store, self.indexes, lambda: self.now, lambda: self.seconds)
+        self.reading = EventsReading(self.store, self.indexes, self.clock, lambda: self.seconds)
 
     def add(
         self,
@@ -40,7 +41,7 @@ class Library:
         workspace_id: str = WORKSPACE,
         **data: Any,
     ) -> Event:
-        event = Event(event_id, event_type, date, data, None, None, workspace_id, created)
+        event = builders.an_event(id=event_id, type=event_type, date=date, data=data, workspace_id=workspace_id, created=created)
         self.store.put([event], "00")
         return event
 
@@ -264,7 +265,7 @@ class Counting:
 def test_a_count_that_takes_more_than_10_seconds_asks_for_a_date_range(library: Library) -> None:
     for number in range(2_000):
         library.add(f"{number:05d}")
-    slow = EventsReading(library.store, library.indexes, lambda: library.now, Counting())
+    slow = EventsReading(library.store, library.indexes, library.clock, Counting())
 
     with pytest.raises(TooLarge, match=r"range in filters\.date"):
         slow.count(WORKSPACE, EventQuery())
@@ -290,7 +291,7 @@ def test_events_are_found_in_order_of_acceptance_whatever_their_dates(library: L
         accepted = START + number * MINUTE
         library.add(f"{number:02d}", created=accepted, date=accepted if number % 3 else START - number * MINUTE)
     library.add("old", created=START - 15 * 24 * 60 * MINUTE, date=START + MINUTE)
-    library.now = START + 60 * MINUTE
+    library.clock.now = START + 60 * MINUTE
 
     found = list(library.reading.accepted(WORKSPACE, START + 5 * MINUTE, START + 35 * MINUTE))
 
@@ -373,6 +374,6 @@ def test_events_are_read_by_their_ids(library: Library) -> None:
 
 def test_an_expired_event_is_not_read_by_its_id(library: Library) -> None:
     library.add("a")
-    library.now += timedelta(days=15)
+    library.clock.advance(days=15)
 
     assert library.reading.by_ids(WORKSPACE, ["a"]) == {}

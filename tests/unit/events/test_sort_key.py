@@ -22,6 +22,7 @@ from event_service.events.sort_key import (
     sort_key,
     type_digest,
 )
+from tests import builders
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 printable = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=256)
@@ -29,7 +30,7 @@ dates = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31), timezones=st.
 
 
 def event(event_id: str = "id", event_type: str = "type", date: datetime = AT, created: datetime = AT) -> Event:
-    return Event(event_id, event_type, date, {}, None, None, "w", created)
+    return builders.an_event(id=event_id, type=event_type, date=date, workspace_id="w", created=created)
 
 
 @given(printable, dates)

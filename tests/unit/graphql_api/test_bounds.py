@@ -16,7 +16,6 @@ from event_service.aws.sqs import Queues
 from event_service.base.errors import BadUserInput, TooLarge
 from event_service.base.identifiers import new_id
 from event_service.delivery.attempt import Attempt
-from event_service.events.event import Event
 from event_service.events.publishing import Publishing
 from event_service.events.reading import EventsReading
 from event_service.events.storage.events import DynamoEventStore, EventItem
@@ -25,6 +24,7 @@ from event_service.filters.event_filter import EventFilter
 from functions.graphql_api import answers, limits
 from functions.graphql_api.routes import graphql as graphql_route
 from functions.graphql_api.time_left import ANSWER_SECONDS, ANSWERED_WITHIN_SECONDS, time_left_of
+from tests import builders
 from tests.fakes.events import FakeEventIndexes, FakeEventStore, FakeSqsClient
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, TOKEN, WORKSPACE, Door, Response
@@ -48,7 +48,9 @@ class WithEvents(FakeServices):
     def add(self, number: int, data: dict[str, Any] | None = None, event_type: str = "a") -> None:
         for one in range(number):
             at = AT - timedelta(seconds=number - one)
-            self.store.put([Event(f"e{one:05d}", event_type, at, data or {}, None, None, WORKSPACE, at)], "00")
+            self.store.put(
+                [builders.an_event(id=f"e{one:05d}", type=event_type, date=at, data=data or {}, workspace_id=WORKSPACE, created=at)], "00"
+            )
 
 
 class Endless:
@@ -241,7 +243,7 @@ def test_a_rare_type_is_found_although_reading_begins_small() -> None:
     services = WithEvents()
     services.add(2_000)
     at = AT - timedelta(hours=2)
-    services.store.put([Event("rare", "b", at, {}, None, None, WORKSPACE, at)], "00")
+    services.store.put([builders.an_event(id="rare", type="b", date=at, workspace_id=WORKSPACE, created=at)], "00")
 
     found = Door(services).ask('{ events(filters: {type: {exact: "B"}}, pagination: {limit: 1}) { collectionItems { id } } }')
 
@@ -420,7 +422,10 @@ def test_an_answer_that_lambda_escapes_is_measured_escaped(
     """The runtime for Python 3.11 does."""
     monkeypatch.setattr(answers, "_ASCII_ONLY", True)
     now = services.clock()
-    services.publishing().events.extend(Event(f"e-{number}", "A", now, {"text": text}, None, None, WORKSPACE, now) for number in range(50))
+    services.publishing().events.extend(
+        builders.an_event(id=f"e-{number}", type="A", date=now, data={"text": text}, workspace_id=WORKSPACE, created=now)
+        for number in range(50)
+    )
 
     response = door.ask("{ events { collectionItems { id data } } }")
 

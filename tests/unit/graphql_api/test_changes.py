@@ -152,7 +152,7 @@ def test_what_the_service_does_itself_has_its_reason_and_its_name(door: Door, id
     assert newest["sentence"] == 'Disabled the endpoint "Orders": the receiver answered 410 Gone.'
 
 
-def test_pages_go_on_where_the_last_one_ended_whatever_is_changed_meanwhile(door: Door, ids: dict[str, str]) -> None:
+def test_pages_go_on_where_the_last_one_ended_whatever_changes_meanwhile(door: Door, ids: dict[str, str]) -> None:
     query = "query($after: String) { changes(first: 1, after: $after) { collectionItems { version } endCursor hasNextPage } }"
     first = door.ask(query).data["changes"]
     do(door, f'updateEndpoint(id: "{ids["endpoint"]}", name: "Newer") {{ id }}')

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from event_service.delivery.attempt import Attempt, DeliveryStatus, FailureClass
-from event_service.events.event import Event
 from event_service.explain import last_match
 from event_service.sockets.ports import LogHead, Segment
+from tests import builders
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import WORKSPACE, Door
 
@@ -56,7 +56,7 @@ def scene(door: Door, services: FakeServices) -> Scene:
     return Scene(door, services)
 
 
-def test_an_event_that_does_not_match_is_explained_by_the_clause_that_fails(scene: Scene) -> None:
+def test_an_event_that_does_not_match_is_explained_by_the_failing_clause(scene: Scene) -> None:
     scene.publish()
     scene.later()
 
@@ -133,7 +133,7 @@ def test_an_endpoint_that_lost_its_last_filter_matches_nothing(scene: Scene) -> 
     assert "its last event filter was deleted" in explained["sentence"]
 
 
-def test_a_change_in_the_moment_of_routing_leaves_two_versions_to_choose_from(scene: Scene) -> None:
+def test_a_change_in_the_moment_of_routing_leaves_two_possible_versions(scene: Scene) -> None:
     scene.publish()
     scene.do(f'updateEventFilters(id: "{scene.filter}", eventFiltersInput: {SMALL}) {{ id }}')
     scene.later()
@@ -158,7 +158,7 @@ def test_what_the_chain_does_not_reach_back_to_is_said_of_now(scene: Scene, serv
     assert explained["sentence"].endswith("this is said of the configuration of now.")
 
 
-def test_a_version_that_is_known_but_not_kept_is_named_and_its_filters_are_those_of_now(scene: Scene, services: FakeServices) -> None:
+def test_a_version_not_kept_is_named_and_its_filters_are_those_of_now(scene: Scene, services: FakeServices) -> None:
     scene.publish()
     fields = {"status": DeliveryStatus.DELIVERED, "attempts": (_attempt(1, 200),), "next_attempt": None, "configuration_version": 2}
     scene.services.add_delivery(WORKSPACE, scene.hook, "order-17", **fields)
@@ -336,7 +336,7 @@ def test_event_in_a_log_whose_older_blocks_have_expired_is_found(scene: Scene) -
     assert len(reads) <= 40
 
 
-def test_an_event_in_a_sockets_log_is_explained_by_the_version_that_its_segment_names(scene: Scene) -> None:
+def test_an_event_in_a_sockets_log_is_explained_by_its_segments_version(scene: Scene) -> None:
     socket = scene.do(f'createWebSocketEndpoint(name: "Screen", eventFiltersIds: ["{scene.filter}"]) {{ id }}')["id"]
     scene.later()
     scene.publish(total=120)
@@ -461,7 +461,8 @@ def test_a_filter_that_never_matched_is_looked_for_in_all_that_is_retained(scene
 
 def test_a_long_look_ends_and_says_how_far_it_came(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(last_match, "MAXIMUM_EVENTS", 4)
-    monkeypatch.setattr(last_match, "EVENTS_PER_READ", 2)
+    monkeypatch.setattr(last_match, "LEAST_PER_READ", 2)
+    monkeypatch.setattr(last_match, "MOST_PER_READ", 2)
     scene.publish("order-0", total=500)
     for number in range(1, 8):
         scene.publish(f"order-{number}", total=1)
@@ -512,7 +513,7 @@ def test_all_filters_of_an_answer_share_one_look(scene: Scene, monkeypatch: pyte
 
 def test_the_service_s_own_events_match_only_filters_that_name_them() -> None:
     services = FakeServices()
-    own = Event("own", "event-service.endpoint.disabled", WHEN, {}, None, None, WORKSPACE, WHEN)
+    own = builders.an_event(id="own", type="event-service.endpoint.disabled", date=WHEN, workspace_id=WORKSPACE, created=WHEN)
     services.publishing().events.append(own)
     everything, named = {"pattern": {"workspaceId": [WORKSPACE]}}, {"in": {"eventTypes": [own.type]}}
 

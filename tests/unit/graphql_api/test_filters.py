@@ -11,7 +11,7 @@ from event_service.base.dates import format_date
 from event_service.delivery import history
 from event_service.delivery.attempt import DeliveryStatus
 from event_service.events import pattern_look, reading
-from tests.fakes.history import START
+from tests.builders import START
 from tests.fakes.reading_services import ReadingServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
 

@@ -14,7 +14,7 @@ from event_service.delivery.ports import BacklogRow
 from event_service.delivery.receiver_health import DISABLE_AFTER, EndpointHealth
 from event_service.webhooks.pace import Pace
 from functions.graphql_api.schema.health import ReceiverTrouble
-from tests.fakes.history import START
+from tests.builders import START
 from tests.fakes.reading_services import ReadingServices
 from tests.support.filled import filled
 from tests.unit.graphql_api.door import OTHER_WORKSPACE, TOKEN, WORKSPACE, Door

@@ -16,7 +16,7 @@ from event_service.routing import bulk_retry, replay
 from event_service.settings import Settings
 from functions.graphql_api.handler import create_handler
 from functions.graphql_api.jobs import run_jobs
-from tests.fakes.history import START
+from tests.builders import START
 from tests.fakes.reading_services import ReadingServices
 from tests.unit.graphql_api.door import OTHER_TOKEN, OTHER_WORKSPACE, TOKEN, WORKSPACE, Door
 
@@ -56,7 +56,7 @@ class Scene:
             event = self.services.event(f"e-{number:02}", number)
             if number % 2:
                 self.services.delivery(event, HOOK, DeliveryStatus.FAILED, 500)
-        self.services.clock.now = self.services.world.now = START + timedelta(hours=2)
+        self.services.clock.now = self.services.world.clock.now = START + timedelta(hours=2)
         self.door = Door(self.services)
         self.ran = 0
 
@@ -113,7 +113,7 @@ def test_a_replay_that_is_done_at_once_needs_no_job(scene: Scene) -> None:
     assert (scene.services.job_store.writes, scene.services.job_queue.sent) == (0, [])
 
 
-def test_without_background_a_call_says_where_to_go_on(scene: Scene) -> None:
+def test_a_call_without_background_says_where_to_go_on(scene: Scene) -> None:
     answer = scene.replay()
     assert (answer["count"], answer["continueSince"], answer["job"]) == (4, "2026-03-01T12:04:00.000000+00:00", None)
     assert scene.services.job_store.writes == 0

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from event_service.base.json_values import dumps
-from event_service.events.event import Event
 from functions.graphql_api import documents as documents_module
 from functions.graphql_api import limits
 from functions.graphql_api.documents import CACHE_SIZE, CACHED_CHARACTERS, Documents, InvalidDocument
 from functions.graphql_api.limits import MAXIMUM_ANSWER_BYTES, MAXIMUM_ESCAPED_ANSWER_BYTES
 from functions.graphql_api.schema.schema import build_schema
+from tests import builders
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import WORKSPACE, Door
 
@@ -144,7 +144,9 @@ def test_a_result_holds_10_000_objects_and_no_more(door: Door, services: FakeSer
 
 def publish(services: FakeServices, count: int, data: dict[str, Any]) -> None:
     now = services.clock()
-    services.publishing().events.extend(Event(f"e-{number}", "A", now, data, None, None, WORKSPACE, now) for number in range(count))
+    services.publishing().events.extend(
+        builders.an_event(id=f"e-{number}", type="A", date=now, data=data, workspace_id=WORKSPACE, created=now) for number in range(count)
+    )
 
 
 @pytest.mark.parametrize("text", ["x" * 60_000, '"' * 40_000, "я" * 30_000, "\\" * 30_000])

@@ -351,7 +351,7 @@ def test_deliveries_below_other_objects_count_for_the_size_of_the_result(filled:
     assert {error["extensions"]["code"] for error in response.json["errors"]} == {"TOO_LARGE"}
 
 
-def test_deliveries_of_more_than_100_endpoints_are_refused_before_they_are_read(filled: Filled) -> None:
+def test_deliveries_of_more_than_100_endpoints_are_refused_unread(filled: Filled) -> None:
     for number in range(26, 102):
         filled.services.put_endpoint(WORKSPACE, uuid(number))
     query = "{ endpoints(first: %d) { collectionItems { deliveries(first: 1) { collectionItems { id } } } } }"

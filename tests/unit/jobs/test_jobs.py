@@ -10,8 +10,9 @@ import pytest
 
 from event_service.base.actor import Actor, acting, current_actor
 from event_service.base.errors import BadUserInput, Conflict, NotFound, RateLimited, Unavailable
+from event_service.jobs import jobs as module
 from event_service.jobs.job import Job, JobKind, JobStatus, StepDone, new_job_id
-from event_service.jobs.jobs import MAXIMUM_RUNNING, STALLED, Jobs
+from event_service.jobs.jobs import LONGEST, MAXIMUM_JOBS, MAXIMUM_RUNNING, STALLED, Jobs
 from event_service.jobs.ports import JobMessage
 from event_service.jobs.runner import GIVEN_UP, MAXIMUM_STEPS, MAXIMUM_TRIES, TOO_LONG, JobRunner
 from tests.builders import WORKSPACE, SettableClock
@@ -114,7 +115,7 @@ def test_a_copy_of_a_message_does_no_step_twice() -> None:
     assert scene.now(job).count == 12
 
 
-def test_a_process_that_dies_before_it_asks_for_the_next_step_loses_nothing() -> None:
+def test_a_process_that_dies_before_asking_for_the_next_step_loses_nothing() -> None:
     scene = Scene()
     job = scene.start()
     scene.queue.error = Unavailable("?")
@@ -204,6 +205,33 @@ def test_a_workspace_has_ten_running_jobs_at_most() -> None:
         scene.jobs.require_room(WORKSPACE)
     scene.jobs.require_room(OTHER_WORKSPACE)
     scene.run_all()
+    scene.jobs.require_room(WORKSPACE)
+
+
+def test_running_jobs_count_behind_any_number_of_those_that_are_over() -> None:
+    scene = Scene()
+    for _ in range(MAXIMUM_RUNNING):
+        scene.start()
+        scene.clock.now += timedelta(seconds=1)
+    for _ in range(2 * MAXIMUM_JOBS):
+        scene.jobs.cancel(WORKSPACE, scene.start().id)
+        scene.clock.now += timedelta(seconds=1)
+
+    with pytest.raises(Conflict, match="10 jobs"):
+        scene.jobs.require_room(WORKSPACE)
+
+
+def test_a_workspace_does_not_start_any_number_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAXIMUM_STARTED", 2 * MAXIMUM_JOBS)
+    scene = Scene()
+    for _ in range(2 * MAXIMUM_JOBS):
+        scene.jobs.require_room(WORKSPACE)
+        scene.jobs.cancel(WORKSPACE, scene.start().id)
+        scene.clock.now += timedelta(seconds=1)
+
+    with pytest.raises(Conflict, match="200 jobs"):
+        scene.jobs.require_room(WORKSPACE)
+    scene.clock.now += LONGEST
     scene.jobs.require_room(WORKSPACE)
 
 

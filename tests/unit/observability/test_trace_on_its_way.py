@@ -8,26 +8,24 @@ from datetime import UTC, datetime
 
 import pytest
 
-from event_service.access.token import Token, TokenKind
 from event_service.base.identifiers import delivery_id
 from event_service.base.trace_context import parse_traceparent, trace_of
 from event_service.configuration.changes import ChangeSet, Counts, PutEndpoint
 from event_service.events.new_event import NewEvent
 from event_service.events.publishing import Publishing
-from event_service.filters.matching.matcher import Matcher
-from event_service.routing.router import Routing
-from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage
+from tests import builders
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
-from tests.fakes.events import FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
-from tests.fakes.webhooks import WORKSPACE, World, answering
+from tests.fakes.events import FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.webhooks import WORKSPACE, WebhookScene, answering
+from tests.wiring import new_routing, outlets
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 HEADERS = {"traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01"}
 
 
-def _publish_and_route(world: World, traceparent: str) -> str:
+def _publish_and_route(world: WebhookScene, traceparent: str) -> str:
     """From the door to the webhook queue; returns the event's id."""
     routing_queue, webhook_queue = FakeRoutingQueue(), FakeWebhookQueue()
     log, rows = FakeChangeLog(), FakeConfigurationRows(lambda: AT)
@@ -35,16 +33,17 @@ def _publish_and_route(world: World, traceparent: str) -> str:
     log.append(change)
     rows.apply(change)
     log.mark_applied(WORKSPACE, 1)
-    caller = Token("hash", WORKSPACE, TokenKind.ACCESS, None, "test", AT, None, None)
+    caller = builders.a_token("token", token_hash="hash", workspace_id=WORKSPACE, name="test", created=AT)
 
     result = Publishing(world.store, routing_queue, world.clock).publish(caller, [NewEvent(type="a", data={})], traceparent)
     (message,) = routing_queue.sent
-    routing = Routing(
-        RoutingTables(log, rows, Matcher),
-        world.store,
-        outlets(webhook_queue, FakeSocketLog()),
-        routing_queue,
-        FakeRefusedFilterReports(),
+    routing = new_routing(
+        log,
+        rows,
+        store=world.store,
+        outlets=outlets(webhook_queue, FakeSocketLog()),
+        queue=routing_queue,
+        refused_filters=FakeRefusedFilterReports(),
     )
     assert routing.route([ReceivedMessage(message, repeat=False)], lambda: 60).failed == []
     for sent in webhook_queue.sent:
@@ -53,7 +52,7 @@ def _publish_and_route(world: World, traceparent: str) -> str:
 
 
 async def test_attempt_carries_the_trace_of_the_publish() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
 
     _publish_and_route(world, trace_of(HEADERS).traceparent)
@@ -68,7 +67,7 @@ async def test_attempt_carries_the_trace_of_the_publish() -> None:
 
 
 async def test_failed_attempt_is_logged_with_every_id(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
+    world = WebhookScene()
     failing, healthy = world.endpoint(answering(503)), world.endpoint()
     caplog.set_level(logging.INFO, "event_service")
 
@@ -97,7 +96,7 @@ async def test_failed_attempt_is_logged_with_every_id(caplog: pytest.LogCaptureF
 
 
 async def test_a_batch_names_the_traces_of_its_messages() -> None:
-    world = World()
+    world = WebhookScene()
     world.endpoint()
     _publish_and_route(world, trace_of(HEADERS).traceparent)
     _publish_and_route(world, trace_of({}).traceparent)

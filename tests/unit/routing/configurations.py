@@ -22,6 +22,7 @@ from event_service.configuration.changes import (
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
+from tests import builders
 
 WORKSPACE = "c641ff9c-67df-4c03-8fa6-ee2eabffdc16"
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -31,7 +32,9 @@ TYPES = ["a", "b", "c"]
 
 
 def endpoint(endpoint_id: str, endpoint_type: EndpointType = EndpointType.WEB_HOOK) -> Endpoint:
-    return Endpoint(endpoint_id, WORKSPACE, endpoint_type, "name", "https://x.example", "POST", EndpointStatus.ENABLED, None, AT, AT)
+    return builders.an_endpoint(
+        endpoint_type, id=endpoint_id, workspace_id=WORKSPACE, name="name", url="https://x.example", method="POST", created=AT, modified=AT
+    )
 
 
 def event_filter(event_filter_id: str, condition: dict[str, Any]) -> EventFilter:
@@ -39,7 +42,7 @@ def event_filter(event_filter_id: str, condition: dict[str, Any]) -> EventFilter
 
 
 def event(event_type: str = "a", data: dict[str, Any] | None = None, event_id: str = "event") -> Event:
-    return Event(event_id, event_type, AT, data or {}, None, None, WORKSPACE, AT)
+    return builders.an_event(id=event_id, type=event_type, date=AT, data=data or {}, workspace_id=WORKSPACE, created=AT)
 
 
 def change(version: int, *operations: Operation) -> ChangeSet:

@@ -18,12 +18,10 @@ from event_service.configuration.endpoint import Endpoint, EndpointType, Setting
 from event_service.configuration.event_filters import ConditionReading
 from event_service.configuration.existence import Quotas
 from event_service.delivery.attempt import Attempt, DeliveryKey, DeliveryStatus, LogRecord
-from event_service.delivery.history import DeliveryHistory
 from event_service.delivery.lanes import Looks
 from event_service.delivery.lists import DeliveryQuery
 from event_service.delivery.outlet import RoutedEvents
 from event_service.delivery.ports import ReadableLog
-from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
@@ -31,22 +29,22 @@ from event_service.explain.delivery import Explanations
 from event_service.explain.outcome import DeliveryOutcome
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
-from event_service.routing.bulk_retry import BulkRetry
-from event_service.routing.replay import Replay
+from event_service.routing.fan_out import CALLS_PER_INVOCATION
 from event_service.routing.router import Routing
-from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
 from event_service.sockets.destination import SocketDestination
 from event_service.sockets.places import SocketPlaces
 from event_service.webhooks.destination import WebhookDestination
+from tests import builders
 from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeReminderStore
-from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.sockets import FakeSocketTables
 from tests.fakes.webhooks import FakeQueue
 from tests.simulation.virtual_time import VirtualClock
 from tests.unit.routing.configurations import AT, WORKSPACE
+from tests.wiring import HistoryUseCases, new_routing, outlets
 
 STORED_AT = "2026-03-01T12:00:00.000000+00:00"
 
@@ -128,35 +126,20 @@ class Scene:
         self.webhooks, self.sockets, self.outlet = FakeWebhookQueue(), FakeSocketLog(), DrawerOutlet()
         self.queue = FakeRoutingQueue()
         self.outlets = {**outlets(self.webhooks, self.sockets), drawer: self.outlet}
-        self.routing = Routing(
-            RoutingTables(self.log, self.rows, Matcher), self.store, self.outlets, self.queue, FakeRefusedFilterReports()
-        )
+        self.routing = self.new_routing()
         looks = Looks(FakeQueue(aws, VirtualClock(), "looks"), FakeReminderStore(aws), self.clock)
         self.resending = Resending(self.backlog, looks, self.attempts)
-        self.history = DeliveryHistory(
+        history = HistoryUseCases(
             readable=ReadableLog(self.attempts, self.attempts),
             resending=self.resending,
             store=self.store,
             accepted=self,
             endpoints=self.configuration,
-            destinations=self.destinations,
+            registered=self.destinations,
             tester=self,
-        )
-        self.replay = Replay(
-            targets=ReplayTargets(self.destinations, {}),
-            store=self.store,
-            accepted=self,
-            endpoints=self.configuration,
-            make_matcher=Matcher,
             clock=self.clock,
         )
-        self.bulk_retry = BulkRetry(
-            deliveries=self.history,
-            store=self.store,
-            endpoints=self.configuration,
-            destinations=self.destinations,
-            make_matcher=Matcher,
-        )
+        self.history, self.bulk_retry, self.replay = history.deliveries, history.bulk_retry, history.replay_to({})
         self.explanations = Explanations(
             configuration=self.configuration,
             history=self.log,
@@ -172,11 +155,24 @@ class Scene:
         self.socket = self.create(EndpointType.WEB_SOCKET)
         self.clock.now += timedelta(minutes=10)
 
+    def new_routing(self, calls_per_invocation: int = CALLS_PER_INVOCATION) -> Routing:
+        return new_routing(
+            self.log,
+            self.rows,
+            store=self.store,
+            outlets=self.outlets,
+            queue=self.queue,
+            refused_filters=FakeRefusedFilterReports(),
+            calls_per_invocation=calls_per_invocation,
+        )
+
     def create(self, of_type: EndpointType, settings: Settings | None = None) -> Endpoint:
         return self.configuration.endpoints.create(WORKSPACE, of_type, "name", settings)
 
     def publish(self, *event_ids: str, nonce: str = "0" * 32) -> RoutingMessage:
-        events = [Event(one, "a", self.clock.now, {}, None, None, WORKSPACE, self.clock.now) for one in event_ids]
+        events = [
+            builders.an_event(id=one, type="a", date=self.clock.now, workspace_id=WORKSPACE, created=self.clock.now) for one in event_ids
+        ]
         self.store.put(events, nonce)
         return RoutingMessage(WORKSPACE, nonce, STORED_AT, tuple(events))
 
@@ -228,9 +224,7 @@ def test_messages_of_one_batch_are_handed_over_together(scene: Scene) -> None:
 def test_what_the_outlet_says_it_costs_cuts_a_message_off(scene: Scene, drawer: EndpointType) -> None:
     for _ in range(60):
         scene.create(drawer)
-    scene.routing = Routing(
-        RoutingTables(scene.log, scene.rows, Matcher), scene.store, scene.outlets, scene.queue, FakeRefusedFilterReports(), 10
-    )
+    scene.routing = scene.new_routing(calls_per_invocation=10)
 
     report = scene.route(scene.publish("x"))
 
@@ -261,7 +255,7 @@ def test_a_type_without_an_outlet_is_a_fault_of_ours(scene: Scene, drawer: Endpo
     assert (report.failed, report.faults) == ([0], 1)
 
 
-def test_its_deliveries_are_explained_from_the_log_of_attempts(scene: Scene) -> None:
+def test_deliveries_are_explained_from_the_log_of_attempts(scene: Scene) -> None:
     scene.route(scene.publish("x"))
 
     before = scene.explanations.explain(WORKSPACE, "x", scene.drawer.id)
@@ -273,7 +267,7 @@ def test_its_deliveries_are_explained_from_the_log_of_attempts(scene: Scene) -> 
     assert after.sentence.startswith("It was delivered by attempt 1 at 2026-03-01 ")
 
 
-def test_its_deliveries_are_listed(scene: Scene) -> None:
+def test_deliveries_of_the_type_are_listed(scene: Scene) -> None:
     scene.route(scene.publish("x"))
     delivery_id = scene.record("x", DeliveryStatus.FAILED)
 

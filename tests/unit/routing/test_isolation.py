@@ -16,18 +16,18 @@ from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
-from event_service.filters.matching.matcher import Matcher
 from event_service.routing import fan_out, router
 from event_service.routing.fan_out import STEPS_PER_MESSAGE
 from event_service.routing.refused_filters import FILTER_REFUSED, RefusedFilterEvents
-from event_service.routing.router import SECONDS_TO_FINISH, Routing
+from event_service.routing.router import SECONDS_TO_FINISH
 from event_service.routing.table import RefusedFilter
-from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
 from functions.event_router.handler import create_handler
+from tests import builders
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
-from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.fakes.graphql_services import FakeServices
+from tests.wiring import new_routing, outlets
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STORED_AT = "2026-03-01T12:00:00.000000+00:00"
@@ -59,8 +59,15 @@ class House:
         self.queue = FakeRoutingQueue()
         self.refused = FakeRefusedFilterReports()
         self.seconds_left = 60.0
-        self.tables = RoutingTables(self.log, self.rows, Matcher)
-        self.routing = Routing(self.tables, self.store, outlets(self.webhooks, self.sockets), self.queue, self.refused)
+        self.routing = new_routing(
+            self.log,
+            self.rows,
+            store=self.store,
+            outlets=outlets(self.webhooks, self.sockets),
+            queue=self.queue,
+            refused_filters=self.refused,
+        )
+        self.tables = self.routing._tables
         for workspace_id in (SICK, HEALTHY):
             self.configure(workspace_id, PutEndpoint(an_endpoint(workspace_id)))
 
@@ -96,7 +103,7 @@ def a_change(version: int, *operations: Any) -> ChangeSet:
 def received(workspace_id: str, event_id: str, receives: int = 1, events: int = 1, **changes: Any) -> ReceivedMessage:
     """A message whose events are ``<event_id>``, or ``<event_id>0``, … when there are several."""
     ids = [event_id] if events == 1 else [f"{event_id}{number}" for number in range(events)]
-    own = tuple(Event(one, "a", AT, {}, None, None, workspace_id, AT) for one in ids)
+    own = tuple(builders.an_event(id=one, type="a", date=AT, workspace_id=workspace_id, created=AT) for one in ids)
     message = RoutingMessage(workspace_id, f"{sum(event_id.encode()):032x}", STORED_AT, own, **changes)
     return ReceivedMessage(message, repeat=receives > 1, receives=receives, receipt=event_id)
 
@@ -216,12 +223,13 @@ def test_one_sick_workspace_fails_no_other_through_the_function() -> None:
 
     log.after = unknown  # type: ignore[method-assign]
     webhooks = FakeWebhookQueue()
-    routing = Routing(
-        RoutingTables(log, services.rows, Matcher),
-        FakeEventStore(lambda: AT),
-        outlets(webhooks, FakeSocketLog()),
-        FakeRoutingQueue(),
-        FakeRefusedFilterReports(),
+    routing = new_routing(
+        log,
+        services.rows,
+        store=FakeEventStore(lambda: AT),
+        outlets=outlets(webhooks, FakeSocketLog()),
+        queue=FakeRoutingQueue(),
+        refused_filters=FakeRefusedFilterReports(),
     )
     handler = create_handler(lambda: routing)
 

@@ -16,15 +16,16 @@ from event_service.delivery.messages import ON_ITS_WAY
 from event_service.filters.event_filter import EventFilter
 from event_service.routing import replay as module
 from event_service.sockets import places, replay_target
-from tests.fakes.history import START, WORKSPACE, World
+from tests.builders import START
+from tests.fakes.history import WORKSPACE, HistoryScene
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> HistoryScene:
+    return HistoryScene()
 
 
-def test_a_replay_sends_what_is_missing_in_the_span_of_acceptance(world: World) -> None:
+def test_a_replay_sends_what_is_missing_in_the_span_of_acceptance(world: HistoryScene) -> None:
     events = {name: world.event(name, minute) for minute, name in enumerate(["early", "new", "failed", "done", "pending", "late"])}
     world.record(events["failed"], DeliveryStatus.FAILED)
     world.record(events["done"], DeliveryStatus.DELIVERED)
@@ -40,23 +41,23 @@ def test_a_replay_sends_what_is_missing_in_the_span_of_acceptance(world: World) 
     ]
 
 
-def test_a_replay_of_what_is_missing_waits_for_what_may_be_on_its_way(world: World) -> None:
+def test_a_replay_of_what_is_missing_waits_for_what_may_be_on_its_way(world: HistoryScene) -> None:
     accepted = world.event("young", 1)
-    world.now = accepted.created + ON_ITS_WAY - timedelta(seconds=1)
-    settled = format_date(accepted.created + ON_ITS_WAY)
+    world.clock.now = accepted.created + ON_ITS_WAY - timedelta(seconds=1)
+    safe_until = format_date(accepted.created + ON_ITS_WAY)
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
-    assert [row.at for row in world.sent] == [settled]
+    assert [row.at for row in world.sent] == [safe_until]
     world.backlog.delete(world.sent)
     assert world.replay.replay(WORKSPACE, world.hook.id, START, missing_only=False) == (1, None)
     assert [row.at for row in world.sent] == [format_date(accepted.created)]
     world.backlog.delete(world.sent)
-    world.now = accepted.created + ON_ITS_WAY
+    world.clock.now = accepted.created + ON_ITS_WAY
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
     assert [row.at for row in world.sent] == [format_date(accepted.created)]
 
 
 @pytest.mark.parametrize("missing_only", [True, False])
-def test_a_dry_run_counts_what_a_replay_would_send_and_sends_nothing(world: World, missing_only: bool) -> None:
+def test_a_dry_run_counts_what_a_replay_would_send_and_sends_nothing(world: HistoryScene, missing_only: bool) -> None:
     events = [world.event(str(number), number) for number in range(5)]
     world.record(events[0], DeliveryStatus.DELIVERED)
     world.record(events[1], DeliveryStatus.FAILED)
@@ -70,12 +71,12 @@ def test_a_dry_run_counts_what_a_replay_would_send_and_sends_nothing(world: Worl
     assert len(world.sent) == counted[0]
 
 
-def test_a_replay_of_everything_sends_what_was_delivered_too(world: World) -> None:
+def test_a_replay_of_everything_sends_what_was_delivered_too(world: HistoryScene) -> None:
     world.record(world.event("done", 1), DeliveryStatus.DELIVERED)
     assert world.replay.replay(WORKSPACE, world.hook.id, START, None, missing_only=False) == (1, None)
 
 
-def test_replay_follows_filters_and_leaves_service_events_out(world: World) -> None:
+def test_replay_follows_filters_and_leaves_service_events_out(world: HistoryScene) -> None:
     world.event("a", 1, "wanted")
     world.event("b", 2, "other")
     world.event("c", 3, "event-service.endpoint.disabled")
@@ -86,7 +87,7 @@ def test_replay_follows_filters_and_leaves_service_events_out(world: World) -> N
     assert [row.attempt.delivery.event_id for row in world.sent] == ["a"]
 
 
-def test_a_replay_stops_between_moments_and_says_where_to_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_stops_between_moments_and_says_where_to_go_on(world: HistoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVENTS_PER_READ", 2)
     monkeypatch.setattr(module, "MAXIMUM_REPLAYED_EVENTS", 5)
     for number in range(12):
@@ -100,7 +101,7 @@ def test_a_replay_stops_between_moments_and_says_where_to_go_on(world: World, mo
     assert sorted(row.attempt.delivery.event_id for row in world.sent) == [f"e{number:02}" for number in range(12)]
 
 
-def test_a_replay_ends_before_its_time_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_ends_before_its_time_does(world: HistoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
     for number in range(5):
         world.event(f"e{number}", number)
@@ -110,7 +111,7 @@ def test_a_replay_ends_before_its_time_does(world: World, monkeypatch: pytest.Mo
     assert continue_since == START + timedelta(minutes=count)
 
 
-def test_only_endpoints_of_the_workspace_are_replayed_to(world: World) -> None:
+def test_only_endpoints_of_the_workspace_are_replayed_to(world: HistoryScene) -> None:
     with pytest.raises(NotFound):
         world.replay.replay(WORKSPACE, new_id(), START)
     with pytest.raises(BadUserInput, match="UUID"):
@@ -122,7 +123,7 @@ def test_only_endpoints_of_the_workspace_are_replayed_to(world: World) -> None:
 # -- bounds --------------------------------------------------------------------------------------------------------
 
 
-def test_the_limits_of_events_and_time_hold_when_nothing_matches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limits_of_events_and_time_hold_when_nothing_matches(world: HistoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVENTS_PER_READ", 2)
     world.filters = [EventFilter(new_id(), WORKSPACE, "f", {"in": {"eventTypes": ["nothing"]}}, START, START)]
     for number in range(12):
@@ -138,7 +139,7 @@ def test_the_limits_of_events_and_time_hold_when_nothing_matches(world: World, m
     assert START < continue_since < START + timedelta(minutes=12)
 
 
-def test_calling_again_where_a_replay_stopped_comes_to_an_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calling_again_where_a_replay_stopped_comes_to_an_end(world: HistoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """However little time each call has, each makes a step."""
     monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
     for number in range(5):
@@ -146,8 +147,8 @@ def test_calling_again_where_a_replay_stopped_comes_to_an_end(world: World, monk
     world.tick = 6.0
     since: datetime | None = START
     calls = 0
-    until = world.now
-    world.now += timedelta(minutes=1)
+    until = world.clock.now
+    world.clock.now += timedelta(minutes=1)
     while since is not None:
         _, since = world.replay.replay(WORKSPACE, world.hook.id, since, until)
         calls += 1
@@ -155,7 +156,7 @@ def test_calling_again_where_a_replay_stopped_comes_to_an_end(world: World, monk
     assert [row.attempt.delivery.event_id for row in world.sent] == [f"e{number}" for number in range(5)]
 
 
-def test_a_replay_ends_within_the_time_of_its_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_ends_within_the_time_of_its_request(world: HistoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
     for number in range(10):
         world.event(f"e{number}", number)
@@ -167,7 +168,7 @@ def test_a_replay_ends_within_the_time_of_its_request(world: World, monkeypatch:
     assert continue_since == START + timedelta(minutes=count)
 
 
-def test_a_replay_in_which_no_event_is_found_in_time_says_so(world: World) -> None:
+def test_a_replay_in_which_no_event_is_found_in_time_says_so(world: HistoryScene) -> None:
     world.event("e", 1)
     world.tick = 20.0
 
@@ -175,9 +176,9 @@ def test_a_replay_in_which_no_event_is_found_in_time_says_so(world: World) -> No
         world.replay.replay(WORKSPACE, world.hook.id, START)
 
 
-def test_a_replay_up_to_now_waits_for_what_indexes_do_not_show_yet(world: World) -> None:
+def test_a_replay_up_to_now_waits_for_what_indexes_do_not_show_yet(world: HistoryScene) -> None:
     young = world.event("young", 1)
-    world.now = young.created + timedelta(seconds=1)
+    world.clock.now = young.created + timedelta(seconds=1)
     world.lagging = {"young"}
 
     assert world.replay.replay(WORKSPACE, world.hook.id, START) == (1, None)
@@ -186,9 +187,9 @@ def test_a_replay_up_to_now_waits_for_what_indexes_do_not_show_yet(world: World)
     assert [row.attempt.delivery.event_id for row in world.sent] == ["young"]
 
 
-def test_a_replay_without_time_to_wait_does_not_say_that_it_is_done(world: World) -> None:
+def test_a_replay_without_time_to_wait_does_not_say_that_it_is_done(world: HistoryScene) -> None:
     old, young = world.event("old", 0), world.event("young", 1)
-    world.now = young.created + timedelta(seconds=1)
+    world.clock.now = young.created + timedelta(seconds=1)
     world.lagging = {"young"}
 
     count, continue_since = world.replay.replay(WORKSPACE, world.hook.id, START, time_left=lambda: 7.0)
@@ -198,18 +199,18 @@ def test_a_replay_without_time_to_wait_does_not_say_that_it_is_done(world: World
     assert old.created < continue_since < young.created
 
 
-def test_a_replay_of_the_past_does_not_wait(world: World) -> None:
+def test_a_replay_of_the_past_does_not_wait(world: HistoryScene) -> None:
     world.event("e", 1)
-    end = world.now
-    world.now += timedelta(minutes=1)
+    end = world.clock.now
+    world.clock.now += timedelta(minutes=1)
 
     assert world.replay.replay(WORKSPACE, world.hook.id, START, end) == (1, None)
     assert world.slept == 0
 
 
-def test_a_replay_into_the_future_goes_on_from_now(world: World) -> None:
+def test_a_replay_into_the_future_goes_on_from_now(world: HistoryScene) -> None:
     world.event("e", 1)
-    now = world.now
+    now = world.clock.now
 
     assert world.replay.replay(WORKSPACE, world.hook.id, START, now + timedelta(hours=1)) == (1, now)
     later = now + timedelta(minutes=30)
@@ -217,7 +218,7 @@ def test_a_replay_into_the_future_goes_on_from_now(world: World) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile: deleted", "meanwhile: linked"])
-def test_replay_sends_nothing_to_an_endpoint_whose_last_filter_was_deleted(world: World, when: str) -> None:
+def test_replay_sends_nothing_to_an_endpoint_whose_last_filter_was_deleted(world: HistoryScene, when: str) -> None:
     world.event("a", 1)
     hook = world.hook
     off = replace(hook, matches_nothing=True)
@@ -232,14 +233,14 @@ def test_replay_sends_nothing_to_an_endpoint_whose_last_filter_was_deleted(world
 # -- into the log of a socket ------------------------------------------------------------------------------------------
 
 
-def test_a_socket_gets_what_is_missing_in_its_log_with_new_sequences(world: World) -> None:
+def test_a_socket_gets_what_is_missing_in_its_log_with_new_sequences(world: HistoryScene) -> None:
     world.keep_socket_log()
     for minute, name in enumerate(["missed", "live", "also missed", "unwanted"]):
         event = world.event(name, minute, "other" if name == "unwanted" else "wanted")
-        world.now = event.created
+        world.clock.now = event.created
         if name == "live":
             world.log_live(event.id)
-    world.now += timedelta(minutes=10)
+    world.clock.now += timedelta(minutes=10)
     world.filters = [EventFilter(new_id(), WORKSPACE, "f", {"in": {"eventTypes": ["wanted"]}}, START, START)]
 
     assert world.replay.replay(WORKSPACE, world.socket.id, START, dry_run=True) == (2, None)
@@ -256,16 +257,16 @@ def test_a_socket_gets_what_is_missing_in_its_log_with_new_sequences(world: Worl
     assert world.replay.replay(WORKSPACE, world.socket.id, START, missing_only=False) == (3, None)
 
 
-def test_in_a_long_log_an_event_is_looked_for_in_the_minute_after_its_acceptance(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_log_is_searched_in_the_minute_after_an_events_acceptance(world: HistoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_target, "READS_TO_THE_END", 1)
     monkeypatch.setattr(places, "SEGMENTS_PER_READ", 1)
     world.keep_socket_log()
     for minute in range(60):
         event = world.event(f"e-{minute}", minute)
-        world.now = event.created + timedelta(seconds=59 if minute % 2 else 0)
+        world.clock.now = event.created + timedelta(seconds=59 if minute % 2 else 0)
         if minute % 10:
             world.log_live(event.id)
-    world.now += timedelta(minutes=10)
+    world.clock.now += timedelta(minutes=10)
     reads = Counter[str]()
     world.socket_tables.before = lambda operation: reads.update([operation])
 
@@ -276,7 +277,7 @@ def test_in_a_long_log_an_event_is_looked_for_in_the_minute_after_its_acceptance
     assert reads["segments"] < 20 + 5 + 10
 
 
-def test_a_step_that_is_done_again_appends_once(world: World) -> None:
+def test_a_step_that_is_done_again_appends_once(world: HistoryScene) -> None:
     world.keep_socket_log()
     for number in range(3):
         world.event(f"e-{number}", number)
@@ -288,7 +289,7 @@ def test_a_step_that_is_done_again_appends_once(world: World) -> None:
     assert len(world.socket_segments) == 2
 
 
-def test_a_replay_into_a_log_keeps_its_pace(world: World) -> None:
+def test_a_replay_into_a_log_keeps_its_pace(world: HistoryScene) -> None:
     world.keep_socket_log()
     for number in range(250):
         world.event(f"e-{number:03}", number)
@@ -299,23 +300,23 @@ def test_a_replay_into_a_log_keeps_its_pace(world: World) -> None:
     assert sum(len(one.event_ids) for one in world.socket_segments) == 250
 
 
-def test_what_may_be_on_its_way_into_a_log_is_not_missing(world: World) -> None:
+def test_what_may_be_on_its_way_into_a_log_is_not_missing(world: HistoryScene) -> None:
     world.keep_socket_log()
     accepted = world.event("young", 1)
-    world.now = accepted.created + replay_target.SOCKET_LAG - timedelta(seconds=6)
+    world.clock.now = accepted.created + replay_target.SOCKET_LAG - timedelta(seconds=6)
     assert world.replay.replay(WORKSPACE, world.socket.id, START) == (0, None)
-    world.now = accepted.created + replay_target.SOCKET_LAG
+    world.clock.now = accepted.created + replay_target.SOCKET_LAG
     assert world.replay.replay(WORKSPACE, world.socket.id, START) == (1, None)
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_a_socket_that_nobody_was_connected_to_keeps_no_log(world: World, dry_run: bool) -> None:
+def test_a_socket_that_nobody_was_connected_to_keeps_no_log(world: HistoryScene, dry_run: bool) -> None:
     world.event("e", 1)
     with pytest.raises(BadUserInput, match="24 hours, so it keeps no log"):
         world.replay.replay(WORKSPACE, world.socket.id, START, dry_run=dry_run)
 
 
-def test_a_log_that_takes_nothing_ends_the_replay_with_an_error(world: World) -> None:
+def test_a_log_that_takes_nothing_ends_the_replay_with_an_error(world: HistoryScene) -> None:
     world.keep_socket_log()
     world.event("e", 1)
 
@@ -327,15 +328,15 @@ def test_a_log_that_takes_nothing_ends_the_replay_with_an_error(world: World) ->
         world.replay.replay(WORKSPACE, world.socket.id, START)
 
 
-def test_an_event_that_was_appended_behind_a_younger_one_is_not_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_was_appended_behind_a_younger_one_is_not_missing(world: HistoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_target, "READS_TO_THE_END", 0)
     monkeypatch.setattr(places, "SEGMENTS_PER_READ", 1)
     monkeypatch.setattr(module, "EVENTS_PER_READ", 1)
     world.keep_socket_log()
     late, quick = world.event("late", 1), world.event("quick", 1.5)
     for event, seconds in ((quick, 1), (late, 59)):
-        world.now = event.created + timedelta(seconds=seconds)
+        world.clock.now = event.created + timedelta(seconds=seconds)
         world.log_live(event.id)
-    world.now += timedelta(minutes=10)
+    world.clock.now += timedelta(minutes=10)
 
     assert world.replay.replay(WORKSPACE, world.socket.id, START, dry_run=True) == (0, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,16 +13,16 @@ from event_service.configuration.endpoint import EndpointType
 from event_service.delivery.attempt import WIDE_FROM, WIDE_SHARDS, DeliveryKey
 from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
-from event_service.filters.matching.matcher import Matcher
 from event_service.routing.fan_out import MAXIMUM_CONTINUATIONS
-from event_service.routing.router import Routing
-from event_service.routing.tables import RoutingTables
 from event_service.routing.work import ReceivedMessage, RoutingReport
 from event_service.webhooks.outlet import MarkingQueue
+from tests import builders
+from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows
 from tests.fakes.delivery import Aws, FakeDeliveryLog
-from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue, outlets
+from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
 from tests.unit.routing.configurations import WORKSPACE, change, endpoint, event_filter
+from tests.wiring import new_routing, outlets
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STORED_AT = "2026-03-01T12:00:00.000000+00:00"
@@ -33,7 +33,7 @@ def endpoint_id(number: int) -> str:
 
 
 def event(event_id: str, event_type: str = "a", data: dict[str, Any] | None = None) -> Event:
-    return Event(event_id, event_type, AT, data or {}, None, None, WORKSPACE, AT)
+    return builders.an_event(id=event_id, type=event_type, date=AT, data=data or {}, workspace_id=WORKSPACE, created=AT)
 
 
 def message(nonce: int, *events: Event, repeat: bool = False, **changes: Any) -> ReceivedMessage:
@@ -44,13 +44,13 @@ class Router:
     """The router over fakes."""
 
     def __init__(self, hooks: int = 0, sockets: int = 0, calls: int = 1_000) -> None:
-        self.now = AT
+        self.clock = SettableClock(AT)
         self.log = FakeChangeLog()
         self.rows = FakeConfigurationRows(lambda: AT)
-        self.store = FakeEventStore(lambda: self.now)
+        self.store = FakeEventStore(self.clock)
         self.webhooks = FakeWebhookQueue()
         self.aws = Aws()
-        self.deliveries = FakeDeliveryLog(self.aws, lambda: self.now)
+        self.deliveries = FakeDeliveryLog(self.aws, self.clock)
         self.marks_asked = 0
         self.sockets = FakeSocketLog()
         self.queue = FakeRoutingQueue()
@@ -59,12 +59,13 @@ class Router:
         self.socket_ids = [endpoint_id(1_000_000 + number) for number in range(sockets)]
         self.configure(*[PutEndpoint(endpoint(one)) for one in self.hooks])
         self.configure(*[PutEndpoint(endpoint(one, EndpointType.WEB_SOCKET)) for one in self.socket_ids])
-        self.routing = Routing(
-            RoutingTables(self.log, self.rows, Matcher),
-            self.store,
-            outlets(MarkingQueue(self.webhooks, self.wide_events), self.sockets),
-            self.queue,
-            self.refused,
+        self.routing = new_routing(
+            self.log,
+            self.rows,
+            store=self.store,
+            outlets=outlets(MarkingQueue(self.webhooks, self.wide_events), self.sockets),
+            queue=self.queue,
+            refused_filters=self.refused,
             calls_per_invocation=calls,
         )
 
@@ -86,7 +87,7 @@ class Router:
         self.store.put(received.message.events, received.message.nonce)
         return received
 
-    def drain(self) -> int:
+    def route_continuations(self) -> int:
         """Routes continuations until none is left; returns their number."""
         continuations = 0
         while self.queue.sent:
@@ -157,7 +158,7 @@ def test_two_publishes_of_one_id_in_one_batch_are_one_event() -> None:
 def test_an_event_that_expired_counts_as_absent() -> None:
     router = Router(hooks=1)
     router.stored(message(1, event("x")))
-    router.now += timedelta(days=14)
+    router.clock.advance(days=14)
 
     router.route(message(2, event("x")))
 
@@ -166,7 +167,7 @@ def test_an_event_that_expired_counts_as_absent() -> None:
 
 def test_a_workspaces_ids_are_its_own() -> None:
     router = Router(hooks=1)
-    router.store.put([Event("x", "a", AT, {}, None, None, "another", AT)], f"{9:032x}")
+    router.store.put([builders.an_event(id="x", type="a", date=AT, workspace_id="another", created=AT)], f"{9:032x}")
 
     router.route(message(1, event("x")))
 
@@ -263,7 +264,7 @@ def test_only_the_messages_that_a_log_did_not_take_come_again() -> None:
 
 def test_only_messages_of_a_workspace_that_cannot_be_read_come_again() -> None:
     router = Router(hooks=1)
-    other = RoutingMessage("other", "0" * 32, STORED_AT, (Event("y", "a", AT, {}, None, None, "other", AT),))
+    other = RoutingMessage("other", "0" * 32, STORED_AT, (builders.an_event(id="y", type="a", date=AT, workspace_id="other", created=AT),))
 
     after = router.log.after
 
@@ -313,7 +314,7 @@ def test_a_fan_out_to_10_000_endpoints_is_continued_through_the_queue() -> None:
 
     assert report.continued == 1
     assert report.deliveries < 10_000
-    continuations = router.drain()
+    continuations = router.route_continuations()
     assert sorted(router.webhooks.pairs) == [(one, "x") for one in router.hooks]
     assert continuations == 3
 
@@ -323,7 +324,7 @@ def test_every_endpoint_gets_all_events_of_a_message_in_one_continuation() -> No
     events = [event(str(number)) for number in range(100)]
 
     router.route(message(1, *events))
-    router.drain()
+    router.route_continuations()
 
     assert sorted(router.webhooks.pairs) == sorted((one, each.id) for one in router.hooks for each in events)
     assert {one: list(log.values()) for one, log in router.sockets.logs.items()} == {
@@ -353,13 +354,13 @@ def test_continued_message_leaves_room_for_its_batch() -> None:
 
 def test_what_one_message_does_not_use_the_next_may() -> None:
     router = Router(hooks=2_000, calls=200)
-    other = RoutingMessage("other", "0" * 32, STORED_AT, (Event("y", "a", AT, {}, None, None, "other", AT),))
+    other = RoutingMessage("other", "0" * 32, STORED_AT, (builders.an_event(id="y", type="a", date=AT, workspace_id="other", created=AT),))
 
     assert router.route(ReceivedMessage(other, repeat=False), message(1, event("x"))).continued == 0
 
 
 def test_a_continuation_does_not_look_at_ids_again() -> None:
-    """Its events were settled by the first message; a look could find them expired, or cost a read for nothing."""
+    """Its events were stored by the first message; a look could find them expired, or cost a read for nothing."""
     router = Router(hooks=1)
     operations: list[str] = []
     router.store.before = lambda operation, ids: operations.append(operation)
@@ -383,7 +384,7 @@ def test_a_continuation_that_may_repeat_says_so() -> None:
     router = Router(hooks=2_000, calls=100)
 
     router.route(message(1, event("x"), repeat=True))
-    router.drain()
+    router.route_continuations()
 
     assert all(sent.repeat for sent in router.webhooks.sent)
 
@@ -403,12 +404,12 @@ def test_no_continuation_hides_that_deliveries_failed() -> None:
     assert router.queue.sent == []
 
 
-def test_an_endpoint_that_is_deleted_between_continuations_gets_nothing_more() -> None:
+def test_an_endpoint_deleted_between_continuations_gets_nothing_more() -> None:
     router = Router(hooks=2_000, calls=100)
     router.route(message(1, event("x")))
 
     router.configure(DeleteEndpoints((router.hooks[-1],)))
-    router.drain()
+    router.route_continuations()
 
     assert sorted(router.webhooks.pairs) == [(one, "x") for one in router.hooks[:-1]]
 
@@ -450,7 +451,7 @@ def test_an_event_for_many_webhooks_is_marked_before_it_is_sent() -> None:
 
     router.webhooks.send = watched  # type: ignore[method-assign, assignment]  # the queue is looked at from outside
     router.route(router.stored(message(1, event("x"), event("y", "b"))))
-    assert router.drain() > 0
+    assert router.route_continuations() > 0
     assert all(marked)
     shards = {(one.delivery.event_id, one.delivery.log_shards) for one in router.webhooks.sent}
     assert shards == {("x", WIDE_SHARDS), ("y", 0)}

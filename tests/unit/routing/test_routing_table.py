@@ -21,7 +21,8 @@ from event_service.configuration.changes import (
 )
 from event_service.configuration.endpoint import EndpointStatus, EndpointType
 from event_service.filters.matching.matcher import Matcher
-from event_service.routing.service_event_rules import names_operational_type
+from event_service.filters.patterns.operators import OPERATORS
+from event_service.routing.service_event_rules import NAMING_OPERATORS, names_operational_type
 from event_service.routing.table import OutOfOrder, RoutingTable
 from tests.fakes.configuration_store import FakeConfigurationRows
 from tests.unit.routing.configurations import (
@@ -165,6 +166,7 @@ def test_a_filter_that_names_an_operational_type_still_has_to_match() -> None:
         (types("event-servicex"), False),
         ({"in": {"cameraIds": ["event-service.x"]}}, False),
         ({"pattern": {"type": ["event-service.x"]}}, True),
+        ({"pattern": {"type": [{"exactly": "event-service.x"}]}}, True),
         ({"pattern": {"type": [{"prefix": "event-service."}]}}, True),
         ({"pattern": {"type": [{"prefix": {"equals-ignore-case": "Event-Service.E"}}]}}, True),
         ({"pattern": {"type": [{"equals-ignore-case": "EVENT-SERVICE.X"}]}}, True),
@@ -181,6 +183,15 @@ def test_a_filter_that_names_an_operational_type_still_has_to_match() -> None:
 )
 def test_which_conditions_name_an_operational_type(condition: dict[str, Any], names: bool) -> None:
     assert names_operational_type(condition) is names
+
+
+NOT_NAMING = {"suffix", "anything-but", "numeric", "cidr", "exists"}
+"""Operators that say nothing of how a type begins."""
+
+
+def test_each_operator_either_names_types_or_does_not() -> None:
+    assert {*NAMING_OPERATORS, *NOT_NAMING} == set(OPERATORS)
+    assert not NOT_NAMING & {*NAMING_OPERATORS}
 
 
 def test_a_filter_stops_naming_a_type_when_it_is_changed() -> None:

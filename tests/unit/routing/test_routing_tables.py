@@ -388,7 +388,7 @@ def test_memory_is_counted_for_each_table_once_however_often_it_is_read(looks: i
     assert store.spent()["changes.head"] == 1
 
 
-def test_a_large_workspace_is_read_from_packed_rows_of_the_version_it_needs() -> None:
+def test_a_large_workspace_is_read_from_packed_rows_of_its_version() -> None:
     asked: list[tuple[str, int]] = []
 
     class Packing:

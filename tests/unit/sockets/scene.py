@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from event_service.access.token import Token, TokenKind, hash_token
+from event_service.access.token import Token, TokenKind
 from event_service.configuration.endpoint import Endpoint, EndpointStatus, EndpointType
 from event_service.events.event import Event
 from event_service.filters.event_filter import EventFilter
 from event_service.sockets.connection import Connection, ConnectRequest, Lane
-from event_service.sockets.connections import SocketConnections
-from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
-from event_service.sockets.log import Routed, SocketLog
-from event_service.sockets.narrowing import ConnectionFilters
-from event_service.sockets.observer import SocketObserver
-from event_service.sockets.outside import Outside, ServingReport
+from event_service.sockets.delivery import ReceivedWakeUp
+from event_service.sockets.log import Routed
+from event_service.sockets.outside import ServingReport
 from event_service.sockets.ports import GroupState
+from tests import builders
 from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
 from tests.simulation.virtual_time import VirtualClock, run
+from tests.wiring import SOCKET_RETENTION, SocketUseCases
 
 WORKSPACE = "0b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"
 ENDPOINT = "52c6548d-3e17-4b9b-9268-ce51d6900530"
@@ -31,30 +29,30 @@ TOKEN = "6f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 AGENT_TOKEN = "7f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 FOREIGN_TOKEN = "8f1c2f0a-8a54-4ac1-9d3c-0f6d6b1b9a55"
 FILTER = "93d0c8b2-3e17-4b9b-9268-ce51d6900531"
-RETENTION = timedelta(hours=24)
+RETENTION = SOCKET_RETENTION
 
 
 def an_event(number: int, size: int = 0, event_id: str | None = None) -> Event:
-    return Event(
+    return builders.an_event(
         id=event_id or f"event-{number:06d}",
         type="ALARM",
         date=START,
         data={"n": number, "text": "x" * size} if size else {"n": number},
-        agent_id=None,
-        camera_id=None,
         workspace_id=WORKSPACE,
         created=START,
     )
 
 
 def a_token(text: str, kind: TokenKind = TokenKind.ACCESS, workspace_id: str = WORKSPACE) -> Token:
-    return Token(hash_token(text), workspace_id, kind, None, "t", START, None, None)
+    return builders.a_token(text, workspace_id=workspace_id, kind=kind, name="t", created=START)
 
 
 def an_endpoint(
     endpoint_id: str = ENDPOINT, kind: EndpointType = EndpointType.WEB_SOCKET, status: EndpointStatus = EndpointStatus.ENABLED
 ) -> Endpoint:
-    return Endpoint(endpoint_id, WORKSPACE, kind, "name", None, None, status, None, START, START)
+    return builders.an_endpoint(
+        kind, id=endpoint_id, workspace_id=WORKSPACE, name="name", url=None, method=None, status=status, created=START, modified=START
+    )
 
 
 class Scene:
@@ -76,25 +74,19 @@ class Scene:
             a_token(FOREIGN_TOKEN, workspace_id="1b5c1f60-1d0f-4c57-9d9e-6a5f0d0a7c11"),
         ):
             self.tables.tokens[token.token_hash] = token
-        self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, needs_token=needs_token)
-        self.observer = SocketObserver(self.tables, self.queue)
-        self.log = SocketLog(self.tables, self.queue, self.backlog, self.clock, RETENTION, sleep=lambda seconds: None)
-        self.outside = Outside(
-            connections=self.tables,
-            log=self.tables,
-            events=self.events,
-            poster=self.api,
-            wake_ups=self.queue,
-            backlog=self.backlog,
-            clock=self.clock,
-            in_thread=_at_once,
-            sleep=asyncio.sleep,
-            filters=lambda: self.filters,
+        self.use_cases = SocketUseCases(
+            connections=self.tables, log_store=self.tables, wake_ups=self.queue, backlog=self.backlog, clock=self.clock
         )
-        self.filters = ConnectionFilters(self.tables, self.clock)
-        self.delivery = SocketDelivery(self.outside, self.log)
+        self.connections = self.use_cases.new_door(needs_token=needs_token)
+        self.observer, self.log = self.use_cases.observer, self.use_cases.log
+        self.serve_with()
         self.published = 0
         self.connected = 0
+
+    def serve_with(self, **changes: Any) -> None:
+        """Delivery with another outside; ``changes`` are fields of it."""
+        self.outside = self.use_cases.outside(self.events, self.api, **changes)
+        self.delivery = self.use_cases.new_delivery(self.outside)
 
     def _called(self, operation: str) -> None:
         self.calls[operation] += 1
@@ -197,10 +189,3 @@ class Scene:
 
     def row(self, connection_id: str) -> Connection:
         return self.tables.rows[ENDPOINT, connection_id]
-
-
-async def _at_once(function: Callable[[], Any]) -> Any:
-    return function()
-
-
-Served = Callable[[], Awaitable[ServingReport]]

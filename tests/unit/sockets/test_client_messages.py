@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from event_service.sockets.client_messages import answer_to
+from event_service.sockets.client_messages import ANSWERS, NOT_UNDERSTOOD, answer_to
+from local.tools import ROOT
 
 
 @pytest.mark.parametrize("message", ['{"action":"ping"}', ' {"action": "ping", "more": 1}\n'])
@@ -15,6 +16,17 @@ def test_a_ping_is_answered_with_a_pong(message: str) -> None:
 
     assert json.loads(answer.text) == {"notice": "pong"}
     assert answer.understood
+
+
+@pytest.mark.parametrize("action", ANSWERS)
+def test_an_action_is_documented_has_a_sample_and_is_told_of(action: str) -> None:
+    sample = json.loads((ROOT / "events" / "websocket" / f"default_{action}.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "websockets.md").read_text(encoding="utf-8")
+
+    assert answer_to(sample["body"]) == ANSWERS[action]
+    assert f'{{"action": "{action}"}}' in page
+    assert f'{{"notice": "{json.loads(ANSWERS[action].text)["notice"]}"}}' in page
+    assert f'{{"action":"{action}"}}' in json.loads(NOT_UNDERSTOOD.text)["message"]
 
 
 @pytest.mark.parametrize(

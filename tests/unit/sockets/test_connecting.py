@@ -12,7 +12,6 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
-from event_service.sockets.connections import SocketConnections
 from tests.builders import START
 from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, a_token, an_endpoint
 
@@ -92,7 +91,7 @@ def test_a_listeners_token_opens_its_own_sockets_only() -> None:
 def test_a_connect_is_a_use_of_its_token_and_a_refused_one_is_not() -> None:
     scene = Scene()
     noted: list[str] = []
-    scene.connections = SocketConnections(scene.tables, scene.tables, scene.backlog, scene.clock, RETENTION, Uses(noted))
+    scene.connections = scene.use_cases.new_door(uses=Uses(noted))
 
     scene.connect(token=TOKEN)
     for refused in (AGENT_TOKEN, FOREIGN_TOKEN):

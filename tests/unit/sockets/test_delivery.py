@@ -1167,7 +1167,7 @@ def test_reset_that_comes_again_makes_no_client_handle_an_event_twice() -> None:
     assert handled == [11, 12, 13, 14, 15]
 
 
-def test_a_connection_that_its_owner_closes_is_closed_although_it_has_a_row() -> None:
+def test_a_connection_that_its_owner_closes_closes_although_it_has_a_row() -> None:
     scene = Scene()
     client, other = scene.connect(), scene.connect()
     scene.backlog.send([CloseSocket(client, at_once=True), CloseSocket(other)])

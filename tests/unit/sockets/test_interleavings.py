@@ -25,16 +25,14 @@ from event_service.filters.event_filter import EventFilter
 from event_service.sockets import log as socket_log
 from event_service.sockets import log_window, narrowing
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest
-from event_service.sockets.connections import SocketConnections
-from event_service.sockets.delivery import ReceivedWakeUp, SocketDelivery
+from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.filter_ports import Narrowed
 from event_service.sockets.frames import Entry, Gap
 from event_service.sockets.live_run import LiveRun
-from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.log import Routed
 from event_service.sockets.log_window import LogWindow
-from event_service.sockets.narrowing import ConnectionFilters, Narrowing
-from event_service.sockets.observer import SocketObserver
-from event_service.sockets.outside import Outside, ServingReport
+from event_service.sockets.narrowing import Narrowing
+from event_service.sockets.outside import ServingReport
 from event_service.sockets.ports import LogHead, Posted
 from tests.builders import START
 from tests.fakes.sockets import FakeBacklogQueue, FakeEvents, FakePoster, FakeSocketTables, FakeWakeUpQueue
@@ -42,7 +40,8 @@ from tests.printed import printed
 from tests.simulation.virtual_time import VirtualClock
 from tests.support.javascript_client import JavaScriptClient
 from tests.unit.sockets.interleaving import Scheduler
-from tests.unit.sockets.scene import ENDPOINT, FILTER, RETENTION, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
+from tests.unit.sockets.scene import ENDPOINT, FILTER, TOKEN, WORKSPACE, a_token, an_endpoint, an_event
+from tests.wiring import SocketUseCases
 
 pytestmark = pytest.mark.long
 
@@ -125,8 +124,8 @@ class Client:
         self.rule = self.make(self.start, lambda event: self.taken.append((event["sequence"], event["id"])))
 
 
-class World:
-    """One endpoint and everybody around it."""
+class InterleavedScene:
+    """One endpoint and everybody around it, whose steps a scheduler puts in an order that a seed chooses."""
 
     def __init__(
         self,
@@ -153,23 +152,11 @@ class World:
         self.tables.endpoints[ENDPOINT] = an_endpoint()
         token = a_token(TOKEN)
         self.tables.tokens[token.token_hash] = token
-        self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION)
-        self.observer = SocketObserver(self.tables, self.queue)
-        self.log = SocketLog(self.tables, self.queue, self.backlog, self.clock, RETENTION, sleep=lambda seconds: None)
-        outside = Outside(
-            connections=self.tables,
-            log=self.tables,
-            events=self.events,
-            poster=self.api,
-            wake_ups=self.queue,
-            backlog=self.backlog,
-            clock=self.clock,
-            in_thread=_at_once,
-            sleep=self._sleep,
-            filters=lambda: filters,
+        use_cases = SocketUseCases(
+            connections=self.tables, log_store=self.tables, wake_ups=self.queue, backlog=self.backlog, clock=self.clock
         )
-        filters = ConnectionFilters(self.tables, self.clock)
-        self.delivery = SocketDelivery(outside, self.log)
+        self.connections, self.observer, self.log = use_cases.new_door(), use_cases.observer, use_cases.log
+        self.delivery = use_cases.new_delivery(use_cases.outside(self.events, self.api, sleep=self._sleep))
         self.routing: list[Routed] = []
         """The routing queue: at least once, in no order."""
         self.published: list[str] = []
@@ -472,10 +459,6 @@ class World:
             self.random.choice(choices)()
 
 
-async def _at_once(function: Any) -> Any:
-    return function()
-
-
 SEEN: Counter[str] = Counter()
 
 
@@ -485,14 +468,14 @@ SEEN: Counter[str] = Counter()
 @given(seed=st.integers(0, 2**40))
 @example(seed=830511143)
 def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faults: float) -> None:
-    world = World(seed, faults, replays=bool(seed % 2))
-    world.run()
+    scene = InterleavedScene(seed, faults, replays=bool(seed % 2))
+    scene.run()
 
-    check(world)
-    SEEN.update(world.scheduler.happened)
-    SEEN.update(workers=world.workers, time_outs=world.time_outs)
-    SEEN.update(pauses=world.pauses, replayed=world.replayed)
-    for client in world.clients:
+    check(scene)
+    SEEN.update(scene.scheduler.happened)
+    SEEN.update(workers=scene.workers, time_outs=scene.time_outs)
+    SEEN.update(pauses=scene.pauses, replayed=scene.replayed)
+    for client in scene.clients:
         SEEN.update(raw=len(client.raw), taken=len(client.taken))
 
 
@@ -501,19 +484,19 @@ def test_client_has_every_event_once_and_in_order_whatever_fails(seed: int, faul
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**40))
 def test_the_client_in_javascript_has_every_event_once_and_in_order(seed: int, faults: float) -> None:
-    world = World(seed, faults, JavaScriptClient, replays=bool(seed % 2))
-    world.run()
+    scene = InterleavedScene(seed, faults, JavaScriptClient, replays=bool(seed % 2))
+    scene.run()
 
-    check(world)
+    check(scene)
 
 
-def check(world: World) -> None:
+def check(scene: InterleavedScene) -> None:
     """The log is whole, and each client handled all of it that it was not told of, once and in order."""
     sequence_of: dict[str, int] = {}
     logged: list[tuple[int, str]] = []
     replayed: dict[int, str] = {}
     unused: set[int] = set()
-    for segment in world.tables.log.get(ENDPOINT, {}).values():
+    for segment in scene.tables.log.get(ENDPOINT, {}).values():
         unused.update(range(segment.first, segment.first + segment.unused))
         for offset, event_id in enumerate(segment.event_ids):
             logged.append((segment.first + offset, event_id))
@@ -525,41 +508,41 @@ def check(world: World) -> None:
                 sequence_of[event_id] = segment.first + offset
     logged.sort()
     # Each step of a replay is in the log once, whatever was repeated, unless there was no log yet.
-    assert len(replayed) <= world.replayed
+    assert len(replayed) <= scene.replayed
     used = {sequence for sequence, _ in logged}
     assert len(used) == len(logged)
-    assert used | unused <= set(range(1, world.tables.log_heads[ENDPOINT].next))
+    assert used | unused <= set(range(1, scene.tables.log_heads[ENDPOINT].next))
     assert not used & unused
-    assert set(world.owed) <= sequence_of.keys()
+    assert set(scene.owed) <= sequence_of.keys()
     matching = [one for one in logged if one[1] in {an_event(number).id for number in FILTERED}]
-    for client, live in zip(world.clients, world.taken_live, strict=True):
-        last = max([0, *(sequence for sequence, _ in matching if sequence <= world.logged_live)])
-        assert live >= last if client.filter else live == world.logged_live
+    for client, live in zip(scene.clients, scene.taken_live, strict=True):
+        last = max([0, *(sequence for sequence, _ in matching if sequence <= scene.logged_live)])
+        assert live >= last if client.filter else live == scene.logged_live
     # What was routed before the first handshake ended is owed to nobody; all that is in the log is.
-    for client in world.clients:
+    for client in scene.clients:
         owed = matching if client.filter else logged
         assert client.taken == [one for one in owed if one[0] >= client.begins], client.name
         handled = {sequence for sequence, _ in client.taken}
         assert handled & replayed.keys() <= client.marked, f"{client.name} was not told of a replay"
         assert not client.told & {sequence for sequence, _ in owed}, f"{client.name} was told that sequences with an event are not there"
     # One wake-up of a group is worked on and one waits. SQS knows an id for five minutes, and whoever dies costs three.
-    assert world.depth <= (6 if world.faults else 2)
+    assert scene.depth <= (6 if scene.faults else 2)
 
 
-def _some_world_fails(spoil: Callable[[World], None]) -> bool:
+def _some_scene_fails(spoil: Callable[[InterleavedScene], None]) -> bool:
     for seed in range(300):
-        world = World(seed, (0.1, 0.25)[seed % 2])
-        spoil(world)
+        scene = InterleavedScene(seed, (0.1, 0.25)[seed % 2])
+        spoil(scene)
         try:
-            world.run()
-            check(world)
+            scene.run()
+            check(scene)
         except AssertionError:
             return True
     return False
 
 
-def test_the_worlds_that_are_spoiled_below_are_sound_otherwise() -> None:
-    assert not _some_world_fails(lambda world: None)
+def test_scenes_that_are_spoiled_below_are_sound_otherwise() -> None:
+    assert not _some_scene_fails(lambda scene: None)
 
 
 def test_simulation_finds_an_append_that_marks_nothing() -> None:
@@ -567,32 +550,32 @@ def test_simulation_finds_an_append_that_marks_nothing() -> None:
         def update(self, *others: Any) -> None:
             return
 
-    def spoil(world: World) -> None:
-        world.tables.markers = Forgetful()
+    def spoil(scene: InterleavedScene) -> None:
+        scene.tables.appended = Forgetful()
 
-    assert _some_world_fails(spoil)
+    assert _some_scene_fails(spoil)
 
 
 def test_simulation_finds_a_counter_that_gives_sequences_out_twice() -> None:
-    def spoil(world: World) -> None:
-        allocate = world.tables.allocate
+    def spoil(scene: InterleavedScene) -> None:
+        allocate = scene.tables.allocate
 
         def careless(endpoint_id: str, number: int) -> LogHead | None:
             head = allocate(endpoint_id, number)
-            if head is not None and world.random.random() < 0.3:
-                world.tables.log_heads[endpoint_id] = replace(head, next=head.next - number)
+            if head is not None and scene.random.random() < 0.3:
+                scene.tables.log_heads[endpoint_id] = replace(head, next=head.next - number)
             return head
 
-        world.tables.allocate = careless  # type: ignore[method-assign]
+        scene.tables.allocate = careless  # type: ignore[method-assign]
 
-    assert _some_world_fails(spoil)
+    assert _some_scene_fails(spoil)
 
 
 def test_simulation_finds_a_router_that_gives_up_an_append() -> None:
-    def spoil(world: World) -> None:
-        world.log._put_off = lambda endpoint_id, additions: set()  # type: ignore[method-assign]
+    def spoil(scene: InterleavedScene) -> None:
+        scene.log._put_off = lambda endpoint_id, additions: set()  # type: ignore[method-assign]
 
-    assert _some_world_fails(spoil)
+    assert _some_scene_fails(spoil)
 
 
 def test_simulation_finds_a_hole_that_is_taken_for_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -602,19 +585,19 @@ def test_simulation_finds_a_hole_that_is_taken_for_a_gap(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(LogWindow, "_hole", hasty)
 
-    def lag(world: World) -> None:
-        world.tables.lag = lambda: world.random.randint(0, 2)
+    def lag(scene: InterleavedScene) -> None:
+        scene.tables.lag = lambda: scene.random.randint(0, 2)
 
-    assert _some_world_fails(lag)
+    assert _some_scene_fails(lag)
 
 
 def test_simulation_finds_a_reset_that_counts_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def spoil(world: World) -> None:
-        world.clients = [Client(f"printed {number}", PrintedClient, GREATEST_SEQUENCE) for number in range(4)]
+    def spoil(scene: InterleavedScene) -> None:
+        scene.clients = [Client(f"printed {number}", PrintedClient, GREATEST_SEQUENCE) for number in range(4)]
 
-    assert not _some_world_fails(spoil)
+    assert not _some_scene_fails(spoil)
     monkeypatch.setattr(PrintedClient, "take", lambda self, text: (self.connected(), self._follower.take(text)))
-    assert _some_world_fails(spoil)
+    assert _some_scene_fails(spoil)
 
 
 def test_simulation_finds_skipped_events_that_are_told_with_what_matches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -627,7 +610,7 @@ def test_simulation_finds_skipped_events_that_are_told_with_what_matches(monkeyp
 
     monkeypatch.setattr(Narrowing, "narrow", careless)
 
-    assert _some_world_fails(lambda world: None)
+    assert _some_scene_fails(lambda scene: None)
 
 
 def test_simulation_finds_a_filter_that_leaves_out_what_it_judged_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -639,7 +622,7 @@ def test_simulation_finds_a_filter_that_leaves_out_what_it_judged_last(monkeypat
 
     monkeypatch.setattr(Narrowing, "narrow", hasty)
 
-    assert _some_world_fails(lambda world: None)
+    assert _some_scene_fails(lambda scene: None)
 
 
 def test_simulation_finds_a_run_that_reads_before_it_takes_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -657,21 +640,21 @@ def test_simulation_finds_a_run_that_reads_before_it_takes_its_turn(monkeypatch:
     monkeypatch.setattr(LiveRun, "_take_turn", late)
     monkeypatch.setattr(LiveRun, "work", work)
 
-    assert _some_world_fails(lambda world: None)
+    assert _some_scene_fails(lambda scene: None)
 
 
 def test_simulation_finds_a_connect_that_wakes_nobody() -> None:
-    def spoil(world: World) -> None:
-        world.connections._backlog = FakeBacklogQueue()
+    def spoil(scene: InterleavedScene) -> None:
+        scene.connections._backlog = FakeBacklogQueue()
 
-    assert _some_world_fails(spoil)
+    assert _some_scene_fails(spoil)
 
 
 def test_simulation_finds_an_append_that_wakes_nobody() -> None:
-    def spoil(world: World) -> None:
-        world.log._queue = FakeWakeUpQueue()
+    def spoil(scene: InterleavedScene) -> None:
+        scene.log._queue = FakeWakeUpQueue()
 
-    assert _some_world_fails(spoil)
+    assert _some_scene_fails(spoil)
 
 
 @pytest.fixture(autouse=True)

@@ -9,17 +9,16 @@ import pytest
 
 from event_service.access.token import hash_token
 from event_service.base.errors import RateLimited, Unavailable
-from event_service.sockets.connections import SocketConnections
 from event_service.sockets.limits import FREE_CONNECTS, ConnectionLimits, SocketLimits
 from event_service.sockets.ports import Counted
 from tests.fakes.sockets import FakeConnectionCounts
 from tests.simulation.virtual_time import VirtualClock
-from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, Scene
+from tests.unit.sockets.scene import ENDPOINT, TOKEN, WORKSPACE, Scene
 
 MANY = 1_000_000
 
 
-class World:
+class SharedCounts:
     """One table of counts, and processes that share it."""
 
     def __init__(self, limits: SocketLimits, processes: int = 1) -> None:
@@ -53,141 +52,141 @@ class World:
     ],
 )
 def test_the_connection_beyond_a_limit_is_refused_by_its_name(limits: SocketLimits, sentence: str) -> None:
-    world = World(limits, processes=4)
+    shared = SharedCounts(limits, processes=4)
     for process in range(3):
-        world.processes[process].admit(world.one())
+        shared.processes[process].admit(shared.one())
 
     with pytest.raises(RateLimited, match=sentence):
-        world.processes[3].admit(world.one())
+        shared.processes[3].admit(shared.one())
 
 
 def test_other_endpoints_tokens_and_workspaces_are_not_refused() -> None:
-    world = World(SocketLimits(per_endpoint=1, per_token=1, per_workspace=2), processes=4)
+    shared = SharedCounts(SocketLimits(per_endpoint=1, per_token=1, per_workspace=2), processes=4)
 
-    assert world.admits(world.one())
-    assert world.admits(world.one("other", "other"), 1)
-    assert not world.admits(world.one("third", "third"), 2)
-    assert world.admits(world.one("third", "third", "another workspace"), 3)
+    assert shared.admits(shared.one())
+    assert shared.admits(shared.one("other", "other"), 1)
+    assert not shared.admits(shared.one("third", "third"), 2)
+    assert shared.admits(shared.one("third", "third", "another workspace"), 3)
 
 
 def test_connects_of_a_second_beyond_the_rate_are_refused_by_name() -> None:
-    world = World(SocketLimits(connects_per_second=3))
+    shared = SharedCounts(SocketLimits(connects_per_second=3))
     for _ in range(3 + FREE_CONNECTS):
-        world.processes[0].admit(world.one())
+        shared.processes[0].admit(shared.one())
 
     with pytest.raises(RateLimited, match="limit of 3 connects a second"):
-        world.processes[0].admit(world.one())
-    assert world.admits(world.one(workspace="another"))
-    world.clock.advance(seconds=1)
-    assert world.admits(world.one())
+        shared.processes[0].admit(shared.one())
+    assert shared.admits(shared.one(workspace="another"))
+    shared.clock.advance(seconds=1)
+    assert shared.admits(shared.one())
 
 
 def test_refused_connects_leave_nothing_behind_and_cost_little() -> None:
-    world = World(SocketLimits(per_endpoint=2, connects_per_second=MANY), processes=2)
-    opened = [world.one(), world.one()]
+    shared = SharedCounts(SocketLimits(per_endpoint=2, connects_per_second=MANY), processes=2)
+    opened = [shared.one(), shared.one()]
     for counted in opened:
-        world.processes[0].admit(counted)
-        world.clock.advance(seconds=2)
-    world.calls.clear()
+        shared.processes[0].admit(counted)
+        shared.clock.advance(seconds=2)
+    shared.calls.clear()
 
-    refused = [world.admits(world.one(), 1) for _ in range(500)]
-    world.clock.advance(seconds=2)
-    world.processes[0].release(opened)
-    world.clock.advance(seconds=2)
+    refused = [shared.admits(shared.one(), 1) for _ in range(500)]
+    shared.clock.advance(seconds=2)
+    shared.processes[0].release(opened)
+    shared.clock.advance(seconds=2)
 
     assert not any(refused)
-    assert world.calls["count endpoint"] <= 3
-    assert [world.admits(world.one(), process) for process in (1, 0)] == [True, True]
+    assert shared.calls["count endpoint"] <= 3
+    assert [shared.admits(shared.one(), process) for process in (1, 0)] == [True, True]
 
 
 def test_a_closed_connection_makes_room() -> None:
-    world = World(SocketLimits(per_token=1), processes=2)
-    counted = world.one()
-    world.processes[0].admit(counted)
-    assert not world.admits(world.one(), 1)
-    world.clock.advance(seconds=1)
+    shared = SharedCounts(SocketLimits(per_token=1), processes=2)
+    counted = shared.one()
+    shared.processes[0].admit(counted)
+    assert not shared.admits(shared.one(), 1)
+    shared.clock.advance(seconds=1)
 
-    world.processes[1].release([counted])
-    world.clock.advance(seconds=1)
+    shared.processes[1].release([counted])
+    shared.clock.advance(seconds=1)
 
-    assert world.admits(world.one(), 0)
+    assert shared.admits(shared.one(), 0)
 
 
 def test_counts_heal_when_disconnects_are_lost() -> None:
-    world = World(SocketLimits(per_endpoint=5), processes=2)
+    shared = SharedCounts(SocketLimits(per_endpoint=5), processes=2)
     for _ in range(5):
-        world.clock.advance(seconds=1)
-        world.processes[0].admit(world.one())
-    world.clock.advance(hours=1)
-    assert not world.admits(world.one(), 1)
+        shared.clock.advance(seconds=1)
+        shared.processes[0].admit(shared.one())
+    shared.clock.advance(hours=1)
+    assert not shared.admits(shared.one(), 1)
 
-    world.clock.advance(hours=1, minutes=20)
+    shared.clock.advance(hours=1, minutes=20)
 
-    assert world.admits(world.one(), 1)
+    assert shared.admits(shared.one(), 1)
 
 
 def test_disconnects_told_twice_let_in_no_more_than_they_freed() -> None:
-    world = World(SocketLimits(per_endpoint=2), processes=2)
-    first = world.one()
-    world.processes[0].admit(first)
-    world.processes[1].release([first, first, first])
-    world.clock.advance(seconds=1)
+    shared = SharedCounts(SocketLimits(per_endpoint=2), processes=2)
+    first = shared.one()
+    shared.processes[0].admit(first)
+    shared.processes[1].release([first, first, first])
+    shared.clock.advance(seconds=1)
 
     admitted = 0
     for _ in range(6):
-        world.clock.advance(seconds=1)
-        admitted += world.admits(world.one(), 1)
+        shared.clock.advance(seconds=1)
+        admitted += shared.admits(shared.one(), 1)
 
     assert admitted == 2
 
 
 @pytest.mark.parametrize("error", [RateLimited("busy"), Unavailable("down")])
 def test_counts_that_cannot_be_written_keep_nobody_out(error: Exception) -> None:
-    world = World(SocketLimits(per_endpoint=1))
+    shared = SharedCounts(SocketLimits(per_endpoint=1))
 
     def fail() -> None:
         raise error
 
-    world.fault = fail
+    shared.fault = fail
 
     for _ in range(10):
-        assert world.admits(world.one())
-        world.clock.advance(seconds=1)
+        assert shared.admits(shared.one())
+        shared.clock.advance(seconds=1)
 
 
 def test_a_herd_costs_at_most_six_calls_a_client_and_heats_no_key() -> None:
     """10,000 clients of one endpoint and token at 500 a second, before which all of them lost their connections."""
     clients, rate, processes = 10_000, 500, 50
-    world = World(SocketLimits(per_token=MANY), processes)
+    shared = SharedCounts(SocketLimits(per_token=MANY), processes)
     rest = 4  # calls of a connect without limits; see the tests of connecting
     hottest = 0
-    old = [world.one() for _ in range(clients)]
-    world.clock.advance(seconds=1)
+    old = [shared.one() for _ in range(clients)]
+    shared.clock.advance(seconds=1)
     admitted = 0
     for second in range(clients // rate):
-        before = Counter(world.calls)
+        before = Counter(shared.calls)
         for number in range(rate):
             process = number % processes
             at = second * rate + number
-            world.processes[process].release(old[at : at + 1])
-            admitted += world.admits(world.one(), process)
-        spent = world.calls - before
+            shared.processes[process].release(old[at : at + 1])
+            admitted += shared.admits(shared.one(), process)
+        spent = shared.calls - before
         hottest = max(hottest, *spent.values())
-        world.clock.advance(seconds=1)
+        shared.clock.advance(seconds=1)
 
     assert admitted == clients
-    assert world.calls.total() / clients + rest <= 6
+    assert shared.calls.total() / clients + rest <= 6
     assert hottest <= 1_000
 
 
 def test_a_limit_is_exceeded_by_the_connects_of_a_second_at_most() -> None:
     processes, rate = 50, 500
-    world = World(SocketLimits(per_endpoint=2_000, connects_per_second=rate), processes)
+    shared = SharedCounts(SocketLimits(per_endpoint=2_000, connects_per_second=rate), processes)
 
     admitted = 0
     for _ in range(10):
-        admitted += sum(world.admits(world.one(), number % processes) for number in range(rate))
-        world.clock.advance(seconds=1)
+        admitted += sum(shared.admits(shared.one(), number % processes) for number in range(rate))
+        shared.clock.advance(seconds=1)
 
     assert 2_000 <= admitted <= 2_000 + rate
 
@@ -199,8 +198,8 @@ class Limited(Scene):
         super().__init__()
         self.counts = FakeConnectionCounts(self._called, self.clock)
         self.limits = ConnectionLimits(self.counts, limits, self.clock)
-        self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, None, self.limits)
-        object.__setattr__(self.outside, "release", self.limits.release)
+        self.connections = self.use_cases.new_door(self.limits)
+        self.serve_with(release=self.limits.release)
 
 
 def test_a_refused_connect_stores_no_connection() -> None:
@@ -249,8 +248,8 @@ def test_an_ended_connection_is_taken_off_once(how: str) -> None:
 
 
 def test_the_endpoint_and_its_workspace_are_counted_without_tokens() -> None:
-    world = World(SocketLimits(per_endpoint=1))
+    shared = SharedCounts(SocketLimits(per_endpoint=1))
 
-    world.processes[0].admit(world.one(token=None))
+    shared.processes[0].admit(shared.one(token=None))
 
-    assert {scope.kind.value for scope in world.counts.opened} == {"endpoint", "workspace"}
+    assert {scope.kind.value for scope in shared.counts.opened} == {"endpoint", "workspace"}

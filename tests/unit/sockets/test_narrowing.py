@@ -75,7 +75,7 @@ def test_frames_of_narrowed_clients_are_those_of_the_others() -> None:
 
 
 @pytest.mark.parametrize("batch", ["0", "1"])
-def test_client_that_resumes_gets_what_matches_and_learns_where_the_log_ends(batch: str) -> None:
+def test_client_that_resumes_gets_matches_and_is_told_where_the_log_ends(batch: str) -> None:
     scene = Scene()
     scene.connect()
     some(scene, 1_205)

@@ -12,12 +12,11 @@ import pytest
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.sockets import slow_clients
 from event_service.sockets.connection import GREATEST_SEQUENCE
-from event_service.sockets.connections import SocketConnections
 from event_service.sockets.limits import ConnectionLimits, SocketLimits
 from event_service.sockets.ports import Posted
 from event_service.sockets.slow_clients import KEPT, LONGEST_PAUSE, LONGEST_PAUSE_OF_NEW, SlowClients
 from tests.fakes.sockets import FakeConnectionCounts
-from tests.unit.sockets.scene import ENDPOINT, RETENTION, Scene
+from tests.unit.sockets.scene import ENDPOINT, Scene
 
 MANY = 1_000_000
 
@@ -31,7 +30,7 @@ class SlowScene(Scene):
         self.counts = FakeConnectionCounts(self._counted, self.clock)
         self.slow_clients = SlowClients(self.counts, self.tables, self.clock)
         self.new_process()
-        object.__setattr__(self.outside, "note_slow", self.slow_clients.note)
+        self.serve_with(note_slow=self.slow_clients.note)
 
     def _counted(self, operation: str) -> None:
         self._called(operation)
@@ -41,7 +40,7 @@ class SlowScene(Scene):
         limits = ConnectionLimits(
             self.counts, SocketLimits(MANY, MANY, MANY, MANY), self.clock, SlowClients(self.counts, self.tables, self.clock)
         )
-        self.connections = SocketConnections(self.tables, self.tables, self.backlog, self.clock, RETENTION, limits=limits)
+        self.connections = self.use_cases.new_door(limits)
 
     def closed_as_slow(self, after: int | str = 1, answer: Posted = Posted.THROTTLED, **more: Any) -> str:
         """A client connects, takes nothing and is closed."""

@@ -19,7 +19,7 @@ from event_service.delivery.lists import DeliveryQuery
 from event_service.delivery.ports import BacklogRow
 from event_service.explain.sentences import of_delivery
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import WORKSPACE, World, answering
+from tests.fakes.webhooks import WORKSPACE, WebhookScene, answering
 
 DAY = 86_400.0
 
@@ -27,7 +27,7 @@ DAY = 86_400.0
 class Owner:
     """Whoever cancels, over the stores of a world of webhooks."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: WebhookScene) -> None:
         self.world = world
         self.cancelling = Cancelling(deliveries=self, log=world.log, backlog=world.backlog, endpoints=self, clock=world.clock)
 
@@ -42,7 +42,7 @@ class Owner:
 
 @pytest.mark.parametrize("waits_seconds", [0.0, 400.0, DAY], ids=["in the queue", "in the queue for minutes", "in the backlog"])
 async def test_a_cancelled_delivery_is_not_tried_again(waits_seconds: float) -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     event = world.publish(endpoint)
     await world.invoke()
@@ -63,8 +63,8 @@ async def test_a_cancelled_delivery_is_not_tried_again(waits_seconds: float) -> 
     assert not world.queue.messages
 
 
-async def test_what_waits_for_a_paused_endpoint_is_cancelled_before_its_first_attempt() -> None:
-    world = World()
+async def test_backlog_of_a_paused_endpoint_is_cancelled_before_any_attempt() -> None:
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     event = world.publish(endpoint)
     await world.work()
@@ -80,7 +80,7 @@ async def test_what_waits_for_a_paused_endpoint_is_cancelled_before_its_first_at
 
 
 async def test_a_request_under_way_is_not_stopped_and_what_comes_of_it_counts() -> None:
-    world = World()
+    world = WebhookScene()
 
     async def slow(request: WebhookRequest) -> WebhookAnswer:
         await asyncio.sleep(1.0)
@@ -100,7 +100,7 @@ async def test_a_request_under_way_is_not_stopped_and_what_comes_of_it_counts() 
 
 
 async def test_only_what_is_pending_is_cancelled_and_unknown_ids_change_nothing() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     event = world.publish(endpoint)
     await world.work()
@@ -115,7 +115,7 @@ async def test_only_what_is_pending_is_cancelled_and_unknown_ids_change_nothing(
 
 
 async def test_a_dry_run_cancels_nothing() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     world.publish(endpoint)
     await world.work()
@@ -126,7 +126,7 @@ async def test_a_dry_run_cancels_nothing() -> None:
 
 async def test_the_backlog_of_an_endpoint_that_is_off_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROWS_PER_ROUND", 2)
-    world = World()
+    world = WebhookScene()
     paused, other = world.endpoint(status=EndpointStatus.PAUSED), world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(5):
         world.publish(paused, other)
@@ -144,7 +144,7 @@ async def test_the_backlog_of_an_endpoint_that_is_off_is_discarded(monkeypatch: 
 
 async def test_a_backlog_that_is_too_large_for_one_call_is_discarded_by_several(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROWS_PER_ROUND", 2)
-    world = World()
+    world = WebhookScene()
     paused = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(3):
         world.publish(paused)
@@ -156,7 +156,7 @@ async def test_a_backlog_that_is_too_large_for_one_call_is_discarded_by_several(
 
 
 async def test_the_backlog_of_an_endpoint_that_is_on_stays() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
     with pytest.raises(NotFound):
         Owner(world).cancelling.discard_waiting(WORKSPACE, [endpoint.id, new_id()])

@@ -26,7 +26,7 @@ from event_service.delivery.attempt import DeliveryStatus, FailureClass
 from event_service.webhooks import attempt, deliver, health, lane_rows, lane_switch, own_lane, record, recording, turn
 from event_service.webhooks.attempt import CUT_SECONDS, SLOW_SECONDS
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, World, answering, inline
+from tests.fakes.webhooks import VISIBILITY_SECONDS, WORKSPACE, Behaviour, QueuedMessage, WebhookScene, answering, inline
 from tests.simulation.virtual_time import ShuffledLoop
 
 pytestmark = pytest.mark.long
@@ -139,7 +139,7 @@ class Killer:
             coroutine = coroutine.cr_await
 
 
-def invoke(world: World, killer: Killer | None, draw: random.Random | None = None) -> bool:
+def invoke(world: WebhookScene, killer: Killer | None, draw: random.Random | None = None) -> bool:
     """An invocation of the shared lane and two of own lanes side by side on a loop of their own, in an order that is drawn;
     whether there was anything to do. Killed ones acknowledge nothing."""
     loop = ShuffledLoop(draw or random.Random(1), world.clock.passed)
@@ -156,7 +156,7 @@ def invoke(world: World, killer: Killer | None, draw: random.Random | None = Non
         loop.close()
 
 
-async def _all(world: World) -> bool:
+async def _all(world: WebhookScene) -> bool:
     async def another() -> object:
         await asyncio.sleep(0.3)
         return await world.serve_lanes(5, world.new_process())
@@ -216,7 +216,7 @@ class Scenario:
 
     def __init__(self, seed: int, *, calls_take_time: bool = False) -> None:
         self.draw = random.Random(seed)
-        self.world = World(backlog_bytes=2_000, in_thread=self.in_time if calls_take_time else inline)
+        self.world = WebhookScene(backlog_bytes=2_000, in_thread=self.in_time if calls_take_time else inline)
         self.world.jitter = 0.1
         self.healthy = [self.world.endpoint() for _ in range(3)]
         self.moody = [self.world.endpoint(moods(self.draw)) for _ in range(5)]
@@ -280,7 +280,7 @@ class Scenario:
             for endpoint in self.hanging:
                 world.receivers.behaviour[endpoint.id] = self.draw.choice([answering(), answering(None, FailureClass.TIMEOUT)])
 
-    def settle(self) -> None:
+    def come_to_rest(self) -> None:
         """All faults end, all receivers work, all endpoints are on, and time passes until nothing is left to do."""
         world = self.world
         world.aws.fault = lambda operation: None
@@ -374,7 +374,7 @@ def killed_until_done(points: dict[Point, range], killer: Killer) -> int:
             scenario.world.clock.advance(seconds=scenario.draw.choice(scenario.pauses))
             scenario.world.aws.fault = lambda operation: None
             scenario.world.tick()
-        scenario.settle()
+        scenario.come_to_rest()
         scenario.check(IN_FLIGHT_SECONDS)
         deliveries += len(scenario.world.accepted)
         gc.collect()
@@ -433,7 +433,7 @@ def test_each_aws_call_may_fail_or_lose_its_answer(operation: str, kind: str) ->
         except Unavailable:
             continue  # the next run does it
     assert faults > 0
-    scenario.settle()
+    scenario.come_to_rest()
     # A lost answer makes a copy, and the lanes run side by side.
     scenario.check(IN_FLIGHT_SECONDS)
 
@@ -453,7 +453,7 @@ def test_copies_and_disorder_in_the_queue_lose_nothing() -> None:
         scenario.world.clock.advance(seconds=scenario.draw.choice(scenario.pauses))
         scenario.world.tick()
     scenario.world.queue.copies = lambda: 1
-    scenario.settle()
+    scenario.come_to_rest()
     # A copy that SQS itself makes has a receive count of 1, so nothing tells it from the original: when it comes later, the
     # event goes out twice. Looking up each first attempt would find it, for a read with every delivery.
     scenario.world.illegal_after.clear()
@@ -461,7 +461,7 @@ def test_copies_and_disorder_in_the_queue_lose_nothing() -> None:
 
 
 def test_ten_thousand_deliveries_without_faults_have_no_duplicate() -> None:
-    world = World()
+    world = WebhookScene()
     endpoints = [world.endpoint() for _ in range(10)]
     for _ in range(1_000):
         world.publish(*endpoints)

@@ -15,7 +15,7 @@ from event_service.delivery.attempt import DeliveryStatus
 from event_service.delivery.resending import Resending, row_again
 from event_service.webhooks.attempt import CUT_SECONDS
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import WORKSPACE, Behaviour, World, answering
+from tests.fakes.webhooks import WORKSPACE, Behaviour, WebhookScene, answering
 from tests.simulation.virtual_time import ShuffledLoop, VirtualClock
 
 pytestmark = pytest.mark.long
@@ -48,7 +48,7 @@ class Scene:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.loop = ShuffledLoop(self.draw)
-        self.world = World(clock=VirtualClock(self.loop.passed))
+        self.world = WebhookScene(clock=VirtualClock(self.loop.passed))
         self.seen: Counter[str] = Counter()
         self.retried = 0
         self.calm = self.world.endpoint(self._counted)
@@ -111,7 +111,7 @@ class Scene:
         people = [self.own(self.calm), self.own(self.sick)]
         await asyncio.gather(self.publish(), *lanes, self.schedule(), *people)
 
-    async def settle(self) -> None:
+    async def come_to_rest(self) -> None:
         """All receivers work, and time passes."""
         self.world.receivers.behaviour[self.sick.id] = self._counted
         await self.world.run(60)
@@ -126,7 +126,7 @@ def test_each_event_is_taken_once_in_whatever_order_invocations_meet() -> None:
         scene = Scene(seed)
         try:
             scene.loop.run_until_complete(scene.everybody())
-            scene.loop.run_until_complete(scene.settle())
+            scene.loop.run_until_complete(scene.come_to_rest())
         finally:
             scene.loop.close()
         world = scene.world

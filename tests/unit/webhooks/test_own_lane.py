@@ -17,7 +17,8 @@ from event_service.delivery.messages import WebhookMessage
 from event_service.webhooks.attempt import CUT_SECONDS
 from event_service.webhooks.batch import Received
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
-from tests.fakes.webhooks import WORKSPACE, Behaviour, World, answering
+from event_service.webhooks.record import TRIES
+from tests.fakes.webhooks import WORKSPACE, Behaviour, WebhookScene, answering
 
 DAY = 86_400.0
 
@@ -36,7 +37,7 @@ def taking(seconds: float, status: int | None = 200, failure: FailureClass | Non
 
 
 async def test_a_slow_request_is_cut_and_made_once_more_with_its_full_time() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(taking(10))
     healthy = world.endpoint()
     world.publish(endpoint, healthy)
@@ -55,7 +56,7 @@ async def test_a_slow_request_is_cut_and_made_once_more_with_its_full_time() -> 
 
 
 async def test_what_is_queued_for_an_endpoint_in_its_lane_moves_there_unsent() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(taking(10))
     world.publish(endpoint)
     await world.invoke()
@@ -69,7 +70,7 @@ async def test_what_is_queued_for_an_endpoint_in_its_lane_moves_there_unsent() -
 
 
 async def test_one_slow_request_among_many_quick_ones_is_a_blip_and_two_are_not() -> None:
-    world = World()
+    world = WebhookScene()
     slow: set[str] = set()
 
     async def answer(request: WebhookRequest) -> WebhookAnswer:
@@ -91,7 +92,7 @@ async def test_one_slow_request_among_many_quick_ones_is_a_blip_and_two_are_not(
 
 @pytest.mark.parametrize("status", [500, 502, 504, 503])
 async def test_a_single_failure_moves_nothing_and_writes_no_health(status: int) -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(status))
     world.publish(endpoint)
     await world.work()
@@ -105,7 +106,7 @@ async def test_a_single_failure_moves_nothing_and_writes_no_health(status: int) 
 
 
 async def test_half_of_ten_answers_that_fail_begin_a_lane() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     for _ in range(9):
         world.publish(endpoint)
@@ -121,7 +122,7 @@ async def test_half_of_ten_answers_that_fail_begin_a_lane() -> None:
 
 @pytest.mark.parametrize("first", [answering(429), answering(503, retry_after="30"), answering(429, retry_after="30")])
 async def test_a_receiver_that_is_asked_too_often_spends_no_attempt(first: Behaviour) -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(first)
     event = world.publish(endpoint)
     await world.work()
@@ -137,7 +138,7 @@ async def test_a_receiver_that_is_asked_too_often_spends_no_attempt(first: Behav
 
 @pytest.mark.parametrize("order", [(0.0, 0.05), (0.05, 0.0)])
 async def test_a_wish_survives_successes_before_and_after_it(order: tuple[float, float]) -> None:
-    world = World()
+    world = WebhookScene()
     number = 0
 
     async def answer(request: WebhookRequest) -> WebhookAnswer:
@@ -161,7 +162,7 @@ async def test_a_wish_survives_successes_before_and_after_it(order: tuple[float,
 
 
 async def test_an_old_success_does_not_clear_what_another_worker_noted_since() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     world.publish(endpoint)
     await world.run(10)
@@ -187,7 +188,7 @@ async def test_an_old_success_does_not_clear_what_another_worker_noted_since() -
 
 
 async def test_two_looks_at_once_have_one_owner_and_every_row_is_sent_once() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(150):
         world.publish(endpoint)
@@ -204,7 +205,7 @@ async def test_two_looks_at_once_have_one_owner_and_every_row_is_sent_once() -> 
 
 @pytest.mark.parametrize("change", ["rename", "pause and resume", "another look"])
 async def test_nothing_is_sent_twice_whatever_happens_while_the_backlog_is_sent(change: str) -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(100):
         world.publish(endpoint)
@@ -231,7 +232,7 @@ async def test_nothing_is_sent_twice_whatever_happens_while_the_backlog_is_sent(
 
 
 async def test_a_row_that_comes_after_the_last_look_is_not_stranded() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     late = world.publish(endpoint)
     # The worker reads PAUSED ...
@@ -253,7 +254,7 @@ async def test_a_row_that_comes_after_the_last_look_is_not_stranded() -> None:
 
 
 async def test_an_owner_that_dies_is_followed_by_another_once_its_lease_is_over() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(20):
         world.publish(endpoint)
@@ -272,7 +273,7 @@ async def test_an_owner_that_dies_is_followed_by_another_once_its_lease_is_over(
 
 
 async def test_requests_that_outlive_the_lease_are_not_sent_by_the_next_owner() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(400):
         world.publish(endpoint)
@@ -299,7 +300,7 @@ async def test_requests_that_outlive_the_lease_are_not_sent_by_the_next_owner() 
 
 
 async def test_a_backlog_never_has_more_requests_open_than_the_operator_allows() -> None:
-    world = World(maximum_requests=7)
+    world = WebhookScene(maximum_requests=7)
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(200):
         world.publish(endpoint)
@@ -311,8 +312,8 @@ async def test_a_backlog_never_has_more_requests_open_than_the_operator_allows()
     assert world.statuses(endpoint) == {"DELIVERED": 200}
 
 
-async def test_an_endpoint_that_is_paused_while_its_backlog_is_sent_gets_nothing_more_soon() -> None:
-    world = World()
+async def test_an_endpoint_paused_while_its_backlog_is_sent_soon_gets_no_more() -> None:
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(1_000):
         world.publish(endpoint)
@@ -336,7 +337,7 @@ async def test_an_endpoint_that_is_paused_while_its_backlog_is_sent_gets_nothing
 
 
 async def test_a_dead_receiver_is_probed_gently_and_noticed_when_it_is_back() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(taking(15, None, FailureClass.TIMEOUT))
     for _ in range(100):
         world.publish(endpoint)
@@ -351,7 +352,7 @@ async def test_a_dead_receiver_is_probed_gently_and_noticed_when_it_is_back() ->
 
 
 async def test_an_endpoint_that_is_well_again_goes_back_to_the_shared_lane() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(taking(10))
     world.publish(endpoint)
     await world.invoke()
@@ -372,7 +373,7 @@ async def test_an_endpoint_that_is_well_again_goes_back_to_the_shared_lane() -> 
 
 
 async def test_five_days_without_a_success_warn_three_times_and_then_disable() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     for _ in range(6 * 4):
         world.publish(endpoint)
@@ -382,10 +383,11 @@ async def test_five_days_without_a_success_warn_three_times_and_then_disable() -
     told = [one for one in world.published.values() if one.type.startswith("event-service.endpoint")]
     assert [one.type.rpartition(".")[2] for one in told] == ["failing", "failing", "failing", "disabled"]
     assert all(one.data["endpointId"] == endpoint.id for one in told)
+    assert world.aws.calls["publish"] == len(world.published), "something was told twice"
 
 
 async def test_health_is_written_when_a_retry_fails_and_cleared_by_one_success() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     world.publish(endpoint)
     await world.run(10)
@@ -399,7 +401,7 @@ async def test_health_is_written_when_a_retry_fails_and_cleared_by_one_success()
 
 
 async def test_an_answer_of_the_old_url_does_not_disable_the_new_one() -> None:
-    world = World()
+    world = WebhookScene()
 
     async def gone(request: WebhookRequest) -> WebhookAnswer:
         moved = replace(world.endpoints[endpoint.id], url="https://new.example.org/hook", modified=world.clock())
@@ -414,11 +416,53 @@ async def test_an_answer_of_the_old_url_does_not_disable_the_new_one() -> None:
     assert world.endpoints[endpoint.id].status is EndpointStatus.ENABLED
 
 
+@pytest.mark.parametrize("waited", [False, True], ids=["live", "backlog"])
+async def test_410_counts_although_disabling_failed_at_first(waited: bool) -> None:
+    world = WebhookScene()
+    endpoint = world.endpoint(answering(410), status=EndpointStatus.PAUSED if waited else EndpointStatus.ENABLED)
+    world.publish(endpoint)
+    if waited:
+        await world.work()
+        world.resume(endpoint)
+    world.clock.advance(seconds=1)
+    tries = 0
+
+    def refused_for_long(operation: str) -> str | None:
+        nonlocal tries
+        tries += operation == "disable"
+        return "refused" if operation == "disable" and tries <= TRIES else None
+
+    world.aws.fault = refused_for_long
+    await world.run(1_000)
+
+    assert tries == TRIES + 1
+    assert world.endpoints[endpoint.id].status is EndpointStatus.DISABLED
+    assert sorted(one.type for one in world.published.values()) == ["event-service.delivery.failed", "event-service.endpoint.disabled"]
+    assert len(world.receivers.receptions) == 1
+
+
+async def test_delivery_that_waits_again_stays_in_its_endpoints_list() -> None:
+    world = WebhookScene()
+    endpoint = world.endpoint(answering(500), status=EndpointStatus.PAUSED)
+    event = world.publish(endpoint)
+    await world.work()
+    assert [one.event_id for one in world.log.of_endpoint(WORKSPACE, endpoint.id).refs] == [event.id]
+    world.resume(endpoint)
+    await world.run(1)
+    assert len(world.receivers.receptions) == 1
+    world.pause(endpoint)
+    await world.run(60)
+
+    assert [one.event_id for one in world.log.of_endpoint(WORKSPACE, endpoint.id).refs] == [event.id]
+    assert world.statuses(endpoint) == {"PENDING": 1}
+    assert len(world.receivers.receptions) == 1
+
+
 # -- faults ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_record_that_cannot_be_written_at_once_is_written_seconds_later_and_nothing_is_sent_again() -> None:
-    world = World()
+async def test_a_record_refused_at_first_is_written_seconds_later_and_sent_once() -> None:
+    world = WebhookScene()
     endpoint = world.endpoint()
     for _ in range(10):
         world.publish(endpoint)
@@ -435,8 +479,8 @@ async def test_a_record_that_cannot_be_written_at_once_is_written_seconds_later_
 # -- due retries -----------------------------------------------------------------------------------------------------
 
 
-async def test_retries_that_wait_cost_nothing_and_a_reminder_stands_for_all_of_a_minute() -> None:
-    world = World()
+async def test_waiting_retries_cost_nothing_and_share_one_reminder_a_minute() -> None:
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     for _ in range(9):
         world.publish(endpoint)
@@ -452,8 +496,8 @@ async def test_retries_that_wait_cost_nothing_and_a_reminder_stands_for_all_of_a
     assert world.aws.calls == {"reminders.due": 20 * 8}
 
 
-async def test_a_scheduler_that_dies_between_sending_and_deleting_doubles_nothing() -> None:
-    world = World()
+async def test_a_scheduler_that_dies_after_sending_doubles_nothing() -> None:
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     for _ in range(9):
         world.publish(endpoint)
@@ -469,7 +513,7 @@ async def test_a_scheduler_that_dies_between_sending_and_deleting_doubles_nothin
 
 
 async def test_a_run_without_time_leaves_the_rest_to_the_next_one() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     world.publish(endpoint)
     await world.run(400)
@@ -485,7 +529,7 @@ async def test_a_run_without_time_leaves_the_rest_to_the_next_one() -> None:
 
 
 async def test_an_event_that_is_limited_again_is_tried_when_the_receiver_wants() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(429, retry_after="40"))
     world.publish(endpoint)
     await world.run(1_000)
@@ -498,7 +542,7 @@ async def test_an_event_that_is_limited_again_is_tried_when_the_receiver_wants()
 
 
 async def test_what_a_request_puts_back_after_the_hand_over_is_found() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(taking(14, 429))
     world.publish(endpoint)
     world.seconds = 30.0  # the turn ends while the request is open
@@ -511,7 +555,7 @@ async def test_what_a_request_puts_back_after_the_hand_over_is_found() -> None:
 
 
 async def test_new_events_do_not_wait_for_a_retry_that_is_due_later() -> None:
-    world = World()
+    world = WebhookScene()
     failing: set[str] = set()
 
     async def answer(request: WebhookRequest) -> WebhookAnswer:
@@ -539,7 +583,7 @@ async def test_new_events_do_not_wait_for_a_retry_that_is_due_later() -> None:
 
 
 async def test_new_events_for_a_dead_receiver_bring_no_further_requests() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(answering(500))
     for _ in range(30):
         world.publish(endpoint)
@@ -556,7 +600,7 @@ async def test_new_events_for_a_dead_receiver_bring_no_further_requests() -> Non
 
 
 async def test_throttled_rows_of_an_endpoint_hold_up_its_own_messages_only() -> None:
-    world = World()
+    world = WebhookScene()
     hot, calm = world.endpoint(), world.endpoint()
     world.publish(hot, calm)
     world.throttled = {hot.id}
@@ -571,7 +615,7 @@ async def test_throttled_rows_of_an_endpoint_hold_up_its_own_messages_only() -> 
 
 @pytest.mark.parametrize("when", ["before the turn", "during the turn"])
 async def test_a_lane_whose_endpoint_cannot_be_read_keeps_its_rows(when: str) -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint(status=EndpointStatus.PAUSED)
     for _ in range(250):
         world.publish(endpoint)
@@ -592,7 +636,7 @@ async def test_a_lane_whose_endpoint_cannot_be_read_keeps_its_rows(when: str) ->
     assert len(world.receivers.receptions) == 250
 
 
-def throttling_after(world: World, endpoint_id: str, number: int) -> Behaviour:
+def throttling_after(world: WebhookScene, endpoint_id: str, number: int) -> Behaviour:
     """A receiver whose endpoint cannot be read any more after so many requests."""
 
     async def answer(request: WebhookRequest) -> WebhookAnswer:
@@ -604,7 +648,7 @@ def throttling_after(world: World, endpoint_id: str, number: int) -> Behaviour:
 
 
 async def test_an_endpoint_that_cannot_be_read_is_disabled_once_it_can() -> None:
-    world = World()
+    world = WebhookScene()
     endpoint = world.endpoint()
 
     async def gone(request: WebhookRequest) -> WebhookAnswer:
@@ -624,7 +668,7 @@ async def test_an_endpoint_that_cannot_be_read_is_disabled_once_it_can() -> None
 
 async def test_an_owner_asks_the_log_again_before_it_sends_rows_of_long_ago() -> None:
     """A copy of the message, which SQS or a fault made, may be delivered by the shared lane while the row waits for its place."""
-    world = World(maximum_requests=1)
+    world = WebhookScene(maximum_requests=1)
     endpoint = world.endpoint(taking(1.0), EndpointStatus.PAUSED)
     events = [world.publish(endpoint) for _ in range(30)]
     await world.work()
@@ -649,3 +693,16 @@ async def test_an_owner_asks_the_log_again_before_it_sends_rows_of_long_ago() ->
     assert not world.backlog.rows
     # once a page, and once for as many rows as are sent in the time for which an answer counts
     assert world.aws.calls["snapshot.read"] - asked < 15
+
+
+async def test_an_unreadable_look_comes_again_and_the_others_are_served() -> None:
+    world = WebhookScene()
+    endpoint = world.endpoint()
+    world.pause(endpoint)
+    world.publish(endpoint)
+    await world.work()
+    world.resume(endpoint)
+    (look,) = world.lane_queue.receive(10)
+    report = await world.lane_side.own_lanes.serve(["{}", look.text], world.time_left())
+    assert report.failed == {0}
+    assert world.statuses(endpoint) == {"DELIVERED": 1}

@@ -23,6 +23,8 @@ ATTEMPT = {
     "failure": "timeout",
     "explanation": "It took too long.",
     "responseBody": None,
+    "url": "https://receiver.example.org/hook",
+    "responseHeaders": [["server", "x"]],
 }
 
 
@@ -42,6 +44,7 @@ def test_the_attempt_is_what_the_function_says() -> None:
     stub.add_response("invoke", answer(ATTEMPT), {"FunctionName": "function:live", "Payload": payload})
     with stub:
         attempt = made.test("w", "e")
+    assert (attempt.number, attempt.url, attempt.response_headers) == (1, "https://receiver.example.org/hook", (("server", "x"),))
     assert (attempt.failure, attempt.error, attempt.duration_ms) == (FailureClass.TIMEOUT, "timeout: It took too long.", 7)
 
 

@@ -200,6 +200,11 @@ def test_a_bad_url_is_refused_with_what_is_wrong_and_what_is_allowed(url: str, s
     assert sentence in message
 
 
+def test_a_url_may_have_2048_characters() -> None:
+    url = "https://example.com/" + "x" * 2028
+    assert len(parse_webhook_url(url, RULES).given) == 2048
+
+
 def test_no_sentence_repeats_a_password() -> None:
     for url in ("https://user:hunter2@example.com/", "http://user:hunter2@example.com/", "ftp://user:hunter2@example.com/"):
         assert "hunter2" not in refusal(url)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
-from event_service.aws.plain_json import plain_json
 from event_service.base.errors import RateLimited
 
 MAXIMUM_KEYS_PER_GET: Final = 100
@@ -61,7 +59,6 @@ def run_batch(
     request: dict[str, Any],
     sleep: Callable[[float], None],
     *,
-    plain: bool = False,
     tries: int = BATCH_TRIES,
     may_leave: bool = False,
 ) -> Iterator[dict[str, Any]]:
@@ -72,7 +69,6 @@ def run_batch(
         operation: BatchGetItem or BatchWriteItem.
         request: its ``RequestItems``.
         sleep: waits, in seconds.
-        plain: the items hold no binary attribute; see :mod:`event_service.aws.plain_json`.
         tries: calls at most.
         may_leave: whether a part may stay unprocessed, which the last answer then names.
 
@@ -85,8 +81,7 @@ def run_batch(
     left_over = "UnprocessedKeys" if operation == "BatchGetItem" else "UnprocessedItems"
     pause = 0.05
     for attempt in range(tries):
-        with plain_json() if plain else nullcontext():
-            answer = call(operation, {"RequestItems": request})
+        answer = call(operation, {"RequestItems": request})
         yield answer
         request = answer.get(left_over) or {}
         if not request:

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final, TypeVar
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
@@ -34,20 +32,14 @@ from event_service.aws.batches import (
     until_not_throttled,
     write_requests,
 )
+from event_service.aws.connection import connect
 from event_service.aws.dynamodb_errors import ConditionFailed, TransactionCanceled, translated
-from event_service.aws.plain_json import register
-from event_service.aws.user_agent import USER_AGENT
+from event_service.aws.plain_batches import PlainBatches
 from event_service.base.allowance import current_allowance
 from event_service.base.errors import RateLimited, Unavailable
 from event_service.base.threads import ContextThreads
 
 __all__ = ["AttributeMap", "ConditionFailed", "Database", "Key", "Page", "TransactionCanceled", "Write", "connect"]
-
-CONNECT_TIMEOUT_SECONDS: Final = 1
-READ_TIMEOUT_SECONDS: Final = 3
-SDK_RETRIES: Final = 2
-CONNECTIONS: Final = 32
-"""In the pool; use cases run up to 16 calls at once."""
 
 WRITERS: Final = 8
 """Batches of one :meth:`Database.batch_write` at the same time; four of them share the pool."""
@@ -64,29 +56,6 @@ class Page:
     next: AttributeMap | None
 
 
-class _Connection(Connection):
-    """With a fixed ``User-Agent`` and the hooks of :mod:`plain_json`, for which PynamoDB has no setting."""
-
-    @property
-    def session(self) -> botocore.session.Session:
-        session = super().session
-        session.set_default_client_config(Config(user_agent=USER_AGENT))
-        register(session)
-        return session
-
-
-def connect(region: str, endpoint_url: str | None) -> Connection:
-    """The connection that all tables share. The botocore client is made on its first use."""
-    return _Connection(
-        region=region,
-        host=endpoint_url,
-        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
-        read_timeout_seconds=READ_TIMEOUT_SECONDS,
-        max_retry_attempts=SDK_RETRIES,
-        max_pool_connections=CONNECTIONS,
-    )
-
-
 class Database:
     """The operations the adapters need, over one connection.
 
@@ -99,16 +68,19 @@ class Database:
         connection: Connection,
         table_name: Callable[[str], str],
         sleep: Callable[[float], None] = time.sleep,
+        plain_batches: PlainBatches | None = None,
     ) -> None:
         """
         Args:
             connection: see :func:`connect`.
             table_name: the deployed table of a model's ``Meta.table_name``, so that models need no environment.
             sleep: waits between tries of a batch, in seconds.
+            plain_batches: make batches without binary attributes, if they can; else the connection does.
         """
         self._connection = connection
         self._table_name = table_name
         self._sleep = sleep
+        self._plain_batches = plain_batches
 
     # -- single items --------------------------------------------------------------------------------------------
 
@@ -260,7 +232,8 @@ class Database:
             left = request
             # AWS answers with an error, and not with a part, when it could read no key at all.
             with suppress(RateLimited):
-                for answer in run_batch(self._call, "BatchGetItem", request, self._sleep, plain=not binary, may_leave=True):
+                call = self._call if binary else self._call_plain
+                for answer in run_batch(call, "BatchGetItem", request, self._sleep, may_leave=True):
                     _count_read(answer)
                     left = answer.get("UnprocessedKeys") or {}
                     for table, items in answer.get("Responses", {}).items():
@@ -272,8 +245,9 @@ class Database:
 
     def batch_write(self, puts: Iterable[Model] = (), deletes: Iterable[Key] = (), *, tries: int = BATCH_TRIES) -> None:
         """Puts and deletes, 25 a call and up to 8 calls at once, without conditions. Of several with one key the last
-        counts, since AWS refuses a batch with equal keys. Each call is made up to ``tries`` times. Not atomic: after an error
-        some are done."""
+        counts, since AWS refuses a batch with equal keys
+        (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html). Each call is made up to
+        ``tries`` times. Not atomic: after an error some are done."""
         writes: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
         for item in puts:
             self._add_write(writes, type(item), {"PutRequest": {"Item": item.serialize()}})
@@ -295,7 +269,8 @@ class Database:
 
     def _write_all(self, requests: Sequence[dict[str, Any]], *, plain: bool = False, tries: int = BATCH_TRIES) -> None:
         def write(request: dict[str, Any]) -> None:
-            for _ in run_batch(self._call, "BatchWriteItem", request, self._sleep, plain=plain, tries=tries):
+            call = self._call_plain if plain else self._call
+            for _ in run_batch(call, "BatchWriteItem", request, self._sleep, tries=tries):
                 pass
 
         if len(requests) < 2:
@@ -365,10 +340,17 @@ class Database:
         _add_placeholders(arguments, names, values)
         return self._call(operation, arguments)
 
+    def _call_plain(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """As :meth:`_call`, for a batch without binary attributes."""
+        if self._plain_batches is not None:
+            _check_allowance()
+            answer = self._plain_batches.answer(operation, arguments)
+            if answer is not None:
+                return answer
+        return self._call(operation, arguments)
+
     def _call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        allowance = current_allowance()
-        if allowance is not None:
-            allowance.check()
+        _check_allowance()
         # PynamoDB would ask for the units used, by table and index, only to log them.
         arguments.setdefault("ReturnConsumedCapacity", "NONE")
         try:
@@ -377,6 +359,12 @@ class Database:
             raise translated(operation, error) from error
         except BotoCoreError as error:
             raise Unavailable(f"DynamoDB {operation}: {type(error).__name__}") from error
+
+
+def _check_allowance() -> None:
+    allowance = current_allowance()
+    if allowance is not None:
+        allowance.check()
 
 
 def _count_read(answer: dict[str, Any]) -> None:

@@ -30,7 +30,9 @@ class RequestSigner:
         self._service = service
         self._key: tuple[str, str, bytes] = ("", "", b"")
 
-    def headers(self, method: str, path: str, body: bytes, credentials: ReadOnlyCredentials, now: datetime) -> dict[str, str]:
+    def headers(
+        self, method: str, path: str, body: bytes, credentials: ReadOnlyCredentials, now: datetime, target: str | None = None
+    ) -> dict[str, str]:
         """The headers to add to a request.
 
         Args:
@@ -40,6 +42,7 @@ class RequestSigner:
             body: all of it.
             credentials: whose name it is made in.
             now: in UTC; AWS refuses what is more than five minutes off.
+            target: the operation, for services that find it in the header ``X-Amz-Target``.
         """
         stamp = now.strftime("%Y%m%dT%H%M%SZ")
         day = stamp[:8]
@@ -51,6 +54,10 @@ class RequestSigner:
             names += ";x-amz-security-token"
             values += f"x-amz-security-token:{credentials.token}\n"
             headers["X-Amz-Security-Token"] = credentials.token
+        if target is not None:
+            names += ";x-amz-target"
+            values += f"x-amz-target:{target}\n"
+            headers["X-Amz-Target"] = target
         canonical = f"{method}\n{quote(path, safe='/~')}\n\n{values}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.new(self._signing_key(credentials.secret_key or "", day), text.encode(), hashlib.sha256).hexdigest()

@@ -1,7 +1,8 @@
 """SQS: one client for all queues of a process.
 
 The SDK's own retries are off. A request whose answer was lost may have been sent, and SQS gives the second copy a
-receive count of 1: only who sends it again can mark it as a repeat, so the tries are made here. A request that was
+receive count of 1 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html).
+Only who sends it again can mark it as a repeat, so the tries are made here. A request that was
 refused or never left is sent again as it is.
 """
 

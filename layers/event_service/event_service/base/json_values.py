@@ -136,7 +136,8 @@ def check(value: Any, name: str) -> None:
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON without ASCII escapes, but for U+FFFE and U+FFFF: SQS refuses messages that hold them raw."""
+    """Compact JSON without ASCII escapes, but for U+FFFE and U+FFFF: SQS refuses messages that hold them raw
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html)."""
     text = _ENCODER.encode(value)
     if "\ufffe" in text or "\uffff" in text:
         text = text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")

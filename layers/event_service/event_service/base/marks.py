@@ -79,7 +79,10 @@ class GivenMarks:
 
 def as_input(marks: Marks) -> list[Any]:
     """What an idempotency key remembers of marks; nothing where there are none."""
-    return [] if marks == NO_MARKS else [[marks.key, marks.description, dict(marks.labels)]]
+    if marks == NO_MARKS:
+        return []
+    values = [getattr(marks, name) for name in MARKS]
+    return [[dict(value) if isinstance(value, tuple) else value for value in values]]
 
 
 def has_marks(marks: Marks, key: str | None, labels: tuple[tuple[str, str], ...]) -> bool:

@@ -15,12 +15,13 @@ from typing import Any, Final
 from event_service.base import json_values
 from event_service.base.dates import format_date, from_stored
 from event_service.base.formats import check_format
+from event_service.base.marks import MARKS as NAMES_OF_MARKS
 from event_service.base.marks import NO_MARKS, Marks
 from event_service.configuration.endpoint import SETTINGS, Endpoint, EndpointStatus, EndpointType, contract_name
 from event_service.filters.event_filter import EventFilter
 
 FORMAT: Final = 1
-MARKS: Final = frozenset(("key", "description", "labels"))
+MARKS: Final = frozenset(NAMES_OF_MARKS)
 """Fields that are for their owner alone: delivery reads endpoints without them."""
 JSON_FIELDS: Final = frozenset(("condition", "labels"))
 """Fields that are mappings. Flat stores hold them as JSON text."""

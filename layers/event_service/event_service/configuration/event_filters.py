@@ -48,7 +48,12 @@ class ConditionReading:
 
 
 class EventFilters(EventFilterLists):
-    """The event filters of workspaces. Ids are taken in any case; a foreign id is an unknown id."""
+    """The event filters of workspaces. Ids are taken in any case; a foreign id is an unknown id.
+
+    Example::
+
+        alarms = event_filters.create(workspace_id, {"in": {"eventTypes": ["ALARM"]}}, "Alarms", [endpoint.id])
+    """
 
     def __init__(
         self,

@@ -2,8 +2,9 @@
 
 A write for each invocation would cost more than the chart is worth. The first counts of a workspace are written at once, so that a
 workspace with few events is not counted by a function that ends before it is invoked again. What comes within the next minute is
-gathered, and written with the first invocation after it. Lambda tells a function nothing before it ends, so what was gathered last
-may be missing, and what could not be written is.
+gathered, and written with the first invocation after it. Lambda tells a function without extensions nothing
+before it ends (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), so what was gathered last may be missing, and
+what could not be written is.
 """
 
 from __future__ import annotations

@@ -96,7 +96,12 @@ class TypePage:
 
 
 class EventTypes:
-    """The use case behind ``eventTypes``."""
+    """The use case behind ``eventTypes``.
+
+    Example::
+
+        page = event_types.page(workspace_id, first=100)
+    """
 
     def __init__(self, store: SeenTypeStore) -> None:
         self._store = store

@@ -55,7 +55,12 @@ def within_ms(points: Iterable[Point], share: float) -> int | None:
 
 
 class Statistics:
-    """The use case behind ``statistics``."""
+    """The use case behind ``statistics``.
+
+    Example::
+
+        points = statistics.points(workspace_id, since, until, Step.HOUR)
+    """
 
     def __init__(self, store: CountReader, clock: Clock, *, gathered: bool) -> None:
         """

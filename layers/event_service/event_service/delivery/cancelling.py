@@ -59,7 +59,12 @@ class Cancelled:
 
 
 class Cancelling:
-    """The use cases behind ``cancelDeliveries`` and ``resumeEndpoints(discardWaiting: true)``."""
+    """The use cases behind ``cancelDeliveries`` and ``resumeEndpoints(discardWaiting: true)``.
+
+    Example::
+
+        number = cancelling.cancel_ids(workspace_id, [delivery.id])
+    """
 
     def __init__(
         self,

@@ -145,7 +145,7 @@ class DeliveryHistory:
         if unknown:
             raise NotFound("delivery", unknown)
         deliveries = [found[key] for key in named.values() if key is not None]
-        events = self._store.get(workspace_id, list(dict.fromkeys(delivery.event_id for delivery in deliveries)))
+        events = self._store.get(workspace_id, list(dict.fromkeys(delivery.event_id for delivery in deliveries)), with_data=False)
         endpoints = {one: self._endpoints.endpoint(workspace_id, one) for one in dict.fromkeys(one.endpoint_id for one in deliveries)}
         reasons = [(one, self._why_not_again(endpoints[one.endpoint_id], one.event_id in events)) for one in deliveries]
         problems = [f"ids: {one.id} cannot be sent again: {reason}" for one, reason in reasons if reason is not None]
@@ -161,7 +161,8 @@ class DeliveryHistory:
         return self._destinations.of(endpoint.type).lacks.get(Feature.RETRY)
 
     def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
-        """Makes another attempt of each, at its receiver's own pace, and begins the schedule of retries anew; ``events`` by id.
+        """Makes another attempt of each, at its receiver's own pace, and begins the schedule of retries anew; ``events`` by
+        id, whose data is not needed.
 
         Raises:
             RateLimited, Unavailable: it is not known whether all will be sent; asking again repeats none of the attempts.

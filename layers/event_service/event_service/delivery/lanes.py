@@ -45,6 +45,6 @@ class Looks:
 
 
 def reminder_for(workspace_id: str, endpoint_id: str, at: datetime) -> Reminder:
-    """A reminder in the minute that begins at or after ``at``: what is due then is found."""
+    """A reminder in the minute that begins at or after ``at``: retries that are due then are found."""
     minute = at.replace(second=0, microsecond=0)
     return Reminder(workspace_id, endpoint_id, minute if minute == at else minute + timedelta(minutes=1))

@@ -114,7 +114,8 @@ class DeliveryLists:
         if keys is not None:
             return iter(self._log.deliveries(workspace_id, keys).values()) if keys and after is None else iter(())
         if query.event_id is not None:
-            return self._of_event(workspace_id, query.event_id, after.endpoint_id if after else None, descending=query.descending)
+            behind = after.endpoint_id if after else None
+            return self._of_event(workspace_id, query.event_id, behind, _expected(query), descending=query.descending)
         statuses = query.wanted_statuses
         if statuses is not None and DeliveryStatus.DELIVERED not in statuses:
             return self._of_statuses(workspace_id, query, statuses, after, check)
@@ -122,19 +123,22 @@ class DeliveryLists:
             return self._of_endpoint(workspace_id, query, after, check)
         return self._of_workspace(workspace_id, query, after, check)
 
-    def _of_event(self, workspace_id: str, event_id: str, after: str | None, *, descending: bool) -> Iterator[Delivery]:
+    def _of_event(self, workspace_id: str, event_id: str, after: str | None, size: int, *, descending: bool) -> Iterator[Delivery]:
+        """An event may have 10,000: they are read as they are taken, so many at first."""
         while True:
-            found = self._log.of_event(workspace_id, event_id, after, DELIVERIES_IN_ONE_READ, descending=descending)
+            found = self._log.of_event(workspace_id, event_id, after, size, descending=descending)
             yield from found
-            if len(found) < DELIVERIES_IN_ONE_READ:
+            if len(found) < size:
                 return
             after = found[-1].endpoint_id
+            size = min(2 * size, DELIVERIES_IN_ONE_READ)
 
     def _of_endpoint(
         self, workspace_id: str, query: DeliveryQuery, after: DeliveryPlace | None, check: Callable[[], None]
     ) -> Iterator[Delivery]:
         endpoint_id = query.endpoint_id or ""
         position = None if after is None else place(after.accepted_at, after.event_id)
+        size = _expected(query)
         while True:
             check()
             refs = self._log.of_endpoint(
@@ -143,7 +147,7 @@ class DeliveryLists:
                 since=query.since,
                 until=query.until,
                 descending=query.descending,
-                limit=DELIVERIES_IN_ONE_READ,
+                limit=size,
                 position=position,
             )
             keys = [(endpoint_id, ref.event_id) for ref in refs.refs]
@@ -152,6 +156,8 @@ class DeliveryLists:
             position = refs.position
             if position is None:
                 return
+            # More are needed: some do not meet the query, or they are counted.
+            size = min(2 * size, DELIVERIES_IN_ONE_READ)
 
     def _of_statuses(
         self,
@@ -161,7 +167,7 @@ class DeliveryLists:
         after: DeliveryPlace | None,
         check: Callable[[], None],
     ) -> Iterator[Delivery]:
-        size = min(query.offset + query.limit + 1, DELIVERIES_IN_ONE_READ)
+        size = _expected(query)
         since, until, descending = query.since, query.until, query.descending
         places = self._unfinished.places(
             workspace_id, statuses, since=since, until=until, descending=descending, after=after, expected=size
@@ -195,14 +201,19 @@ class DeliveryLists:
         if after is not None:
             events = itertools.dropwhile(is_ahead_of(after, descending=descending), events)
 
-        def read(entry: tuple[datetime, str]) -> list[Delivery]:
+        share = max(2, 2 * _expected(query) // EVENTS_SIDE_BY_SIDE)
+
+        def begin(entry: tuple[datetime, str]) -> Iterator[Delivery]:
+            """The first of each event are read side by side, the others when they are taken."""
             behind = after.endpoint_id if after is not None and event_at(after) == entry else None
-            return list(self._of_event(workspace_id, entry[1], behind, descending=descending))
+            deliveries = self._of_event(workspace_id, entry[1], behind, share, descending=descending)
+            head = list(itertools.islice(deliveries, 1))
+            return itertools.chain(head, deliveries)
 
         with ContextThreads(max_workers=EVENTS_SIDE_BY_SIDE) as threads:
             for some in in_groups(events, EVENTS_SIDE_BY_SIDE):
                 check()
-                for found in threads.map(read, some):
+                for found in threads.map(begin, some):
                     yield from found
 
     def _deadline(self) -> Callable[[], None]:
@@ -215,6 +226,11 @@ class DeliveryLists:
                 )
 
         return check
+
+
+def _expected(query: DeliveryQuery) -> int:
+    """How many are read at first: those of a page, and one that says whether more follow."""
+    return min(query.offset + query.limit + 1, DELIVERIES_IN_ONE_READ)
 
 
 def _named(query: DeliveryQuery) -> list[tuple[str, str]] | None:

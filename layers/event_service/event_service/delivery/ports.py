@@ -131,7 +131,7 @@ class BacklogRow:
     Attributes:
         attempt: the attempt to make.
         at: its place, and not to be made before: the acceptance of the event, or when a retry is due; a stored date.
-        live: it came from the shared lane just now, and does not queue behind what waited for long.
+        live: it came from the shared lane just now, and does not queue behind an old backlog.
     """
 
     attempt: PendingAttempt
@@ -225,9 +225,11 @@ class WebhookQueue(Protocol):
     """Webhook delivery's queue, of the shared lane."""
 
     def send(self, messages: Sequence[tuple[WebhookMessage, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
-        """Sends messages, each with its delay in seconds (at most 900), in as few calls as SQS allows, and tries again what
-        failed, for as long as ``time_left()`` (in seconds) allows it. Does not raise: returns the positions of those that
-        may not have been sent."""
+        """Sends messages, each with its delay in seconds, in as few calls as SQS allows, and tries again what failed, for as long
+        as ``time_left()`` (in seconds) allows it. Does not raise: returns the positions of those that may not have been sent.
+
+        A delay is at most 900 s
+        (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html)."""
 
 
 class LookQueue(Protocol):

@@ -65,7 +65,12 @@ class LastHour:
 
 
 class ReceiverReports:
-    """The use case behind ``endpoint.health``."""
+    """The use case behind ``endpoint.health``.
+
+    Example::
+
+        known = reports.known(workspace_id, [endpoint_id]).get(endpoint_id)  # None: it has not failed
+    """
 
     def __init__(self, health: KnownHealth, lanes: Lanes, log: DeliveryLog, backlog: BacklogStore, clock: Clock) -> None:
         self._health = health

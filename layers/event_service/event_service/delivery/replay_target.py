@@ -24,7 +24,7 @@ class Receiver(Protocol):
     """One endpoint, during one call."""
 
     def choose(self, events: Sequence[Event]) -> Chosen:
-        """Those of the events that are wanted; they come in the order of acceptance."""
+        """Those of the events that are wanted; they come in the order of acceptance, without their data."""
 
 
 class ReplayTarget(Protocol):

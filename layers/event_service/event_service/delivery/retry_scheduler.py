@@ -2,8 +2,8 @@
 
 Retries themselves stand in the backlog of their endpoint, with the date on which they are due. Here is only a reminder for each
 endpoint and minute, so that a run costs no more for an endpoint with a million retries than for one with a single one, and
-reads no event. What is due and handed on is deleted, what is not deleted is found again: a run may die anywhere, and a look
-that is sent twice is harmless.
+reads no event. A reminder that is due and handed on is deleted. One that is not deleted is found again: a run may die anywhere, and
+a look that is sent twice is harmless.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ class RetryReport:
 
 
 class RetryScheduler:
-    """Hands on what is due; one run a minute."""
+    """Hands on reminders that are due; one run a minute.
+
+    Example::
+
+        report = scheduler.run(time_left)
+    """
 
     def __init__(self, reminders: ReminderStore, queue: LookQueue, clock: Clock) -> None:
         self._reminders = reminders

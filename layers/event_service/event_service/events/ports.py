@@ -118,7 +118,7 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class PutOutcome:
-    """What became of events that were to be stored under ids that may be taken."""
+    """The outcome of events that were to be stored under ids that may be taken."""
 
     taken: Mapping[str, Publisher]
     """Event id to the publish that has it. One's own is here too, when the router was faster."""

@@ -115,7 +115,12 @@ class EventQuery:
 
 
 class EventsReading:
-    """The use case behind ``events``."""
+    """The use case behind ``events``.
+
+    Example::
+
+        page = reading.read_page(workspace_id, EventQuery(types=("ALARM",), limit=20))
+    """
 
     def __init__(self, store: EventStore, indexes: EventIndexes, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store

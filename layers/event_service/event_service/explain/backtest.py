@@ -53,8 +53,10 @@ Moments = list[tuple[datetime, str]]
 class StoredEvents(Protocol):
     """Reads retained events by id, strongly consistent unless told otherwise."""
 
-    def each(self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True) -> Iterator[StoredEvent]:
-        """Those that exist, by id and in any order."""
+    def each(
+        self, workspace_id: str, event_ids: Sequence[str], *, consistent: bool = True, with_data: bool = True
+    ) -> Iterator[StoredEvent]:
+        """Those that exist, by id and in any order, each unpacked when it is taken."""
 
 
 class AcceptedInTime(Protocol):
@@ -107,7 +109,12 @@ class _OutOfTime(Exception):
 
 
 class Backtest:
-    """The use case behind ``matchEvents``."""
+    """The use case behind ``matchEvents``.
+
+    Example::
+
+        page = backtest.page(workspace_id, question)
+    """
 
     def __init__(
         self,
@@ -185,15 +192,20 @@ class Backtest:
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def _named(self, workspace_id: str, given: Sequence[str]) -> list[StoredEvent]:
+    def _named(self, workspace_id: str, given: Sequence[str]) -> Iterator[StoredEvent]:
+        """The newest first. Their data is read a few at a time: one request may ask for several times a hundred large events."""
         ids = list(dict.fromkeys(parse_event_id(one, "eventIds") for one in given))
         if not 1 <= len(ids) <= MAXIMUM_EVENTS_PER_PUBLISH:
             raise BadUserInput(f"eventIds: {len(ids)} ids were given; give 1 to {MAXIMUM_EVENTS_PER_PUBLISH}.")
-        found = {stored.event.id: stored for stored in self._store.each(workspace_id, ids)}
-        missing = [one for one in ids if one not in found]
+        created = {stored.event.id: stored.event.created for stored in self._store.each(workspace_id, ids, with_data=False)}
+        missing = [one for one in ids if one not in created]
         if missing:
             raise NotFound("event", missing)
-        return sorted(found.values(), key=lambda stored: (stored.event.created, stored.event.id), reverse=True)
+        ids.sort(key=lambda one: (created[one], one), reverse=True)
+        for first in range(0, len(ids), LEAST_PER_READ):
+            some = ids[first : first + LEAST_PER_READ]
+            found = {stored.event.id: stored for stored in self._store.each(workspace_id, some)}
+            yield from (found[one] for one in some if one in found)
 
     def _walk(self, workspace_id: str, question: Question, now: datetime, judge: Judge, tally: Tally, stop: float) -> str | None:
         """Goes backwards through a span. Returns the moment where it stopped; ``None`` at the end."""

@@ -23,7 +23,12 @@ class ChangePage:
 
 
 class Changes:
-    """The use case behind ``changes``."""
+    """The use case behind ``changes``.
+
+    Example::
+
+        page = changes.page(workspace_id, first=50)  # the newest first
+    """
 
     def __init__(self, history: ChangeHistory) -> None:
         self._history = history

@@ -41,7 +41,7 @@ class FilterExplanation:
 
     Attributes:
         event_filter: as it was judged by.
-        failed: the clauses that the event does not fulfil; none where it matches.
+        failed: the clauses that the event does not match; none where it matches.
         complete: whether all clauses could be judged within the budget.
         last_change: the newest change of the filter, or of its link to the endpoint; ``None``: not kept any more.
     """
@@ -53,13 +53,13 @@ class FilterExplanation:
 
     @property
     def matched(self) -> bool:
-        """Whether the event fulfils it."""
+        """Whether the event matches it."""
         return not self.failed
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryExplanation:
-    """What became of an event at an endpoint, and why.
+    """The outcome of an event at an endpoint, and why.
 
     Attributes:
         endpoint: as it is now.
@@ -82,7 +82,7 @@ class DeliveryExplanation:
 
 @dataclass(frozen=True, slots=True)
 class DestinationPage:
-    """Some endpoints of a workspace and what became of one event there, in order of their creation."""
+    """Some endpoints of a workspace and the outcome of one event there, in order of their creation."""
 
     explanations: list[DeliveryExplanation]
     end: str | None
@@ -90,7 +90,12 @@ class DestinationPage:
 
 
 class Explanations:
-    """The use cases behind ``explainDelivery`` and ``event.destinations``."""
+    """The use cases behind ``explainDelivery`` and ``event.destinations``.
+
+    Example::
+
+        explained = explanations.explain(workspace_id, event_id, endpoint_id)
+    """
 
     def __init__(
         self,
@@ -114,7 +119,7 @@ class Explanations:
         self._clock = clock
 
     def explain(self, workspace_id: str, event_id: str, endpoint_id: str) -> DeliveryExplanation:
-        """What became of one event at one endpoint, and why.
+        """The outcome of one event at one endpoint, and why.
 
         Raises:
             BadUserInput: malformed ids.
@@ -130,7 +135,7 @@ class Explanations:
         return explanation
 
     def destinations(self, workspace_id: str, event_id: str, first: int, after: str | None = None) -> DestinationPage:
-        """What became of one event at each endpoint of the workspace, matched or not.
+        """The outcome of one event at each endpoint of the workspace, matched or not.
 
         Args:
             workspace_id: the token's workspace.

@@ -22,7 +22,10 @@ from event_service.routing.table import Matcher
 MAXIMUM_EVENTS: Final = 1_000
 MAXIMUM_SECONDS: Final = 3.0
 MAXIMUM_BYTES: Final = 8_000_000
-EVENTS_PER_READ: Final = 50
+MOST_PER_READ: Final = 50
+LEAST_PER_READ: Final = 10
+"""Of the first read, until it is known how large events are."""
+BYTES_PER_READ: Final = 1_000_000
 _BEGINNING: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +58,12 @@ class LastMatch:
 
 
 class LastMatches:
-    """The use case behind ``lastMatch``."""
+    """The use case behind ``lastMatch``.
+
+    Example::
+
+        (match,) = last_matches.find(workspace_id, [event_filter.condition])
+    """
 
     def __init__(
         self,
@@ -99,7 +107,7 @@ class LastMatches:
         """The retained events, the newest first, as long as ``walk`` may go on."""
         moments = self._accepted.accepted(workspace_id, _BEGINNING, self._clock(), descending=True, check=walk.check)
         try:
-            while group := list(itertools.islice(moments, EVENTS_PER_READ)):
+            while group := list(itertools.islice(moments, walk.events_per_read)):
                 walk.check()
                 found = {one.event.id: one for one in self._store.each(workspace_id, [one for _, one in group], consistent=False)}
                 for _, event_id in group:
@@ -125,6 +133,13 @@ class _Walk:
         self.examined = 0
         self.since: datetime | None = None
         self.complete = False
+
+    @property
+    def events_per_read(self) -> int:
+        """By how large events were so far."""
+        if not self.examined:
+            return LEAST_PER_READ
+        return max(1, min(MOST_PER_READ, BYTES_PER_READ * self.examined // max(1, self._bytes)))
 
     def add(self, event: Event, size: int) -> None:
         """One more event was read."""

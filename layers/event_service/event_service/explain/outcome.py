@@ -1,4 +1,4 @@
-"""What became of an event at an endpoint, in one word. A module of its own, since the API's schema is made of it at each cold start."""
+"""The outcome of an event at an endpoint, in one word. A module of its own, since the API's schema is made of it at each cold start."""
 
 from __future__ import annotations
 

@@ -97,7 +97,12 @@ class _State:
 
 
 class PastConfiguration:
-    """The use case behind ``configuration``."""
+    """The use case behind ``configuration``.
+
+    Example::
+
+        page = past.page(workspace_id, Moment(version=17), first=100)
+    """
 
     def __init__(self, history: ChangeHistory) -> None:
         self._history = history

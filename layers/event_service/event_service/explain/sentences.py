@@ -1,4 +1,4 @@
-"""What became of an event, in sentences for a person."""
+"""The outcome of an event, in sentences for a person."""
 
 from __future__ import annotations
 

@@ -19,6 +19,10 @@ MAXIMUM_RUNNING: Final = 10
 """Of one workspace."""
 MAXIMUM_JOBS: Final = 100
 """Of one page."""
+MAXIMUM_STARTED: Final = 10_000
+"""Of one workspace, within the time that a job may run: all of them are looked at before another is started."""
+LONGEST: Final = timedelta(days=4)
+"""A job runs no longer: so long its messages are kept."""
 STALLED: Final = timedelta(minutes=20)
 """A step that fails is tried five times, three minutes apart. A job that stands still for longer has lost its message: the process that
 stored the job or its last step died before it sent one."""
@@ -33,7 +37,13 @@ class JobPage:
 
 
 class Jobs:
-    """The use cases behind ``job``, ``jobs`` and ``cancelJob``, and how mutations start a job."""
+    """The use cases behind ``job``, ``jobs`` and ``cancelJob``, and how mutations start a job.
+
+    Example::
+
+        job = jobs.start(workspace_id, JobKind.REPLAY_EVENTS, {"endpointId": endpoint_id}, done_so_far)
+        jobs.cancel(workspace_id, job.id)
+    """
 
     def __init__(self, store: JobStore, queue: JobQueue, clock: Clock) -> None:
         self._store = store
@@ -44,11 +54,23 @@ class Jobs:
         """Looks whether a workspace may start another job, before a call begins what a job would go on with.
 
         Raises:
-            Conflict: ten of its jobs are running.
+            Conflict: ten of its jobs are running, or it has started ten thousand within four days.
         """
-        running = sum(one.status is JobStatus.RUNNING for one in self._store.newest(workspace_id, None, MAXIMUM_JOBS))
-        if running >= MAXIMUM_RUNNING:
-            raise Conflict(f"{running} jobs of this workspace are running, and that is the most: wait until one is done, or cancel one.")
+        running, after, since = 0, None, self._clock() - LONGEST
+        for _ in range(MAXIMUM_STARTED // MAXIMUM_JOBS):
+            found = self._store.newest(workspace_id, after, MAXIMUM_JOBS)
+            running += sum(one.status is JobStatus.RUNNING for one in found)
+            if running >= MAXIMUM_RUNNING:
+                raise Conflict(
+                    f"{running} jobs of this workspace are running, and that is the most: wait until one is done, or cancel one."
+                )
+            if len(found) < MAXIMUM_JOBS or found[-1].started <= since:
+                return
+            after = found[-1].id
+        raise Conflict(
+            f"{MAXIMUM_STARTED:,} jobs of this workspace were started within {LONGEST.days} days, and that is the most. Start fewer and "
+            "longer ones."
+        )
 
     def end_of(self, until: datetime | None) -> datetime:
         """The end of a job's span of time: no later than now, since a job ends and does not wait for what is not there yet."""

@@ -23,7 +23,12 @@ _LOG = logging.getLogger(__name__)
 
 
 class JobRunner:
-    """Takes messages of the job queue."""
+    """Takes messages of the job queue.
+
+    Example::
+
+        runner.run(JobMessage(workspace_id, job.id, step=1), receives=1, time_left=time_left)
+    """
 
     def __init__(self, store: JobStore, queue: JobQueue, steps: Mapping[JobKind, Step], clock: Clock) -> None:
         self._store = store

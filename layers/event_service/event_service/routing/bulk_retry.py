@@ -36,7 +36,7 @@ class Deliveries(Protocol):
         """One page, and where the next one begins."""
 
     def send_deliveries(self, deliveries: Sequence[Delivery], events: Mapping[str, Event]) -> None:
-        """Makes another attempt of each now; ``events`` by id."""
+        """Makes another attempt of each now; ``events`` by id, whose data is not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,12 @@ class Retried:
 
 
 class BulkRetry:
-    """The use case behind ``retryDeliveries`` by filters."""
+    """The use case behind ``retryDeliveries`` by filters.
+
+    Example::
+
+        retried = bulk_retry.retry(workspace_id, DeliveryQuery(endpoint_id=endpoint_id), dry_run=True)
+    """
 
     def __init__(
         self,
@@ -104,8 +109,7 @@ class BulkRetry:
         while True:
             step = replace(query, after=after, offset=0, limit=DELIVERIES_PER_ROUND, may_end_early=True)
             page = self._deliveries.read_page(workspace_id, step)
-            events = self._events(workspace_id, page.items)
-            chosen = self._chosen(workspace_id, page.items, events, tables, unmatched_too=unmatched_too)
+            chosen, events = self._chosen(workspace_id, page.items, tables, unmatched_too=unmatched_too)
             if chosen and not dry_run:
                 self._deliveries.send_deliveries(chosen, events)
             count, seen, after = count + len(chosen), seen + len(page.items), page.end
@@ -115,35 +119,35 @@ class BulkRetry:
             if seen >= MAXIMUM_DELIVERIES or self._monotonic() > stop:
                 return Retried(count, seen - count, after)
 
-    def _events(self, workspace_id: str, deliveries: Sequence[Delivery]) -> dict[str, Event]:
-        ids = list(dict.fromkeys(delivery.event_id for delivery in deliveries))
-        found = self._store.get(workspace_id, ids) if ids else {}
-        return {event_id: stored.event for event_id, stored in found.items()}
-
     def _chosen(
         self,
         workspace_id: str,
         deliveries: Sequence[Delivery],
-        events: Mapping[str, Event],
         tables: dict[str, RoutingTable | None],
         *,
         unmatched_too: bool,
-    ) -> list[Delivery]:
-        left = STEPS_PER_GROUP
-        chosen: list[Delivery] = []
+    ) -> tuple[list[Delivery], dict[str, Event]]:
+        """Those to send, and their events without data: a hundred large events at once would take most of the function's memory."""
+        of_event: dict[str, list[Delivery]] = {}
         for delivery in deliveries:
-            event = events.get(delivery.event_id)
+            of_event.setdefault(delivery.event_id, []).append(delivery)
             if delivery.endpoint_id not in tables:
                 tables[delivery.endpoint_id] = self._table(workspace_id, delivery.endpoint_id)
-            table = tables[delivery.endpoint_id]
-            if event is None or table is None:
-                continue
-            budget = Budget(min(STEPS_PER_EVENT, left))
-            before = budget.left
-            if unmatched_too or table.selects(delivery.endpoint_id, event, budget):
-                chosen.append(delivery)
-            left -= before - budget.left
-        return chosen
+        left = STEPS_PER_GROUP
+        chosen: set[str] = set()
+        events: dict[str, Event] = {}
+        for stored in self._store.each(workspace_id, list(of_event), with_data=not unmatched_too) if of_event else ():
+            for delivery in of_event[stored.event.id]:
+                table = tables[delivery.endpoint_id]
+                if table is None:
+                    continue
+                budget = Budget(min(STEPS_PER_EVENT, left))
+                before = budget.left
+                if unmatched_too or table.selects(delivery.endpoint_id, stored.event, budget):
+                    chosen.add(delivery.id)
+                left -= before - budget.left
+            events[stored.event.id] = replace(stored.event, data={})
+        return [delivery for delivery in deliveries if delivery.id in chosen], events
 
     def _table(self, workspace_id: str, endpoint_id: str) -> RoutingTable | None:
         """What an endpoint gets; ``None`` where it was deleted, or nothing is sent again to its type."""

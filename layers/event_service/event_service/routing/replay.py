@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -70,7 +70,12 @@ class _Run:
 
 
 class Replay:
-    """The use case behind ``replayEvents``."""
+    """The use case behind ``replayEvents``.
+
+    Example::
+
+        count, go_on_from = replay.replay(workspace_id, endpoint_id, since, until, dry_run=True)
+    """
 
     def __init__(
         self,
@@ -193,16 +198,16 @@ class Replay:
         return None
 
     def _matching(self, run: _Run, ids: Sequence[str]) -> list[Event]:
-        stored = self._store.get(run.endpoint.workspace_id, ids)
+        """Without their data: a hundred large events at once would take most of the function's memory."""
         left = STEPS_PER_GROUP
-        events: list[Event] = []
-        for event in (stored[one].event for one in ids if one in stored):
+        matching: dict[str, Event] = {}
+        for stored in self._store.each(run.endpoint.workspace_id, ids):
             budget = Budget(min(STEPS_PER_EVENT, left))
             before = budget.left
-            if run.table.selects(run.endpoint.id, event, budget):
-                events.append(event)
+            if run.table.selects(run.endpoint.id, stored.event, budget):
+                matching[stored.event.id] = replace(stored.event, data={})
             left -= before - budget.left
-        return events
+        return [matching[one] for one in ids if one in matching]
 
     def _routing_of(self, endpoint: Endpoint) -> RoutingTable:
         return routing_of(endpoint, self._endpoints, self._make_matcher)

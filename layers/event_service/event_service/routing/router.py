@@ -104,7 +104,7 @@ class Routing:
 
     def _route_group(self, works: Sequence[Work], time_left: Callable[[], float], report: RoutingReport) -> list[Work]:
         """Routes messages together, so that they share calls, and one by one where they would hurt one another. Returns
-        what became of each."""
+        the outcome of each."""
         done: list[Work] = []
         pending = [list(works)] if works else []
         while pending:

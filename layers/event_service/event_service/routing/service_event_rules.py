@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from event_service.events.event import RESERVED_TYPE_PREFIX
+
+NAMING_OPERATORS: Final = ("exactly", "prefix", "equals-ignore-case", "wildcard")
+"""Those whose operand is a type, or its beginning."""
 
 
 def names_operational_type(condition: Mapping[str, Any]) -> bool:
@@ -36,7 +39,7 @@ def _named(rule: Any) -> Any:
     """The text that a rule wants a value to be or to begin with."""
     if not isinstance(rule, Mapping):
         return rule
-    for operator in ("prefix", "equals-ignore-case", "wildcard"):
+    for operator in NAMING_OPERATORS:
         if operator in rule:
             return _named(rule[operator])
     return None

@@ -1,4 +1,4 @@
-"""One routing message on its way through the router, and what became of a batch of them."""
+"""One routing message on its way through the router, and the outcome of a batch of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReceivedMessage:
 
 @dataclass(slots=True)
 class RoutingReport:
-    """What became of a batch.
+    """The outcome of a batch.
 
     Attributes:
         failed: positions of messages that must come again.

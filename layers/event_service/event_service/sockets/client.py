@@ -259,7 +259,7 @@ class ClientServing:
 
     async def _call(self, client: Client, call: Callable[[], Awaitable[Posted]]) -> Posted:
         async with self._permits:
-            await self._outside.pace()
+            await self._outside.pace(client.connection.workspace_id)
             begun = client.posting_since = self._outside.clock()
             try:
                 async with asyncio.timeout(self._call_seconds):

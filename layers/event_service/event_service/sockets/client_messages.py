@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,12 +21,11 @@ class Answer:
     understood: bool = True
 
 
-PONG: Final = Answer('{"notice":"pong"}')
+ANSWERS: Final[Mapping[str, Answer]] = {"ping": Answer('{"notice":"pong"}')}
+"""By the message's ``action``."""
+_UNDERSTOOD: Final = " and ".join(f'{{"action":"{action}"}}, which it answers with {answer.text}' for action, answer in ANSWERS.items())
 NOT_UNDERSTOOD: Final = Answer(
-    json_values.dumps(
-        {"notice": "not-understood", "message": 'This service understands {"action":"ping"}, which it answers with {"notice":"pong"}.'}
-    ),
-    understood=False,
+    json_values.dumps({"notice": "not-understood", "message": f"This service understands {_UNDERSTOOD}."}), understood=False
 )
 
 
@@ -45,6 +45,5 @@ def answer_to(message: str | None) -> Answer:
         value = json_values.loads(message, "message")
     except BadUserInput:
         return NOT_UNDERSTOOD
-    if isinstance(value, dict) and value.get("action") == "ping":
-        return PONG
-    return NOT_UNDERSTOOD
+    action = value.get("action") if isinstance(value, dict) else None
+    return ANSWERS.get(action, NOT_UNDERSTOOD) if isinstance(action, str) else NOT_UNDERSTOOD

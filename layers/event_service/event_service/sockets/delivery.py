@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -149,19 +149,44 @@ class SocketDelivery:
         report = ServingReport()
         turns = {position: one for position, one in enumerate(batch) if isinstance(one, OwnTurn)}
         late = {position: one for position, one in enumerate(batch) if isinstance(one, LateAppend)}
-        if late and not await self._outside.call(lambda: self._log.append_late(list(late.values()))):
-            report.again.extend(late)
-        for position, one in enumerate(batch):
-            if isinstance(one, CloseSocket) and not await self._close(one):
-                report.again.append(position)
+        closing = {position: one for position, one in enumerate(batch) if isinstance(one, CloseSocket)}
+        work = [self._attempt((position,), self._close(one), report) for position, one in closing.items()]
+        if late:
+            work.append(self._attempt(late, self._append_late(list(late.values())), report))
         if turns:
-            try:
-                failed = await OwnLane(self._outside, ByteBudget(), time_left, report).work(list(turns.values()))
-            except (RateLimited, Unavailable) as error:
-                _LOG.warning("%d connections could not be served: %s", len(turns), error)
-                failed = set(turns.values())
-            report.again.extend(position for position, turn in turns.items() if turn in failed)
+            work.append(self._attempt(turns, self._serve_turns(turns, time_left, report), report))
+        # Side by side: they are about many workspaces, and a socket takes up to three seconds to close.
+        await asyncio.gather(*work)
+        report.again.sort()
         return report
+
+    async def _attempt(self, positions: Iterable[int], work: Awaitable[Iterable[int] | bool], report: ServingReport) -> None:
+        """Does the work of some messages. What fails repeats these and no others of the batch.
+
+        Args:
+            positions: of the messages.
+            work: says whether it was done, or which positions were not.
+            report: is told of what must come again.
+        """
+        try:
+            done = await work
+        except (RateLimited, Unavailable) as error:
+            _LOG.warning("messages of the backlog queue come again: %s", error)
+            done = False
+        except Exception:  # noqa: BLE001 - our own fault, logged and counted
+            report.faults += 1
+            _LOG.exception("messages of the backlog queue come again")
+            done = False
+        if isinstance(done, bool):
+            done = () if done else positions
+        report.again.extend(done)
+
+    async def _append_late(self, messages: Sequence[LateAppend]) -> bool:
+        return await self._outside.call(lambda: self._log.append_late(messages))
+
+    async def _serve_turns(self, turns: Mapping[int, OwnTurn], time_left: Callable[[], float], report: ServingReport) -> list[int]:
+        failed = await OwnLane(self._outside, ByteBudget(), time_left, report).work(list(turns.values()))
+        return [position for position, turn in turns.items() if turn in failed]
 
     async def _close(self, message: CloseSocket) -> bool:
         outside = self._outside

@@ -87,7 +87,12 @@ def block_end(sequence: int) -> int:
 
 
 class SocketLog:
-    """The writing side, used by routing."""
+    """The writing side, used by routing.
+
+    Example::
+
+        failed = log.append([Routed(workspace_id, nonce, {endpoint_id: event_ids})])
+    """
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ class SocketObserver:
         """Nothing waits anywhere but in the log; see :meth:`changed`."""
 
     def changed(self, endpoints: Sequence[Endpoint]) -> None:
-        """Lets the connections of paused endpoints be told, and those of resumed ones be sent what waited."""
+        """Lets the connections of paused endpoints be told, and those of resumed ones be sent their backlog."""
         self._wake(endpoints)
 
     def deleted(self, endpoints: Sequence[EndpointReference]) -> None:

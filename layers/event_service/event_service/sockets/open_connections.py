@@ -60,7 +60,13 @@ class OpenConnection:
 
 
 class OpenConnections:
-    """The use cases behind ``endpoint.connections`` and ``closeConnections``."""
+    """The use cases behind ``endpoint.connections`` and ``closeConnections``.
+
+    Example::
+
+        page = open_connections.page(workspace_id, endpoint_id, 100, None)
+        open_connections.close(workspace_id, [one.id for one in page.items])
+    """
 
     def __init__(
         self,
@@ -100,7 +106,8 @@ class OpenConnections:
         while group < groups and len(found) <= limit:
             wanted = limit + 1 - len(found)
             rows = self._listed.in_order(endpoint_id, group, connection_id, wanted)
-            # DynamoDB removes those that have ended up to days later.
+            # DynamoDB removes those that have ended up to days later
+            # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html).
             found.extend(row for row in rows if row.workspace_id == workspace_id and now < row.ends_at)
             group, connection_id = (group, rows[-1].connection_id) if len(rows) == wanted else (group + 1, "")
         shown, more = found[:limit], len(found) > limit

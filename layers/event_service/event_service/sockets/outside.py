@@ -37,7 +37,7 @@ def _no_filters() -> ConnectionFilters:
     raise RuntimeError("a connection has an event filter, but this Outside was made without `filters`")
 
 
-async def _at_any_pace() -> None:
+async def _at_any_pace(workspace_id: str) -> None:
     """No ceiling."""
 
 
@@ -79,7 +79,7 @@ class Outside:
         in_thread: runs a blocking call off the event loop.
         sleep: waits, in seconds.
         slow_after: a connection that took nothing for so long is closed.
-        pace: awaited before each call to API Gateway; see :mod:`event_service.sockets.pace`.
+        pace: awaited before each call to API Gateway, with the workspace; see :mod:`event_service.sockets.pace`.
         release: told of connections that are closed; see :mod:`event_service.sockets.limits`.
         note_slow: told of connections that are closed because they took nothing; see :mod:`event_service.sockets.slow_clients`.
         filters: event filters of connections; asked only when one has any, so that others import nothing.
@@ -95,7 +95,7 @@ class Outside:
     in_thread: InThread
     sleep: Callable[[float], Awaitable[None]]
     slow_after: timedelta = timedelta(seconds=30)
-    pace: Callable[[], Awaitable[None]] = _at_any_pace
+    pace: Callable[[str], Awaitable[None]] = _at_any_pace
     release: Callable[[Sequence[Counted]], None] = _nobody_counts
     note_slow: Callable[[Connection, LogHead], None] = _nobody_notes
     filters: Callable[[], ConnectionFilters] = _no_filters

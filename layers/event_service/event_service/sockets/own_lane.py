@@ -69,17 +69,36 @@ class OwnLane:
 
     async def work(self, turns: Sequence[OwnTurn]) -> set[OwnTurn]:
         """Serves connections side by side. Returns those turns that must come again."""
-        outside = self._outside
-        keys = [(RowPlace(turn.endpoint_id, turn.group), turn.connection_id) for turn in turns]
-        rows = {row.connection_id: row for row in await outside.call(lambda: outside.connections.find(keys))}
+        rows, unread = await self._rows(turns)
         of_endpoint: dict[_Endpoint, list[tuple[OwnTurn, Connection]]] = {}
         for turn in turns:
             row = rows.get(turn.connection_id)
-            if row is not None and _is_meant(turn, row, outside.clock()):
+            if row is not None and _is_meant(turn, row, self._outside.clock()):
                 of_endpoint.setdefault(_Endpoint(turn.workspace_id, turn.endpoint_id), []).append((turn, row))
         self._endpoints = max(1, len(of_endpoint))
         results = await asyncio.gather(*(self._serve_endpoint(one, some) for one, some in of_endpoint.items()))
-        return {turn for failed in results for turn in failed}
+        return {*unread, *(turn for failed in results for turn in failed)}
+
+    async def _rows(self, turns: Sequence[OwnTurn]) -> tuple[dict[str, Connection], list[OwnTurn]]:
+        """The rows by connection, and the turns whose row cannot be read: those of the others are read nevertheless."""
+        outside = self._outside
+        keys = [(RowPlace(turn.endpoint_id, turn.group), turn.connection_id) for turn in turns]
+        try:
+            return {row.connection_id: row for row in await outside.call(lambda: outside.connections.find(keys))}, []
+        except (RateLimited, Unavailable):
+            raise
+        except Exception:  # noqa: BLE001 - logged and counted once it is known whose row it is
+            if len(turns) == 1:
+                self._report.faults += 1
+                _LOG.exception("the row of connection %s cannot be read", turns[0].connection_id)
+                return {}, list(turns)
+        rows: dict[str, Connection] = {}
+        unread: list[OwnTurn] = []
+        for turn in turns:
+            found, not_found = await self._rows([turn])
+            rows |= found
+            unread += not_found
+        return rows, unread
 
     async def _serve_endpoint(self, endpoint: _Endpoint, turns: Sequence[tuple[OwnTurn, Connection]]) -> list[OwnTurn]:
         outside = self._outside
@@ -101,6 +120,10 @@ class OwnLane:
             )
         except (RateLimited, Unavailable) as error:
             _LOG.warning("endpoint %s could not be served: %s", endpoint.endpoint_id, error)
+            return [turn for turn, _ in turns]
+        except Exception:  # noqa: BLE001 - our own fault, logged and counted; turns of other endpoints must not come again for it
+            self._report.faults += 1
+            _LOG.exception("endpoint %s could not be served", endpoint.endpoint_id)
             return [turn for turn, _ in turns]
         finally:
             window.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -21,6 +22,8 @@ from event_service.sockets.ports import PostLeases
 
 FREE_POSTS: Final = 20
 """Of an execution in a second, beside what is leased: most events go to few connections and cost no call more."""
+KEPT_FOR_OTHERS: Final = 5
+"""Of the free ones, when one workspace uses up all others: an execution serves several, and no other waits for a crowd."""
 LEASED_POSTS: Final = 200
 
 _LOG = logging.getLogger(__name__)
@@ -52,15 +55,22 @@ class PostPace:
         self._sleep = sleep
         self._second = 0
         self._left = 0
+        self._free = 0
+        self._taken: Counter[str] = Counter()
         self._is_used_up = False
         self._leasing: asyncio.Future[None] | None = None
 
-    async def take(self) -> None:
-        """Returns when a post may be made."""
+    async def take(self, workspace_id: str) -> None:
+        """Returns when a post to a client of a workspace may be made."""
         while True:
             now = self._clock().timestamp()
             if int(now) != self._second:
-                self._second, self._left, self._is_used_up = int(now), FREE_POSTS, False
+                self._second, self._left, self._free, self._is_used_up = int(now), 0, FREE_POSTS, False
+                self._taken.clear()
+            if self._free > 0 and self._taken[workspace_id] < FREE_POSTS - KEPT_FOR_OTHERS:
+                self._free -= 1
+                self._taken[workspace_id] += 1
+                return
             if self._left > 0:
                 self._left -= 1
                 return

@@ -264,7 +264,7 @@ class SocketLogStore(Protocol):
         """Stores; ``False`` when what stands there is not ``replaces`` any more, and nothing was written."""
 
     def allocate(self, endpoint_id: str, number: int) -> LogHead | None:
-        """Gives out the next ``number`` sequences, the last of which is the answer's ``last``. ``None``: there is no log, or
+        """Allocates the next ``number`` sequences, the last of which is the answer's ``last``. ``None``: there is no log, or
         it is not kept any more. No writer ever waits for another."""
 
     def append(self, endpoint_id: str, segments: Sequence[Segment], nonces: Sequence[str]) -> None:
@@ -337,7 +337,7 @@ class BacklogQueue(Protocol):
 
 
 class Posted(Enum):
-    """What became of a message to a connection."""
+    """The outcome of a message to a connection."""
 
     SENT = "sent"
     GONE = "gone"

@@ -90,7 +90,7 @@ class Attempts:
         timer = loop.call_later(SLOW_SECONDS, lambda: telling.append(loop.create_task(on_slow())))
         try:
             async with asyncio.timeout(CUT_SECONDS):
-                answer = await self.send(batch, task, began)
+                answer = await self.send(batch, task, began, ended_by_caller=True)
             return self._result(task, began, answer)
         except TimeoutError:
             return to_backlog(task, self._clock(), Outcome.CUT)
@@ -99,8 +99,9 @@ class Attempts:
             if telling:
                 await telling[0]
 
-    async def send(self, batch: Batch, task: Task, now: datetime) -> WebhookAnswer:
-        """Makes one signed request, whatever the endpoint's status."""
+    async def send(self, batch: Batch, task: Task, now: datetime, *, ended_by_caller: bool = False) -> WebhookAnswer:
+        """Makes one signed request, whatever the endpoint's status; ``ended_by_caller`` as in
+        :class:`~event_service.webhooks.exchange.WebhookRequest`."""
         endpoint, key = task.endpoint, task.message.delivery
         try:
             url = self._parse_url(endpoint.url or "")
@@ -117,7 +118,8 @@ class Attempts:
         )
         # Each attempt is a step of its own in the trace of the publish.
         headers["traceparent"] = next_traceparent(task.message.attempt.traceparent)
-        return await self._sender.send(WebhookRequest(endpoint.id, url, endpoint.method or "POST", headers, body))
+        request = WebhookRequest(endpoint.id, url, endpoint.method or "POST", headers, body, ended_by_caller=ended_by_caller)
+        return await self._sender.send(request)
 
     def _result(self, task: Task, began: datetime, answer: WebhookAnswer) -> Result:
         now = self._clock()

@@ -31,7 +31,7 @@ class Received:
 
 @dataclass(slots=True)
 class DeliveryReport:
-    """What became of a batch.
+    """The outcome of a batch.
 
     Attributes:
         failed: positions of messages that must come again.
@@ -63,7 +63,7 @@ class DeliveryReport:
 
 
 class Outcome(Enum):
-    """What became of a task."""
+    """The outcome of a task."""
 
     ATTEMPTED = auto()
     BACKLOG = auto()
@@ -87,7 +87,7 @@ class Task:
 
 @dataclass(slots=True)
 class Result:
-    """What became of a task, and what is written about it.
+    """The outcome of a task, and what is written about it.
 
     Attributes:
         record: for the log; of a REPEATED task the one that the log has.

@@ -27,9 +27,10 @@ class WebhookRequest:
         endpoint_id: Requests with the same one share its limit of concurrent connections.
         url: Where to; parsed with the rules of the operator just before, so that a rule that changed applies.
         method: POST, PUT or PATCH.
-        headers: Lower-case names. ``host``, ``content-length`` and ``accept-encoding`` are added by the sender.
+        headers: Lower-case names. ``host``, ``content-length``, ``accept`` and ``accept-encoding`` are added by the sender.
         body: The exact bytes that were signed.
         deadline_seconds: For all of it, from the look-up of the name to the last byte; the sender's own when ``None`` or longer.
+        ended_by_caller: Whoever sends it cancels it long before that deadline, so that it needs no timer of its own.
     """
 
     endpoint_id: str
@@ -38,6 +39,7 @@ class WebhookRequest:
     headers: Mapping[str, str]
     body: bytes
     deadline_seconds: float | None = None
+    ended_by_caller: bool = False
 
 
 @dataclass(frozen=True, slots=True)

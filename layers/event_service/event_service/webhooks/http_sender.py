@@ -1,8 +1,8 @@
 """Sends webhooks over HTTP, to receivers that may be slow, broken or hostile.
 
-aiohttp does the protocol: measured, it takes a tenth of httpx's CPU, and its parser in C
-is the one that others attack and repair. Importing this module imports aiohttp, which costs more than all the rest of the
-delivery function: only what delivers webhooks may import it.
+aiohttp's connections and parser do the protocol: measured, they take a tenth of httpx's CPU, and the parser in C is the one that others
+attack and repair. Its session is left out (decision 0104). Importing this module imports aiohttp, which costs more than all the rest of
+the delivery function: only what delivers webhooks may import it.
 
 What is ours here is everything that a receiver could abuse:
 
@@ -29,12 +29,7 @@ from yarl import URL
 from event_service.delivery.attempt import FailureClass
 from event_service.webhooks.addresses import AddressGuard
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest, body_text, kept_bytes, kept_headers
-from event_service.webhooks.sending.connection import (
-    MAXIMUM_HEADER_LINE_BYTES,
-    MAXIMUM_HEADERS,
-    ExactRequest,
-    ReceiverConnector,
-)
+from event_service.webhooks.sending.connection import Answer, ExactRequest, ReceiverConnector
 from event_service.webhooks.sending.failures import explain, explain_malformed
 from event_service.webhooks.sending.name_lookup import BlockedAddress, Lookup, SystemLookup, VettingResolver, vet_address
 from event_service.webhooks.sending.progress import Progress, current
@@ -50,7 +45,6 @@ SUCCESS_BODY_SECONDS = 1.0
 READ_REST_BYTES = 64 * 1024
 READ_REST_SECONDS = 0.25
 
-_READ_BUFFER_BYTES = 16 * 1024
 _KEPT_HEADERS = ("retry-after", "webhook-delivery")
 _KEPT_HEADER_CHARACTERS = 256
 _KEPT_HEADER_VALUES = 8
@@ -94,7 +88,9 @@ class HttpSender:
         # RFC 9525, section 6.3: the name stands in subjectAltName. OpenSSL would also take the common name of a certificate without one.
         self._tls.hostname_checks_common_name = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: ReceiverConnector | None = None
+        # aiohttp rounds time-outs above the threshold up to a whole second
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_seconds, ceil_threshold=3600)
         self._slots: dict[str, _Slots] = {}
         self._active = 0
         self._opened = 0
@@ -113,10 +109,10 @@ class HttpSender:
             async with slots.semaphore:
                 if self._opened > _CONNECTIONS_BEFORE_RENEWAL and not self._active:
                     await self.aclose()
-                session = self._open_session()
+                connector = self._open_connector()
                 self._active += 1
                 try:
-                    return await self._attempt(session, request)
+                    return await self._attempt(connector, request)
                 finally:
                     self._active -= 1
         finally:
@@ -126,44 +122,27 @@ class HttpSender:
 
     async def aclose(self) -> None:
         """Closes all connections; the sender opens new ones when it is used again on the same loop."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            await connector.close()
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def _open_connector(self) -> ReceiverConnector:
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
             raise RuntimeError("an HttpSender belongs to the event loop that used it first; keep one loop for a process")
-        if self._session is None:
+        if self._connector is None:
             self._opened = 0
-            self._session = self._new_session()
-        return self._session
-
-    def _new_session(self) -> aiohttp.ClientSession:
-        connector = ReceiverConnector(
-            resolver=VettingResolver(self._guard, self._lookup),
-            use_dns_cache=False,
-            limit=0,
-            keepalive_timeout=_IDLE_SECONDS,
-            ssl=self._tls,
-            socket_factory=self._open_socket,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            request_class=ExactRequest,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            # aiohttp rounds time-outs above the threshold up to a whole second
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_seconds, ceil_threshold=3600),
-            read_bufsize=_READ_BUFFER_BYTES,
-            max_line_size=MAXIMUM_HEADER_LINE_BYTES,
-            max_field_size=MAXIMUM_HEADER_LINE_BYTES,
-            max_headers=MAXIMUM_HEADERS,
-            skip_auto_headers=("accept", "accept-encoding", "content-type"),
-        )
+            self._connector = ReceiverConnector(
+                resolver=VettingResolver(self._guard, self._lookup),
+                use_dns_cache=False,
+                limit=0,
+                keepalive_timeout=_IDLE_SECONDS,
+                ssl=self._tls,
+                socket_factory=self._open_socket,
+            )
+        return self._connector
 
     def _open_socket(self, addr_info: tuple[Any, ...]) -> socket.socket:
         """Called by aiohttp for each address that it dials: the last look at what is really dialled."""
@@ -174,7 +153,7 @@ class HttpSender:
         progress.phase, progress.dialled = "connect", True
         return socket.socket(family, kind, protocol)
 
-    async def _attempt(self, session: aiohttp.ClientSession, request: WebhookRequest) -> WebhookAnswer:
+    async def _attempt(self, connector: ReceiverConnector, request: WebhookRequest) -> WebhookAnswer:
         clock = asyncio.get_running_loop().time
         started = clock()
         deadline = self._deadline if request.deadline_seconds is None else min(self._deadline, request.deadline_seconds)
@@ -183,8 +162,11 @@ class HttpSender:
         failure: FailureClass | None = None
         explanation: str | None = None
         try:
-            async with asyncio.timeout(deadline):
-                await self._exchange(session, request, progress)
+            if request.ended_by_caller:
+                await self._exchange(connector, request, progress)
+            else:
+                async with asyncio.timeout(deadline):
+                    await self._exchange(connector, request, progress)
         except TimeoutError:
             failure, explanation = FailureClass.TIMEOUT, self._explain_timeout(progress, request.url.host, deadline)
         except (aiohttp.ClientError, OSError) as error:
@@ -206,12 +188,12 @@ class HttpSender:
             failure_headers=progress.failure_headers,
         )
 
-    async def _exchange(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: Progress) -> None:
+    async def _exchange(self, connector: ReceiverConnector, request: WebhookRequest, progress: Progress) -> None:
         if request.url.address is not None and (reason := self._guard.refusal(request.url.address)) is not None:
             raise BlockedAddress(f"{request.url.host} is not a public address: {reason}")
         for fresh_tries in range(_FRESH_TRIES, -1, -1):
             try:
-                return await self._exchange_once(session, request, progress)
+                return await self._exchange_once(connector, request, progress)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientResponseError):
                 # The receiver closed an idle connection while we wrote to it, or the rest of its answer before (a 204 with a body)
                 # came after this request. Every client has these races; without another try they would show as failures of a
@@ -222,29 +204,33 @@ class HttpSender:
                 progress.phase = "look"
         return None
 
-    async def _exchange_once(self, session: aiohttp.ClientSession, request: WebhookRequest, progress: Progress) -> None:
-        async with session.request(
+    async def _exchange_once(self, connector: ReceiverConnector, request: WebhookRequest, progress: Progress) -> None:
+        written = ExactRequest(
             request.method,
             # already encoded: yarl would decode and encode again, and the receiver would see another target
             URL(request.url.normalised, encoded=True),
-            data=request.body,
-            headers={**request.headers, "accept-encoding": "identity"},
-            allow_redirects=False,
-        ) as response:
+            progress.target,
+            {**request.headers, "accept": "*/*", "accept-encoding": "identity"},
+            request.body,
+        )
+        answer = await connector.ask(written, self._timeout)
+        try:
             progress.phase = "body"
-            progress.status = response.status
-            progress.content_encoding = response.headers.get("content-encoding")
+            progress.status = answer.status
+            progress.content_encoding = answer.headers.get("content-encoding")
             progress.headers = tuple(
                 (name, value[:_KEPT_HEADER_CHARACTERS])
                 for name in _KEPT_HEADERS
-                if name in response.headers
-                for value in response.headers.getall(name)[:_KEPT_HEADER_VALUES]
+                if name in answer.headers
+                for value in answer.headers.getall(name)[:_KEPT_HEADER_VALUES]
             )
-            if 200 <= response.status <= 299:
-                await _read_success(response, progress)
+            if 200 <= answer.status <= 299:
+                await _read_success(answer, progress)
             else:
-                progress.failure_headers = kept_headers(response.headers.items())
-                await _read_body(response, progress)
+                progress.failure_headers = kept_headers(answer.headers.items())
+                await _read_body(answer, progress)
+        finally:
+            answer.release()
 
     def _explain_timeout(self, progress: Progress, host: str, deadline: float) -> str:
         connecting, whole = f"{min(self._connect_seconds, deadline):g} s", f"{deadline:g} s"
@@ -263,35 +249,31 @@ class _Slots:
     users: int = 0
 
 
-async def _read_success(response: aiohttp.ClientResponse, progress: Progress) -> None:
+async def _read_success(answer: Answer, progress: Progress) -> None:
     """Reads what there is of a success, for a short while: the verdict does not depend on it."""
-    if response.content.at_eof():
+    if answer.content.at_eof():
         progress.body_is_cut = False
         return
-    if response.content.is_eof():
+    if answer.content.is_eof():
         # All of it came with the headers, as with most receivers: there is nothing to wait for.
-        await _read_body(response, progress)
+        await _read_body(answer, progress)
         return
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(SUCCESS_BODY_SECONDS):
-            await _read_body(response, progress)
-    except TimeoutError:
-        response.close()
+            await _read_body(answer, progress)
 
 
-async def _read_body(response: aiohttp.ClientResponse, progress: Progress) -> None:
+async def _read_body(answer: Answer, progress: Progress) -> None:
     """Keeps the start of the body, then reads the rest only if that is a cheap way to use the connection again."""
-    limit = kept_bytes(response.status)
-    body, content, read = progress.body, response.content, 0
+    limit = kept_bytes(answer.status)
+    body, content, read = progress.body, answer.content, 0
     while read < limit and not content.at_eof():
         chunk = await content.readany()
         read += len(chunk)
         body += chunk[: limit - len(body)]
-    if not content.at_eof() and (response.content_length or 0) <= READ_REST_BYTES:
+    if not content.at_eof() and answer.announced_bytes <= READ_REST_BYTES:
         with suppress(TimeoutError):
             async with asyncio.timeout(READ_REST_SECONDS):
                 while read <= READ_REST_BYTES and not content.at_eof():
                     read += len(await content.readany())
     progress.body_is_cut = read > limit or not content.at_eof()
-    if not content.at_eof():
-        response.close()

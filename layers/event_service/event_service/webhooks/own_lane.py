@@ -39,7 +39,7 @@ MAXIMUM_REQUESTS: Final = 100
 
 @dataclass(slots=True)
 class LaneReport:
-    """What became of a batch of looks. ``failed``: positions of looks that must come again."""
+    """The outcome of a batch of looks. ``failed``: positions of looks that must come again."""
 
     failed: set[int] = field(default_factory=set)
     turns: int = 0

@@ -26,7 +26,7 @@ class Snapshot:
         secrets: by endpoint id.
         health: by endpoint id; only of those that have failed.
         recorded: those of the asked attempts that the log has.
-        unread: ids of endpoints of which not everything could be read, because their rows were throttled: nothing is known
+        unread: ids of endpoints of which not everything could be read, because rows were throttled or are damaged: nothing is known
             of them, their messages must come again.
     """
 

@@ -112,6 +112,8 @@ class Recorder:
         rows: list[BacklogRow] = []
         later: list[tuple[WebhookMessage, float]] = []
         for one in group:
+            if one.outcome is Outcome.ATTEMPTED and one.delay is None:
+                continue  # as nearly all: it was delivered, or given up
             message, attempt = one.task.message, _with_size(one)
             if one.outcome in (Outcome.BACKLOG, Outcome.CUT):
                 live = one.outcome is Outcome.CUT or one.task.endpoint.status is EndpointStatus.ENABLED
@@ -119,7 +121,7 @@ class Recorder:
             elif one.outcome is Outcome.POSTPONED:
                 if one.task.row is None:
                     later.append((replace(message, continuations=message.continuations + 1, repeat=True), 1.0))
-            elif one.outcome is Outcome.ATTEMPTED and one.delay is not None:
+            elif one.delay is not None:
                 limited = one.verdict is not None and one.verdict.limited
                 following = attempt.following(spent=not limited)
                 if limited:

@@ -32,6 +32,7 @@ async def test_the_request_on_the_wire_is_exactly_this(make_sender: MakeSender, 
         "content-type: application/json",
         "user-agent: event-service",
         "webhook-id: msg_abc",
+        "accept: */*",
         "accept-encoding: identity",
         f"Content-Length: {len(BODY)}",
     ]
@@ -70,6 +71,14 @@ async def test_the_headers_of_a_failure_are_kept_with_cookies_masked(make_sender
     assert succeeded.failure_headers == ()
 
 
+@pytest.mark.parametrize(("status", "kept"), [(200, 0), (299, 0), (300, 2)])
+async def test_what_is_no_success_keeps_its_headers(make_sender: MakeSender, status: int, kept: int) -> None:
+    async with receiver(answering(b"HTTP/1.1 %d X\r\nserver: x\r\ncontent-length: 0\r\n\r\n" % status)) as target:
+        answer = await make_sender()(f"http://127.0.0.1:{target.port}/")
+
+    assert (answer.status, len(answer.failure_headers)) == (status, kept)
+
+
 async def test_a_connection_is_used_again(make_sender: MakeSender) -> None:
     send = make_sender()
 
@@ -80,7 +89,7 @@ async def test_a_connection_is_used_again(make_sender: MakeSender) -> None:
     assert (len(target.requests), target.connections) == (20, 1)
 
 
-async def test_at_most_ten_requests_go_to_one_endpoint_at_a_time(make_sender: MakeSender) -> None:
+async def test_requests_to_one_endpoint_are_at_most_ten_at_a_time(make_sender: MakeSender) -> None:
     busy = most_busy = 0
 
     async def script(conversation: Conversation) -> None:
@@ -133,6 +142,22 @@ async def test_waiting_for_a_free_connection_does_not_count_against_the_receiver
         answers = await asyncio.gather(*(send(f"http://127.0.0.1:{target.port}/") for _ in range(80)))
 
     assert [answer.status for answer in answers] == [200] * 80
+
+
+async def test_a_receiver_that_answers_before_it_has_read_everything_is_dialled_anew(make_sender: MakeSender) -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.reader.readuntil(b"\r\n\r\n")
+        await conversation.send(b"HTTP/1.1 413 X\r\ncontent-length: 0\r\n\r\n")
+        await asyncio.sleep(60)
+
+    async with receiver(script) as target:
+        sending = make_sender()
+        url = f"http://127.0.0.1:{target.port}/"
+        # More than the kernel takes for a receiver that reads nothing.
+        answers = [await sending(url, body=b"x" * 32_000_000) for _ in range(2)]
+
+    assert [(answer.status, answer.failure) for answer in answers] == [(413, None), (413, None)]
+    assert target.connections == 2
 
 
 async def test_an_idle_connection_that_the_receiver_closed_is_not_a_failure(make_sender: MakeSender) -> None:
@@ -324,3 +349,17 @@ async def test_a_request_cannot_have_more_time_than_the_sender_gives(make_sender
         answer = await send.sender.send(WebhookRequest("endpoint-1", url, "POST", HEADERS, BODY, deadline_seconds=60))
 
     assert answer.explanation == "The receiver took the request but did not send complete response headers within 0.2 s."
+
+
+async def test_whoever_ends_a_request_itself_is_not_bound_to_the_sender_s_deadline(make_sender: MakeSender) -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.request()
+        await asyncio.sleep(0.3)
+        await conversation.send(OK)
+
+    async with receiver(script) as target:
+        sending = make_sender(deadline=0.1)
+        url = parse_webhook_url(f"http://127.0.0.1:{target.port}/", LOCAL)
+        answer = await sending.sender.send(WebhookRequest("endpoint-1", url, "POST", HEADERS, BODY, ended_by_caller=True))
+
+    assert (answer.status, answer.failure) == (200, None)

@@ -98,7 +98,7 @@ async def test_programs_on_this_machine_reach_it_by_its_names(door: Door, host: 
     assert start["status"] == 200
 
 
-async def test_its_own_pages_and_addresses_that_a_person_typed_reach_it(door: Door) -> None:
+async def test_door_is_open_to_its_own_pages_and_typed_addresses(door: Door) -> None:
     assert (await _ask(door, "/", origin=f"http://{OWN}", sec_fetch_site="same-origin"))[0]["status"] == 200
     assert (await _ask(door, "/", method="GET", sec_fetch_site="none"))[0]["status"] == 200
 

@@ -216,7 +216,7 @@ def test_a_function_that_starts_threads_when_it_is_imported_is_refused(imported:
         imported("    return 1\nthreading.Thread(target=time.sleep, args=(600,), daemon=True, name='busy').start()\n")
 
 
-def test_its_end_leaves_no_process(start: Start) -> None:
+def test_end_leaves_no_process(start: Start) -> None:
     process = start("    time.sleep(600)\n")
 
     process.end()

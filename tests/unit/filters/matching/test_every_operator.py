@@ -10,6 +10,7 @@ from event_service.filters.event_filter import parse_condition
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.patterns.compile import parse_pattern
 from event_service.filters.patterns.operators import OPERATORS
+from local.tools import ROOT
 
 # operator: operand, a value that it accepts, a value that it does not
 EXAMPLES: dict[str, tuple[Any, Any, Any]] = {
@@ -27,6 +28,21 @@ EXAMPLES: dict[str, tuple[Any, Any, Any]] = {
 
 def test_every_operator_has_an_example() -> None:
     assert sorted(EXAMPLES) == sorted(OPERATORS)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tests/unit/filters/patterns/strategies.py",
+        "tests/unit/filters/patterns/test_verdicts.py",
+        "tests/unit/filters/patterns/test_refusals.py",
+        "tests/fuzz/ruler/generator.py",
+    ],
+)
+def test_every_operator_is_generated_judged_and_refused(path: str) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+
+    assert [operator for operator in OPERATORS if f'"{operator}"' not in text] == []
 
 
 @pytest.mark.parametrize("operator", EXAMPLES)

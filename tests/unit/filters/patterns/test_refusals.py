@@ -183,7 +183,7 @@ def test_alternatives_are_bounded_before_they_are_made() -> None:
         compile_pattern(exploding)
 
 
-def test_as_many_alternatives_as_allowed_are_accepted() -> None:
+def test_alternatives_as_many_as_allowed_are_accepted() -> None:
     ten = [{f"b{number}": [1]} for number in range(10)]
 
     compiled = compile_pattern({f"f{level}": {"$or": ten} for level in range(3)})

@@ -139,7 +139,8 @@ class DynamoConfigurationRows:
         return [item for _, item in self._database.batch_get(Key(model, workspace_id, one) for one in ids)]
 
     def _deleted(self, items: Iterable[AttributeMap]) -> set[str]:
-        # DynamoDB removes expired items within days, not at once.
+        # DynamoDB removes expired items within days, not at once
+        # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html).
         now = self._clock().timestamp()
         return {item["id"]["S"] for item in items if is_deleted(item) and float(item["expiresAt"]["N"]) > now}
 

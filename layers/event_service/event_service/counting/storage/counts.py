@@ -1,4 +1,4 @@
-"""Counts in DynamoDB, in the table of what is due: one item a minute and shard.
+"""Counts in DynamoDB, in the table ``due``: one item a minute and shard.
 
 The rows of a workspace are spread over four hash keys a day: a thousand functions that begin in the same second write 250 units to
 each, and a hash key takes 1,000 a second.
@@ -48,7 +48,7 @@ class DynamoCounts:
     def __init__(self, database: Database, shard: int | None = None) -> None:
         """
         Args:
-            database: with the table of what is due.
+            database: with the table ``due``.
             shard: to which this process writes; drawn without it.
         """
         self._database = database

@@ -1,4 +1,4 @@
-"""Types of events in DynamoDB, in the table of what is due: one item for each workspace and type."""
+"""Types of events in DynamoDB, in the table ``due``: one item for each workspace and type."""
 
 from __future__ import annotations
 

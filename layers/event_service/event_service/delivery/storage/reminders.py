@@ -49,7 +49,7 @@ class DynamoReminderStore:
 
     def due(self, shard: int, now: datetime, limit: int) -> list[Reminder]:
         condition: Condition = ReminderItem.bucket == f"reminders#{shard}"
-        # "~" follows "#": what is due in this very microsecond is due.
+        # "~" follows "#": a reminder of this very microsecond is due.
         condition &= ReminderItem.due_key < f"{format_date(now)}~"
         page = self._database.query(ReminderItem, condition, limit=limit, consistent=True)
         return [

@@ -153,7 +153,7 @@ class ElementSearch:
         return asked if len(asked) > 1 or (asked and asked[0].or_absent) else []
 
     def agree(self, asked: list[SharedCondition]) -> bool:
-        """Whether one pick of values fulfils all of some conditions, each of which holds by itself.
+        """Whether one pick of values meets all of some conditions, each of which holds by itself.
 
         Raises:
             BudgetSpent: it could not be told within the budget.
@@ -194,7 +194,7 @@ class ElementSearch:
         return accepted
 
     def _below_object(self, asked: Sequence[_Asked]) -> bool:
-        """Whether all that is asked of fields below one object, in the order of their paths, can be fulfilled together."""
+        """Whether all that is asked of fields below one object, in the order of their paths, can be met together."""
         self._budget.spend(STEPS_PER_FIELD * (1 + len(asked)))
         some_absent = any(ask is not _Ask.VALUE for ask, _ in asked)
         choices: list[list[_Choice]] = []
@@ -251,7 +251,7 @@ class ElementSearch:
 
 
 _Choice = tuple[tuple[int, _Ask, _Array], ...]
-"""One way to fulfil what is asked of a field: what is asked in which arrays. Empty: a value outside arrays is picked."""
+"""One way to meet what is asked of a field: what is asked in which arrays. Empty: a value outside arrays is picked."""
 
 
 def _ways(ask: _Ask, level: _Level) -> list[_Choice]:

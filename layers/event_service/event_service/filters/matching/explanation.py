@@ -1,7 +1,7 @@
-"""Why an event does not fulfil a condition: which clauses fail, what was found and what was wanted.
+"""Why an event does not match a condition: which clauses fail, what was found and what was wanted.
 
 It asks the same questions, of the same objects, as the matcher does: one clause after the other, and then whether those
-that hold are fulfilled together where the event has arrays. So it cannot tell another story than the verdict.
+that hold are met together where the event has arrays. So it cannot tell another story than the verdict.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEPS_PER_EXPLANATION: Final = 2 * STEPS_PER_FILTER
 
 @dataclass(frozen=True, slots=True)
 class FailedClause:
-    """One clause of a condition that an event does not fulfil.
+    """One clause of a condition that an event does not match.
 
     Attributes:
         path: where in the event, such as ``data.total``; ``in.cameraIds`` for a list.

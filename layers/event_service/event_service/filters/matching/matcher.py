@@ -1,4 +1,4 @@
-"""Which of a workspace's event filters an event fulfils.
+"""Which of a workspace's event filters an event matches.
 
 Every filter (each `$or` alternative of one) waits in the index of one of its fields, the one where it is found least
 often in vain; an event is looked up field by field, and of the filters found this way the other conditions are
@@ -119,7 +119,7 @@ class Matcher:
     # -- matching
 
     def matches(self, event: Mapping[str, Any], budget: Budget | None = None) -> set[str]:
-        """The ids of all filters that ``event`` fulfils, and of those about which the budget ended.
+        """The ids of all filters that ``event`` matches, and of those about which the budget ended.
 
         Args:
             event: the delivered event, as ``json.loads`` makes it.
@@ -187,7 +187,7 @@ class Matcher:
     ) -> tuple[list[_Waiter], list[_Waiter]]:
         """Checks the other conditions of those found.
 
-        Conditions that nearly every event fulfils may bring all filters of a workspace here. So this loop calls as
+        Conditions that nearly every event meets may bring all filters of a workspace here. So this loop calls as
         little as it can.
 
         Returns:

@@ -149,7 +149,7 @@ class PathIndex(Generic[W]):
         return crowd
 
     def add(self, shared: SharedCondition, waiter: W) -> None:
-        """Lets ``waiter`` wait for values that fulfil ``shared``."""
+        """Lets ``waiter`` wait for values that meet ``shared``."""
         self._waiting += 1
         for predicate in _split(shared.condition):
             if _is_scanned(predicate):
@@ -205,7 +205,7 @@ def _weight(predicate: Predicate) -> int:
 
 
 def _is_scanned(predicate: Predicate) -> bool:
-    """Whether there is no table for it, since nearly every value may fulfil it."""
+    """Whether there is no table for it, since nearly every value may meet it."""
     if isinstance(predicate, AnythingBut):
         return bool(predicate.others)
     if isinstance(predicate, Wildcard):

@@ -134,7 +134,8 @@ class _Compiler:
                 path = f"{base}.{key}" if base else key
                 condition = self._condition(path, value, here)
                 for alternative in so_far:
-                    # A path given twice: the last one counts, as with AWS.
+                    # A path given twice: the last one counts, as with AWS
+                    # (https://github.com/aws/event-ruler).
                     alternative[path] = condition
             else:
                 self._fault(here, 'give an object of fields or a list of allowed values, such as ["value"]')

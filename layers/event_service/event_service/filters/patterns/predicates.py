@@ -36,7 +36,7 @@ class Predicate:
     """Judges one value of a field, and states what that costs."""
 
     def accepts(self, key: Key) -> bool:
-        """Whether the value fulfils the predicate."""
+        """Whether the value meets the predicate."""
         raise NotImplementedError
 
     def accepts_any(self, values: FieldValues) -> bool:
@@ -120,7 +120,7 @@ class AddressPredicate(Predicate):
     """Base of what compares an IP address, however the event spells it."""
 
     def holds(self, address: Address) -> bool:
-        """Whether the address fulfils the predicate."""
+        """Whether the address meets the predicate."""
         raise NotImplementedError
 
     def accepts(self, key: Key) -> bool:

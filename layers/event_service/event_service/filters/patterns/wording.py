@@ -149,7 +149,7 @@ def listed(values: Sequence[str], joined_by: str = "or") -> str:
 
 
 def refusal(entry: Any) -> str:
-    """Why a value does not fulfil the entry: the end of a sentence that begins with the value."""
+    """Why a value does not match the entry: the end of a sentence that begins with the value."""
     if not isinstance(entry, dict):
         return f"is not {shown(entry)}"
     ((operator, operand),) = entry.items()

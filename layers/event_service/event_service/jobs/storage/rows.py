@@ -1,4 +1,4 @@
-"""Jobs in DynamoDB, in the table of what is due: one item a job."""
+"""Jobs in DynamoDB, in the table ``due``: one item a job."""
 
 from __future__ import annotations
 

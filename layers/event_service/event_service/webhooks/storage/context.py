@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Iterator
 
-from event_service.aws.dynamodb import Database, Key
+from pynamodb.models import Model
+
+from event_service.aws.dynamodb import AttributeMap, Database, Key
 from event_service.base.clock import Clock
 from event_service.configuration.endpoint import Endpoint
 from event_service.configuration.secrets import EndpointSecrets
@@ -15,6 +18,8 @@ from event_service.delivery.receiver_health import EndpointHealth
 from event_service.delivery.storage.health import read_health
 from event_service.delivery.storage.log_items import LogItem, log_key, record_of
 from event_service.webhooks.ports import Snapshot
+
+_LOG = logging.getLogger(__name__)
 
 
 class DynamoSnapshotReader:
@@ -37,26 +42,42 @@ class DynamoSnapshotReader:
         secrets: dict[str, EndpointSecrets] = {}
         health: dict[str, EndpointHealth] = {}
         recorded: dict[LogKey, LogRecord] = {}
-        found, unread = self._database.batch_get_some(keys, binary=False)
-        for model, item in found:
+        found, throttled = self._database.batch_get_some(keys, binary=False)
+        unread = set(_endpoints_of(throttled))
+
+        def add(model: type[Model], item: AttributeMap) -> None:
             if model is LogItem:
                 record = record_of(item)
                 if float(item["expiresAt"]["N"]) > now:
                     recorded[record.log_key] = record
-                continue
+                return
             endpoint_id = item["id"]["S"]
             # An id of another workspace is an unknown id.
             if item["workspaceId"]["S"] != owners[endpoint_id]:
-                continue
+                return
             if model is SecretItem:
                 secrets[endpoint_id] = secrets_of(item)
             elif not is_deleted(item):
                 found_endpoints[endpoint_id] = endpoint_of(item)
                 if (known := read_health(endpoint_id, item)) is not None:
                     health[endpoint_id] = known
-        return Snapshot(found_endpoints, secrets, health, recorded, _endpoints_of(unread))
+
+        for model, item in found:
+            try:
+                add(model, item)
+            except (ValueError, KeyError, TypeError):
+                # Damaged, or of a newer release: the messages of this endpoint come again, and no others.
+                endpoint_id = _endpoint_of(str(item["attemptKey"]["S"])) if model is LogItem else str(item["id"]["S"])
+                _LOG.exception("a row of endpoint %s cannot be read", endpoint_id)
+                unread.add(endpoint_id)
+        return Snapshot(found_endpoints, secrets, health, recorded, frozenset(unread))
 
 
-def _endpoints_of(unread: Collection[Key]) -> frozenset[str]:
-    """The endpoints of rows that could not be read; a row of the log begins with the id of its endpoint."""
-    return frozenset(str(key.range).partition("#")[0] if key.model is LogItem else str(key.hash) for key in unread)
+def _endpoints_of(unread: Collection[Key]) -> Iterator[str]:
+    """The endpoints of rows that could not be read."""
+    return (_endpoint_of(str(key.range)) if key.model is LogItem else str(key.hash) for key in unread)
+
+
+def _endpoint_of(attempt_key: str) -> str:
+    """A row of the log begins with the id of its endpoint."""
+    return attempt_key.partition("#")[0]
