@@ -144,7 +144,7 @@ async def test_waiting_for_a_free_connection_does_not_count_against_the_receiver
     assert [answer.status for answer in answers] == [200] * 80
 
 
-async def test_receiver_that_answers_before_it_read_everything_is_dialled_anew(make_sender: MakeSender) -> None:
+async def test_a_receiver_that_answers_before_reading_everything_is_dialled_anew(make_sender: MakeSender) -> None:
     async def script(conversation: Conversation) -> None:
         await conversation.reader.readuntil(b"\r\n\r\n")
         await conversation.send(b"HTTP/1.1 413 X\r\ncontent-length: 0\r\n\r\n")
@@ -351,7 +351,7 @@ async def test_a_request_cannot_have_more_time_than_the_sender_gives(make_sender
     assert answer.explanation == "The receiver took the request but did not send complete response headers within 0.2 s."
 
 
-async def test_request_that_its_caller_ends_is_not_bound_to_the_deadline(make_sender: MakeSender) -> None:
+async def test_a_caller_that_ends_requests_itself_has_no_deadline_of_the_sender(make_sender: MakeSender) -> None:
     async def script(conversation: Conversation) -> None:
         await conversation.request()
         await asyncio.sleep(0.3)
