@@ -156,7 +156,7 @@ class SocketLog:
         return failed | self._wake(heads, additions)
 
     def append_late(self, messages: Sequence[LateAppend]) -> set[str]:
-        """Appends what was put off for one endpoint. Several threads may do that, for an endpoint each.
+        """Appends what was put off for one endpoint. Several threads may do that, each for another endpoint.
 
         Returns:
             The nonces that must come again.
