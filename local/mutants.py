@@ -50,7 +50,13 @@ TESTS: Final = {
         "tests/unit/graphql_api/test_bulk_retry.py",
         "tests/unit/graphql_api/test_jobs.py",
     ),
-    "sockets": ("tests/unit/sockets",),
+    "sockets": (
+        "tests/unit/sockets",
+        "tests/integration/sockets/test_poster.py",
+        "tests/unit/routing/test_replay.py",
+        "tests/unit/graphql_api/test_connections.py",
+        "tests/unit/graphql_api/test_explain_delivery.py",
+    ),
 }
 """Of a package of the service."""
 SLOW: Final = (
