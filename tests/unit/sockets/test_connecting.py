@@ -13,6 +13,7 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
+from event_service.sockets.messages import CloseSocket
 from tests.builders import START
 from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, a_token, an_endpoint
 
@@ -442,6 +443,15 @@ def test_a_disconnect_forgets_the_connection_without_a_look_at_any_index() -> No
 
     assert not scene.tables.rows
     assert scene.calls == {"owner": 2, "forget": 1}
+
+
+def test_an_open_connection_without_a_row_is_closed_and_one_with_a_row_is_known() -> None:
+    scene = Scene()
+
+    assert scene.connections.check(scene.connect())
+    assert scene.backlog.sent == []
+    assert not scene.connections.check("unknown")
+    assert scene.backlog.sent == [(CloseSocket("unknown"), 0)]
 
 
 def test_a_row_outlives_its_connection_by_a_little() -> None:

@@ -17,10 +17,10 @@ from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import GREATEST_SEQUENCE, Connection, Lane
 from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
-from event_service.sockets.log import Routed
-from event_service.sockets.messages import CloseSocket, WakeUp, parse_backlog_message
-from event_service.sockets.ports import GroupState, Posted, Segment, SequencesTaken
-from event_service.sockets.waking import wake_endpoints_of_token
+from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.messages import CloseSocket, LateAppend, WakeUp, parse_backlog_message
+from event_service.sockets.ports import GroupState, LogHead, Posted, Segment, SequencesTaken
+from event_service.sockets.waking import wake_endpoints_of_token, wake_group
 from tests.builders import START
 from tests.printed import printed
 from tests.simulation.virtual_time import run
@@ -503,6 +503,51 @@ def test_deletion_while_a_connection_returns_to_its_group_closes_it() -> None:
     assert scene.sequences(client) == [1, 2]
     assert wake_up.deleted
     assert not scene.tables.log_heads
+
+
+@pytest.mark.parametrize(("group", "turn"), [(0, 7), (1, 4), (2, 0)])
+def test_a_wake_up_of_a_group_names_its_own_turn(group: int, turn: int) -> None:
+    """Another number may be one that the queue has seen, and then nobody is woken."""
+    scene = Scene()
+    for number, taken in ((0, 5), (1, 4)):
+        scene.tables.groups[ENDPOINT, number] = GroupState(turn=taken)
+
+    wake_group(scene.tables, scene.queue, WakeUp(WORKSPACE, ENDPOINT, group), LogHead(1, 1, scene.clock(), turn=7))
+
+    assert scene.queue.sent == [WakeUp(WORKSPACE, ENDPOINT, group, turn)]
+
+
+def test_connections_that_return_at_about_the_same_time_share_the_calls() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(2)
+    scene.work()
+    quick, slower = scene.connect(after=0), scene.connect(after=0)
+    scene.api.seconds = lambda connection_id: 0.01 if connection_id == slower else 0.005
+    scene.calls.clear()
+
+    scene.work_backlog()
+
+    assert scene.sequences(quick) == scene.sequences(slower) == [1, 2]
+    assert (scene.calls["save"], scene.calls["situation"]) == (1, 2)
+
+
+def test_pauses_of_an_append_that_is_throttled_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    scene.connect()
+    pauses: list[float] = []
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    log = SocketLog(scene.tables, scene.queue, scene.backlog, scene.clock, RETENTION, sleep=pauses.append)
+
+    def fail(operation: str) -> None:
+        if operation == "allocate":
+            raise RateLimited("busy")
+
+    scene.hook = fail
+
+    assert log.append([Routed(WORKSPACE, "nonce", {ENDPOINT: ["event"]})]) == set()
+    assert pauses == [pytest.approx(0.03 * 2**tries) for tries in range(1, 6)]
+    assert [message for message, _ in scene.backlog.sent] == [LateAppend(WORKSPACE, ENDPOINT, "nonce", ("event",))]
 
 
 def test_a_head_that_could_not_be_forgotten_is_at_the_next_try() -> None:
