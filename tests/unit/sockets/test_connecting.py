@@ -445,7 +445,7 @@ def test_a_disconnect_forgets_the_connection_without_a_look_at_any_index() -> No
     assert scene.calls == {"owner": 2, "forget": 1}
 
 
-def test_an_open_connection_without_a_row_is_closed_and_one_with_a_row_is_known() -> None:
+def test_an_open_connection_without_a_row_is_unknown_and_closed() -> None:
     scene = Scene()
 
     assert scene.connections.check(scene.connect())

@@ -17,7 +17,7 @@ from event_service.configuration.endpoint import EndpointStatus
 from event_service.sockets.connection import GREATEST_SEQUENCE, Connection, Lane
 from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
-from event_service.sockets.log import Routed, SocketLog
+from event_service.sockets.log import Routed
 from event_service.sockets.messages import CloseSocket, LateAppend, WakeUp, parse_backlog_message
 from event_service.sockets.ports import GroupState, LogHead, Posted, Segment, SequencesTaken
 from event_service.sockets.waking import wake_endpoints_of_token, wake_group
@@ -25,6 +25,7 @@ from tests.builders import START
 from tests.printed import printed
 from tests.simulation.virtual_time import run
 from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, Scene, a_token, an_event
+from tests.wiring import SocketUseCases
 
 
 def test_every_client_of_an_endpoint_gets_every_event_in_order() -> None:
@@ -537,7 +538,14 @@ def test_pauses_of_an_append_that_is_throttled_double(monkeypatch: pytest.Monkey
     scene.connect()
     pauses: list[float] = []
     monkeypatch.setattr(random, "uniform", lambda low, high: high)
-    log = SocketLog(scene.tables, scene.queue, scene.backlog, scene.clock, RETENTION, sleep=pauses.append)
+    log = SocketUseCases(
+        connections=scene.tables,
+        log_store=scene.tables,
+        wake_ups=scene.queue,
+        backlog=scene.backlog,
+        clock=scene.clock,
+        sleep=pauses.append,
+    ).log
 
     def fail(operation: str) -> None:
         if operation == "allocate":

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from event_service.filters.event_filter import MAXIMUM_INDEX_ENTRIES
-from event_service.filters.matching.size import index_entries
+from event_service.filters.matching.conditions import compile_condition
+from event_service.filters.matching.size import BYTES_PER_MORE_WAITER, BYTES_PER_POSTING, bytes_of_place, index_entries
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,12 @@ def test_filters_of_800_cameras_fit_up_to_a_stated_number() -> None:
     entries = index_entries({"in": {"cameraIds": [f"camera-{number}" for number in range(800)]}})
 
     assert MAXIMUM_INDEX_ENTRIES // entries == 3_101  # as docs/filters.md says
+
+
+@pytest.mark.parametrize("number", [10, 100, 1_000])
+def test_a_list_takes_half_a_posting_a_value_where_it_waits_first(number: int) -> None:
+    """Its other values are mostly those of other lists. Where one waits already, each value has one more who waits."""
+    ((field,),) = (compile_condition({"in": {"cameraIds": [f"c{one}" for one in range(number)]}}).lists,)
+
+    assert bytes_of_place(field, 0) == number * BYTES_PER_POSTING // 2
+    assert bytes_of_place(field, 1) == number * BYTES_PER_MORE_WAITER
