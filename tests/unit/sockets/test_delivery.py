@@ -538,14 +538,14 @@ def test_pauses_of_an_append_that_is_throttled_double(monkeypatch: pytest.Monkey
     scene.connect()
     pauses: list[float] = []
     monkeypatch.setattr(random, "uniform", lambda low, high: high)
-    log = SocketUseCases(
+    use_cases = SocketUseCases(
         connections=scene.tables,
         log_store=scene.tables,
         wake_ups=scene.queue,
         backlog=scene.backlog,
         clock=scene.clock,
         sleep=pauses.append,
-    ).log
+    )
 
     def fail(operation: str) -> None:
         if operation == "allocate":
@@ -553,7 +553,7 @@ def test_pauses_of_an_append_that_is_throttled_double(monkeypatch: pytest.Monkey
 
     scene.hook = fail
 
-    assert log.append([Routed(WORKSPACE, "nonce", {ENDPOINT: ["event"]})]) == set()
+    assert use_cases.log.append([Routed(WORKSPACE, "nonce", {ENDPOINT: ["event"]})]) == set()
     assert pauses == [pytest.approx(0.03 * 2**tries) for tries in range(1, 6)]
     assert [message for message, _ in scene.backlog.sent] == [LateAppend(WORKSPACE, ENDPOINT, "nonce", ("event",))]
 
