@@ -65,7 +65,7 @@ SLOW: Final = (
     "tests/unit/sockets/test_interleavings.py",
 )
 """Of these; and the simulations."""
-UNFIT: Final = ("tests/unit/filters/matching/test_budget.py", "tests/unit/filters/matching/test_size.py")
+UNFIT: Final = ("tests/unit/filters/matching/test_work_done.py", "tests/unit/filters/matching/test_size.py")
 """They count calls and bytes, and mutmut adds some to each function."""
 SIMULATIONS: Final = "tests/simulation"
 KILLED: Final = frozenset({"killed", "timeout", "segfault"})
