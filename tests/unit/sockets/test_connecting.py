@@ -189,6 +189,16 @@ def test_connect_checks_the_token_before_it_reads_after() -> None:
         Scene().connect("-1", token=UNKNOWN)
 
 
+def test_a_connect_that_is_refused_is_told_what_to_do_instead() -> None:
+    scene = Scene()
+
+    with pytest.raises(BadUserInput, match=r"^last: give either after or last\.$"):
+        scene.connect(after=1, newest="2")
+    with pytest.raises(Forbidden, match=r"^A token of kind agent can only publish; connect with an access token, or with a listener's\.$"):
+        scene.connect(token=AGENT_TOKEN)
+    assert not scene.tables.rows
+
+
 def test_batch_is_one_or_left_out() -> None:
     with pytest.raises(BadUserInput, match="batch"):
         Scene().connect(batch="yes")
