@@ -19,6 +19,7 @@ from event_service.delivery.lanes import Looks
 from event_service.delivery.replay_target import ReplayTargets
 from event_service.delivery.resending import Resending
 from event_service.delivery.storage.backlog import DynamoBacklogStore
+from event_service.delivery.storage.health_reports import DynamoKnownHealth
 from event_service.delivery.storage.log import DynamoDeliveryLog
 from event_service.delivery.storage.queue import SqsLookQueue
 from event_service.delivery.storage.reminders import DynamoReminderStore
@@ -144,7 +145,7 @@ class _Asked:
             deliveries=self._log,
             sockets=self._places,
             destinations=destinations(),
-            make_matcher=Matcher,
+            health=DynamoKnownHealth(self._database),
             clock=clock,
         )
         backtest = Backtest(

@@ -366,7 +366,7 @@ class FakeServices:
             deliveries=FakeRecords(self._deliveries),
             sockets=SocketPlaces(self.socket_logs, timedelta(hours=24)),
             destinations=destinations(_check_url),
-            make_matcher=Matcher,
+            health=self.known_health,
             clock=self.clock,
         )
 

@@ -43,7 +43,7 @@ def _is_standard(module: str) -> bool:
     return module.partition(".")[0] in sys.stdlib_module_names
 
 
-MAY_KNOW_AWS = ("aws", "storage", "sending")
+MAY_KNOW_AWS = ("aws", "http", "storage", "sending")
 SENDERS = ("observability.py", "wiring.py", "sockets/poster.py", "webhooks/http_sender.py", "webhooks/tester.py")
 
 

@@ -815,8 +815,8 @@ def past_configuration() -> PastConfiguration:
 @cache
 def explanations() -> Explanations:
     """Why events did or did not arrive. For the GraphQL API."""
+    from event_service.delivery.storage.health_reports import DynamoKnownHealth
     from event_service.explain.delivery import Explanations
-    from event_service.filters.matching.matcher import Matcher
 
     return Explanations(
         configuration=configuration(),
@@ -825,7 +825,7 @@ def explanations() -> Explanations:
         deliveries=delivery_log(),
         sockets=socket_places(),
         destinations=destinations(),
-        make_matcher=Matcher,
+        health=DynamoKnownHealth(database()),
         clock=clock,
     )
 

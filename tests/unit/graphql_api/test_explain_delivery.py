@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from event_service.delivery.attempt import Attempt, DeliveryStatus, FailureClass
+from event_service.delivery.receiver_health import EndpointHealth
 from event_service.explain import last_match
 from event_service.sockets.ports import LogHead, Segment
 from tests import builders
@@ -288,6 +289,19 @@ def test_what_waits_for_a_paused_endpoint_says_so(scene: Scene) -> None:
 
     assert explained["outcome"] == "WAITING"
     assert "the endpoint is PAUSED. Resuming it sends the backlog." in explained["sentence"]
+
+
+def test_what_waits_for_a_failing_receiver_says_since_when(scene: Scene) -> None:
+    scene.publish(total=120)
+    scene.services.add_delivery(WORKSPACE, scene.hook, "order-17", status=DeliveryStatus.PENDING, attempts=(), next_attempt=None)
+    health = EndpointHealth(scene.hook, 1, own_lane=True, failing_since=WHEN, last_failure=WHEN)
+    scene.services.known_health.stored[WORKSPACE, scene.hook] = health
+
+    explained = scene.explain()
+
+    assert explained["sentence"].startswith(
+        "It waits in the endpoint's backlog: the receiver has failed since 2026-03-01 12:00:00 UTC, and is tried again every few minutes."
+    )
 
 
 # -- sockets -----------------------------------------------------------------------------------------------------------

@@ -27,7 +27,6 @@ from event_service.events.event import Event
 from event_service.events.routing_message import RoutingMessage
 from event_service.explain.delivery import Explanations
 from event_service.explain.outcome import DeliveryOutcome
-from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
 from event_service.routing.fan_out import CALLS_PER_INVOCATION
 from event_service.routing.router import Routing
@@ -40,6 +39,7 @@ from tests.builders import SettableClock
 from tests.fakes.configuration_store import FakeChangeLog, FakeConfigurationRows, FakeSecretStore
 from tests.fakes.delivery import Aws, FakeBacklogStore, FakeDeliveryLog, FakeReminderStore
 from tests.fakes.events import FakeEventStore, FakeRefusedFilterReports, FakeRoutingQueue, FakeSocketLog, FakeWebhookQueue
+from tests.fakes.graphql_services import FakeKnownHealth
 from tests.fakes.sockets import FakeSocketTables
 from tests.fakes.webhooks import FakeQueue
 from tests.simulation.virtual_time import VirtualClock
@@ -147,7 +147,7 @@ class Scene:
             deliveries=self.attempts,
             sockets=SocketPlaces(FakeSocketTables(), timedelta(hours=24)),
             destinations=self.destinations,
-            make_matcher=Matcher,
+            health=FakeKnownHealth(),
             clock=self.clock,
         )
         self.drawer = self.create(drawer)

@@ -58,7 +58,7 @@ async def test_a_cancelled_delivery_is_not_tried_again(waits_seconds: float) -> 
     assert delivery is not None
     assert (delivery.status, delivery.next_attempt) == (DeliveryStatus.DISCARDED, None)
     assert (delivery.attempts[-1].error or "").startswith("cancelled: ")
-    assert of_delivery(delivery, endpoint)[1].startswith("It was cancelled at ")
+    assert of_delivery(delivery, endpoint, None)[1].startswith("It was cancelled at ")
     assert world.backlog.waiting(endpoint.id) == 0
     assert not world.queue.messages
 

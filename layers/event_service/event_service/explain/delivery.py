@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -13,9 +13,11 @@ from event_service.base.identifiers import parse_uuid
 from event_service.configuration.changes import ChangeSet
 from event_service.configuration.configuration import Configuration
 from event_service.configuration.destinations import Destinations, Records
-from event_service.configuration.endpoint import Endpoint
+from event_service.configuration.endpoint import Endpoint, EndpointStatus
 from event_service.configuration.ports import EndpointPage
-from event_service.delivery.attempt import Delivery
+from event_service.delivery.attempt import Delivery, DeliveryStatus
+from event_service.delivery.receiver_health import EndpointHealth
+from event_service.delivery.receiver_reports import KnownHealth
 from event_service.events.event import Event, parse_event_id
 from event_service.explain import sentences
 from event_service.explain.configuration_then import ConfigurationThen, EndpointThen, Routed
@@ -24,7 +26,8 @@ from event_service.explain.ports import ChangeHistory, Deliveries, Events
 from event_service.filters.event_filter import EventFilter
 from event_service.filters.matching.budget import STEPS_PER_EVENT, Budget
 from event_service.filters.matching.explanation import STEPS_PER_EXPLANATION, Explainer, Explanation, FailedClause
-from event_service.routing.table import Matcher, RoutingTable
+from event_service.filters.matching.matcher import Matcher
+from event_service.routing.table import RoutingTable
 from event_service.sockets.places import SocketPlaces
 
 MAXIMUM_DESTINATIONS: Final = 50
@@ -106,7 +109,7 @@ class Explanations:
         deliveries: Deliveries,
         sockets: SocketPlaces,
         destinations: Destinations,
-        make_matcher: Callable[[], Matcher],
+        health: KnownHealth,
         clock: Clock,
     ) -> None:
         self._configuration = configuration
@@ -115,7 +118,7 @@ class Explanations:
         self._deliveries = deliveries
         self._sockets = sockets
         self._destinations = destinations
-        self._make_matcher = make_matcher
+        self._health = health
         self._clock = clock
 
     def explain(self, workspace_id: str, event_id: str, endpoint_id: str) -> DeliveryExplanation:
@@ -163,9 +166,17 @@ class Explanations:
         linked = self._configuration.event_filters.of_endpoints(workspace_id, ids, _refuse_many)
         logged = [one.id for one in endpoints if self._destinations.records_of(one.type) is Records.ATTEMPTS]
         found = self._deliveries.deliveries(workspace_id, [(one, event.id) for one in logged]) if logged else {}
+        health = self._health_of(workspace_id, [one for one in endpoints if _is_being_sent(one, found.get((one.id, event.id)))])
         then = ConfigurationThen(self._history, workspace_id)
         budget = Budget(2 * STEPS_PER_EVENT)
-        return [self._explain_one(event, one, linked[one.id], found.get((one.id, event.id)), then, budget) for one in endpoints]
+        return [
+            self._explain_one(event, one, linked[one.id], found.get((one.id, event.id)), health.get(one.id), then, budget)
+            for one in endpoints
+        ]
+
+    def _health_of(self, workspace_id: str, endpoints: Sequence[Endpoint]) -> Mapping[str, EndpointHealth]:
+        """Of those in whose backlog the event waits: what delays it."""
+        return self._health.of(workspace_id, [one.id for one in endpoints]) if endpoints else {}
 
     def _explain_one(
         self,
@@ -173,6 +184,7 @@ class Explanations:
         endpoint: Endpoint,
         linked: Sequence[EventFilter],
         delivery: Delivery | None,
+        health: EndpointHealth | None,
         then: ConfigurationThen,
         budget: Budget,
     ) -> DeliveryExplanation:
@@ -189,7 +201,7 @@ class Explanations:
         changes = then.last_changes({one.id for one in known.filters}, endpoint.id)
         filters = tuple(_explain_filter(event, one, changes, budget) for one in known.filters)
         if delivery is not None:
-            outcome, sentence = sentences.of_delivery(delivery, endpoint)
+            outcome, sentence = sentences.of_delivery(delivery, endpoint, health)
         elif place is not None:
             outcome, sentence = DeliveryOutcome.LOGGED, sentences.logged(place[0])
         elif selected:
@@ -206,7 +218,7 @@ class Explanations:
         """The verdict of routing itself."""
         if not known.exists:
             return False
-        table = RoutingTable(event.workspace_id, self._make_matcher())
+        table = RoutingTable(event.workspace_id, Matcher())
         nothing = [endpoint.id] if known.matches_nothing else []
         table.load(0, {endpoint.id: endpoint.type}, known.filters, {endpoint.id: [one.id for one in known.filters]}, nothing)
         return table.selects(endpoint.id, event)
@@ -221,6 +233,12 @@ class Explanations:
         if has_log and age > ON_ITS_WAY:
             return DeliveryOutcome.DISCARDED, sentences.not_in_log(retention, expired=age > retention)
         return DeliveryOutcome.NOT_ROUTED_YET, sentences.on_its_way(age, late=age > ON_ITS_WAY)
+
+
+def _is_being_sent(endpoint: Endpoint, delivery: Delivery | None) -> bool:
+    """Whether it waits in a backlog that nobody has stopped."""
+    waits = delivery is not None and delivery.status is DeliveryStatus.PENDING and delivery.next_attempt is None
+    return waits and endpoint.status is EndpointStatus.ENABLED
 
 
 def _explain_filter(event: Event, event_filter: EventFilter, changes: Mapping[str, ChangeSet], budget: Budget) -> FilterExplanation:

@@ -7,14 +7,21 @@ from datetime import datetime, timedelta
 
 from event_service.configuration.endpoint import LAST_FILTER_DELETED, Endpoint, EndpointStatus
 from event_service.delivery.attempt import Attempt, Delivery, DeliveryStatus, FailureClass
+from event_service.delivery.receiver_health import EndpointHealth
 from event_service.events.event import RESERVED_TYPE_PREFIX, Event
 from event_service.explain.configuration_then import EndpointThen, Routed
 from event_service.explain.outcome import DeliveryOutcome
 from event_service.filters.matching.explanation import FailedClause
 
 
-def of_delivery(delivery: Delivery, endpoint: Endpoint) -> tuple[DeliveryOutcome, str]:
-    """What the record of a delivery says."""
+def of_delivery(delivery: Delivery, endpoint: Endpoint, health: EndpointHealth | None) -> tuple[DeliveryOutcome, str]:
+    """What the record of a delivery says.
+
+    Args:
+        delivery: the record.
+        endpoint: as it is now.
+        health: what is known of its receiver, for a delivery in a backlog; ``None``: nothing.
+    """
     last = delivery.attempts[-1] if delivery.attempts else None
     if delivery.status is DeliveryStatus.DELIVERED and last is not None:
         return DeliveryOutcome.DELIVERED, f"It was delivered by attempt {last.number} at {moment(last.date)}: HTTP {last.status_code}."
@@ -27,10 +34,10 @@ def of_delivery(delivery: Delivery, endpoint: Endpoint) -> tuple[DeliveryOutcome
         return DeliveryOutcome.DISCARDED, f"It was cancelled at {moment(last.date)}."
     if delivery.status is DeliveryStatus.DISCARDED:
         return DeliveryOutcome.DISCARDED, f"It was discarded after {_attempts(delivery)}: the event expired before it could be sent."
-    return DeliveryOutcome.WAITING, _waiting(delivery, endpoint, last)
+    return DeliveryOutcome.WAITING, _waiting(delivery, endpoint, health, last)
 
 
-def _waiting(delivery: Delivery, endpoint: Endpoint, last: Attempt | None) -> str:
+def _waiting(delivery: Delivery, endpoint: Endpoint, health: EndpointHealth | None, last: Attempt | None) -> str:
     said = f"{_attempts(delivery).capitalize()} so far" + (f", the last: {_what_happened(last)}." if last is not None else ".")
     if delivery.next_attempt is not None:
         return f"It waits: the next attempt is due at {moment(delivery.next_attempt)}. {said}"
@@ -38,6 +45,9 @@ def _waiting(delivery: Delivery, endpoint: Endpoint, last: Attempt | None) -> st
         reason = f", because {endpoint.shown_reason}" if endpoint.shown_reason else ""
         where = f"in the endpoint's backlog: the endpoint is {endpoint.shown_status.value}{reason}"
         return f"It waits {where}. Resuming it sends the backlog. {said}"
+    if health is not None and health.failing_since is not None:
+        since = f"the receiver has failed since {moment(health.failing_since)}, and is tried again every few minutes"
+        return f"It waits in the endpoint's backlog: {since}. {said}"
     return f"It waits in the endpoint's backlog, which is being sent. {said}"
 
 

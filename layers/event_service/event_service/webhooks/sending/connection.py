@@ -18,7 +18,6 @@ import asyncio
 import functools
 import re
 import select
-from collections.abc import Mapping
 from enum import Enum
 from typing import Any, cast
 
@@ -26,11 +25,10 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpVersion11, RawResponseMessage
-from aiohttp.http_writer import _serialize_headers  # it refuses line breaks in headers
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
+from event_service.http.request import OnePieceRequest
 from event_service.webhooks.sending import progress
 
 MAXIMUM_HEADER_LINE_BYTES = 8190
@@ -230,29 +228,8 @@ def _announced_bytes(message: RawResponseMessage) -> int | None:
     return None if length is None else int(length)
 
 
-class ExactRequest(aiohttp.ClientRequest):
-    """A request that leaves as it was given, and in one piece. Of aiohttp's own it has what the connector reads.
-
-    aiohttp's constructor prepares cookies, credentials, proxies, compression and headers that were not given, and its ``send`` starts a
-    task that writes the body: together a tenth of a delivery.
-    """
-
-    def __init__(self, method: str, url: URL, target: str, headers: Mapping[str, str], body: bytes) -> None:
-        """
-        Args:
-            method: in upper case.
-            url: where to; of path and query, ``target`` is sent.
-            target: path and query. yarl would drop the question mark of an empty query.
-            headers: all but ``host`` and ``content-length``.
-            body: not empty.
-        """
-        self.method = method
-        self.url = self.original_url = url
-        self.headers = CIMultiDict({"Host": url.host_port_subcomponent or "", **headers, "Content-Length": str(len(body))})
-        self.server_hostname = self.proxy = self.proxy_auth = self.proxy_headers = None
-        self._ssl = True  # as the connector has it
-        self._target = target
-        self._bytes = body
+class ExactRequest(OnePieceRequest):
+    """A request to a receiver."""
 
     def write(self, connection: ReceiverConnection) -> None:
         """Writes the request.
@@ -267,7 +244,7 @@ class ExactRequest(aiohttp.ClientRequest):
             raise aiohttp.ClientOSError(None, "The connection was lost before the request was written")
         connection.expect_answer()
         # Without waiting until all of it has left: a receiver may answer before it has read everything.
-        connection.transport.write(_serialize_headers(f"{self.method} {self._target} HTTP/1.1", self.headers) + self._bytes)
+        connection.transport.write(self.written())
 
 
 class Answer:
