@@ -50,7 +50,13 @@ TESTS: Final = {
         "tests/unit/graphql_api/test_bulk_retry.py",
         "tests/unit/graphql_api/test_jobs.py",
     ),
-    "sockets": ("tests/unit/sockets",),
+    "sockets": (
+        "tests/unit/sockets",
+        "tests/integration/sockets/test_poster.py",
+        "tests/unit/routing/test_replay.py",
+        "tests/unit/graphql_api/test_connections.py",
+        "tests/unit/graphql_api/test_explain_delivery.py",
+    ),
 }
 """Of a package of the service."""
 SLOW: Final = (
@@ -59,7 +65,7 @@ SLOW: Final = (
     "tests/unit/sockets/test_interleavings.py",
 )
 """Of these; and the simulations."""
-UNFIT: Final = ("tests/unit/filters/matching/test_budget.py", "tests/unit/filters/matching/test_size.py")
+UNFIT: Final = ("tests/unit/filters/matching/test_work_done.py", "tests/unit/filters/matching/test_size.py")
 """They count calls and bytes, and mutmut adds some to each function."""
 SIMULATIONS: Final = "tests/simulation"
 KILLED: Final = frozenset({"killed", "timeout", "segfault"})

@@ -523,7 +523,7 @@ def test_the_index_quota_tells_the_number_that_would_fit(scene: Scene) -> None:
     """Filters are counted by what an index keeps of them: with four filters a workspace may still be too large."""
     filters = scene.configuration.event_filters
     cameras = [f"camera {number}" for number in range(200)]
-    filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:80]}})  # 86 entries: see test_size.py
+    filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:80]}})  # 86 entries: see test_index_entries.py
     with pytest.raises(TooLarge, match=r"takes 87 index entries .* other filters take 86; .* may have 150, so one with at most 64 fits"):
         filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:81]}})
     fitting = filters.create(WORKSPACE, {"in": {"cameraIds": cameras[:58]}})

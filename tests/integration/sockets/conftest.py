@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from event_service.sockets.storage.queue import SqsBacklogQueue, SqsWakeUpQueue
 from tests import builders
 from tests.builders import SettableClock
 from tests.integration.conftest import REGION
+from tests.integration.sockets.gateway import Gateway, running
 from tests.wiring import SOCKET_RETENTION, SocketUseCases
 
 EVENTS = Path(__file__).parents[3] / "events"
@@ -148,3 +150,9 @@ def sockets(database: Database, clock: SettableClock) -> Sockets:
 
     database._call = counted  # type: ignore[method-assign]
     return made
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    with running() as made:
+        yield made

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-import threading
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
 
 import boto3
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 
 from event_service import wiring
 from event_service.aws.dynamodb import Key
@@ -26,12 +19,10 @@ from event_service.configuration.changes import DeleteEventFilters, PutEventFilt
 from event_service.filters.event_filter import EventFilter
 from event_service.settings import Settings
 from event_service.sockets import live_run
-from event_service.sockets import poster as socket_poster
 from event_service.sockets.connection import Connection, ConnectRequest, Lane
 from event_service.sockets.limits import ConnectionLimits, SocketLimits
 from event_service.sockets.log import Routed
-from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, Posted, RowPlace, Segment, SequencesTaken
-from event_service.sockets.poster import SocketPoster
+from event_service.sockets.ports import AlreadyAppended, GroupState, LogHead, RowPlace, Segment, SequencesTaken
 from event_service.sockets.storage.connections import ConnectionItem
 from functions.socket_delivery import handler
 from functions.socket_delivery.handler import create_handler
@@ -39,122 +30,9 @@ from tests import builders
 from tests.fakes.sockets import FakeConnectionCounts
 from tests.integration.conftest import REGION
 from tests.integration.sockets.conftest import ENDPOINT, RETENTION, TOKEN, WORKSPACE, LambdaContext, Sockets, payload
+from tests.integration.sockets.gateway import CONNECTION, Gateway, poster_of
 from tests.template_file import resources
 from tests.unit.sockets.scene import Scene
-
-CONNECTION = "L0SM9cOFvHcCIhw="
-
-
-@dataclass
-class Gateway:
-    """API Gateway's management interface on this machine; ``statuses`` are given out one by one, then 200."""
-
-    url: str = ""
-    received: list[tuple[str, str, bytes]] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    connections: int = 0
-    statuses: deque[int] = field(default_factory=deque)
-    silent: threading.Event = field(default_factory=threading.Event)
-
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    made = Gateway()
-    made.silent.set()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def setup(self) -> None:
-            made.connections += 1
-            super().setup()
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            made.silent.wait(20)
-            made.received.append((self.command, self.path, body))
-            made.headers.append({name.lower(): value for name, value in self.headers.items()})
-            self.send_response(made.statuses.popleft() if made.statuses else 200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        do_POST = do_DELETE = answer  # noqa: N815 - the base class finds its methods by these names
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}/live"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield made
-    made.silent.set()
-    server.shutdown()
-    server.server_close()
-
-
-def poster_of(gateway: Gateway) -> SocketPoster:
-    return SocketPoster(gateway.url, "us-east-1", lambda: None)
-
-
-def outcome(gateway: Gateway, data: bytes = b"{}") -> Posted:
-    async def post() -> Posted:
-        poster = poster_of(gateway)
-        try:
-            return await poster.post(CONNECTION, data)
-        finally:
-            await poster.aclose()
-
-    return asyncio.run(post())
-
-
-# -- the management interface ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (200, Posted.SENT),
-        (410, Posted.GONE),
-        (413, Posted.TOO_LARGE),
-        (429, Posted.THROTTLED),
-        (500, Posted.UNKNOWN),
-        (503, Posted.UNKNOWN),
-        (400, Posted.REFUSED),
-        (403, Posted.REFUSED),
-    ],
-)
-def test_each_answer_means_one_thing(gateway: Gateway, status: int, expected: Posted) -> None:
-    gateway.statuses.append(status)
-
-    assert outcome(gateway) is expected
-    assert [(method, unquote(path), body) for method, path, body in gateway.received] == [
-        ("POST", f"/live/@connections/{CONNECTION}", b"{}")
-    ]
-
-
-def test_an_answer_that_does_not_come_is_not_waited_for(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_poster, "TIMEOUT_SECONDS", 0.2)
-    gateway.silent.clear()
-
-    assert outcome(gateway) is Posted.UNKNOWN
-
-
-def test_a_call_is_signed_when_there_are_credentials(gateway: Gateway) -> None:
-    async def post() -> None:
-        poster = SocketPoster(gateway.url, "us-east-1", lambda: ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token"))
-        await poster.post(CONNECTION, b"{}")
-        await poster.aclose()
-
-    asyncio.run(post())
-
-    (headers,) = gateway.headers
-    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
-    assert headers["x-amz-security-token"] == "token"
-
-
-def test_nobody_there_is_no_exception() -> None:
-    assert outcome(Gateway("http://127.0.0.1:9")) is Posted.UNKNOWN
-
 
 # -- the log -----------------------------------------------------------------------------------------------------------
 

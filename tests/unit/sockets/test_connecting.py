@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from event_service.access.token import Token, TokenKind, hash_token
 from event_service.base.errors import BadUserInput, DomainError, Forbidden, NotFound, Unauthenticated
 from event_service.configuration.endpoint import EndpointType
 from event_service.sockets.connection import GREATEST_SEQUENCE, ConnectRequest, read_connect_request
+from event_service.sockets.messages import CloseSocket
 from tests.builders import START
 from tests.unit.sockets.scene import AGENT_TOKEN, ENDPOINT, FOREIGN_TOKEN, RETENTION, TOKEN, Scene, a_token, an_endpoint
 
@@ -55,6 +57,15 @@ def test_two_lines_of_subprotocols_are_one_list() -> None:
     parsed = read_connect_request("c", START, {"Sec-WebSocket-Protocol": ["event-service", TOKEN]}, {})
 
     assert (parsed.token, parsed.subprotocol) == (TOKEN, "event-service")
+
+
+def test_everything_that_a_client_gives_is_read_from_where_it_stands() -> None:
+    query = {"endpoint_id": ENDPOINT, "token": TOKEN, "after": "1", "batch": "2", "last": "3", "filter": "4"}
+
+    parsed = read_connect_request("c", START, {"User-Agent": [" program "]}, query, "192.0.2.1")
+
+    assert parsed == ConnectRequest("c", START, ENDPOINT, TOKEN, "1", "2", "3", "4", "192.0.2.1", "program")
+    assert read_connect_request("c", START, {}, {}) == ConnectRequest("c", START, None, None)
 
 
 def test_who_offers_no_subprotocol_is_given_none() -> None:
@@ -162,9 +173,30 @@ def test_an_after_that_is_no_sequence_is_refused_and_nothing_is_stored(after: st
     assert not scene.tables.log_heads
 
 
+@pytest.mark.parametrize(("name", "length"), [("after", 30), ("newest", 30), ("filter", 60)])
+def test_a_long_text_that_is_refused_is_shown_cut_off(name: str, length: int) -> None:
+    scene = Scene()
+
+    for text, shown in (("y" * length, "y" * length), ("y" * (length + 1), "y" * (length - 3) + "...")):
+        given: dict[str, Any] = {name: text}
+        with pytest.raises(BadUserInput) as raised:
+            scene.connect(**given)
+        assert f" '{shown}' is not " in raised.value.message
+
+
 def test_connect_checks_the_token_before_it_reads_after() -> None:
     with pytest.raises(Unauthenticated):
         Scene().connect("-1", token=UNKNOWN)
+
+
+def test_a_connect_that_is_refused_is_told_what_to_do_instead() -> None:
+    scene = Scene()
+
+    with pytest.raises(BadUserInput, match=r"^last: give either after or last\.$"):
+        scene.connect(after=1, newest="2")
+    with pytest.raises(Forbidden, match=r"^A token of kind agent can only publish; connect with an access token, or with a listener's\.$"):
+        scene.connect(token=AGENT_TOKEN)
+    assert not scene.tables.rows
 
 
 def test_batch_is_one_or_left_out() -> None:
@@ -178,6 +210,12 @@ def test_no_token_is_asked_for_where_endpoint_ids_are_enough() -> None:
     client = scene.connect(token=None)
 
     assert scene.row(client).token_hash is None
+
+
+def test_what_tells_clients_apart_is_stored_only_where_it_is_asked_for() -> None:
+    scene = Scene()
+
+    assert scene.row(scene.connect(address="192.0.2.1", program="p")).client is None
 
 
 def test_a_first_connect_costs_two_reads_and_three_writes() -> None:
@@ -343,9 +381,11 @@ def test_removed_and_expired_segments_are_the_same_gap() -> None:
         scene.clock.advance(hours=25)
         if removed:
             scene.tables.expire(scene.clock())
+        scene.calls.clear()
         client = scene.connect(after=2)
         scene.work()
         frames.append(scene.frames(client))
+        assert scene.calls["segments"] <= 4
 
     assert frames[0] == frames[1] == [{"notice": "gap", "from": 3, "to": 5, "next": 6, "reason": "expired"}]
 
@@ -413,6 +453,15 @@ def test_a_disconnect_forgets_the_connection_without_a_look_at_any_index() -> No
 
     assert not scene.tables.rows
     assert scene.calls == {"owner": 2, "forget": 1}
+
+
+def test_an_open_connection_without_a_row_is_unknown_and_closed() -> None:
+    scene = Scene()
+
+    assert scene.connections.check(scene.connect())
+    assert scene.backlog.sent == []
+    assert not scene.connections.check("unknown")
+    assert scene.backlog.sent == [(CloseSocket("unknown"), 0)]
 
 
 def test_a_row_outlives_its_connection_by_a_little() -> None:

@@ -18,13 +18,14 @@ from event_service.sockets.connection import GREATEST_SEQUENCE, Connection, Lane
 from event_service.sockets.delivery import ReceivedWakeUp
 from event_service.sockets.frames import MAXIMUM_FRAME_BYTES
 from event_service.sockets.log import Routed
-from event_service.sockets.messages import CloseSocket, WakeUp, parse_backlog_message
-from event_service.sockets.ports import Counted, GroupState, Posted, Segment, SequencesTaken
-from event_service.sockets.waking import wake_endpoints_of_token
+from event_service.sockets.messages import CloseSocket, LateAppend, WakeUp, parse_backlog_message
+from event_service.sockets.ports import Counted, GroupState, LogHead, Posted, Segment, SequencesTaken
+from event_service.sockets.waking import wake_endpoints_of_token, wake_group
 from tests.builders import START
 from tests.printed import printed
 from tests.simulation.virtual_time import run
-from tests.unit.sockets.scene import ENDPOINT, TOKEN, WORKSPACE, Scene, a_token, an_event
+from tests.unit.sockets.scene import ENDPOINT, RETENTION, TOKEN, WORKSPACE, Scene, a_token, an_event
+from tests.wiring import SocketUseCases
 
 
 def test_every_client_of_an_endpoint_gets_every_event_in_order() -> None:
@@ -283,7 +284,30 @@ def test_a_client_that_takes_nothing_for_30_seconds_is_closed_and_resumes() -> N
     assert scene.sequences(again) == [1, 2, 3]
 
 
-def test_slow_client_that_is_closed_is_told_why_if_it_can_take_that() -> None:
+def test_client_that_takes_single_events_is_told_once_that_it_falls_behind() -> None:
+    scene = Scene()
+    scene.connect()
+    for _ in range(15):
+        scene.publish(100)
+    scene.tables.rows.clear()
+    scene.queue.waiting.clear()
+    one_by_one, batched = scene.connect(after=0), scene.connect(after=0, batch="1")
+    near = scene.connect(after=500)
+    scene.api.seconds = lambda connection_id: 0.1
+
+    scene.work()
+
+    notices = {
+        client: [one for one in scene.frames(client) if isinstance(one, dict) and "notice" in one] for client in (one_by_one, batched, near)
+    }
+    assert [(one["notice"], one["events"]) for one in notices[one_by_one]] == [("behind", 1_450)]
+    assert notices[batched] == notices[near] == []
+    assert scene.row(one_by_one).told_behind
+    assert [frame["sequence"] for frame in scene.frames(one_by_one) if "sequence" in frame] == list(range(1, 1_501))
+
+
+def test_slow_client_that_is_closed_is_told_why_if_it_can_take_that(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     scene = Scene()
     client = scene.connect()
     scene.clock.advance(minutes=1)
@@ -298,6 +322,7 @@ def test_slow_client_that_is_closed_is_told_why_if_it_can_take_that() -> None:
     scene.work()
 
     assert [(frame["notice"], frame["reason"]) for frame in scene.frames(client)] == [("closing", "slow-client")]
+    assert f"connection {client} took nothing for 30 seconds and is closed" in caplog.messages
     assert scene.api.closed == {client: "service"}
 
 
@@ -441,6 +466,96 @@ def test_head_of_a_deleted_endpoint_is_forgotten() -> None:
     scene.work()
 
     assert not scene.tables.log_heads
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True)])
+def test_wake_ups_of_one_batch_are_one_that_knows_of_a_deletion(order: tuple[bool, bool]) -> None:
+    scene = Scene()
+    scene.connections.disconnect(scene.connect())
+    del scene.tables.endpoints[ENDPOINT]
+    scene.calls.clear()
+
+    batch = [ReceivedWakeUp(WakeUp(WORKSPACE, ENDPOINT, deleted=deleted), "receipt") for deleted in order]
+    run(scene.clock, scene.delivery.serve(batch, lambda: 60.0))
+
+    assert not scene.tables.log_heads
+    assert scene.calls["take_turn"] == 1
+
+
+def test_deletion_while_a_connection_returns_to_its_group_closes_it() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(2)
+    scene.work()
+    client = scene.connect(after=0)
+
+    def delete(operation: str) -> None:
+        if operation == "save":
+            scene.tables.endpoints.pop(ENDPOINT, None)
+
+    scene.hook = delete
+    scene.work_backlog()
+    scene.hook = lambda operation: None
+    wake_up = scene.queue.sent[-1]
+    # Both close by themselves: its log is forgotten although nobody is left.
+    scene.tables.rows.clear()
+    scene.work()
+
+    assert scene.sequences(client) == [1, 2]
+    assert wake_up.deleted
+    assert not scene.tables.log_heads
+
+
+@pytest.mark.parametrize(("group", "turn"), [(0, 7), (1, 4), (2, 0)])
+def test_a_wake_up_of_a_group_names_its_own_turn(group: int, turn: int) -> None:
+    """Another number may be one that the queue has seen, and then nobody is woken."""
+    scene = Scene()
+    for number, taken in ((0, 5), (1, 4)):
+        scene.tables.groups[ENDPOINT, number] = GroupState(turn=taken)
+
+    wake_group(scene.tables, scene.queue, WakeUp(WORKSPACE, ENDPOINT, group), LogHead(1, 1, scene.clock(), turn=7))
+
+    assert scene.queue.sent == [WakeUp(WORKSPACE, ENDPOINT, group, turn)]
+
+
+def test_connections_that_return_at_about_the_same_time_share_the_calls() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(2)
+    scene.work()
+    quick, slower = scene.connect(after=0), scene.connect(after=0)
+    scene.api.seconds = lambda connection_id: 0.01 if connection_id == slower else 0.005
+    scene.calls.clear()
+
+    scene.work_backlog()
+
+    assert scene.sequences(quick) == scene.sequences(slower) == [1, 2]
+    assert (scene.calls["save"], scene.calls["situation"]) == (1, 2)
+
+
+def test_pauses_of_an_append_that_is_throttled_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    scene.connect()
+    pauses: list[float] = []
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    use_cases = SocketUseCases(
+        connections=scene.tables,
+        log_store=scene.tables,
+        wake_ups=scene.queue,
+        backlog=scene.backlog,
+        clock=scene.clock,
+        sleep=pauses.append,
+    )
+
+    def fail(operation: str) -> None:
+        if operation == "allocate":
+            raise RateLimited("busy")
+
+    scene.hook = fail
+
+    assert use_cases.log.append([Routed(WORKSPACE, "nonce", {ENDPOINT: ["event"]})]) == set()
+    assert pauses == [pytest.approx(0.03 * 2**tries) for tries in range(1, 6)]
+    assert [message for message, _ in scene.backlog.sent] == [LateAppend(WORKSPACE, ENDPOINT, "nonce", ("event",))]
 
 
 def test_a_head_that_could_not_be_forgotten_is_at_the_next_try() -> None:
@@ -1042,6 +1157,22 @@ def test_sequences_that_a_router_left_are_sealed_after_two_seconds() -> None:
     assert 1.9 < scene.clock.seconds - begun < 3
     with pytest.raises(SequencesTaken):
         scene.tables.append(ENDPOINT, [Segment(2, ("a", "b", "c"), scene.clock(), scene.clock())], ["late"])
+
+
+def test_sequences_of_a_message_that_was_appended_before_are_unused() -> None:
+    """It came again without saying so."""
+    scene = Scene()
+    client = scene.connect()
+    scene.publish(nonce="same")
+    scene.publish(2, nonce="same")
+    scene.publish()
+
+    scene.work()
+
+    now = scene.tables.log_heads[ENDPOINT].appended_at
+    assert now is not None
+    assert scene.tables.log[ENDPOINT][2] == Segment(2, (), now, now + RETENTION, unused=2)
+    assert [frame.get("notice", frame.get("sequence")) for frame in scene.frames(client)] == [1, "gap", 4]
 
 
 def test_a_router_that_is_too_late_for_its_sequences_appends_with_new_ones() -> None:

@@ -105,6 +105,15 @@ def test_every_operator_has_words(operator: str) -> None:
         ),
         ({"in": {"cameraIds": []}}, {"cameraId": "9"}, ["`in.cameraIds`: the list is empty, and so it matches nothing."]),
         (
+            {"in": {"cameraIds": [], "agentIds": ["1"]}, "pattern": {"type": ["Door"]}},
+            {"cameraId": "9", "type": "Window", "agentId": "2"},
+            [
+                "`in.cameraIds`: the list is empty, and so it matches nothing.",
+                '`type`: "Window" is not "Door".',
+                '`in.agentIds`: "2" is not "1".',
+            ],
+        ),
+        (
             {"pattern": {"a": {"b": [1], "c": [1]}}},
             APART,
             ["`a.c`: no value fits in the same element of the list in which `a.b` holds; wanted is 1."],
@@ -133,6 +142,24 @@ def test_the_clause_in_the_middle_is_found_where_two_others_agree() -> None:
 
     assert explanation.near_miss is not None
     assert explanation.near_miss.path == "a.b"
+
+
+@pytest.mark.parametrize(
+    ("condition", "event", "path"),
+    [
+        ({"pattern": {"a": {"b": [1], "c": [1]}}}, APART, "a.c"),
+        ({"pattern": {"a": {"b": [1], "c": [1]}, "d": [1]}}, APART, None),
+        ({"pattern": {"a": {"b": [1], "c": [1]}, "d": [1], "e": [1]}}, APART, None),
+        ({"in": {"cameraIds": []}}, APART, "in.cameraIds"),
+        ({"in": {"cameraIds": []}, "pattern": {"d": [1]}}, APART, None),
+        ({"pattern": {"a": {"b": [1]}}}, APART, None),
+    ],
+)
+def test_a_near_miss_is_one_clause_of_whatever_kind(condition: dict[str, Any], event: dict[str, Any], path: str | None) -> None:
+    miss = Explainer(condition).near_miss(event)
+
+    assert miss == Explainer(condition).explain(event).near_miss
+    assert (miss.path if miss else None) == path
 
 
 def test_an_explanation_stays_within_its_budget_and_says_so() -> None:

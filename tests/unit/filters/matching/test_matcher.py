@@ -105,6 +105,46 @@ def test_an_event_may_use_the_names_of_the_lists() -> None:
     assert not matches({"in": {"cameraIds": ["c1"]}}, event({"\0in.cameraIds": "c1", "in": {"cameraIds": ["c1"]}}))
 
 
+def test_fields_meet_in_an_element_however_many_there_are() -> None:
+    """Elements are bits of a number: of its first byte, its last, and those between."""
+    pattern = {"data": {"rows": {"a": [1], "b": [1]}}}
+    for first, second in ((0, 8), (3, 12), (7, 16), (1, 1_000)):
+        rows: list[dict[str, int]] = [{"c": 1} for _ in range(1_001)]
+        rows[first], rows[second] = {"a": 1}, {"b": 1}
+        assert not matches({"pattern": pattern}, event({"rows": rows}))
+        rows[second] = {"a": 1, "b": 1}
+        assert matches({"pattern": pattern}, event({"rows": rows}))
+
+
+def test_a_field_that_holds_outside_of_lists_settles_nothing_inside_them() -> None:
+    """It has two spellings: one value stands in a list, and the one that is wanted does not."""
+    condition = {"pattern": {"data": {"a": {"b": [1]}, "rows": {"c": [1], "d": [1]}}}}
+    both = {"a.b": 1, "a": [{"b": 2}, {"b": 3}]}
+
+    assert not matches(condition, event({**both, "rows": [{"c": 1}, {"d": 1}]}))
+    assert matches(condition, event({**both, "rows": [{"c": 1}, {"c": 1, "d": 1}]}))
+
+
+@pytest.mark.parametrize("operand", [{"prefix": "on"}, {"suffix": "ne"}, {"wildcard": "o*e"}, {"equals-ignore-case": ["Once", "ONE"]}])
+def test_an_exclusion_is_asked_of_each_value_of_a_list(operand: dict[str, Any]) -> None:
+    condition = {"pattern": {"data": {"words": [{"anything-but": operand}]}}}
+
+    assert not matches(condition, event({"words": ["one", "one"]}))
+    refused = {"prefix": ["one", "once"], "suffix": ["one", "none"], "wildcard": ["one", "once"], "equals-ignore-case": ["one", "once"]}
+    for words in refused[next(iter(operand))], ["one"]:
+        assert not matches(condition, event({"words": words}))
+        assert matches(condition, event({"words": [*words, "two"]}))
+
+
+@pytest.mark.parametrize("operator", ["prefix", "suffix"])
+def test_long_texts_are_compared_without_case_to_their_ends(operator: str) -> None:
+    text = "aB" * 1_500
+    for wanted in ({"equals-ignore-case": text}, {operator: {"equals-ignore-case": text[:300]}}):
+        condition = {"pattern": {"data": {"text": [wanted]}}}
+        assert matches(condition, event({"text": text.swapcase()}))
+        assert not matches(condition, event({"text": f"x{text}x"}))
+
+
 @pytest.mark.parametrize(
     ("condition", "words"),
     [

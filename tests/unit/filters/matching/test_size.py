@@ -14,7 +14,6 @@ import pytest
 
 from benchmarks.speed import hostile
 from benchmarks.speed import matcher as ordinary
-from event_service.filters.event_filter import MAXIMUM_INDEX_ENTRIES
 from event_service.filters.matching import conditions
 from event_service.filters.matching.matcher import Matcher
 from event_service.filters.matching.size import index_entries
@@ -99,26 +98,3 @@ def test_moving_filters_keep_the_estimate() -> None:
         matcher.matches(ordinary.event(number))
 
     assert before / 2 <= matcher.estimated_bytes <= before * 2
-
-
-@pytest.mark.parametrize(
-    ("condition", "entries"),
-    [
-        ({"in": {"cameraIds": ["c1", "c2"]}}, 4 + 2 + 1 + 1),
-        ({"in": {"cameraIds": []}}, 4),
-        ({"pattern": {"data": {"a": [1]}}}, 4 + 1 + 2 + 1),
-        ({"pattern": {"a": ["x" * 640]}}, 4 + 11 + 1 + 1),
-        ({"pattern": {"a": [{"numeric": [">", 1]}]}}, 4 + 3 + 1 + 1),
-        ({"pattern": {"a": [{"exists": False}, 1, 2]}}, 4 + 3 + 1 + 1),
-        # three distinct conditions with a value and a segment each, two alternatives of two fields each
-        ({"pattern": {"a": [1], "$or": [{"b": [1]}, {"c": [1]}]}}, 4 + 3 * 2 + 2 * 2),
-    ],
-)
-def test_entries_are_counted_by_a_stated_rule(condition: dict[str, Any], entries: int) -> None:
-    assert index_entries(condition) == entries
-
-
-def test_filters_of_800_cameras_fit_up_to_a_stated_number() -> None:
-    entries = index_entries({"in": {"cameraIds": [f"camera-{number}" for number in range(800)]}})
-
-    assert MAXIMUM_INDEX_ENTRIES // entries == 3_101  # as docs/filters.md says

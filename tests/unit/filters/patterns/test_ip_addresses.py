@@ -82,3 +82,10 @@ def test_a_network_holds_what_the_standard_library_says(
     assert length == mask
     expected = ipaddress.ip_network(f"{family(known)}/{mask}", strict=False)
     assert (first_address(other, mask) == network) == (family(other) in expected)
+
+
+def test_a_text_of_up_to_64_characters_may_be_an_address() -> None:
+    longest = "::" + "1".zfill(MAXIMUM_CHARACTERS - 2)
+
+    assert parse_address(longest) == bytes(15) + b"\1"
+    assert parse_address("::0" + longest[2:]) is None

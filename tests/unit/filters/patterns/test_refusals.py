@@ -153,6 +153,9 @@ def test_all_faults_are_reported_together() -> None:
 
     assert [fault.path for fault in caught.value.faults] == ["pattern.a", "pattern.b", "pattern.c[1].numeric"]
     assert len(caught.value.problems) == 3
+    with pytest.raises(PatternError) as caught:
+        compile_pattern({"$or": [1, {"a": 1}, 2], "b": 1})
+    assert [fault.path for fault in caught.value.faults] == ["pattern.$or[0]", "pattern.$or[1].a", "pattern.$or[2]", "pattern.b"]
 
 
 def test_no_more_than_ten_faults_are_reported() -> None:
