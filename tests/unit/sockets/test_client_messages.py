@@ -30,7 +30,8 @@ def test_an_action_is_documented_has_a_sample_and_is_told_of(action: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "message", [None, "", "ping", '{"action":"PING"}', '{"action":["ping"]}', '{"action":"ping","x":"' + "y" * 1_000 + '"}']
+    "message",
+    [None, "", "ping", '["ping"]', "5", '{"action":"PING"}', '{"action":["ping"]}', '{"action":"ping","x":"' + "y" * 1_000 + '"}'],
 )
 def test_anything_else_is_told_what_is_understood(message: str | None) -> None:
     answer = answer_to(message)

@@ -526,9 +526,11 @@ def test_connections_that_return_at_about_the_same_time_share_the_calls() -> Non
     quick, slower = scene.connect(after=0), scene.connect(after=0)
     scene.api.seconds = lambda connection_id: 0.01 if connection_id == slower else 0.005
     scene.calls.clear()
+    scene.queue.sent.clear()
 
     scene.work_backlog()
 
+    assert scene.queue.sent == []
     assert scene.sequences(quick) == scene.sequences(slower) == [1, 2]
     assert (scene.calls["save"], scene.calls["situation"]) == (1, 2)
 
@@ -1157,6 +1159,38 @@ def test_sequences_that_a_router_left_are_sealed_after_two_seconds() -> None:
     assert 1.9 < scene.clock.seconds - begun < 3
     with pytest.raises(SequencesTaken):
         scene.tables.append(ENDPOINT, [Segment(2, ("a", "b", "c"), scene.clock(), scene.clock())], ["late"])
+
+
+def test_events_whose_router_comes_while_they_are_sealed_are_sent() -> None:
+    scene = Scene()
+    client = scene.connect()
+    scene.publish()
+    scene.tables.allocate(ENDPOINT, 1)
+    scene.events.add(an_event(100))
+    scene.publish()
+
+    def append(operation: str) -> None:
+        if operation == "seal":
+            scene.hook = lambda operation: None
+            now = scene.clock()
+            scene.tables.append(ENDPOINT, [Segment(2, (an_event(100).id,), now, now + RETENTION)], ["late"])
+
+    scene.hook = append
+    scene.work()
+
+    assert scene.sequences(client) == [1, 2, 3]
+
+
+def test_client_in_its_own_lane_that_opens_in_a_moment_is_waited_for() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.publish(2)
+    scene.work()
+    client = scene.connect(after=0, opens=timedelta(seconds=0.25))
+
+    scene.work_backlog()
+
+    assert scene.sequences(client) == [1, 2]
 
 
 def test_sequences_of_a_message_that_was_appended_before_are_unused() -> None:
