@@ -30,7 +30,8 @@ from tests.unit.graphql_api.test_authorization import FIELDS, VERDICTS
 UNKNOWN = "00000000-0000-4000-8000-000000000001"
 LISTED = "{ totalCount collectionItems { id } }"
 CALLS: dict[str, str] = {
-    **{name: VERDICTS[name].call for name in FIELDS},
+    # `token` takes no id, and reads nothing.
+    **{name: VERDICTS[name].call for name in FIELDS if name != "token"},
     # -- filters of lists
     "DeliveryFilters.eventId": '{ deliveries(filters: {eventId: {exact: "%(event)s"}}) ' + LISTED + " }",
     "DeliveryFilters.endpointId": '{ deliveries(filters: {endpointId: {exact: "%(endpoint)s"}}) ' + LISTED + " }",
@@ -72,6 +73,10 @@ CALLS: dict[str, str] = {
     "MatchEventsInput.eventIds": (
         '{ matchEvents(input: {eventFiltersInput: {in: {eventTypes: ["A"]}}, eventIds: ["%(event)s"]}) { matched } }'
     ),
+    "MatchEventsInput.replacesId": (
+        '{ matchEvents(input: {eventFiltersInput: {in: {eventTypes: ["A"]}}, endpointId: "%(endpoint)s", keepOthers: true, '
+        'replacesId: "%(filter)s"}) { matched } }'
+    ),
     # -- objects beside what is named
     "explainDelivery with the last match": (
         '{ explainDelivery(eventId: "%(event)s", endpointId: "%(endpoint)s") { filters { lastMatch { event { id } examined } } } }'
@@ -91,7 +96,7 @@ IDS_THAT_ARE_LOOKED_UP = {
     "EndpointFilters": {"id", "eventFiltersId"},
     "EventFiltersFilters": {"id", "endpointId"},
     "EventFilters": {"id", "dataIdentificationDataProfileId", "activityId", "agentId", "cameraId"},
-    "MatchEventsInput": {"endpointId", "eventFiltersId", "eventIds"},
+    "MatchEventsInput": {"endpointId", "eventFiltersId", "eventIds", "replacesId"},
 }
 IDS_THAT_ARE_ONLY_STORED = {
     "ConditionFields": {"cameraIds", "agentIds", "profileGroupIds"},

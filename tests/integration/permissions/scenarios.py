@@ -198,6 +198,7 @@ def events_are_published_delivered_and_listed(client: Client) -> None:
     assert sum(one["delivered"] for one in points) >= 1
     assert client.ask("{ eventTypes { collectionItems { type } } }")["collectionItems"]
     client.ask("{ configuration { version collectionItems { id } } }")
+    client.ask("{ token { id name } }")
     condition = {"pattern": {"data": {"x": [1]}}}
     client.ask("query($input: MatchEventsInput!) { matchEvents(input: $input) { examined } }", input={"eventFiltersInput": condition})
     assert client.explain("known", hook) == "DELIVERED"
