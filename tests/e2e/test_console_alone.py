@@ -311,8 +311,9 @@ async def test_keys_lead_to_screens_unless_they_are_turned_off(page: Page) -> No
     for key in ("/", "g", "e"):
         await page.press(key)
     await page.press("k", control=True)
-    await page.until("document.querySelector('dialog')")
+    await page.until("document.querySelector('dialog[open]')?.contains(document.activeElement)")
     await page.press("Escape")
+    await page.until("!document.querySelector('dialog')")
     assert await page.run("location.hash") == "#/settings"
     # What is typed into a field is no key.
     await page.click("Keys without Ctrl: / and g")
