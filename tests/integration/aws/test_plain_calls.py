@@ -148,6 +148,18 @@ def test_a_connection_that_was_closed_while_idle_is_not_used(server: Server) -> 
     assert len(server.connections) == 2
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used(server: Server) -> None:
+    calls = server.batches()
+    assert calls.answer("BatchGetItem", KEYS) is not None
+    server.now += 49
+    assert calls.answer("BatchGetItem", KEYS) is not None
+    assert len(server.connections) == 1
+    server.now += 51
+
+    assert calls.answer("BatchGetItem", KEYS) is not None
+    assert len(server.connections) == 2
+
+
 @pytest.mark.parametrize("status", [400, 500, 503])
 def test_what_dynamodb_does_not_do_is_left_to_the_sdk(server: Server, status: int) -> None:
     calls = server.batches()

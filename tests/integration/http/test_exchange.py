@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -24,9 +26,15 @@ class Server:
     received: list[bytes] = field(default_factory=list)
     connections: int = 0
     hangs_up: bool = False
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def say(self, text: bytes) -> None:
+        """Sends at once, over the first connection, what was not asked for."""
+        os.write(self.sockets[0].fileno(), text)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.sockets.append(writer.get_extra_info("socket"))
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -127,3 +135,14 @@ async def test_a_line_break_in_a_header_is_refused_and_nothing_is_sent(server: S
         await post(signed="a\r\nb: c")
     assert await post() == 200
     assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["not read yet", "read"])
+async def test_an_answer_nobody_asked_for_is_not_that_of_the_next_request(server: Server, post: Post, pause: float) -> None:
+    assert await post() == 200
+    server.say(b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
+    if pause:
+        await asyncio.sleep(pause)
+
+    assert await post() == 200
+    assert server.connections == 2

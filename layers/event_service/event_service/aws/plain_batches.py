@@ -14,7 +14,6 @@ from __future__ import annotations
 import http.client
 import json
 import logging
-import select
 import ssl
 import time
 from collections import deque
@@ -28,6 +27,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from event_service.aws.signature_v4 import RequestSigner
 from event_service.aws.user_agent import USER_AGENT
+from event_service.http.readable import is_readable
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ TIMEOUT_SECONDS: Final = 1.0
 REST_SECONDS: Final = 10.0
 """After a call that got no answer, all are left to the SDK for so long: it may know a proxy or certificates that are needed here."""
 IDLE_CONNECTIONS: Final = 32
+IDLE_SECONDS: Final = 50.0
+"""A connection that was idle for longer may be gone without a word, above all after Lambda had frozen the process: it is not used again."""
 
 
 class PlainBatches:
@@ -62,7 +64,8 @@ class PlainBatches:
         self._credentials = credentials
         self._timeout = timeout_seconds
         self._monotonic = monotonic
-        self._idle: deque[http.client.HTTPConnection] = deque()
+        self._idle: deque[tuple[http.client.HTTPConnection, float]] = deque()
+        """And since when."""
         self._rests_until = 0.0
 
     def answer(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -95,7 +98,7 @@ class PlainBatches:
     def close(self) -> None:
         """Closes the connections that are idle; Lambda never does."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop()[0].close()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -113,17 +116,17 @@ class PlainBatches:
         if response.will_close or len(self._idle) >= IDLE_CONNECTIONS:
             connection.close()
         else:
-            self._idle.append(connection)
+            self._idle.append((connection, self._monotonic()))
         return response.status, text
 
     def _connection(self) -> http.client.HTTPConnection:
         """One that is idle, the last one used first, or a new one."""
         while True:
             try:
-                connection = self._idle.pop()
+                connection, since = self._idle.pop()
             except IndexError:
                 break
-            if not _was_closed(connection):
+            if self._monotonic() - since < IDLE_SECONDS and not _was_closed(connection):
                 return connection
             connection.close()
         host, port = self._url.hostname or "", self._url.port
@@ -134,8 +137,4 @@ class PlainBatches:
 
 def _was_closed(connection: http.client.HTTPConnection) -> bool:
     """Whether the other side hung up while the connection was idle: there is something to read, which is the end."""
-    if connection.sock is None:
-        return True
-    poll = select.poll()
-    poll.register(connection.sock.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    return connection.sock is None or is_readable(connection.sock.fileno())

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-import select
 from enum import Enum
 from typing import Any, cast
 
@@ -28,6 +27,7 @@ from aiohttp.http import HttpVersion11, RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from event_service.http.readable import is_readable
 from event_service.http.request import OnePieceRequest
 from event_service.webhooks.sending import progress
 
@@ -79,19 +79,14 @@ class ReceiverConnection(ResponseHandler):
         self._end = b""
 
     def spoiled(self) -> bool:
-        """Whether anything arrived since the last answer ended, or the receiver has hung up.
-
-        What the kernel has received and the event loop has not yet read counts: after a pause (a frozen Lambda) a late answer lies there.
-        """
+        """Whether anything arrived since the last answer ended, or the receiver has hung up."""
         transport = self.transport
         if transport is None or self.should_close or self._reading_paused or transport.is_closing():
             return True
         # A new TLS connection has session tickets to read, which are no answer.
         if not self.used and transport.get_extra_info("ssl_object") is not None:
             return False
-        poll = select.poll()
-        poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return is_readable(transport.get_extra_info("socket").fileno())
 
     @property
     def should_close(self) -> bool:
