@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -121,11 +122,61 @@ TRANSACTIONS = {
 }
 
 
+UPDATES = (
+    "SET #n = :one",
+    "SET #n = :one, #m.a = :text, list[1] = :one",
+    "SET #n = :one, other = if_not_exists(#n, :one), list = list_append(list, :list)",
+    "SET #n = #n + :one, other = other - :one REMOVE list[0], list[1]",
+    "ADD #n :one, texts :texts DELETE numbers :numbers REMOVE #m.deep",
+    "SET " + ", ".join(f"a{number} = :one" for number in range(60)),
+    "SET #n = :one SET other = :one",
+    "ADD #n :one ADD other :one SET texts = :one SET yes = :one",
+    "SET #n = :one ADD other :one REMOVE a1 REMOVE a2",
+    "SET #n = :one, #n = :text",
+    "SET #m.a = :one, #m.a.b = :one",
+    "SET other = :one, other = :text REMOVE a3",
+    "SET id = :one",
+    "SET #date = :one",
+    "SET #date = :none",
+    "SET other = :missing",
+    "SET #missing = :one",
+    "SET none.deep = :one",
+    "SET other = #m + :one",
+    "SET other = missing",
+    "SET group = :one",
+    "SET #n :one",
+    "REMOVE none",
+)
+"""Some of them are refused, each for another reason, or for two."""
+NAMES = {"#n": "number", "#m": "map", "#date": "date"}
+CONSTANTS: dict[str, Any] = {
+    ":one": {"N": "1"},
+    ":text": {"S": "t"},
+    ":none": {"S": ""},
+    ":list": {"L": [{"S": "x"}]},
+    ":texts": {"SS": ["b"]},
+    ":numbers": {"NS": ["1"]},
+}
+
+
+def updates(dynamodb: Any) -> Iterator[Any]:
+    for expression in UPDATES:
+        for key in ({"owner": {"S": "kinds"}, "id": {"S": "001"}}, {"owner": {"S": "kinds"}, "id": {"S": f"made {len(expression)}"}}):
+            names = {name: value for name, value in NAMES.items() if name in expression}
+            values = {name: value for name, value in CONSTANTS.items() if re.search(rf"{name}\b", expression)}
+            options = {
+                **({"ExpressionAttributeNames": names} if names else {}),
+                **({"ExpressionAttributeValues": values} if values else {}),
+            }
+            yield said(dynamodb.update_item, TableName=TABLE, Key=key, UpdateExpression=expression, ReturnValues="ALL_NEW", **options)
+
+
 def conversation(dynamodb: Any) -> list[Any]:
     """Calls of every kind that replacements have to do with, and what was answered."""
     answers = [said(dynamodb.create_table, **SCHEMA)]
     answers.append(said(dynamodb.put_item, TableName=TABLE, Item=an_item("kinds", 1) | VALUES))
     answers.append(said(dynamodb.get_item, TableName=TABLE, Key={"owner": {"S": "kinds"}, "id": {"S": "001"}}))
+    answers.extend(updates(dynamodb))
     for size in (404_900, 405_000, 405_100):
         answers.append(
             said(
@@ -209,6 +260,8 @@ def test_the_conversation_comes_to_every_kind_of_answer(conversations: tuple[lis
 
     assert errors >= {"TransactionCanceledException", "ValidationException"}
     assert any(answer.get("Item", {}).keys() >= VALUES.keys() for answer in found)
+    refused = {answer["Error"]["Message"].partition(":")[0] for answer in found if "Error" in answer}
+    assert len(refused) > 10, "updates are refused for different reasons"
     canceled = [number for number, answer in enumerate(expected) if isinstance(answer, dict) and "CancellationReasons" in answer]
     assert len(canceled) >= 2
     assert all(expected[number + 1] == expected[number + 2] for number in canceled)
