@@ -23,7 +23,9 @@ from moto.sqs.models import sqs_backends
 
 from event_service import wiring
 from event_service.aws.dynamodb import Database, connect
+from event_service.routing import replay
 from event_service.settings import Settings, get_settings
+from event_service.webhooks import turn
 from functions.graphql_api.handler import create_handler
 from functions.webhook_delivery import handler as webhook_handler
 from tests.builders import SettableClock
@@ -94,6 +96,10 @@ class Account:
         """For what the test itself does; nothing of it is noted."""
         monkeypatch.setattr(wiring, "clock", self.clock)
         monkeypatch.setattr(wiring, "background", InTheForeground)
+        # What the functions wait for in real time though nobody here does anything meanwhile: they make the same calls before and after.
+        monkeypatch.setattr(replay, "LAG_SECONDS", 0.1)
+        monkeypatch.setattr(turn, "LINGER_SECONDS", 0.2)
+        monkeypatch.setattr(turn, "POLL_SECONDS", 0.1)
         self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
         self._note_variables()
 
