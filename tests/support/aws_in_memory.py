@@ -19,7 +19,7 @@ from unittest.mock import patch
 import boto3
 import botocore.session
 from botocore.loaders import Loader
-from moto import mock_aws
+from moto import backend_index, mock_aws
 from moto.core import models as moto_core
 from moto.core import responses as moto_responses
 from moto.core.serialize import BaseJSONSerializer
@@ -257,6 +257,8 @@ _REPLACEMENTS: Final[list[tuple[Any, str, Any]]] = [
     # moto stands before the library "requests", too, with 1,300 patterns that it builds for each test: 30 ms. Nothing here uses that
     # library for AWS; botocore has a handler of moto's own.
     (moto_core, "RESPONSES_METHODS", []),
+    # moto looks for a service by 180 patterns, one after the other. These two are no other service's.
+    (backend_index, "backend_url_patterns", sorted(backend_index.backend_url_patterns, key=lambda one: one[0] not in {"dynamodb", "sqs"})),
     # asked for each call
     (moto_responses, "method_names_from_class", cache(method_names_from_class)),
     (BaseJSONSerializer, "_serialize_type_structure", _write_structure),
