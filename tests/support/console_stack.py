@@ -118,6 +118,14 @@ def _document(query: str) -> graphql.DocumentNode:
     return document
 
 
+def _first_name(query: str) -> str:
+    """Of its operation, where the request does not say it."""
+    definition = _document(query).definitions[0]
+    assert isinstance(definition, graphql.OperationDefinitionNode)
+    assert definition.name is not None
+    return definition.name.value
+
+
 class ConsoleStack:
     """A console, and what its API knows; tests change the lists while it runs."""
 
@@ -192,8 +200,9 @@ class ConsoleStack:
 
     def _execute(self, given: Mapping[str, Any]) -> dict[str, Any]:
         variables = dict(given.get("variables") or {})
-        self.asked.append((given["operationName"], variables))
-        if self.error is not None and (not self.failing or given["operationName"] in self.failing):
+        name = given.get("operationName") or _first_name(given["query"])
+        self.asked.append((name, variables))
+        if self.error is not None and (not self.failing or name in self.failing):
             code, message = self.error
             return {"data": None, "errors": [{"message": message, "extensions": {"code": code, "requestId": REQUEST_ID}}]}
         result = graphql.execute_sync(_SCHEMA, _document(given["query"]), self._root(), variable_values=variables)
