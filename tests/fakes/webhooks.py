@@ -66,7 +66,7 @@ class FakeQueue:
         self.dead: list[QueuedMessage] = []
         self.longest_delay = 0.0
         self.sent = 0
-        self.order: Callable[[list[QueuedMessage]], None] = lambda messages: None
+        self.order: Callable[[list[QueuedMessage]], None] | None = None
         self.copies: Callable[[], int] = lambda: 1
 
     def send(self, messages: Sequence[tuple[WebhookMessage | Look, float]], time_left: Callable[[], float] = lambda: math.inf) -> list[int]:
@@ -91,15 +91,21 @@ class FakeQueue:
             self.messages[number] = QueuedMessage(message.text(), message.group, visible_at, id=number)
 
     def receive(self, limit: int) -> list[QueuedMessage]:
-        visible = [message for message in self.messages.values() if message.visible_at <= self._clock()]
-        self.order(visible)
+        now = self._clock()
+        visible = (message for message in self.messages.values() if message.visible_at <= now)
+        if self.order is None:
+            chosen = list(itertools.islice(visible, limit))
+        else:
+            in_order = list(visible)
+            self.order(in_order)
+            chosen = in_order[:limit]
         taken = []
-        for message in visible[:limit]:
+        for message in chosen:
             message.receives += 1
             if message.receives > MAXIMUM_RECEIVES:
                 self.dead.append(self.messages.pop(message.id))
                 continue
-            message.visible_at = self._clock() + timedelta(seconds=VISIBILITY_SECONDS)
+            message.visible_at = now + timedelta(seconds=VISIBILITY_SECONDS)
             taken.append(message)
         return taken
 

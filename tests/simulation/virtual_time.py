@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import math
 import random
+import selectors
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,11 +24,19 @@ class Time:
     seconds: float = 0.0
 
 
+class _Selector(selectors.DefaultSelector):
+    """Asks the kernel only when there is nothing else to do: a loop that has only its own pipe to listen to, by which threads and
+    signals wake it, need not be woken while it runs."""
+
+    def select(self, timeout: float | None = None) -> Any:
+        return [] if timeout is not None and len(self.get_map()) <= 1 else super().select(timeout)
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Runs what is ready, then jumps to the moment at which something is."""
 
     def __init__(self, passed: Time | None = None) -> None:
-        super().__init__()
+        super().__init__(_Selector())
         self.passed = passed or Time()
         # asyncio runs a timer that is due before "now + resolution". With its own billionth of a second that is "now" itself once
         # 194 days have passed (2**24 s, where floats lie 4 billionths apart), and no timer would ever run again.

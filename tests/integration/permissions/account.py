@@ -248,7 +248,7 @@ class Account:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             self.nobody_s_url = f"http://127.0.0.1:{bound.getsockname()[1]}"
