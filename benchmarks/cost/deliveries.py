@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
-from moto import mock_aws
-
 from benchmarks.cost import prices
 from benchmarks.report.page import Goal, Section, Table
 from benchmarks.report.plots import bars
@@ -48,8 +45,9 @@ from functions.webhook_delivery.handler import create_handler
 from tests.builders import SettableClock
 from tests.fakes.events import FakeSqsClient
 from tests.integration.events.test_cost import OneAtATime
+from tests.support.aws_in_memory import aws_in_memory, empty_tables
 from tests.support.metering import Ledger, MeteredConnection, MeteredSqs, TableShape, item_size
-from tests.template_file import create_tables, resources
+from tests.template_file import resources
 from tests.wiring import WebhookUseCases
 from tests.world import REGION, RETENTION_DAYS, WORKSPACE, Context, World, token
 
@@ -136,8 +134,8 @@ class _Receivers:
 
 @contextmanager
 def metered_world() -> Iterator[tuple[World, Ledger, CountedSqs]]:
-    with mock_aws():
-        settings = Settings(create_tables(boto3.client("dynamodb", region_name=REGION)))
+    with aws_in_memory():
+        settings = Settings(empty_tables())
 
         def table_name(logical: str) -> str:
             return str(getattr(settings, f"{logical}_table"))

@@ -14,6 +14,9 @@ import pytest_socket
 from local.deployed import IssuedToken
 from local.processes import free_port, session_processes
 from local.stack import LocalStack, StackFile
+from tests.support.browser import chromium
+
+__all__ = ["chromium"]
 
 LAST = "test_logs_of_the_whole_run_hold_no_token_no_secret_and_no_payload"
 

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,7 +16,7 @@ import pytest
 from local.deployed import IssuedToken
 from local.stack import StackFile
 from tests.e2e.test_main_job import Client
-from tests.support.browser import CHROMIUM, Page, browser
+from tests.support.browser import CHROMIUM, Chromium, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
 
@@ -48,7 +47,7 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -68,9 +67,9 @@ def client(stack: StackFile, own_token: IssuedToken) -> Client:
 
 
 @pytest.fixture
-async def page(tmp_path: Path, stack: StackFile, own_token: IssuedToken) -> AsyncIterator[Page]:
+async def page(chromium: Chromium, stack: StackFile, own_token: IssuedToken) -> AsyncIterator[Page]:
     """The console, signed in to a workspace of the test's own by the link that a local stack prints."""
-    async with browser(tmp_path / "profile") as opened:
+    async with chromium.page() as opened:
         await opened.look()
         await opened.open(_console(stack, f"#token={own_token.token}"))
         await opened.sees("What happens to your events")

@@ -67,7 +67,7 @@ def receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     got.url = f"http://127.0.0.1:{server.server_port}/hook"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield got
     server.shutdown()
     server.server_close()
@@ -208,7 +208,7 @@ def test_an_endpoint_can_be_tested_and_events_replayed(client: Client, receiver:
     assert attempt == {"statusCode": 200, "error": None}
     assert receiver.next().event["type"] == "event-service.endpoint.test"
 
-    replay = 'mutation($i: ID!) {replayEvents(endpointId: $i, since: "2020-01-01T00:00:00Z") {ok count continueSince}}'
+    replay = 'mutation($i: ID!) {replayEvents(endpointId: $i, since: "2020-01-01T00:00:00Z", missingOnly: false) {ok count continueSince}}'
     assert client.data(replay, i=endpoint_id)["replayEvents"] == {"ok": True, "count": 1, "continueSince": None}
     assert receiver.next().event["id"] == "before"
 

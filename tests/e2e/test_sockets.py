@@ -21,7 +21,7 @@ from local.stack import LocalStack, StackFile
 from tests.e2e.test_main_job import Client
 from tests.printed import printed
 
-EVENTS = 10_000
+EVENTS = 4_000  # `make bench SECTION=breaking_sockets` has 10,000
 KILLS = 100
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from event_service import wiring
 from event_service.aws.dynamodb import Database, connect
 from event_service.settings import Settings
 from tests.builders import SettableClock
-from tests.template_file import create_tables
+from tests.support.aws_in_memory import aws_in_memory, empty_tables
 
 REGION = "us-east-1"
 
@@ -33,8 +31,8 @@ def _everything_by_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws() -> Iterator[dict[str, str]]:
     """AWS in memory with every table of the template; yields the environment variables that name them."""
-    with mock_aws():
-        yield create_tables(boto3.client("dynamodb", region_name=REGION))
+    with aws_in_memory():
+        yield empty_tables()
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ import json
 import shutil
 import subprocess
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import websockets
 
 CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -240,43 +240,73 @@ class Page:
             self.faults.append(f"{parameters['entry']['text']} {parameters['entry'].get('url', '')}")
 
 
-@asynccontextmanager
-async def browser(directory: Path) -> AsyncIterator[Page]:
-    """A fresh browser with one page.
+class Chromium:
+    """A browser for many tests: each gets a page in a context of its own, which shares no storage, cookie or cache with another.
 
-    Args:
-        directory: holds its profile.
+    To start Chromium takes more than a second of a core, a context a few milliseconds.
     """
-    assert CHROMIUM is not None
-    arguments = [
-        CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
-        "--force-color-profile=srgb", "--remote-debugging-port=0", f"--user-data-dir={directory}", "about:blank",
-    ]  # fmt: skip
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 - it is started, not awaited
-    try:
-        port_file = directory / "DevToolsActivePort"
-        await _until(lambda: port_file.exists() and port_file.read_text().count("\n") == 1)
-        port = port_file.read_text().split("\n")[0]
-        targets = await asyncio.to_thread(_get_json, f"http://127.0.0.1:{port}/json/list")
-        target = next(one for one in targets if one["type"] == "page")
-        async with websockets.connect(target["webSocketDebuggerUrl"], max_size=None) as connection:
-            page = Page(connection)
-            await page.begin()
+
+    def __init__(self, directory: Path) -> None:
+        """
+        Args:
+            directory: holds its profiles.
+        """
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starts = itertools.count(1)
+        self._address = ""
+
+    @asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        """A page that nothing was opened in before; it ends with all that it stored."""
+        if self._process is None or self._process.poll() is not None:  # not yet started, or a test before this one made it crash
+            await self._start()
+        host = self._address.removeprefix("ws://").partition("/")[0]
+        async with websockets.connect(self._address, max_size=None) as connection:
+            whole = Page(connection)
             try:
-                yield page
+                context = (await whole.send("Target.createBrowserContext"))["browserContextId"]
+                target = (await whole.send("Target.createTarget", url="about:blank", browserContextId=context))["targetId"]
+                async with websockets.connect(f"ws://{host}/devtools/page/{target}", max_size=None) as own:
+                    page = Page(own)
+                    await page.begin()
+                    try:
+                        yield page
+                    finally:
+                        await page.end()
+                await whole.send("Target.disposeBrowserContext", browserContextId=context)
             finally:
-                await page.end()
-    finally:
-        process.terminate()
-        process.wait(20)
+                await whole.end()
+
+    def stop(self) -> None:
+        """Ends it, if it was started."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+
+    async def _start(self) -> None:
+        assert CHROMIUM is not None
+        profile = self._directory / str(next(self._starts))
+        arguments = [
+            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
+            "--force-color-profile=srgb", "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220 - it is started, not awaited
+        port_file = profile / "DevToolsActivePort"
+        await _until(lambda: port_file.exists() and port_file.read_text().count("\n") == 1)
+        port, path = port_file.read_text().split("\n")
+        self._address = f"ws://127.0.0.1:{port}{path}"
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """The browser of all tests of this process; the first that asks for a page starts it."""
+    running = Chromium(tmp_path_factory.mktemp("chromium"))
+    yield running
+    running.stop()
 
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110 - it is in another process
             await asyncio.sleep(0.05)
-
-
-def _get_json(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the browser that was started here
-        return json.load(answer)

@@ -24,7 +24,7 @@ from local.deployed import describe
 from local.processes import free_port
 from local.stack import LocalStack, StackFile, client_settings_of
 from local.tools import LOCAL
-from tests.support.browser import CHROMIUM, Page, browser
+from tests.support.browser import CHROMIUM, Chromium, Page
 
 PICTURES: Final = LOCAL / "screenshots"
 LOOKS: Final = {
@@ -187,15 +187,19 @@ async def main() -> int:
         return 1
     PICTURES.mkdir(parents=True, exist_ok=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     with tempfile.TemporaryDirectory() as temporary, LocalStack(Path(temporary) / "stack", free_port()) as stack:
         ready = await asyncio.to_thread(stack.start)
         await asyncio.to_thread(add_history, ready)
         made = await asyncio.to_thread(make_examples, ready, f"http://127.0.0.1:{server.server_port}")
-        async with browser(Path(temporary) / "profile") as page:
-            await page.look()
-            await page.open(ready.consoleUrl)
-            await take(page, made)
+        chromium = Chromium(Path(temporary) / "browser")
+        try:
+            async with chromium.page() as page:
+                await page.look()
+                await page.open(ready.consoleUrl)
+                await take(page, made)
+        finally:
+            chromium.stop()
     sys.stdout.write(f"The pictures are in {PICTURES}\n")
     return 0
 

@@ -9,6 +9,7 @@ import { Empty, Failed, Loading } from "../parts/states";
 import { Status } from "../parts/status";
 import { Text, Time } from "../parts/text";
 import { link, route, setQuery } from "../state/route";
+import { tailsRemoved } from "../state/tail";
 
 const TYPES: Record<EndpointType, string> = { WEB_HOOK: "Webhook", WEB_SOCKET: "WebSocket" };
 
@@ -23,7 +24,10 @@ export function EndpointsScreen() {
     ...(name ? { name: { contains: name } } : {}),
     ...(labels ? { labels: pairs(labels) } : {}),
   };
-  const pages = usePages<Endpoint>(async (first, after) => (await call(Endpoints, { filters, first, after })).endpoints, JSON.stringify(filters), { every: 10 });
+  const pages = usePages<Endpoint>(async (first, after) => {
+    await tailsRemoved();
+    return (await call(Endpoints, { filters, first, after })).endpoints;
+  }, JSON.stringify(filters), { every: 10 });
   return (
     <>
       <Head title="Endpoints" name="Endpoints" actions={<a class="button primary" href={link(["new-endpoint"])}><Icon name="plus" />New endpoint</a>}>

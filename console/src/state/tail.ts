@@ -164,7 +164,7 @@ export class Tail {
   /** Also while the page is being left: the request outlives it. */
   private remove(): void {
     if (!this.endpointId || !token.value) return;
-    void fetch(graphqlUrl, {
+    removal = fetch(graphqlUrl, {
       method: "POST",
       keepalive: true,
       credentials: "omit",
@@ -173,6 +173,13 @@ export class Tail {
     }).catch(() => undefined);
     this.endpointId = null;
   }
+}
+
+let removal: Promise<unknown> = Promise.resolve();
+
+/** Waits until the endpoint of a tail that was just left is removed, for two seconds at most: a list of endpoints would show it. */
+export async function tailsRemoved(): Promise<void> {
+  await Promise.race([removal, new Promise((resolve) => setTimeout(resolve, 2000))]);
 }
 
 /** Endpoints of tabs that ended without a word. A connection lasts two hours at most, so a day old one is nobody's. */

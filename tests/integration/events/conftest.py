@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from event_service.aws.dynamodb import Database
 from event_service.aws.dynamodb import connect as connect_dynamodb
@@ -16,22 +15,21 @@ from event_service.aws.sqs import connect as connect_sqs
 from event_service.settings import Settings
 from tests.builders import SettableClock
 from tests.fakes.dynamodb import StrictConnection
-from tests.template_file import create_tables
+from tests.support.aws_in_memory import aws_in_memory, empty_tables
 from tests.world import REGION, World, table_shapes
 
 
 @pytest.fixture
 def make_world() -> Iterator[Callable[..., World]]:
     """Makes worlds on one AWS in memory."""
-    with mock_aws():
-        settings = Settings(create_tables(boto3.client("dynamodb", region_name=REGION)))
+    with aws_in_memory():
+        settings = Settings(empty_tables())
 
         def table_name(logical: str) -> str:
             name: Any = getattr(settings, f"{logical}_table")
             return str(name)
 
         sqs = boto3.client("sqs", region_name=REGION)
-        # Making a client takes longer than most tests.
         connection: Any = StrictConnection(connect_dynamodb(REGION, None), table_shapes())
         queues = Queues(lambda: connect_sqs(REGION, None), sleep=lambda seconds: None)
 

@@ -74,7 +74,7 @@ def gateway() -> Iterator[Gateway]:
     services = FakeServices()
     services.add_token(TOKEN, WORKSPACE)
     gateway = Gateway(Door(services))
-    thread = threading.Thread(target=gateway.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=gateway.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield gateway
     gateway.server.shutdown()

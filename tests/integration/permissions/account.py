@@ -30,7 +30,8 @@ from tests.builders import SettableClock
 from tests.integration.conftest import REGION
 from tests.integration.permissions.recording import Recorder
 from tests.integration.permissions.roles import FUNCTIONS, Permission
-from tests.template_file import create_tables, resources, template
+from tests.support.aws_in_memory import empty_tables
+from tests.template_file import resources, template
 
 ACCOUNT = "123456789012"
 """moto's."""
@@ -81,7 +82,7 @@ class Account:
         self._monkeypatch = monkeypatch
         self._process: str | None = None
         self._graphql: Any = None
-        self.tables = create_tables(boto3.client("dynamodb", region_name=REGION))
+        self.tables = empty_tables()
         self.sqs = boto3.client("sqs", region_name=REGION)
         self.queues: dict[str, str] = {}
         for name, queue in resources("AWS::SQS::Queue").items():
@@ -241,7 +242,7 @@ class Account:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             self.nobody_s_url = f"http://127.0.0.1:{bound.getsockname()[1]}"

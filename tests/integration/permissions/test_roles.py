@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
-from moto import mock_aws
 
 from tests.integration.permissions.account import Account
 from tests.integration.permissions.recording import permissions_of
 from tests.integration.permissions.roles import FUNCTIONS, NETWORK_INTERFACES, Permission, done_by_lambda, granted, statements, with_keys
 from tests.integration.permissions.scenarios import SCENARIOS, Client, every_operation
+from tests.support.aws_in_memory import aws_in_memory
 
 Performed = Mapping[str, set[Permission]]
 READ_ON_IMPORT = {"POWERTOOLS_SERVICE_NAME"}
@@ -57,7 +57,7 @@ WITHOUT_NAME = {
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
     """After all scenarios."""
-    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
+    with pytest.MonkeyPatch.context() as monkeypatch, aws_in_memory():
         account = Account(monkeypatch)
         with account.recorder.listening(account.answer_invoke), account.listening():
             client = Client(account)

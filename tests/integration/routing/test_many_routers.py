@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from event_service.aws.dynamodb import AttributeMap, Database, connect
 from event_service.base.identifiers import new_id
@@ -32,9 +30,9 @@ from event_service.settings import Settings
 from tests import builders
 from tests.fakes.partitions import READS_PER_SECOND, WRITES_PER_SECOND, Partition, PartitionedConnection, PartitionLimits
 from tests.integration.conftest import REGION
+from tests.support.aws_in_memory import aws_in_memory, empty_tables
 from tests.support.metering import item_size
 from tests.support.virtual_threads import VirtualThreads
-from tests.template_file import create_tables
 from tests.world import table_shapes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -199,8 +197,8 @@ def _event_filter(number: int) -> EventFilter:
 
 @pytest.fixture(scope="module")
 def account() -> Any:
-    with mock_aws():
-        account = Account(create_tables(boto3.client("dynamodb", region_name=REGION)))
+    with aws_in_memory():
+        account = Account(empty_tables())
         account.fill()
         yield account
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.support import console_stack as made
-from tests.support.browser import CHROMIUM, Page, browser
+from tests.support.browser import CHROMIUM, Chromium, Page
 from tests.support.console_stack import ENDPOINT, FILTER, ConsoleStack
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
@@ -37,8 +37,8 @@ def stack() -> Iterator[ConsoleStack]:
 
 
 @pytest.fixture
-async def page(tmp_path: Path, stack: ConsoleStack) -> AsyncIterator[Page]:
-    async with browser(tmp_path / "profile") as opened:
+async def page(chromium: Chromium, stack: ConsoleStack) -> AsyncIterator[Page]:
+    async with chromium.page() as opened:
         await opened.look()
         await opened.open(stack.url)
         await opened.sees("What happens to your events")
@@ -425,6 +425,28 @@ async def test_the_numbers_of_a_chart_are_in_a_table_and_under_the_mouse(page: P
     await page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     said = "document.querySelector('figcaption').innerText.replace('Events published:', '').replace(/\\s+/g, ' ').trim()"
     await page.until(f"/^(0|700) published \\d+ \\w+$/.test({said})")
+
+
+async def test_endpoints_are_listed_without_the_one_of_the_tail_that_was_left(page: Page, stack: ConsoleStack) -> None:
+    stack.endpoints = []
+
+    def create(_given: dict[str, Any]) -> dict[str, Any]:
+        stack.endpoints = [made.socket_endpoint()]
+        return stack.endpoints[0]
+
+    def delete(_given: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(0.5)  # the list is asked for meanwhile
+        stack.endpoints = []
+        return {"ok": True}
+
+    stack.answers.update(createWebSocketEndpoint=create, deleteEndpoints=delete)
+    await _go(page, "live")
+    await page.sees("Connecting again")
+    stack.asked.clear()
+    await _go(page, "endpoints")
+    await page.sees("No endpoint yet")
+    assert [name for name, _ in stack.asked if "Endpoint" in name] == ["DeleteEndpoints", "Endpoints"]
+    page.faults.clear()  # there is no socket behind this API
 
 
 async def test_a_job_shows_its_progress_and_is_cancelled(page: Page, stack: ConsoleStack) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from tests.support import console_stack as made
-from tests.support.browser import CHROMIUM, Page, browser
+from tests.support.browser import CHROMIUM, Chromium, Page
 from tests.support.console_stack import ENDPOINT, FILTER, TOKEN, ConsoleStack
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
@@ -130,8 +129,8 @@ def stack() -> Iterator[ConsoleStack]:
 
 
 @pytest.fixture
-async def page(tmp_path: Path, stack: ConsoleStack) -> AsyncIterator[Page]:
-    async with browser(tmp_path / "profile") as opened:
+async def page(chromium: Chromium, stack: ConsoleStack) -> AsyncIterator[Page]:
+    async with chromium.page() as opened:
         await opened.look()
         await opened.open(stack.url)
         await opened.sees("What happens to your events")
