@@ -369,6 +369,7 @@ class FakeEvents:
     def __init__(self, before: Hook = no_hook) -> None:
         self.before = before
         self.events: dict[str, Event] = {}
+        self._texts: dict[str, tuple[Event, bytes]] = {}
 
     def add(self, event: Event) -> None:
         """Publishes."""
@@ -376,7 +377,13 @@ class FakeEvents:
 
     def texts(self, workspace_id: str, event_ids: Sequence[str]) -> dict[str, bytes]:
         self.before("events.texts")
-        return {one: self.events[one].as_json().encode() for one in event_ids if one in self.events}
+        return {one: self._text(self.events[one]) for one in event_ids if one in self.events}
+
+    def _text(self, event: Event) -> bytes:
+        known = self._texts.get(event.id)
+        if known is None or known[0] is not event:
+            known = self._texts[event.id] = (event, event.as_json().encode())
+        return known[1]
 
 
 class FakeWakeUpQueue:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from event_service.sockets.pace import FREE_POSTS
@@ -58,11 +60,21 @@ class _Nothing(dict[str, int]):
         return
 
 
+@cache
+def _undisturbed(shared: bool) -> scenarios.Isolation:
+    return scenarios.isolation(0, quick, shared=shared, seconds=12.0)
+
+
+@cache
+def _alone() -> scenarios.Isolation:
+    return scenarios.neighbours(0, quick, 40.0)
+
+
 @pytest.mark.parametrize("shared", [False, True], ids=["own events", "shared events"])
 @pytest.mark.parametrize("behaviour", [stuck, silent])
 @pytest.mark.parametrize("bad", [1, 50])
 def test_clients_that_take_nothing_leave_others_their_pace(bad: int, behaviour: Behaviour, shared: bool) -> None:
-    before = scenarios.isolation(0, quick, shared=shared, seconds=12.0)
+    before = _undisturbed(shared)
     found = scenarios.isolation(bad, behaviour, shared=shared, seconds=12.0)
 
     assert found.p99 <= 2 * before.p99
@@ -71,7 +83,7 @@ def test_clients_that_take_nothing_leave_others_their_pace(bad: int, behaviour: 
 
 @pytest.mark.parametrize("behaviour", [stuck, silent])
 def test_neighbours_of_stuck_clients_keep_their_pace(behaviour: Behaviour) -> None:
-    before = scenarios.neighbours(0, quick, 40.0)
+    before = _alone()
     found = scenarios.neighbours(20, behaviour, 40.0)
 
     assert found.p99 <= 2 * before.p99

@@ -283,7 +283,8 @@ def test_control_characters_of_headers_are_refused_too() -> None:
 
 @pytest.mark.long
 def test_an_answer_names_a_hundred_faults_and_says_that_there_are_more() -> None:
-    batch = [{f"A{number}" + "x" * 2_000: 1 for number in range(1_200)} for _ in range(100)]
+    # given as much as a request can bring: one event with very many wrong names, and many with some
+    batch = [{f"A{number}" + "x" * 2_000: 1 for number in range(10 if event else 1_200)} for event in range(100)]
     headers = {"content-type": "application/cloudevents-batch+json"}
 
     found = problems(lambda: parse_cloud_events(headers, json.dumps(batch).encode()))

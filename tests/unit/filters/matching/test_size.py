@@ -7,6 +7,8 @@ import json
 import random
 import tracemalloc
 import uuid
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -29,33 +31,54 @@ def _of_its_own(condition: dict[str, Any], number: int) -> str:
     return json.dumps(condition).replace('"data"', f'"data{number}"')
 
 
-def _corpus() -> dict[str, list[str]]:
-    """Filters as JSON texts, as a process reads them, by kind."""
+def _all(conditions: Iterable[Any], *, ascii_only: bool = True) -> list[str]:
+    return [json.dumps(condition, ensure_ascii=ascii_only) for condition in conditions]
+
+
+def _of_a_mix(mix: Callable[[int], Any]) -> list[str]:
+    return _all(map(mix, range(300)))
+
+
+def _hostile(make: Callable[[], Any], number: int) -> list[str]:
+    return [_of_its_own(make()[0], one) for one in range(number)]
+
+
+def _cameras_of_its_own() -> list[str]:
+    chance = random.Random(1)
+    return _all({"in": {"cameraIds": _cameras(chance, 800)}} for _ in range(20))
+
+
+def _shared_cameras() -> list[str]:
     chance = random.Random(1)
     cameras = _cameras(chance, 3_000)
+    return _all({"in": {"cameraIds": chance.sample(cameras, 800)}} for _ in range(200))
+
+
+def _many_alternatives() -> list[str]:
     letters = range(10)
-    corpus = {name: [json.dumps(mix(number)) for number in range(300)] for name, mix in ordinary.MIXES.items()}
-    corpus |= {make.__name__: [_of_its_own(make()[0], number) for number in range(5)] for make in hostile.NAMED[:-1]}
-    corpus |= {f"generated, seed {seed}": [_of_its_own(hostile.generated(seed)[0], number) for number in range(3)] for seed in range(6)}
-    corpus["1,000 alternatives of 200 fields"] = [json.dumps(hostile.alternatives_of_many_fields()[0])]
-    corpus["a path of 2,000 segments"] = [json.dumps({"pattern": {f"{number:04d}" + ".a" * 2_030: ["x"]}}) for number in range(4)]
-    corpus["800 cameras of its own"] = [json.dumps({"in": {"cameraIds": _cameras(chance, 800)}}) for _ in range(20)]
-    corpus["800 of 3,000 cameras"] = [json.dumps({"in": {"cameraIds": chance.sample(cameras, 800)}}) for _ in range(200)]
-    corpus["three $or of ten"] = [
-        json.dumps({"pattern": {name: {"$or": [{f"k{number}{one}": ["v"]} for one in letters]} for name in "xyz"}}) for number in range(3)
-    ]
-    corpus["long texts"] = [json.dumps({"pattern": {"a": [f"{number}" + "y" * 3_900]}}) for number in range(20)]
-    corpus["long Cyrillic texts"] = [
-        json.dumps({"pattern": {"a": [{"equals-ignore-case": f"{number}" + "ж" * 3_900}]}}, ensure_ascii=False) for number in range(20)
-    ]
-    corpus["many absences"] = [
-        json.dumps({"pattern": {f"{number}_{one}": [{"exists": False}] for one in range(120)}}) for number in range(9)
-    ]
-    corpus["many paths"] = [json.dumps({"pattern": {f"{number}_{one}": [one] for one in range(200)}}) for number in range(9)]
-    return corpus
+    return _all({"pattern": {name: {"$or": [{f"k{number}{one}": ["v"]} for one in letters]} for name in "xyz"}} for number in range(3))
 
 
-CORPUS = _corpus()
+def _long_texts(letter: str, rule: Callable[[str], Any]) -> list[str]:
+    return _all(({"pattern": {"a": [rule(f"{number}" + letter * 3_900)]}} for number in range(20)), ascii_only=letter.isascii())
+
+
+CORPUS: dict[str, Callable[[], list[str]]] = {
+    **{name: partial(_of_a_mix, mix) for name, mix in ordinary.MIXES.items()},
+    **{make.__name__: partial(_hostile, make, 5) for make in hostile.NAMED[:-1]},
+    **{f"generated, seed {seed}": partial(_hostile, partial(hostile.generated, seed), 3) for seed in range(6)},
+    "1,000 alternatives of 200 fields": lambda: _all([hostile.alternatives_of_many_fields()[0]]),
+    "a path of 2,000 segments": lambda: _all({"pattern": {f"{number:04d}" + ".a" * 2_030: ["x"]}} for number in range(4)),
+    "800 cameras of its own": _cameras_of_its_own,
+    "800 of 3,000 cameras": _shared_cameras,
+    "three $or of ten": _many_alternatives,
+    "long texts": lambda: _long_texts("y", lambda text: text),
+    "long Cyrillic texts": lambda: _long_texts("ж", lambda text: {"equals-ignore-case": text}),
+    "many absences": lambda: _all({"pattern": {f"{number}_{one}": [{"exists": False}] for one in range(120)}} for number in range(9)),
+    "many paths": lambda: _all({"pattern": {f"{number}_{one}": [one] for one in range(200)}} for number in range(9)),
+}
+"""Filters as JSON texts, as a process reads them, by kind. They are made by the test of the kind: to make all takes seconds, and every
+process of a run of tests loads this module."""
 
 
 ROOMY: Final = {f"{number}": "" for number in range(200_000)}
@@ -70,7 +93,7 @@ def test_the_estimate_is_within_twice_of_what_is_kept(kind: str, monkeypatch: py
     interned = ROOMY.copy()
     monkeypatch.setattr(conditions, "sys", SimpleNamespace(intern=lambda text: interned.setdefault(text, text)))
     # and filters that are read and added one by one
-    texts = CORPUS[kind]
+    texts = CORPUS[kind]()
     gc.collect()
     tracemalloc.start()
     matcher = Matcher()
