@@ -403,6 +403,8 @@ async def test_home_counts_waiting_deliveries_and_failing_endpoints(page: Page, 
     trying = [made.delivery(number, "PENDING") for number in range(3)]
     backlog = {**made.delivery(3, "PENDING"), "attempts": []}
     stack.deliveries = [*trying, backlog]
+    await _go(page, "events")
+    await page.sees("order-1")
     await _go(page, "?span=day")
     await page.sees("4 waiting now")
     await page.sees("1 endpoint failing now")
@@ -410,6 +412,9 @@ async def test_home_counts_waiting_deliveries_and_failing_endpoints(page: Page, 
     await page.sees("3 deliveries are being tried again.")
     await page.click("Numbers")
     stack.deliveries = [made.delivery(number, "PENDING") for number in range(501)]
+    await _go(page, "events")
+    await page.sees("order-1")
+    await _go(page, "?span=day")
     await page.sees("500 or more waiting now")
     await page.sees("The newest 500 are looked at.")
 

@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+import pytest_asyncio
 
 from tests.support import console_stack as made
 from tests.support.browser import CHROMIUM, Chromium, Page
 from tests.support.console_stack import ENDPOINT, FILTER, TOKEN, ConsoleStack
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
 
 SENTENCE = "Something went wrong on our side."
 LISTS = ("endpoints", "filters", "events", "deliveries", "changes", "jobs")
@@ -119,26 +124,43 @@ def _address(name: str) -> str:
     return SCREENS[name].address if name in SCREENS else FORMS[name].address
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[ConsoleStack]:
+    stack = ConsoleStack()
+    yield stack
+    stack.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(chromium: Chromium, running: ConsoleStack) -> AsyncIterator[Page]:
+    """One page for all these tests: to load the console and its editor takes longer than most of them."""
+    async with chromium.page() as page:
+        await page.look()
+        yield page
+
+
 @pytest.fixture
-def stack() -> Iterator[ConsoleStack]:
-    running = ConsoleStack()
+def stack(running: ConsoleStack) -> ConsoleStack:
+    running.reset()
     running.answers["createWebSocketEndpoint"] = made.socket_endpoint()
     running.answers["deleteEndpoints"] = {"ok": True}
-    yield running
-    running.stop()
+    return running
 
 
-@pytest.fixture
-async def page(chromium: Chromium, stack: ConsoleStack) -> AsyncIterator[Page]:
-    async with chromium.page() as opened:
-        await opened.look()
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(opened: Page, stack: ConsoleStack) -> AsyncIterator[Page]:
+    """Signed in, on a screen that asks nothing, with nothing left of the test before."""
+    await opened.offline(False)
+    if not await opened.run("location.hash && sessionStorage.length"):
         await opened.open(stack.url)
         await opened.sees("What happens to your events")
-        await _go(opened, _NOT_ASKED)
-        await opened.until("consoleTest.editor('Data')")
-        yield opened
-        # There is no socket behind this API, and the browser says so on the screen that wants one.
-        assert [one for one in opened.faults if "WebSocket" not in one] == []
+    await _go(opened, _NOT_ASKED)
+    await opened.until("consoleTest.editor('Data') && !document.querySelector('.banner')")
+    opened.faults.clear()
+    stack.asked.clear()
+    yield opened
+    # There is no socket behind this API, and the browser says so on the screen that wants one.
+    assert [one for one in opened.faults if "WebSocket" not in one] == []
 
 
 async def _go(page: Page, address: str) -> None:

@@ -101,9 +101,10 @@ class Page:
         return answer["result"].get("value")
 
     async def open(self, url: str) -> None:
-        """Goes to an address and waits until the page is loaded; a fragment alone loads nothing."""
+        """Goes to an address and waits until the page is loaded, also where the address differs by its fragment only."""
+        await self.send("Page.navigate", url="about:blank")
         await self.send("Page.navigate", url=url)
-        await self.until("document.readyState === 'complete' && !!window.consoleTest")
+        await self.until("location.href !== 'about:blank' && document.readyState === 'complete' && !!window.consoleTest")
 
     async def look(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """Sets the size of the window and the colours that the system prefers."""

@@ -130,25 +130,8 @@ class ConsoleStack:
     """A console, and what its API knows; tests change the lists while it runs."""
 
     def __init__(self) -> None:
-        self.endpoints = [endpoint()]
-        self.filters = [event_filter()]
-        self.events = [event(number) for number in range(3)]
-        self.deliveries = [delivery(number) for number in range(3)]
-        self.changes = [change(number) for number in range(3)]
-        self.jobs = [job()]
-        self.counted = True
-        self.late = False
-        """Whether nothing of the last minutes is counted yet."""
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        """Each operation by its name, with its variables."""
-        self.error: tuple[str, str] | None = None
-        """The code and the message that every operation is answered with, or those in ``failing``."""
-        self.failing: set[str] = set()
-        """Names of operations that alone are answered with the error; all of them where it is empty."""
         self.may_answer = Event()
-        self.may_answer.set()
-        self.answers: dict[str, Any] = {}
-        """What mutations answer, by field: a value, or what makes it of the arguments."""
+        self.reset()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -187,6 +170,27 @@ class ConsoleStack:
         self._files = create_handler(lambda: console)
         self.url = f"http://{address}/console#token={TOKEN}"
         Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def reset(self) -> None:
+        """As it was at the start."""
+        self.endpoints = [endpoint()]
+        self.filters = [event_filter()]
+        self.events = [event(number) for number in range(3)]
+        self.deliveries = [delivery(number) for number in range(3)]
+        self.changes = [change(number) for number in range(3)]
+        self.jobs = [job()]
+        self.counted = True
+        self.late = False
+        """Whether nothing of the last minutes is counted yet."""
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        """Each operation by its name, with its variables."""
+        self.error: tuple[str, str] | None = None
+        """The code and the message that every operation is answered with, or those in ``failing``."""
+        self.failing: set[str] = set()
+        """Names of operations that alone are answered with the error; all of them where it is empty."""
+        self.may_answer.set()
+        self.answers: dict[str, Any] = {}
+        """What mutations answer, by field: a value, or what makes it of the arguments."""
 
     def stop(self) -> None:
         """Ends it."""
