@@ -98,8 +98,8 @@ class Account:
         monkeypatch.setattr(wiring, "background", InTheForeground)
         # What the functions wait for in real time though nobody here does anything meanwhile: they make the same calls before and after.
         monkeypatch.setattr(replay, "LAG_SECONDS", 0.1)
-        monkeypatch.setattr(turn, "LINGER_SECONDS", 0.2)
-        monkeypatch.setattr(turn, "POLL_SECONDS", 0.1)
+        monkeypatch.setattr(turn, "LINGER_SECONDS", 0.1)
+        monkeypatch.setattr(turn, "POLL_SECONDS", 0.05)
         self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
         self._note_variables()
 
