@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -81,10 +82,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> H
     Raises:
         RequestFailed: no answer in that time, or none that is HTTP.
     """
-    handlers: list[urllib.request.BaseHandler | type[urllib.request.BaseHandler]] = [_NoRedirects]
-    if is_loopback(urlsplit(url)):
-        handlers.append(urllib.request.ProxyHandler({}))
-    opener = urllib.request.build_opener(*handlers)
+    opener = _opener(proxies=not is_loopback(urlsplit(url)))
     request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")  # noqa: S310 - the scheme was checked
     answers: list[HttpAnswer | RequestFailed] = []
     # A daemon: whatever the other end does, it does not keep the tool from ending.
@@ -96,6 +94,15 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> H
     if isinstance(answers[0], RequestFailed):
         raise answers[0]
     return answers[0]
+
+
+@cache
+def _opener(*, proxies: bool) -> urllib.request.OpenerDirector:
+    """Built once, with the certificates that this machine trusts: reading those takes longer than a request."""
+    handlers: list[urllib.request.BaseHandler | type[urllib.request.BaseHandler]] = [_NoRedirects]
+    if not proxies:
+        handlers.append(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(*handlers)
 
 
 def _send(opener: urllib.request.OpenerDirector, request: urllib.request.Request, seconds: float) -> HttpAnswer | RequestFailed:

@@ -2,55 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from local.build import defaults_of
 from local.deploy import parameters_of, release_of
-from local.tools import ROOT, SAM_PYTHON, ToolError, quiet_environment
+from local.tools import ROOT, ToolError
+from tests.template.translation import translations
 from tests.template_file import resources, template
 
 TEMPLATE = (ROOT / "template.yaml").read_text(encoding="utf-8")
 
 
-def _versions(directory: Path, template: str, *parameters: str) -> set[str]:
-    """The logical ids of the function versions that a deployment would publish; a new id is a new version."""
-    path = directory / "template.yaml"
-    path.write_text(template, encoding="utf-8")
-    command = [str(SAM_PYTHON), str(ROOT / "local" / "translate_template.py"), str(path), *parameters]
-    environment = quiet_environment({"AWS_DEFAULT_REGION": "us-east-1"})
-    answer = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
-    expanded = json.loads(answer.stdout)["Resources"]
-    return {name for name, resource in expanded.items() if resource["Type"] == "AWS::Lambda::Version"}
+LAYERS = ["layers/event_service", "layers/dependencies"]
 
 
-def test_the_same_release_publishes_nothing_new(tmp_path: Path) -> None:
-    versions = _versions(tmp_path, TEMPLATE)
-
-    assert len(versions) == len(resources("AWS::Serverless::Function"))
-    assert _versions(tmp_path, TEMPLATE) == versions
+def _with_changed(layer: str) -> str:
+    return TEMPLATE.replace(f"ContentUri: {layer}\n", f"ContentUri: {layer}-changed\n")
 
 
-@pytest.mark.parametrize("layer", ["layers/event_service", "layers/dependencies"])
-def test_a_changed_layer_alone_publishes_a_new_version_of_every_function(layer: str, tmp_path: Path) -> None:
-    before = _versions(tmp_path, TEMPLATE)
-    changed = TEMPLATE.replace(f"ContentUri: {layer}\n", f"ContentUri: {layer}-changed\n")
-
-    after = _versions(tmp_path, changed)
-
-    assert changed != TEMPLATE
-    assert after.isdisjoint(before)
+VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
+    "as it is": (TEMPLATE, {}),
+    "as it is, again": (TEMPLATE, {}),
+    **{layer: (_with_changed(layer), {}) for layer in LAYERS},
+    **{level: (TEMPLATE, {"Release": release_of("0" * 64, {"LogLevel": level})}) for level in ("INFO", "DEBUG")},
+}
 
 
-def test_changed_parameter_publishes_every_function_anew(tmp_path: Path) -> None:
-    before = _versions(tmp_path, TEMPLATE, f"Release={release_of('0' * 64, {'LogLevel': 'INFO'})}")
+@pytest.fixture(scope="module")
+def versions() -> dict[str, set[str]]:
+    """The logical ids of the function versions that a deployment of each variant would publish; a new id is a new version."""
+    expanded = [one.expanded["Resources"] for one in translations(VARIANTS.values())]
+    return {
+        variant: {name for name, resource in of_variant.items() if resource["Type"] == "AWS::Lambda::Version"}
+        for variant, of_variant in zip(VARIANTS, expanded, strict=True)
+    }
 
-    after = _versions(tmp_path, TEMPLATE, f"Release={release_of('0' * 64, {'LogLevel': 'DEBUG'})}")
 
-    assert after.isdisjoint(before)
+def test_the_same_release_publishes_nothing_new(versions: dict[str, set[str]]) -> None:
+    assert len(versions["as it is"]) == len(resources("AWS::Serverless::Function"))
+    assert versions["as it is, again"] == versions["as it is"]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_changed_layer_alone_publishes_a_new_version_of_every_function(layer: str, versions: dict[str, set[str]]) -> None:
+    assert _with_changed(layer) != TEMPLATE
+    assert len(versions[layer]) == len(versions["as it is"])
+    assert versions[layer].isdisjoint(versions["as it is"])
+
+
+def test_changed_parameter_publishes_every_function_anew(versions: dict[str, set[str]]) -> None:
+    assert len(versions["DEBUG"]) == len(versions["INFO"]) == len(versions["as it is"])
+    assert versions["DEBUG"].isdisjoint(versions["INFO"])
 
 
 def test_what_is_given_to_make_deploy_wins_over_what_is_written() -> None:

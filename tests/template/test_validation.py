@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from local.tools import ROOT, SAM, SAM_PYTHON, quiet_environment
+from local.tools import ROOT, SAM, quiet_environment
+from tests.template.translation import translations
 
 ENVIRONMENT = quiet_environment({"AWS_DEFAULT_REGION": "us-east-1"})
 CFN_LINT = [str(Path(sys.executable).parent / "cfn-lint"), "--append-rules", "cfn_lint_serverless.rules"]
@@ -23,20 +24,20 @@ IN_EXPANDED_TEMPLATES = {
 }
 """Findings that are wrong once SAM has expanded the template, each with its reason."""
 
+WRITTEN = ["template.yaml", "monitoring.yaml", "console.yaml", "deploy-role.yaml"]
+MISTAKES = [
+    ("!Ref TokensTable", "!Ref TokenTable", "'TokenTable'"),
+    ("Queue: !GetAtt RoutingQueue.Arn", "Queue: !GetAtt RoutingQueu.Arn", "'RoutingQueu'"),
+    ("Default: python3.13", "Default: python3.99", "Default should be a value within AllowedValues"),
+    ("HttpApi: !Ref HttpApi\n", "HttpApi: !Ref HttpApy\n", "'HttpApy'"),
+]
+"""What is right, what is wrong, and what cfn-lint says of it. All are in one template: checking one takes seconds."""
+
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(part) for part in command], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=110
     )
-
-
-def _lint_expanded(template: Path, directory: Path) -> subprocess.CompletedProcess[str]:
-    expanded = _run(SAM_PYTHON, ROOT / "local" / "translate_template.py", template)
-    if expanded.returncode != 0:
-        return expanded
-    path = directory / "cloudformation.json"
-    path.write_text(expanded.stdout, encoding="utf-8")
-    return _run(*CFN_LINT, "--ignore-checks", *IN_EXPANDED_TEMPLATES, "--template", path)
 
 
 @pytest.mark.parametrize("option", [[], ["--lint"]], ids=["validate", "validate --lint"])
@@ -50,37 +51,47 @@ def test_sam_validates_it(option: list[str], tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-@pytest.mark.parametrize("name", ["template.yaml", "monitoring.yaml", "console.yaml"])
-def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_it_as_written(name: str) -> None:
-    answer = _run(*CFN_LINT, "--template", ROOT / name)
+def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_what_is_written() -> None:
+    """Nor does it meet an action of the role that deploys that it does not know."""
+    answer = _run(*CFN_LINT, "--template", *(ROOT / name for name in WRITTEN))
 
     assert answer.stdout + answer.stderr == ""
     assert answer.returncode == 0
 
 
-def test_cfn_lint_finds_nothing_in_the_template_as_deployed(tmp_path: Path) -> None:
-    answer = _lint_expanded(ROOT / "template.yaml", tmp_path)
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What cfn-lint finds in the template as it is expanded, without mistakes and with them."""
+    directory = tmp_path_factory.mktemp("expanded")
+    right = wrong = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    for before, after, _ in MISTAKES:
+        wrong = wrong.replace(before, after, 1)
+    paths = {name: directory / f"{name}.json" for name in ("right", "wrong")}
+    for path, translation in zip(paths.values(), translations([(right, {}), (wrong, {})]), strict=True):
+        assert translation.error == ""
+        path.write_text(json.dumps(translation.expanded, indent=1), encoding="utf-8")
+    answer = _run(*CFN_LINT, "--format", "json", "--ignore-checks", *IN_EXPANDED_TEMPLATES, "--template", *paths.values())
+    assert answer.stderr == ""
+    findings = json.loads(answer.stdout)
+    return {name: [one["Message"] for one in findings if one["Filename"] == str(path)] for name, path in paths.items()}
 
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+def test_cfn_lint_finds_nothing_in_the_template_as_deployed(found: dict[str, list[str]]) -> None:
+    assert found["right"] == []
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("!Ref TokensTable", "!Ref TokenTable"),
-        ("Queue: !GetAtt RoutingQueue.Arn", "Queue: !GetAtt RoutingQueu.Arn"),
-        ("Default: python3.13", "Default: python3.99"),
-        ("BatchSize: 10", "BatchSize: many"),
-        ("HttpApi: !Ref HttpApi\n", "HttpApi: !Ref HttpApy\n"),
-    ],
-)
-def test_the_gates_see_mistakes_that_single_validators_overlook(right: str, wrong: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("right", "wrong", "said"), MISTAKES)
+def test_the_gates_see_mistakes_that_single_validators_overlook(right: str, wrong: str, said: str, found: dict[str, list[str]]) -> None:
+    assert right in (ROOT / "template.yaml").read_text(encoding="utf-8")
+    assert [message for message in found["wrong"] if said in message], f"{wrong} went through"
+
+
+def test_a_template_that_cannot_be_expanded_is_refused() -> None:
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    assert right in text
-    broken = tmp_path / "template.yaml"
-    broken.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    broken = text.replace("BatchSize: 10", "BatchSize: many", 1)
+    assert broken != text
 
-    answer = _lint_expanded(broken, tmp_path)
+    (translation,) = translations([(broken, {})])
 
-    assert answer.returncode != 0, f"{wrong} went through"
-    assert os.linesep in answer.stdout + answer.stderr
+    assert translation.expanded == {}
+    assert translation.error

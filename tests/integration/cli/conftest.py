@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -14,6 +17,14 @@ from tests.fakes.graphql_api import GraphqlDouble, graphql_double
 TOKEN = "0d9adf3c-6b8d-4c3b-9b1f-6d1f0a4c2b7e"
 
 Run = Callable[..., Result]
+
+_command = cache(typer.main.get_command)
+
+
+@pytest.fixture(autouse=True)
+def _commands_are_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process of the tool. The runner builds all commands for each call, which takes longer than what they do."""
+    monkeypatch.setattr(typer.testing, "_get_command", _command)
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from event_service.aws.dynamodb import Database, connect
 from event_service.routing import replay
 from event_service.settings import Settings, get_settings
 from event_service.webhooks import turn
-from functions.graphql_api.handler import create_handler
 from functions.webhook_delivery import handler as webhook_handler
 from tests.builders import SettableClock
 from tests.integration.conftest import REGION
@@ -34,6 +33,7 @@ from tests.integration.permissions.recording import Recorder
 from tests.integration.permissions.roles import FUNCTIONS, Permission
 from tests.support.aws_in_memory import empty_tables
 from tests.template_file import resources, template
+from tests.unit.graphql_api import door
 
 ACCOUNT = "123456789012"
 """moto's."""
@@ -98,8 +98,8 @@ class Account:
         monkeypatch.setattr(wiring, "background", InTheForeground)
         # What the functions wait for in real time though nobody here does anything meanwhile: they make the same calls before and after.
         monkeypatch.setattr(replay, "LAG_SECONDS", 0.1)
-        monkeypatch.setattr(turn, "LINGER_SECONDS", 0.2)
-        monkeypatch.setattr(turn, "POLL_SECONDS", 0.1)
+        monkeypatch.setattr(turn, "LINGER_SECONDS", 0.1)
+        monkeypatch.setattr(turn, "POLL_SECONDS", 0.05)
         self.variables_read: dict[str, set[str]] = {function: set() for function in FUNCTIONS}
         self._note_variables()
 
@@ -160,7 +160,7 @@ class Account:
     def _handler(self, function: str) -> Any:
         if function == "GraphqlApiFunction":
             # as its module does when it is loaded
-            self._graphql = self._graphql or create_handler(wiring, get_settings())
+            self._graphql = self._graphql or door.handler(wiring, get_settings())
             return self._graphql
         module, _, name = FUNCTIONS[function]["Properties"]["Handler"].rpartition(".")
         return getattr(importlib.import_module(module), name)

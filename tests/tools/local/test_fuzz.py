@@ -25,6 +25,14 @@ def test_small(number, text):
 """
 
 
+@pytest.fixture
+def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading every plugin that is installed takes longer than the tests that are run."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "_hypothesis_pytestplugin,xdist.plugin")
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+
+
 def test_property_tests_are_derandomised_and_examples_have_no_time_limit() -> None:
     assert settings.default is not None
     assert settings.default.derandomize
@@ -52,6 +60,7 @@ def _failure(directory: Path) -> tuple[str, str]:
     return found
 
 
+@pytest.mark.usefixtures("_few_plugins")
 def test_a_finding_is_printed_as_an_example_that_fails_when_pasted(tmp_path: Path) -> None:
     node, text = _failure(tmp_path)
 
@@ -104,6 +113,7 @@ def test_a_round_runs_property_tests_only_with_the_random_profile(monkeypatch: p
     assert settings.get_profile("fuzz").database is not None
 
 
+@pytest.mark.usefixtures("_few_plugins")
 def test_what_failed_is_kept_and_tried_first_in_the_next_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "conftest.py").write_text(
         "from hypothesis import settings\nfrom hypothesis.database import DirectoryBasedExampleDatabase\n"
