@@ -1,12 +1,15 @@
 """What a request, or a step of a job, holds in memory when retained events have their largest legal size:
-``python -m tests.simulation.requests_memory USE_CASE SHAPE``.
+``python -m tests.simulation.requests_memory``.
 
-Prints the largest resident size of this process in MB, and how many events it worked on. As in :mod:`tests.simulation.memory`, the
+For each line ``["USE CASE", "SHAPE"]`` of standard input it prints the largest resident size in MB of a process that is forked for
+it, and how many events that worked on. As in :mod:`tests.simulation.memory`, the
 events come through the real reader.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,11 +56,24 @@ _ANSWERS: list[object] = []
 """Kept as a request keeps them until it is answered."""
 
 
-def measured(use_case: str, shape: str) -> Measured:
-    """Runs this module in a process of its own."""
-    command = [sys.executable, "-m", "tests.simulation.requests_memory", use_case, shape]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return Measured(*map(int, answer.stdout.split()[-2:]))
+class Measuring:
+    """A process that has loaded what the function loads, and takes each measurement in a copy of itself: loading takes longer."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.simulation.requests_memory"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def measured(self, use_case: str, shape: str) -> Measured:
+        """What the copy reported."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([use_case, shape]) + "\n")
+        self._process.stdin.flush()
+        return Measured(*map(int, self._process.stdout.readline().split()))
+
+    def end(self) -> None:
+        """Ends the process."""
+        self._process.communicate(timeout=60)
 
 
 class _Events:
@@ -210,5 +226,16 @@ REQUESTS: dict[str, Callable[[str], int]] = {
 
 if __name__ == "__main__":
     Session().create_client("dynamodb", region_name="eu-west-1")  # as the function has one: it takes its part of the memory
-    done = (USE_CASES | REQUESTS)[sys.argv[1]](sys.argv[2])
-    sys.stdout.write(f"{peak_megabytes():.0f} {done}\n")
+    for line in iter(sys.stdin.readline, ""):
+        use_case, shape = json.loads(line)
+        before = peak_megabytes()
+        child = os.fork()
+        if not child:
+            # A copy begins without the pages of the libraries, which the function has: they are added.
+            missing = before - peak_megabytes()
+            done = (USE_CASES | REQUESTS)[use_case](shape)
+            sys.stdout.write(f"{missing + peak_megabytes():.0f} {done}\n")
+            sys.stdout.flush()
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            break

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.simulation.requests_memory import EVENTS, MEGABYTES, REQUESTS, SMALL_FIRST, USE_CASES, measured
+from tests.simulation.requests_memory import EVENTS, MEGABYTES, REQUESTS, SMALL_FIRST, USE_CASES, Measuring
 from tests.template_file import resources
 
 IDLE_MEGABYTES = 70
@@ -19,10 +21,17 @@ MOST = 0.6
 """Of the function's memory."""
 
 
+@pytest.fixture(scope="module")
+def measuring() -> Iterator[Measuring]:
+    process = Measuring()
+    yield process
+    process.end()
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(("use_case", "shape"), [*((one, "empty objects") for one in USE_CASES), *((one, SMALL_FIRST) for one in WALKS)])
-def test_ten_use_cases_at_once_fit_into_the_functions_memory(use_case: str, shape: str) -> None:
-    found = measured(use_case, shape)
+def test_ten_use_cases_at_once_fit_into_the_functions_memory(use_case: str, shape: str, measuring: Measuring) -> None:
+    found = measuring.measured(use_case, shape)
 
     assert IDLE_MEGABYTES + QUERIES_AT_ONCE * (found.megabytes - IDLE_MEGABYTES) <= MEGABYTES
     assert found.done >= (20 if use_case in WALKS else EVENTS)
@@ -30,8 +39,8 @@ def test_ten_use_cases_at_once_fit_into_the_functions_memory(use_case: str, shap
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("request_of", list(REQUESTS))
-def test_walks_of_one_request_leave_the_function_its_memory(request_of: str) -> None:
-    found = measured(request_of, SMALL_FIRST)
+def test_walks_of_one_request_leave_the_function_its_memory(request_of: str, measuring: Measuring) -> None:
+    found = measuring.measured(request_of, SMALL_FIRST)
 
     assert found.megabytes <= MOST * MEGABYTES
     if request_of in THREE:

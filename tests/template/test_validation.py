@@ -51,7 +51,7 @@ def test_sam_validates_it(option: list[str], tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-def test_cfn_lint_with_the_serverless_rules_finds_nothing_in_what_is_written() -> None:
+def test_cfn_lint_with_serverless_rules_finds_nothing_in_what_is_written() -> None:
     """Nor does it meet an action of the role that deploys that it does not know."""
     answer = _run(*CFN_LINT, "--template", *(ROOT / name for name in WRITTEN))
 
