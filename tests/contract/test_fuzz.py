@@ -18,6 +18,7 @@ from graphql import (
     ObjectFieldNode,
     ObjectValueNode,
     StringValueNode,
+    build_schema,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,8 @@ from functions.graphql_api.export_schema import SCHEMA_FILE
 from tests.fakes.graphql_services import FakeServices
 from tests.unit.graphql_api.door import TOKEN, WORKSPACE, Door, Response
 
-SCHEMA = SCHEMA_FILE.read_text(encoding="utf-8")
+PARSED = build_schema(SCHEMA_FILE.read_text(encoding="utf-8"))
+ROOT_FIELDS = [name for root in (PARSED.query_type, PARSED.mutation_type) if root for name in root.fields]
 KNOWN = "357fe643-2396-4919-bd9e-a30f0ac28818"
 BOUNDED = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -95,15 +97,27 @@ SCALARS: Any = {
 }
 
 
-@settings(BOUNDED, max_examples=600)
-@given(document=from_schema(SCHEMA, custom_scalars=SCALARS))
+one_field = st.sampled_from(ROOT_FIELDS).flatmap(lambda name: from_schema(PARSED, fields=[name], custom_scalars=SCALARS))
+"""A document that asks for one field of the root (perhaps several times): a third of the time of one that draws from all of them, and
+each field is asked for as often as the others."""
+
+
+@settings(BOUNDED, max_examples=450)
+@given(document=one_field)
 def test_valid_documents_never_fault(document: str, door: Door) -> None:
     SERVICES.renew()
     no_fault(door.ask(document))
 
 
+@settings(BOUNDED, max_examples=75)
+@given(document=from_schema(PARSED, custom_scalars=SCALARS))
+def test_valid_documents_of_many_fields_never_fault(document: str, door: Door) -> None:
+    SERVICES.renew()
+    no_fault(door.ask(document))
+
+
 @settings(BOUNDED, max_examples=600)
-@given(document=from_schema(SCHEMA, custom_scalars=SCALARS, mode=Mode.NEGATIVE))
+@given(document=from_schema(PARSED, custom_scalars=SCALARS, mode=Mode.NEGATIVE))
 def test_documents_that_break_the_schema_never_fault(document: str, door: Door) -> None:
     SERVICES.renew()
     no_fault(door.ask(document))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import threading
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from event_service.events.event import RESERVED_TYPE_PREFIX
 from event_service.events.storage.events import DynamoEventStore
 from local.deployed import IssuedToken, _connection
 from local.stack import LocalStack, StackFile
+from local.tools import ROOT
 from tests.e2e.conftest import WatchedStack
 from tests.e2e.test_main_job import Receiver, receiver  # noqa: F401 - a fixture
 
@@ -39,6 +41,11 @@ class Tool:
         result = CliRunner().invoke(app, [*self._common, *words], catch_exceptions=False)
         assert result.exit_code == 0, result.stderr
         return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """The same as a process, for what goes on beside other commands: typer's runner takes this process's standard output for itself."""
+        command = [sys.executable, "-m", "cli.main", *self._common, *words]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
@@ -210,12 +217,13 @@ def test_listening_resumes_and_misses_nothing(tool: Tool) -> None:
     (event_filter,) = tool("filters", "create", "--type", "heard", "--endpoint", socket["id"])
     assert event_filter["endpoints"][0]["id"] == socket["id"]
 
-    first: list[Any] = []
-    listening = threading.Thread(target=lambda: first.extend(tool("listen", socket["id"], "--count", "1")))
-    listening.start()
-    time.sleep(3)  # nothing is kept for an endpoint that nobody has ever connected to
-    tool("publish", "--type", "heard", "--data", '{"number": 1}')
-    listening.join(PATIENCE)
+    with tool.start("listen", socket["id"], "--count", "1") as listening:
+        deadline = time.monotonic() + PATIENCE
+        while tool("connections", "list", socket["id"]) == [[]] and time.monotonic() < deadline:
+            time.sleep(0.1)  # nothing is kept for an endpoint that nobody has ever connected to
+        tool("publish", "--type", "heard", "--data", '{"number": 1}')
+        output, _ = listening.communicate(timeout=PATIENCE)
+    first = [json.loads(line) for line in output.splitlines()]
     tool("publish", "--type", "heard", "--data", '{"number": 2}')
     tool("publish", "--type", "unheard")
     second = tool("listen", socket["id"], "--count", "1", "--after", str(first[0]["sequence"]))
