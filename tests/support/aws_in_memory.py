@@ -23,7 +23,7 @@ from moto import backend_index, mock_aws
 from moto.core import models as moto_core
 from moto.core import responses as moto_responses
 from moto.core.serialize import BaseJSONSerializer
-from moto.core.utils import method_names_from_class
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.exceptions import DynamodbException, ItemSizeTooLarge
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
@@ -31,6 +31,7 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined]  # moto leaves the file unchecked
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
+from moto.sqs import models as moto_sqs
 
 from tests.template_file import create_tables
 
@@ -99,6 +100,7 @@ def _write_structure(self: BaseJSONSerializer, serialized: Any, value: Any, shap
 
 
 _write_structure_of_moto = BaseJSONSerializer._serialize_type_structure
+_underscored = cache(camelcase_to_underscores)
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
@@ -259,8 +261,10 @@ _REPLACEMENTS: Final[list[tuple[Any, str, Any]]] = [
     (moto_core, "RESPONSES_METHODS", []),
     # moto looks for a service by 180 patterns, one after the other. These two are no other service's.
     (backend_index, "backend_url_patterns", sorted(backend_index.backend_url_patterns, key=lambda one: one[0] not in {"dynamodb", "sqs"})),
-    # asked for each call
+    # asked for each call, some of them ten times
     (moto_responses, "method_names_from_class", cache(method_names_from_class)),
+    (moto_responses, "camelcase_to_underscores", _underscored),
+    (moto_sqs, "camelcase_to_underscores", _underscored),
     (BaseJSONSerializer, "_serialize_type_structure", _write_structure),
     (Item, "__init__", _new_item),
     (Table, "query", _query),

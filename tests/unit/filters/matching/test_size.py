@@ -91,7 +91,15 @@ ROOMY: Final = {f"{number}": "" for number in range(200_000)}
 """A dictionary, and a copy of it, takes 149,000 more entries before it grows."""
 
 
+@pytest.fixture(scope="module")
+def frozen() -> None:
+    """Garbage is collected twice for each kind. What other tests of this process have left is not looked through each time."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.mark.long
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("kind", CORPUS)
 def test_the_estimate_is_within_twice_of_what_is_kept(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # given an interpreter whose table of interned texts does not grow meanwhile: of one process all tests share it, and it
