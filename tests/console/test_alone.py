@@ -292,6 +292,7 @@ async def test_a_filter_is_linked_and_unlinked_where_it_is_written(page: Page, s
     await page.sees("Linked. It applies to what is published from now on.")
     await page.click("Undo")
     await page.until("!consoleTest.text().includes('Linked. It applies')")
+    await stack.called("UnlinkEndpoints")
     await page.click("Unlink Warehouse 0")
     await page.sees("Unlinked.")
     other = stack.endpoints[1]["id"]
@@ -376,7 +377,7 @@ async def test_home_shows_the_counts_of_the_service(page: Page, stack: ConsoleSt
         await page.sees(f"{published} published")
         await page.sees("98.3 % success")
     assert [one["step"] for one in stack.calls("Statistics")][-1] == "DAY"
-    assert {one["first"] for name in ("LatestEvents", "LatestDeliveries") for one in stack.calls(name)} == {200}
+    assert {one["first"] for name in ("LatestEvents", "LatestDeliveries") for one in await stack.called(name)} == {200}
 
 
 async def test_home_counts_itself_where_the_service_does_not(page: Page, stack: ConsoleStack) -> None:
@@ -599,7 +600,7 @@ async def test_a_paused_endpoint_is_resumed_with_or_without_what_waits(page: Pag
     await page.sees("Resumed. What had arrived meanwhile is being sent.")
     await page.click("Undo")
     await page.until("!document.querySelector('.notice button:not([aria-label])')")
-    assert stack.calls("PauseEndpoints") == [{"ids": [ENDPOINT]}]
+    assert await stack.called("PauseEndpoints") == [{"ids": [ENDPOINT]}]
 
 
 async def test_what_failed_is_retried_where_the_event_is_looked_at(page: Page, stack: ConsoleStack) -> None:

@@ -5,6 +5,7 @@ Each operation is executed against ``docs/schema.graphql``, so that an answer wh
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping, Sequence
@@ -199,8 +200,15 @@ class ConsoleStack:
         self._server.server_close()
 
     def calls(self, operation: str) -> list[dict[str, Any]]:
-        """The variables of each call of an operation."""
+        """The variables of each call of an operation until now: for one whose answer the page shows. Otherwise see :meth:`called`."""
         return [variables for name, variables in self.asked if name == operation]
+
+    async def called(self, operation: str, times: int = 1) -> list[dict[str, Any]]:
+        """The same, once there are so many: what the page shows may be there before it has asked."""
+        async with asyncio.timeout(30):
+            while len(self.calls(operation)) < times:  # noqa: ASYNC110 - a thread of the server adds them
+                await asyncio.sleep(0.05)
+        return self.calls(operation)
 
     def _execute(self, given: Mapping[str, Any]) -> dict[str, Any]:
         variables = dict(given.get("variables") or {})
