@@ -16,9 +16,10 @@ import shutil
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import websockets
@@ -34,8 +35,12 @@ PUBLISHES_PER_BURST = 5
 """Sent one after the other as fast as they are answered; between bursts the kills catch up, so that they are spread over all events."""
 LIFE_SECONDS = (0.02, 0.5)
 """Between these a connection lives until it is killed."""
-PATIENCE_SECONDS = 60.0
-"""Whatever has not come so long after the last frame is lost."""
+PATIENCE_SECONDS = 150.0
+"""Whatever has not come so long after the last frame is lost. A client that is refused because the service is busy is let in within a
+minute."""
+LATER_STATUSES = (429, 503)
+REFUSED_SECONDS = 1.0
+"""After which a refused client connects again."""
 
 Connect = Callable[..., Any]
 """Opens a socket at the endpoint; takes the parameters of the query, all of them text."""
@@ -50,6 +55,7 @@ class Account:
         taken: sequence and id of each event that it took by its rule, in order.
         kills: connections that were killed.
         kills_meanwhile: those of them before the last event was there.
+        refused: connects that were answered with "come again later".
         repeats: frames that it dropped by its rule.
         gaps: notices of a gap, of which there should be none.
         seconds: from the first publish to the end.
@@ -60,6 +66,7 @@ class Account:
     taken: list[tuple[int, str]] = field(default_factory=list)
     kills: int = 0
     kills_meanwhile: int = 0
+    refused: int = 0
     repeats: int = 0
     gaps: int = 0
     seconds: float = 0.0
@@ -123,26 +130,39 @@ async def break_sockets(connect: Connect, publish: Callable[[int], Sequence[str]
         arrived = publishing.done() and len(account.taken) >= events and account.kills >= kills
         return arrived or time.monotonic() - account.last_frame > PATIENCE_SECONDS
 
+    async def take_until_killed(socket: Any) -> None:
+        killing = asyncio.create_task(kill(socket))
+        with suppress(websockets.ConnectionClosed):
+            while not is_over():
+                for frame in _frames(await socket.recv()):
+                    account.take(frame)
+        if is_over():
+            killing.cancel()
+        await asyncio.wait([killing])
+
     async with connect():
         pass  # the endpoint's log begins with its first connection
     publishing = asyncio.create_task(publish_all())
     while not is_over():
         after = str(account.taken[-1][0] if account.taken else 0)
-        async with connect(after=after, batch=str(seeded.randrange(2))) as socket:
-            killing = asyncio.create_task(kill(socket))
-            with suppress(websockets.ConnectionClosed):
-                while not is_over():
-                    for frame in _frames(await socket.recv()):
-                        account.take(frame)
-            if is_over():
-                killing.cancel()
-            await asyncio.wait([killing])
+        await _connected(partial(connect, after=after, batch=str(seeded.randrange(2))), take_until_killed, account)
     if not publishing.done():  # nothing comes any more
         publishing.cancel()
     with suppress(asyncio.CancelledError):
         await publishing
     account.seconds = time.monotonic() - started
     return account
+
+
+async def _connected(connect: Connect, take: Callable[[Any], Awaitable[None]], account: Account) -> None:
+    try:
+        async with connect() as socket:
+            await take(socket)
+    except websockets.InvalidStatus as refusal:
+        if refusal.response.status_code not in LATER_STATUSES:
+            raise
+        account.refused += 1
+        await asyncio.sleep(REFUSED_SECONDS)
 
 
 async def resume(connect: Connect, events: int, *, batched: bool) -> float:

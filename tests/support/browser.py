@@ -150,8 +150,10 @@ class Page:
         """
         quoted = f"{json.dumps(name)}, {json.dumps(within)}"
         await self.until(f"consoleTest.named({quoted}) && !consoleTest.named({quoted}).disabled")
-        place = await self.run(f"consoleTest.place({quoted})")
-        assert place["free"], f"{name} is covered by {place['over']}"
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not (place := await self.run(f"consoleTest.place({quoted})"))["free"]:
+            assert time.monotonic() < end, f"{name} is covered by {place['over']}"
+            await asyncio.sleep(0.05)
         for kind in ("mousePressed", "mouseReleased"):
             await self.send("Input.dispatchMouseEvent", type=kind, x=place["x"], y=place["y"], button="left", clickCount=1)
 

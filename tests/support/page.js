@@ -21,14 +21,22 @@
       field.value = value;
       field.dispatchEvent(new Event("change", { bubbles: true }));
     },
-    place: (wanted, within) => {
-      const one = window.consoleTest.named(wanted, within);
-      one.scrollIntoView({ block: "center" });
-      const box = one.getClientRects()[0];
-      const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
-      const hit = document.elementFromPoint(x, y);
-      const free = !!hit && (one.contains(hit) || hit.contains(one) || !!hit.closest("label")?.contains(one));
-      return { x, y, free, over: hit?.outerHTML.slice(0, 200) };
+    // Where to click, once it has not moved for a frame: what loads late pushes other things about.
+    place: async (wanted, within) => {
+      for (let before = ""; ;) {
+        const one = window.consoleTest.named(wanted, within);
+        if (!one) return { free: false, over: "nothing of this name" };
+        one.scrollIntoView({ block: "center" });
+        const box = one.getClientRects()[0];
+        const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+        if (before === `${x} ${y}`) {
+          const hit = document.elementFromPoint(x, y);
+          const free = !!hit && (one.contains(hit) || hit.contains(one) || !!hit.closest("label")?.contains(one));
+          return { x, y, free, over: hit?.outerHTML.slice(0, 200) };
+        }
+        before = `${x} ${y}`;
+        await new Promise(requestAnimationFrame);
+      }
     },
     text: () => clean(top() === document ? document.body.innerText : top().innerText),
   };

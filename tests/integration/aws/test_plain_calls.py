@@ -173,7 +173,7 @@ def test_what_dynamodb_does_not_do_is_left_to_the_sdk(server: Server, status: in
 
 @pytest.mark.parametrize("trouble", ["hangs up", "no JSON", "takes too long"])
 def test_without_an_answer_the_sdk_makes_all_calls_for_a_while(server: Server, trouble: str) -> None:
-    calls = server.batches(timeout_seconds=0.05 if trouble == "takes too long" else 5.0)
+    calls = server.batches(timeout_seconds=0.5 if trouble == "takes too long" else 5.0)
     released = threading.Event()
     if trouble == "hangs up":
         server.hangs_up = True

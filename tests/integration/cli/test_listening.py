@@ -204,7 +204,7 @@ async def test_an_event_too_big_for_a_frame_is_fetched_and_shown_in_its_place() 
 
 
 async def test_listening_asks_for_signs_of_life_and_reconnects_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.listening.PONG_SECONDS", 0.05)
+    monkeypatch.setattr("cli.listening.PONG_SECONDS", 0.5)
     async with socket_service() as service:
         follower = Follower(service, keep_alive_seconds=0.05)
         following = asyncio.ensure_future(follower.until(1))

@@ -115,7 +115,7 @@ async def test_a_connection_that_the_server_closes_is_not_used_again(server: Ser
 async def test_an_answer_that_came_too_late_is_not_that_of_the_next_request(server: Server, post: Post) -> None:
     server.answers = [None, OK]
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
+        async with asyncio.timeout(0.5):
             await post()
 
     assert await post() == 200

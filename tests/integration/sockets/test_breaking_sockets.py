@@ -54,6 +54,21 @@ async def test_frames_that_come_again_are_counted_and_dropped(monkeypatch: pytes
     assert account.repeats > 0
 
 
+async def test_a_client_that_is_refused_for_a_while_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaking_sockets, "LIFE_SECONDS", (0.001, 0.05))
+    monkeypatch.setattr(breaking_sockets, "REFUSED_SECONDS", 0.01)
+
+    account = await account_of(refuse=[None, 429, None, 503, None])
+
+    assert account.refused == 2
+    assert (account.lost, account.out_of_order, account.twice) == (0, 0, 0)
+
+
+async def test_a_client_that_is_refused_for_good_ends_the_account() -> None:
+    with pytest.raises(websockets.InvalidStatus):
+        await account_of(refuse=[None, 401])
+
+
 async def test_a_service_that_leaves_frames_out_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaking_sockets, "LIFE_SECONDS", (0.001, 0.05))
     monkeypatch.setattr(breaking_sockets, "PATIENCE_SECONDS", 1.0)

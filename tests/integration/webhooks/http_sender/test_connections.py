@@ -321,11 +321,11 @@ async def test_connecting_has_a_time_of_its_own(make_sender: MakeSender) -> None
 async def test_the_time_for_connecting_does_not_end_an_answer_that_takes_longer(make_sender: MakeSender) -> None:
     async def script(conversation: Conversation) -> None:
         await conversation.request()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         await conversation.send(OK)
 
     async with receiver(script) as slow:
-        answer = await make_sender(connect=0.1)(f"http://127.0.0.1:{slow.port}/")
+        answer = await make_sender(connect=0.3)(f"http://127.0.0.1:{slow.port}/")
 
     assert answer.status == 200
 
