@@ -241,7 +241,9 @@ class LocalStack:
         except BlockingIOError:
             holder = os.read(lock, 20).decode() or "unknown"
             os.close(lock)
-            raise ToolError(f"A stack of this clone runs already (process {holder}); stop it first, with Ctrl-C there.") from None
+            raise ToolError(
+                f"A stack of this clone runs already (process {holder}); stop it first, with Ctrl-C there or with make stop."
+            ) from None
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock

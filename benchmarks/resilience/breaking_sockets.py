@@ -36,9 +36,10 @@ PUBLISHES_PER_BURST = 5
 LIFE_SECONDS = (0.02, 0.5)
 """Between these a connection lives until it is killed."""
 PATIENCE_SECONDS = 150.0
-"""Whatever has not come so long after the last frame is lost. A client that is refused because the service is busy is let in within a
-minute."""
+"""Whatever has not come so long after the last frame is lost. It is longer than the minute for which a client that was closed twice in a
+row, because it took nothing, is refused at first."""
 LATER_STATUSES = (429, 503)
+"""Of a refused handshake that may succeed later."""
 REFUSED_SECONDS = 1.0
 """After which a refused client connects again."""
 
