@@ -236,17 +236,23 @@ class LocalStack:
     def _lock_directory(self) -> None:
         """One run at a time works here. The system releases the lock when its holder ends, however that happens."""
         lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        deadline = time.monotonic() + STOP_SECONDS
+        while not _try_lock(lock):
+            # Its MiniStack was killed: the run notices that within a second, tidies up and ends.
+            if self._was_killed() and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
             holder = os.read(lock, 20).decode() or "unknown"
             os.close(lock)
-            raise ToolError(
-                f"A stack of this clone runs already (process {holder}); stop it first, with Ctrl-C there or with make stop."
-            ) from None
+            raise ToolError(f"A stack of this clone runs already (process {holder}); stop it first, with Ctrl-C there or with make stop.")
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock
+
+    def _was_killed(self) -> bool:
+        """Whether the MiniStack that was started here last is gone, without having said that it ended."""
+        last = _read(self.directory / "running.json")
+        return last is not None and not is_ministack(last.get("pid"))
 
     def _wait_for_the_last_run(self) -> str | None:
         """Waits for a stack whose starter was killed to stop; says until when it saved, if it was killed itself."""
@@ -362,6 +368,14 @@ def client_settings_of(region: str, endpoint_url: str) -> dict[str, Any]:
         "aws_access_key_id": ACCESS_KEY["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": ACCESS_KEY["AWS_SECRET_ACCESS_KEY"],
     }
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _read(path: Path) -> dict[str, Any] | None:
